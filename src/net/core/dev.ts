@@ -1,0 +1,391 @@
+// Devices and the way of a frame through them: registration, up and down, transmit (`devQueueXmit`: taps, queue,
+// driver) and receive (`netifReceiveSkb`: taps, VLAN, rx handler, packet type). Answers to net/core/dev.c.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import * as ethernet from "../../wire/ethernet.ts";
+import { DropReason } from "./drop-reason.ts";
+import { completeChecksum, needsSegmenting, segmentAndSend } from "./gso.ts";
+import {
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_CHANGEMTU,
+  NETDEV_CHANGENAME,
+  NETDEV_DOWN,
+  NETDEV_GOING_DOWN,
+  NETDEV_REGISTER,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  type Net,
+} from "./net.ts";
+import {
+  IFF_LOWER_UP,
+  IFF_PROMISC,
+  IFF_RUNNING,
+  IFF_UP,
+  type NetDevice,
+  OperState,
+  RX_HANDLER_ANOTHER,
+  RX_HANDLER_CONSUMED,
+  RX_HANDLER_EXACT,
+} from "./net-device.ts";
+import {
+  CHECKSUM_PARTIAL,
+  drop,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  type SkBuff,
+} from "./skb.ts";
+
+/** Longest interface name (IFNAMSIZ − 1). */
+export const IFNAMSIZ = 16;
+
+/** dev_valid_name: no slash, colon or blank, not "." or "..", at most 15 bytes. */
+export function devValidName(name: string): boolean {
+  return name !== "" && name.length < IFNAMSIZ && name !== "." && name !== ".." && !/[/:\s]/.test(name);
+}
+
+/** "veth%d" → "veth0", the first free one (dev_alloc_name). */
+export function devAllocName(net: Net, pattern: string): string {
+  if (!pattern.includes("%d")) return pattern;
+  for (let i = 0; ; i++) {
+    const name = pattern.replace("%d", String(i));
+    if (!net.deviceByName(name)) return name;
+  }
+}
+
+/**
+ * Makes a device known in its namespace (register_netdevice). A name with %d gets the first free number.
+ * Throws NetError: EINVAL (bad name), EEXIST (name or index taken).
+ * @param ifindex a wished index, 0 for the next free one
+ */
+export function registerNetdevice(dev: NetDevice, ifindex = 0): void {
+  const { net } = dev;
+  dev.name = devAllocName(net, dev.name);
+  if (!devValidName(dev.name)) throw new NetError(Errno.EINVAL);
+  if (net.deviceByName(dev.name)) throw new NetError(Errno.EEXIST);
+  if (ifindex !== 0 && net.deviceByIndex(ifindex)) throw new NetError(Errno.EBUSY);
+  dev.ifindex = ifindex !== 0 ? ifindex : net.allocateIfindex();
+  dev.registered = true;
+  net.addDevice(dev);
+  net.notify(NETDEV_REGISTER, dev);
+}
+
+/** Takes a device away: down first, then told to all, then gone (unregister_netdevice). */
+export function unregisterNetdevice(dev: NetDevice): void {
+  if (!dev.registered) return;
+  devClose(dev);
+  dev.qdisc?.reset();
+  dev.net.notify(NETDEV_UNREGISTER, dev);
+  dev.ops.uninit?.(dev);
+  dev.registered = false;
+  dev.net.removeDevice(dev);
+}
+
+/**
+ * Moves a device to another namespace (dev_change_net_namespace): down there, out here, in there under the same name and,
+ * where free, the same index. Addresses, routes and taps stay behind. Throws EEXIST when the name is taken there.
+ */
+export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string): void {
+  if (dev.net === net) return;
+  const name = newName ?? dev.name;
+  if (net.deviceByName(name)) throw new NetError(Errno.EEXIST);
+  devClose(dev);
+  dev.net.notify(NETDEV_UNREGISTER, dev);
+  const before = dev.net;
+  before.removeDevice(dev);
+  dev.taps.length = 0;
+  dev.inDev = null;
+  const wished = dev.ifindex;
+  dev.net = net;
+  dev.name = name;
+  dev.ifindex = net.deviceByIndex(wished) ? net.allocateIfindex() : wished;
+  net.addDevice(dev);
+  net.notify(NETDEV_REGISTER, dev);
+}
+
+/** Gives a device another name (dev_change_name). Throws EINVAL, EEXIST. */
+export function devChangeName(dev: NetDevice, name: string): void {
+  const wanted = devAllocName(dev.net, name);
+  if (!devValidName(wanted)) throw new NetError(Errno.EINVAL);
+  if (wanted === dev.name) return;
+  if (dev.net.deviceByName(wanted)) throw new NetError(Errno.EEXIST);
+  dev.net.renameDevice(dev, wanted);
+  dev.net.notify(NETDEV_CHANGENAME, dev);
+}
+
+/** Up (dev_open): the driver may refuse with a NetError. */
+export function devOpen(dev: NetDevice): void {
+  if (dev.flags & IFF_UP) return;
+  dev.flags |= IFF_UP;
+  try {
+    dev.ops.open?.(dev);
+  } catch (error) {
+    dev.flags &= ~IFF_UP;
+    throw error;
+  }
+  updateOperstate(dev);
+  dev.net.notify(NETDEV_UP, dev);
+  dev.net.notify(NETDEV_CHANGE, dev);
+}
+
+/** Down (dev_close). */
+export function devClose(dev: NetDevice): void {
+  if (!(dev.flags & IFF_UP)) return;
+  dev.net.notify(NETDEV_GOING_DOWN, dev);
+  dev.flags &= ~IFF_UP;
+  dev.ops.stop?.(dev);
+  updateOperstate(dev);
+  dev.net.notify(NETDEV_DOWN, dev);
+  dev.net.notify(NETDEV_CHANGE, dev);
+}
+
+/** netif_carrier_on / off: told to all when the device is up. */
+export function netifCarrier(dev: NetDevice, on: boolean): void {
+  if (dev.carrier === on) return;
+  dev.carrier = on;
+  updateOperstate(dev);
+  if (dev.up && dev.registered) dev.net.notify(NETDEV_CHANGE, dev);
+}
+
+/** rfc2863_policy and dev_get_flags: operstate, IFF_RUNNING and IFF_LOWER_UP follow up and carrier. */
+export function updateOperstate(dev: NetDevice): void {
+  if (!dev.carrier) {
+    const lowerIsAnother = dev.iflink() !== dev.ifindex || dev.linkNet() !== dev.net;
+    dev.operstate = dev.up && lowerIsAnother ? OperState.LOWERLAYERDOWN : OperState.DOWN;
+  } else if (!dev.up) dev.operstate = dev.loopback ? OperState.DOWN : OperState.DOWN;
+  else dev.operstate = dev.loopback ? OperState.UNKNOWN : OperState.UP;
+  dev.flags &= ~(IFF_RUNNING | IFF_LOWER_UP);
+  if (dev.up && dev.carrier) dev.flags |= IFF_RUNNING | IFF_LOWER_UP;
+}
+
+/** dev_set_mtu. Throws EINVAL outside minMtu … maxMtu. */
+export function devSetMtu(dev: NetDevice, mtu: number): void {
+  if (mtu === dev.mtu) return;
+  if (mtu < dev.minMtu) throw new NetError(Errno.EINVAL, "mtu less than device minimum");
+  if (dev.maxMtu > 0 && mtu > dev.maxMtu) throw new NetError(Errno.EINVAL, "mtu greater than device maximum");
+  dev.ops.changeMtu?.(dev, mtu);
+  dev.mtu = mtu;
+  dev.net.notify(NETDEV_CHANGEMTU, dev);
+}
+
+/** dev_set_mac_address: six bytes. Throws EADDRNOTAVAIL for a group or all-zero address. */
+export function devSetMacAddress(dev: NetDevice, address: Uint8Array): void {
+  if (address[0]! & 1 || address.every((b) => b === 0)) throw new NetError(Errno.EADDRNOTAVAIL);
+  dev.ops.setMacAddress?.(dev, address);
+  dev.address.set(address);
+  dev.addrAssignType = 3;
+  dev.net.notify(NETDEV_CHANGEADDR, dev);
+}
+
+/** dev_set_promiscuity: +1 or −1. */
+export function devSetPromiscuity(dev: NetDevice, by: number): void {
+  const before = dev.promiscuity > 0;
+  dev.promiscuity += by;
+  const after = dev.promiscuity > 0;
+  if (before === after) return;
+  if (after) dev.flags |= IFF_PROMISC;
+  else dev.flags &= ~IFF_PROMISC;
+  dev.net.kernel.printk(`${dev.name}: ${after ? "entered" : "left"} promiscuous mode`);
+  dev.ops.setRxMode?.(dev);
+}
+
+/**
+ * Sends a frame by skb.dev (dev_queue_xmit): taps see it as it stands (a checksum left to offload, a super-packet where
+ * the device segments), then the queue, then the driver. skb.data stands at the link header. Takes the packet over.
+ */
+export function devQueueXmit(skb: SkBuff): void {
+  const dev = skb.dev!;
+  if (!dev.up) {
+    dev.stats.txDropped++;
+    drop(skb, DropReason.DEV_READY);
+    return;
+  }
+  skb.macHeader = skb.data;
+  if (dev.qdisc) {
+    dev.qdisc.enqueue(skb, dev);
+    return;
+  }
+  devHardStartXmit(skb, dev);
+}
+
+/** What a queue calls when a frame's turn has come (dev_hard_start_xmit with validate_xmit_skb before it). */
+export function devHardStartXmit(skb: SkBuff, dev: NetDevice): void {
+  if (skb.gsoSize > 0 && needsSegmenting(skb, dev)) {
+    segmentAndSend(skb, dev, xmitOne);
+    return;
+  }
+  if (skb.ipSummed === CHECKSUM_PARTIAL && !dev.features.txCsum) completeChecksum(skb);
+  xmitOne(skb, dev);
+}
+
+function xmitOne(skb: SkBuff, dev: NetDevice): void {
+  const { kernel } = dev.net;
+  kernel.sim.elapse(kernel.costs.transmit);
+  if (dev.taps.length > 0) tapAll(dev, skb, true);
+  if (dev.net.taps.length > 0) tapNet(dev, skb, true);
+  dev.ops.startXmit(skb, dev);
+}
+
+/** A driver hands a received frame to the stack later (netif_rx). skb.dev is set, skb.data is at the link header's end. */
+export function netifRx(skb: SkBuff): boolean {
+  return skb.dev!.net.kernel.backlog.enqueue(skb);
+}
+
+/**
+ * Takes the Ethernet header off and says for whom the frame is (eth_type_trans): sets protocol, pktType, macHeader; data
+ * goes to what follows.
+ */
+export function ethTypeTrans(skb: SkBuff, dev: NetDevice): void {
+  const { head } = skb;
+  const at = skb.data;
+  skb.dev = dev;
+  skb.macHeader = at;
+  skb.pull(ethernet.HEADER_LENGTH);
+  skb.networkHeader = skb.data;
+  skb.macLen = ethernet.HEADER_LENGTH;
+  const address = dev.address;
+  let same = true;
+  for (let i = 0; i < 6; i++)
+    if (head[at + i] !== address[i]) {
+      same = false;
+      break;
+    }
+  if (same) skb.pktType = PACKET_HOST;
+  else if (head[at]! & 1) {
+    let all = true;
+    for (let i = 0; i < 6; i++)
+      if (head[at + i] !== dev.broadcast[i]) {
+        all = false;
+        break;
+      }
+    skb.pktType = all ? PACKET_BROADCAST : PACKET_MULTICAST;
+  } else skb.pktType = PACKET_OTHERHOST;
+  const type = ethernet.getEtherType(head, at);
+  skb.protocol = type >= ethernet.ETH_P_802_3_MIN ? type : ethernet.ETH_P_802_2;
+}
+
+/** Hands a frame up: taps, VLAN, rx handler, packet type (__netif_receive_skb_core). Takes the packet over. */
+export function netifReceiveSkb(skb: SkBuff): void {
+  let dev = skb.dev!;
+  const { kernel } = dev.net;
+  kernel.sim.elapse(kernel.costs.receive);
+  if (!dev.up) {
+    dev.stats.rxDropped++;
+    drop(skb, DropReason.DEV_READY);
+    return;
+  }
+  skb.tstampNs = kernel.sim.now;
+  skb.skbIif = dev.ifindex;
+  for (;;) {
+    skb.networkHeader = skb.data;
+    skb.transportHeader = skb.data;
+    if (dev.taps.length > 0) tapReceived(dev, skb);
+    if (dev.net.taps.length > 0) tapNetReceived(dev, skb);
+    if (skb.protocol === ethernet.ETH_P_8021Q || skb.protocol === ethernet.ETH_P_8021AD) {
+      if (!vlanUntag(skb)) return;
+    }
+    if (skb.vlanProto !== 0 && dev.vlans) {
+      const target = dev.vlans.get((skb.vlanProto << 12) | (skb.vlanTci & 0xfff));
+      if (target) {
+        vlanReceive(skb, target);
+        dev = target;
+        if (!dev.up) {
+          dev.stats.rxDropped++;
+          drop(skb, DropReason.DEV_READY);
+          return;
+        }
+        continue;
+      }
+    }
+    if (dev.rxHandler) {
+      const result = dev.rxHandler(skb, dev);
+      if (result === RX_HANDLER_CONSUMED) return;
+      if (result === RX_HANDLER_ANOTHER) {
+        dev = skb.dev!;
+        skb.skbIif = dev.ifindex;
+        continue;
+      }
+      if (result === RX_HANDLER_EXACT) {
+        dev.stats.rxNohandler++;
+        drop(skb, DropReason.UNHANDLED_PROTO);
+        return;
+      }
+    }
+    break;
+  }
+  if (skb.vlanProto !== 0) {
+    // a tag for a VLAN that nobody has here
+    if ((skb.vlanTci & 0xfff) !== 0) skb.pktType = PACKET_OTHERHOST;
+    skb.vlanProto = 0;
+    skb.vlanTci = 0;
+  }
+  const handler = dev.net.packetTypes.get(skb.protocol);
+  if (!handler) {
+    dev.stats.rxNohandler++;
+    drop(skb, DropReason.UNHANDLED_PROTO);
+    return;
+  }
+  handler(skb, dev);
+}
+
+/** Takes an 802.1Q or 802.1ad tag off into skb.vlanTci (skb_vlan_untag). False: too short, dropped. */
+function vlanUntag(skb: SkBuff): boolean {
+  if (skb.len < 4) {
+    drop(skb, DropReason.HDR_TRUNC);
+    return false;
+  }
+  const { head } = skb;
+  const at = skb.data;
+  skb.vlanProto = skb.protocol;
+  skb.vlanTci = (head[at]! << 8) | head[at + 1]!;
+  const type = (head[at + 2]! << 8) | head[at + 3]!;
+  head.copyWithin(skb.macHeader + 4, skb.macHeader, skb.macHeader + 12);
+  skb.macHeader += 4;
+  skb.pull(4);
+  skb.networkHeader = skb.data;
+  skb.protocol = type >= ethernet.ETH_P_802_3_MIN ? type : ethernet.ETH_P_802_2;
+  return true;
+}
+
+function vlanReceive(skb: SkBuff, target: NetDevice): void {
+  skb.dev = target;
+  skb.skbIif = target.ifindex;
+  skb.vlanProto = 0;
+  skb.vlanTci = 0;
+  if (skb.pktType === PACKET_OTHERHOST) {
+    const { head } = skb;
+    let same = true;
+    for (let i = 0; i < 6; i++) if (head[skb.macHeader + i] !== target.address[i]) same = false;
+    if (same) skb.pktType = PACKET_HOST;
+  }
+  target.stats.rxPackets++;
+  target.stats.rxBytes += skb.len;
+  if (skb.pktType === PACKET_MULTICAST) target.stats.multicast++;
+}
+
+function tapAll(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
+  const now = dev.net.kernel.sim.now;
+  for (const tap of dev.taps) tap.capture(skb, dev, outgoing, now);
+}
+
+function tapNet(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
+  const now = dev.net.kernel.sim.now;
+  for (const tap of dev.net.taps) tap.capture(skb, dev, outgoing, now);
+}
+
+/** A tap sees a received frame from its link header on. */
+function tapReceived(dev: NetDevice, skb: SkBuff): void {
+  const { data } = skb;
+  skb.data = skb.macHeader;
+  tapAll(dev, skb, false);
+  skb.data = data;
+}
+
+function tapNetReceived(dev: NetDevice, skb: SkBuff): void {
+  const { data } = skb;
+  skb.data = skb.macHeader;
+  tapNet(dev, skb, false);
+  skb.data = data;
+}

@@ -1,0 +1,191 @@
+// A network interface: identity, flags, counters, and the functions its driver gives it. Answers to
+// include/linux/netdevice.h (struct net_device, net_device_ops).
+
+import type { Ns } from "../../base/time.ts";
+import type { Net } from "./net.ts";
+import type { SkBuff } from "./skb.ts";
+
+// uapi/linux/if.h
+export const IFF_UP: number = 1 << 0;
+export const IFF_BROADCAST: number = 1 << 1;
+export const IFF_LOOPBACK: number = 1 << 3;
+export const IFF_POINTOPOINT: number = 1 << 4;
+export const IFF_RUNNING: number = 1 << 6;
+export const IFF_NOARP: number = 1 << 7;
+export const IFF_PROMISC: number = 1 << 8;
+export const IFF_ALLMULTI: number = 1 << 9;
+export const IFF_MASTER: number = 1 << 10;
+export const IFF_SLAVE: number = 1 << 11;
+export const IFF_MULTICAST: number = 1 << 12;
+export const IFF_LOWER_UP: number = 1 << 16;
+
+// uapi/linux/if_arp.h
+export const ARPHRD_ETHER = 1;
+export const ARPHRD_LOOPBACK = 772;
+
+/** RFC 2863 operational state, uapi/linux/if.h IF_OPER_*. */
+export const OperState = {
+  UNKNOWN: "UNKNOWN",
+  NOTPRESENT: "NOTPRESENT",
+  DOWN: "DOWN",
+  LOWERLAYERDOWN: "LOWERLAYERDOWN",
+  TESTING: "TESTING",
+  DORMANT: "DORMANT",
+  UP: "UP",
+} as const;
+export type OperState = (typeof OperState)[keyof typeof OperState];
+
+/** rtnl_link_stats64. */
+export interface NetDeviceStats {
+  rxPackets: number;
+  txPackets: number;
+  rxBytes: number;
+  txBytes: number;
+  rxErrors: number;
+  txErrors: number;
+  rxDropped: number;
+  txDropped: number;
+  multicast: number;
+  collisions: number;
+  rxNohandler: number;
+}
+
+/** What became of a packet that an rx handler saw. */
+export const RX_HANDLER_CONSUMED = 0;
+/** skb.dev was changed: receive it again there */
+export const RX_HANDLER_ANOTHER = 1;
+export const RX_HANDLER_EXACT = 2;
+export const RX_HANDLER_PASS = 3;
+
+export type RxHandler = (skb: SkBuff, dev: NetDevice) => number;
+
+/** A listener on one interface, both directions (an AF_PACKET socket of ETH_P_ALL: tcpdump). */
+export interface Tap {
+  /** The frame is head[data … tail), from its link header on; must not be kept or changed. `outgoing`: sent by this host. */
+  capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: Ns): void;
+}
+
+/** What a driver implements; absent functions do the common thing. */
+export interface NetDeviceOps {
+  /** Takes the frame over (ndo_start_xmit). skb.data stands at the link header. */
+  startXmit(skb: SkBuff, dev: NetDevice): void;
+  /** The interface goes up; throws NetError to refuse. */
+  open?(dev: NetDevice): void;
+  stop?(dev: NetDevice): void;
+  /** Before it is unregistered. */
+  uninit?(dev: NetDevice): void;
+  changeMtu?(dev: NetDevice, mtu: number): void;
+  setMacAddress?(dev: NetDevice, address: Uint8Array): void;
+  /** promiscuity, allmulti or the multicast list changed */
+  setRxMode?(dev: NetDevice): void;
+}
+
+/** Offload features that `ethtool -k` shows and -K changes, by ethtool's names. */
+export interface Features {
+  rxCsum: boolean;
+  txCsum: boolean;
+  sg: boolean;
+  tso: boolean;
+  gso: boolean;
+  gro: boolean;
+}
+
+/** A packet queue in front of the driver (tc qdisc): netem, tbf. */
+export interface Qdisc {
+  readonly kind: string;
+  /** Takes the packet over; sends it by `dev.ops.startXmit` now or later, or drops it. */
+  enqueue(skb: SkBuff, dev: NetDevice): void;
+  reset(): void;
+}
+
+export class NetDevice {
+  net: Net;
+  name: string;
+  /** unique in its namespace; 0 until registered */
+  ifindex = 0;
+  /** the other end's ifindex that `@ifN` shows, its own when there is none (dev_get_iflink) */
+  iflink: () => number = () => this.ifindex;
+  /** namespace of iflink, when another (link-netnsid) */
+  linkNet: () => Net = () => this.net;
+  /** IFF_UP, IFF_BROADCAST, …; IFF_RUNNING and IFF_LOWER_UP follow operstate and carrier */
+  flags: number = IFF_BROADCAST | IFF_MULTICAST;
+  /** ARPHRD_* */
+  readonly type: number;
+  /** "veth", "bridge", … as `ip -d link` calls it; "" for lo */
+  readonly kind: string;
+  mtu = 1500;
+  minMtu = 68;
+  maxMtu = 65535;
+  hardHeaderLen = 14;
+  /** MAC address */
+  readonly address: Uint8Array = new Uint8Array(6);
+  readonly broadcast: Uint8Array = new Uint8Array(6).fill(255);
+  readonly permAddress: Uint8Array = new Uint8Array(6);
+  /** NET_ADDR_*: 0 permanent, 1 random, 2 stolen, 3 set by the user */
+  addrAssignType = 0;
+  operstate: OperState = OperState.DOWN;
+  carrier = true;
+  txQueueLen = 1000;
+  readonly features: Features = { rxCsum: true, txCsum: true, sg: true, tso: true, gso: true, gro: false };
+  gsoMaxSize = 65536;
+  gsoMaxSegs = 65535;
+  readonly ops: NetDeviceOps;
+  /** the bridge, or other device, of which it is a port */
+  master: NetDevice | null = null;
+  /** the device below (vlan, macvlan, vxlan) */
+  lower: NetDevice | null = null;
+  rxHandler: RxHandler | null = null;
+  /** what the rx handler keeps about this port */
+  rxHandlerData: unknown = null;
+  readonly taps: Tap[] = [];
+  /** count of those who want every frame */
+  promiscuity = 0;
+  allmulti = 0;
+  readonly stats: NetDeviceStats = {
+    rxPackets: 0,
+    txPackets: 0,
+    rxBytes: 0,
+    txBytes: 0,
+    rxErrors: 0,
+    txErrors: 0,
+    rxDropped: 0,
+    txDropped: 0,
+    multicast: 0,
+    collisions: 0,
+    rxNohandler: 0,
+  };
+  /** null: noqueue, straight to the driver */
+  qdisc: Qdisc | null = null;
+  group = 0;
+  ifalias = "";
+  /** the driver's own */
+  priv: unknown = null;
+  /** IPv4's part (ipv4/devinet.ts in_device); null before it is registered */
+  inDev: unknown = null;
+  /** how vlan devices are found: (vlanProto << 12 | vid) → device; null when there is none */
+  vlans: Map<number, NetDevice> | null = null;
+  /** multicast addresses wanted, as 12 hex digits, with use counts */
+  readonly mcAddresses: Map<string, number> = new Map();
+  registered = false;
+
+  constructor(net: Net, name: string, kind: string, type: number, ops: NetDeviceOps) {
+    this.net = net;
+    this.name = name;
+    this.kind = kind;
+    this.type = type;
+    this.ops = ops;
+  }
+
+  get up(): boolean {
+    return (this.flags & IFF_UP) !== 0;
+  }
+
+  /** netif_running and a carrier: frames can pass */
+  get operational(): boolean {
+    return (this.flags & IFF_UP) !== 0 && this.carrier;
+  }
+
+  get loopback(): boolean {
+    return (this.flags & IFF_LOOPBACK) !== 0;
+  }
+}

@@ -1,0 +1,179 @@
+// A network namespace's core (struct net): its devices, hook points, packet types, sysctls; and what all namespaces of a
+// lab share: clock, packet pool, randomness, the CPU's backlog. Protocols keep their own state elsewhere and register here.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import type { Ns } from "../../base/time.ts";
+import type { Rng } from "../../sim/rng.ts";
+import type { Sim } from "../../sim/sim.ts";
+import type { NetDevice, Tap } from "./net-device.ts";
+import { NFPROTO_ARP, NFPROTO_BRIDGE, NFPROTO_IPV4, NFPROTO_IPV6, NfHooks } from "./netfilter.ts";
+import { type SkBuff, SkbPool } from "./skb.ts";
+import { Backlog } from "./softnet.ts";
+import { SysctlTable } from "./sysctl.ts";
+
+/** What all namespaces of one lab share. */
+export class Kernel {
+  readonly sim: Sim;
+  /** fork it by label; never draw from it directly */
+  readonly rng: Rng;
+  readonly skbs: SkbPool = new SkbPool();
+  readonly backlog: Backlog;
+  /** one line per kernel message (dmesg), without time */
+  readonly log: { timeNs: Ns; text: string }[] = [];
+  /** virtual ns that one pass of a packet through receive or transmit costs */
+  costs: { receive: Ns; transmit: Ns } = { receive: 1_500, transmit: 1_000 };
+  #nextNetId = 1;
+
+  constructor(sim: Sim, rng: Rng) {
+    this.sim = sim;
+    this.rng = rng;
+    this.backlog = new Backlog(this);
+  }
+
+  /** @internal */
+  allocateNetId(): number {
+    return this.#nextNetId++;
+  }
+
+  /** printk: what `dmesg` shows */
+  printk(text: string): void {
+    this.log.push({ timeNs: this.sim.now, text });
+  }
+}
+
+/** Receives packets of one EtherType (struct packet_type). Takes the packet over. */
+export type PacketTypeFn = (skb: SkBuff, dev: NetDevice) => void;
+
+export const NETDEV_REGISTER = "REGISTER";
+export const NETDEV_UNREGISTER = "UNREGISTER";
+export const NETDEV_UP = "UP";
+export const NETDEV_GOING_DOWN = "GOING_DOWN";
+export const NETDEV_DOWN = "DOWN";
+/** flags, carrier or operstate changed */
+export const NETDEV_CHANGE = "CHANGE";
+export const NETDEV_CHANGEADDR = "CHANGEADDR";
+export const NETDEV_CHANGEMTU = "CHANGEMTU";
+export const NETDEV_CHANGENAME = "CHANGENAME";
+export const NETDEV_FEAT_CHANGE = "FEAT_CHANGE";
+export const NETDEV_CHANGEUPPER = "CHANGEUPPER";
+export type NetdevEvent =
+  | typeof NETDEV_REGISTER
+  | typeof NETDEV_UNREGISTER
+  | typeof NETDEV_UP
+  | typeof NETDEV_GOING_DOWN
+  | typeof NETDEV_DOWN
+  | typeof NETDEV_CHANGE
+  | typeof NETDEV_CHANGEADDR
+  | typeof NETDEV_CHANGEMTU
+  | typeof NETDEV_CHANGENAME
+  | typeof NETDEV_FEAT_CHANGE
+  | typeof NETDEV_CHANGEUPPER;
+
+export type NetdevNotifier = (event: NetdevEvent, dev: NetDevice) => void;
+
+export class Net {
+  readonly kernel: Kernel;
+  /** serial number in the lab, from 1 */
+  readonly id: number;
+  /** for traces and people: "docker-host", "outside", … */
+  readonly label: string;
+  /** /proc/PID/ns/net inode */
+  readonly inode: number;
+  readonly sysctl: SysctlTable = new SysctlTable();
+  readonly hooksIpv4: NfHooks = new NfHooks();
+  readonly hooksIpv6: NfHooks = new NfHooks();
+  readonly hooksArp: NfHooks = new NfHooks();
+  readonly hooksBridge: NfHooks = new NfHooks();
+  /** by ifindex, in order of registration */
+  readonly devices: Map<number, NetDevice> = new Map();
+  readonly packetTypes: Map<number, PacketTypeFn> = new Map();
+  /** called in order; later registrations see an event after earlier ones */
+  readonly notifiers: NetdevNotifier[] = [];
+  /** listeners on all interfaces (-i any) */
+  readonly taps: Tap[] = [];
+  /** ids that other namespaces have here (link-netnsid): given when first needed */
+  readonly nsids: Map<Net, number> = new Map();
+  #nextIfindex = 1;
+  readonly #byName: Map<string, NetDevice> = new Map();
+  /** the loopback device, there from the start (down) */
+  loopback!: NetDevice;
+
+  constructor(kernel: Kernel, label: string, inode: number) {
+    this.kernel = kernel;
+    this.id = kernel.allocateNetId();
+    this.label = label;
+    this.inode = inode;
+  }
+
+  get sim(): Sim {
+    return this.kernel.sim;
+  }
+
+  get now(): Ns {
+    return this.kernel.sim.now;
+  }
+
+  hooks(family: number): NfHooks {
+    switch (family) {
+      case NFPROTO_IPV4:
+        return this.hooksIpv4;
+      case NFPROTO_IPV6:
+        return this.hooksIpv6;
+      case NFPROTO_ARP:
+        return this.hooksArp;
+      case NFPROTO_BRIDGE:
+        return this.hooksBridge;
+      default:
+        throw new NetError(Errno.EAFNOSUPPORT);
+    }
+  }
+
+  deviceByName(name: string): NetDevice | undefined {
+    return this.#byName.get(name);
+  }
+
+  deviceByIndex(ifindex: number): NetDevice | undefined {
+    return this.devices.get(ifindex);
+  }
+
+  /** The next free number; an ifindex is not used twice. */
+  allocateIfindex(): number {
+    while (this.devices.has(this.#nextIfindex)) this.#nextIfindex++;
+    return this.#nextIfindex++;
+  }
+
+  /** Gives `other` a number here unless it has one (peernet2id_alloc). */
+  nsidOf(other: Net): number {
+    let id = this.nsids.get(other);
+    if (id === undefined) {
+      const used = new Set(this.nsids.values());
+      id = 0;
+      while (used.has(id)) id++;
+      this.nsids.set(other, id);
+    }
+    return id;
+  }
+
+  notify(event: NetdevEvent, dev: NetDevice): void {
+    for (const notifier of this.notifiers) notifier(event, dev);
+  }
+
+  /** @internal */
+  addDevice(dev: NetDevice): void {
+    this.devices.set(dev.ifindex, dev);
+    this.#byName.set(dev.name, dev);
+  }
+
+  /** @internal */
+  removeDevice(dev: NetDevice): void {
+    this.devices.delete(dev.ifindex);
+    this.#byName.delete(dev.name);
+  }
+
+  /** @internal */
+  renameDevice(dev: NetDevice, name: string): void {
+    this.#byName.delete(dev.name);
+    dev.name = name;
+    this.#byName.set(name, dev);
+  }
+}

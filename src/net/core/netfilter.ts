@@ -1,0 +1,115 @@
+// Netfilter's hook points, and nothing of rules: protocols call `nfHook` at five places, and whoever registered there
+// decides. Answers to net/netfilter/core.c. A hook function returns a verdict; NF_STOLEN and NF_DROP mean that the packet
+// is no longer the caller's.
+
+import { DropReason } from "./drop-reason.ts";
+import type { NetDevice } from "./net-device.ts";
+import { drop, type SkBuff } from "./skb.ts";
+
+export const NF_INET_PRE_ROUTING = 0;
+export const NF_INET_LOCAL_IN = 1;
+export const NF_INET_FORWARD = 2;
+export const NF_INET_LOCAL_OUT = 3;
+export const NF_INET_POST_ROUTING = 4;
+export const NF_INET_NUMHOOKS = 5;
+
+export const NFPROTO_IPV4 = 2;
+export const NFPROTO_ARP = 3;
+export const NFPROTO_BRIDGE = 7;
+export const NFPROTO_IPV6 = 10;
+
+// uapi/linux/netfilter_ipv4.h
+export const NF_IP_PRI_CONNTRACK_DEFRAG = -400;
+export const NF_IP_PRI_RAW = -300;
+export const NF_IP_PRI_CONNTRACK = -200;
+export const NF_IP_PRI_MANGLE = -150;
+export const NF_IP_PRI_NAT_DST = -100;
+export const NF_IP_PRI_FILTER = 0;
+export const NF_IP_PRI_SECURITY = 50;
+export const NF_IP_PRI_NAT_SRC = 100;
+export const NF_IP_PRI_CONNTRACK_HELPER = 300;
+export const NF_IP_PRI_CONNTRACK_CONFIRM = 2147483647;
+
+export const NF_DROP = 0;
+export const NF_ACCEPT = 1;
+/** The hook took the packet over; it may come back by `okfn` later. */
+export const NF_STOLEN = 2;
+
+/** What a hook function may ask besides the packet (struct nf_hook_state). One object per call site, re-used. */
+export interface NfHookState {
+  hook: number;
+  in: NetDevice | null;
+  out: NetDevice | null;
+  sk: object | null;
+}
+
+/** Returns NF_ACCEPT, NF_DROP (the caller drops the packet) or NF_STOLEN. */
+export type NfHookFn = (skb: SkBuff, state: NfHookState) => number;
+
+export interface NfHookEntry {
+  readonly fn: NfHookFn;
+  readonly priority: number;
+  /** for traces: "iptable_nat PREROUTING", say */
+  readonly name: string;
+}
+
+/** The hook functions of one protocol family in one namespace, by hook point, in order of priority. */
+export class NfHooks {
+  readonly #entries: NfHookEntry[][] = [[], [], [], [], []];
+  readonly #states: NfHookState[][] = [[], [], [], [], []];
+  #depth = 0;
+
+  /** Adds a function; of equal priorities the first registered runs first. Returns what takes it away again. */
+  register(hook: number, entry: NfHookEntry): () => void {
+    const list = this.#entries[hook]!.slice();
+    let at = list.findIndex((other) => other.priority > entry.priority);
+    if (at < 0) at = list.length;
+    list.splice(at, 0, entry);
+    this.#entries[hook] = list;
+    return () => {
+      this.#entries[hook] = this.#entries[hook]!.filter((other) => other !== entry);
+    };
+  }
+
+  entries(hook: number): readonly NfHookEntry[] {
+    return this.#entries[hook]!;
+  }
+
+  /**
+   * Runs the functions of a hook point (nf_hook_slow). True: the packet goes on with the caller. False: it was dropped
+   * or stolen and is not the caller's any more. `after` skips functions up to and including that priority
+   * (NF_HOOK_THRESH).
+   */
+  run(
+    hook: number,
+    skb: SkBuff,
+    indev: NetDevice | null,
+    outdev: NetDevice | null,
+    sk: object | null,
+    after: number = Number.NEGATIVE_INFINITY,
+  ): boolean {
+    const entries = this.#entries[hook]!;
+    if (entries.length === 0) return true;
+    const states = this.#states[hook]!;
+    const depth = this.#depth++;
+    let state = states[depth];
+    if (!state) {
+      state = { hook, in: null, out: null, sk: null };
+      states[depth] = state;
+    }
+    state.in = indev;
+    state.out = outdev;
+    state.sk = sk;
+    let verdict = NF_ACCEPT;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      if (entry.priority <= after) continue;
+      verdict = entry.fn(skb, state);
+      if (verdict !== NF_ACCEPT) break;
+    }
+    this.#depth--;
+    if (verdict === NF_ACCEPT) return true;
+    if (verdict === NF_DROP) drop(skb, DropReason.NETFILTER_DROP);
+    return false;
+  }
+}

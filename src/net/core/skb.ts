@@ -1,0 +1,416 @@
+// The socket buffer: a frame's bytes with head-room, and what the kernel keeps beside them. Answers to
+// include/linux/skbuff.h and net/core/skbuff.c. Buffers come from a pool in two sizes and go back to it, so that the
+// packet path allocates nothing. There are no shared clones: whoever hands one frame to two receivers copies it.
+
+import { assert } from "../../base/assert.ts";
+import type { TraceSink } from "../../sim/trace.ts";
+import type { DropReason } from "./drop-reason.ts";
+import type { NetDevice } from "./net-device.ts";
+
+/** Head-room in front of a new packet: room for Ethernet, VLAN tags and a tunnel's outer headers. */
+export const SKB_HEADROOM = 128;
+const SMALL = 2048;
+const LARGE = 65536 + 2048;
+const SMALL_PER_SLAB = 64;
+
+export const PACKET_HOST = 0;
+export const PACKET_BROADCAST = 1;
+export const PACKET_MULTICAST = 2;
+export const PACKET_OTHERHOST = 3;
+export const PACKET_OUTGOING = 4;
+export const PACKET_LOOPBACK = 5;
+
+/** Checksum state (skbuff.h): not checked; known good; sum of the bytes known; to be completed at csumStart+csumOffset. */
+export const CHECKSUM_NONE = 0;
+export const CHECKSUM_UNNECESSARY = 1;
+export const CHECKSUM_COMPLETE = 2;
+export const CHECKSUM_PARTIAL = 3;
+
+export const SKB_GSO_TCPV4 = 1;
+export const SKB_GSO_UDP_L4 = 2;
+export const SKB_GSO_TCPV6 = 4;
+export const SKB_GSO_TCP_ECN = 8;
+
+/**
+ * One packet. Offsets count from the start of `head`. `data` … `tail` is what the current layer sees: a layer that
+ * adds a header pushes, one that takes it off pulls.
+ */
+export class SkBuff {
+  /** the bytes; only data … tail belong to the packet */
+  readonly head: Uint8Array;
+  readonly pool: SkbPool;
+  /** offset of the first byte of the current layer */
+  data: number = SKB_HEADROOM;
+  /** offset after the last byte */
+  tail: number = SKB_HEADROOM;
+  /** offsets of the headers; −1 when not set */
+  macHeader = -1;
+  networkHeader = -1;
+  transportHeader = -1;
+  /** EtherType of what follows the link header, e.g. 0x0800 */
+  protocol = 0;
+  pktType: number = PACKET_HOST;
+  /** the device that it arrived on or leaves by; null between */
+  dev: NetDevice | null = null;
+  /** ifindex on which it came into this namespace; 0 when made here */
+  skbIif = 0;
+  /** fwmark */
+  mark = 0;
+  priority = 0;
+  ipSummed: number = CHECKSUM_NONE;
+  /** CHECKSUM_PARTIAL: the sum starts at this offset of `head` … */
+  csumStart = 0;
+  /** … and its result goes this many bytes further */
+  csumOffset = 0;
+  /** 0, or the payload bytes of each segment of a super-packet */
+  gsoSize = 0;
+  gsoSegs = 0;
+  gsoType = 0;
+  /** the routing decision (ipv4/route.ts), null before it */
+  dst: object | null = null;
+  /** the connection (netfilter/conntrack.ts), null before conntrack or untracked */
+  ct: object | null = null;
+  /** IP_CT_* */
+  ctinfo = 0;
+  /** the sending or receiving sock, null when there is none */
+  sk: object | null = null;
+  /** VLAN tag taken off or still to be put on: TCI, and 0x8100 or 0x88a8; 0 when there is none */
+  vlanTci = 0;
+  vlanProto = 0;
+  /** br_netfilter: the bridge ports that it crosses */
+  physInDev: NetDevice | null = null;
+  physOutDev: NetDevice | null = null;
+  /** br_netfilter: state bits of its own */
+  nfBridge = 0;
+  /** IPCB: flags (IPSKB_*), the largest fragment that defragmentation saw (bytes of IP packet, 0 none) */
+  ipcbFlags = 0;
+  fragMaxSize = 0;
+  /** IPCB: offset in the IP header of source-route, record-route and router-alert options; 0 none */
+  optOffset = 0;
+  optLen = 0;
+  /** mac_len: the link header's bytes, for those who push it back */
+  macLen = 0;
+  /** virtual ns of receipt; 0 not set */
+  tstampNs = 0;
+  /** TCP's own (TCP_SKB_CB): sequence numbers, flags, state */
+  seq = 0;
+  endSeq = 0;
+  ackSeq = 0;
+  tcpFlags = 0;
+  sacked = 0;
+  txStampUs = 0;
+  /** further numbers of the layer that holds the packet now */
+  cb0 = 0;
+  cb1 = 0;
+  cb2 = 0;
+  cb3 = 0;
+  /** a packet's own routing of a queue: next in line */
+  next: SkBuff | null = null;
+  /** number that copies of one frame share, for traces */
+  id = 0;
+  /** nf_trace: the TRACE target asked to be told of each rule */
+  nfTrace = false;
+  /** nf_skb_duplicated / peeked and the like are not modelled */
+  /** @internal */ free = true;
+
+  constructor(pool: SkbPool, head: Uint8Array) {
+    this.pool = pool;
+    this.head = head;
+  }
+
+  get len(): number {
+    return this.tail - this.data;
+  }
+
+  /** Bytes that `push` can still put in front. */
+  get headroom(): number {
+    return this.data;
+  }
+
+  get tailroom(): number {
+    return this.head.length - this.tail;
+  }
+
+  /** Makes room for a header of `n` bytes in front; returns its offset. */
+  push(n: number): number {
+    this.data -= n;
+    assert(this.data >= 0, "skb_under_panic");
+    return this.data;
+  }
+
+  /** Takes `n` bytes off the front; returns the new start. */
+  pull(n: number): number {
+    this.data += n;
+    assert(this.data <= this.tail, "skb_pull beyond the tail");
+    return this.data;
+  }
+
+  /** Appends room for `n` bytes; returns their offset. */
+  put(n: number): number {
+    const at = this.tail;
+    this.tail += n;
+    assert(this.tail <= this.head.length, "skb_over_panic");
+    return at;
+  }
+
+  /** Moves the empty packet's start: head-room of `n` more bytes. */
+  reserve(n: number): void {
+    this.data += n;
+    this.tail += n;
+  }
+
+  /** Cuts to `len` bytes (pskb_trim). */
+  trim(len: number): void {
+    if (len < this.len) this.tail = this.data + len;
+  }
+
+  /** The offset of the network header is where data stands (skb_reset_network_header). */
+  resetNetworkHeader(): void {
+    this.networkHeader = this.data;
+  }
+
+  resetTransportHeader(): void {
+    this.transportHeader = this.data;
+  }
+
+  resetMacHeader(): void {
+    this.macHeader = this.data;
+  }
+
+  resetMacLen(): void {
+    this.macLen = this.networkHeader - this.macHeader;
+  }
+
+  /** Forgets connection, mark and route as a packet does that leaves its namespace (skb_scrub_packet). */
+  scrub(xnet: boolean): void {
+    this.pktType = PACKET_HOST;
+    this.skbIif = 0;
+    this.dst = null;
+    this.ct = null;
+    this.ctinfo = 0;
+    this.nfTrace = false;
+    this.nfBridge = 0;
+    this.physInDev = null;
+    this.physOutDev = null;
+    this.ipcbFlags = 0;
+    this.fragMaxSize = 0;
+    if (!xnet) return;
+    this.sk = null;
+    this.mark = 0;
+    this.priority = 0;
+    this.tstampNs = 0;
+  }
+}
+
+/** Where packets come from and go back to; one for all namespaces of a lab. */
+export class SkbPool {
+  readonly #small: SkBuff[] = [];
+  readonly #large: SkBuff[] = [];
+  #nextId = 1;
+  /** packets handed out and not yet returned */
+  inUse = 0;
+  /** told of every drop and of what else is worth telling; null costs one comparison */
+  trace: TraceSink | null = null;
+  /** called for every dropped packet: counters */
+  onDrop: ((skb: SkBuff, reason: DropReason) => void) | null = null;
+
+  /** A packet of no bytes with SKB_HEADROOM in front and room for at least `size` bytes (alloc_skb). */
+  alloc(size: number): SkBuff {
+    const skb = this.#take(size + SKB_HEADROOM);
+    skb.id = this.#nextId++;
+    return skb;
+  }
+
+  /** A copy: bytes and everything beside them (skb_copy); the route, connection and device are shared references. */
+  copy(from: SkBuff): SkBuff {
+    const skb = this.#take(from.tail);
+    // the whole used part of the buffer, so that every offset stays what it was
+    const start = Math.min(from.data, from.macHeader >= 0 ? from.macHeader : from.data);
+    copyBytes(skb.head, from.head, start, from.tail);
+    skb.data = from.data;
+    skb.tail = from.tail;
+    skb.macHeader = from.macHeader;
+    skb.networkHeader = from.networkHeader;
+    skb.transportHeader = from.transportHeader;
+    skb.protocol = from.protocol;
+    skb.pktType = from.pktType;
+    skb.dev = from.dev;
+    skb.skbIif = from.skbIif;
+    skb.mark = from.mark;
+    skb.priority = from.priority;
+    skb.ipSummed = from.ipSummed;
+    skb.csumStart = from.csumStart;
+    skb.csumOffset = from.csumOffset;
+    skb.gsoSize = from.gsoSize;
+    skb.gsoSegs = from.gsoSegs;
+    skb.gsoType = from.gsoType;
+    skb.dst = from.dst;
+    skb.ct = from.ct;
+    skb.ctinfo = from.ctinfo;
+    skb.sk = from.sk;
+    skb.vlanTci = from.vlanTci;
+    skb.vlanProto = from.vlanProto;
+    skb.physInDev = from.physInDev;
+    skb.physOutDev = from.physOutDev;
+    skb.nfBridge = from.nfBridge;
+    skb.ipcbFlags = from.ipcbFlags;
+    skb.fragMaxSize = from.fragMaxSize;
+    skb.optOffset = from.optOffset;
+    skb.optLen = from.optLen;
+    skb.macLen = from.macLen;
+    skb.tstampNs = from.tstampNs;
+    skb.seq = from.seq;
+    skb.endSeq = from.endSeq;
+    skb.ackSeq = from.ackSeq;
+    skb.tcpFlags = from.tcpFlags;
+    skb.sacked = from.sacked;
+    skb.txStampUs = from.txStampUs;
+    skb.cb0 = from.cb0;
+    skb.cb1 = from.cb1;
+    skb.cb2 = from.cb2;
+    skb.cb3 = from.cb3;
+    skb.nfTrace = from.nfTrace;
+    skb.id = from.id;
+    return skb;
+  }
+
+  /** The packet has served its purpose (consume_skb). */
+  consume(skb: SkBuff): void {
+    assert(!skb.free, "a packet is freed twice");
+    skb.free = true;
+    skb.dev = null;
+    skb.dst = null;
+    skb.ct = null;
+    skb.sk = null;
+    skb.physInDev = null;
+    skb.physOutDev = null;
+    skb.next = null;
+    this.inUse--;
+    if (skb.head.length === SMALL) this.#small.push(skb);
+    else if (this.#large.length < 256) this.#large.push(skb);
+  }
+
+  #take(bytes: number): SkBuff {
+    let skb: SkBuff | undefined;
+    if (bytes <= SMALL) {
+      skb = this.#small.pop();
+      if (!skb) {
+        this.#growSmall();
+        skb = this.#small.pop()!;
+      }
+    } else {
+      assert(bytes <= LARGE, "a packet of more than 64 KiB");
+      skb = this.#large.pop() ?? new SkBuff(this, new Uint8Array(LARGE));
+    }
+    this.inUse++;
+    skb.free = false;
+    skb.data = SKB_HEADROOM;
+    skb.tail = SKB_HEADROOM;
+    skb.macHeader = -1;
+    skb.networkHeader = -1;
+    skb.transportHeader = -1;
+    skb.protocol = 0;
+    skb.pktType = PACKET_HOST;
+    skb.skbIif = 0;
+    skb.mark = 0;
+    skb.priority = 0;
+    skb.ipSummed = CHECKSUM_NONE;
+    skb.csumStart = 0;
+    skb.csumOffset = 0;
+    skb.gsoSize = 0;
+    skb.gsoSegs = 0;
+    skb.gsoType = 0;
+    skb.ctinfo = 0;
+    skb.vlanTci = 0;
+    skb.vlanProto = 0;
+    skb.nfBridge = 0;
+    skb.ipcbFlags = 0;
+    skb.fragMaxSize = 0;
+    skb.optOffset = 0;
+    skb.optLen = 0;
+    skb.macLen = 0;
+    skb.tstampNs = 0;
+    skb.seq = 0;
+    skb.endSeq = 0;
+    skb.ackSeq = 0;
+    skb.tcpFlags = 0;
+    skb.sacked = 0;
+    skb.txStampUs = 0;
+    skb.cb0 = 0;
+    skb.cb1 = 0;
+    skb.cb2 = 0;
+    skb.cb3 = 0;
+    skb.nfTrace = false;
+    return skb;
+  }
+
+  #growSmall(): void {
+    const slab = new Uint8Array(SMALL * SMALL_PER_SLAB);
+    for (let i = SMALL_PER_SLAB - 1; i >= 0; i--)
+      this.#small.push(new SkBuff(this, slab.subarray(i * SMALL, (i + 1) * SMALL)));
+  }
+}
+
+/** Below this many bytes a loop beats `set` with a fresh subarray, and it allocates nothing. */
+const LOOP_COPY = 128;
+
+/** Copies from … to of `source` to the same offsets of `target`. */
+export function copyBytes(target: Uint8Array, source: Uint8Array, from: number, to: number): void {
+  if (to - from > LOOP_COPY) target.set(source.subarray(from, to), from);
+  else for (let i = from; i < to; i++) target[i] = source[i]!;
+}
+
+/** Copies `n` bytes between any two offsets. */
+export function moveBytes(target: Uint8Array, at: number, source: Uint8Array, from: number, n: number): void {
+  if (n > LOOP_COPY) target.set(source.subarray(from, from + n), at);
+  else for (let i = 0; i < n; i++) target[at + i] = source[from + i]!;
+}
+
+/** Throws a packet away, for a reason that is always told (kfree_skb_reason). */
+export function drop(skb: SkBuff, reason: DropReason): void {
+  skb.pool.onDrop?.(skb, reason);
+  skb.pool.consume(skb);
+}
+
+/** The packet has been delivered or used up (consume_skb). */
+export function consumeSkb(skb: SkBuff): void {
+  skb.pool.consume(skb);
+}
+
+/** Queue of packets, first in first out, linked through `skb.next` (sk_buff_head). */
+export class SkbQueue {
+  head: SkBuff | null = null;
+  tail: SkBuff | null = null;
+  length = 0;
+
+  push(skb: SkBuff): void {
+    skb.next = null;
+    if (this.tail) this.tail.next = skb;
+    else this.head = skb;
+    this.tail = skb;
+    this.length++;
+  }
+
+  /** In front of all others. */
+  unshift(skb: SkBuff): void {
+    skb.next = this.head;
+    this.head = skb;
+    if (!this.tail) this.tail = skb;
+    this.length++;
+  }
+
+  shift(): SkBuff | null {
+    const skb = this.head;
+    if (!skb) return null;
+    this.head = skb.next;
+    if (!this.head) this.tail = null;
+    skb.next = null;
+    this.length--;
+    return skb;
+  }
+
+  /** Drops everything. */
+  purge(reason: DropReason): void {
+    for (let skb = this.shift(); skb; skb = this.shift()) drop(skb, reason);
+  }
+}

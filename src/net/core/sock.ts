@@ -1,0 +1,213 @@
+// The kernel's side of a socket: what every protocol's sock has in common, and the calls that the socket face
+// (net/socket.ts) forwards. Answers to include/net/sock.h (struct sock, struct proto) and inet_sock.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import type { Ns } from "../../base/time.ts";
+import { type Task, WaitQueue } from "../../sim/task.ts";
+import type { Net } from "./net.ts";
+import type { SkBuff } from "./skb.ts";
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const AF_PACKET = 17;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+
+export const SHUT_RD = 0;
+export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
+
+/** IP address (unsigned 32 bits) and port or, for raw and ping sockets, protocol or id. */
+export interface SockAddr {
+  readonly addr: number;
+  readonly port: number;
+}
+
+/** What recvmsg returns. */
+export interface Message {
+  /** the payload (for raw sockets from the IP header on) */
+  readonly bytes: Uint8Array;
+  /** sender; for messages of the error queue the original destination */
+  readonly from: SockAddr;
+  /** destination address as it arrived (IP_PKTINFO) */
+  readonly to?: number;
+  /** IP_RECVTTL, IP_RECVTOS: of the packet */
+  readonly ttl?: number;
+  readonly tos?: number;
+  /** the packet's IP options (IP_RECVOPTS), without the 20 fixed bytes */
+  readonly ipOptions?: Uint8Array;
+  /** virtual ns of receipt (SO_TIMESTAMP) */
+  readonly tstampNs?: Ns;
+  /** MSG_ERRQUEUE: an ICMP error about an earlier packet (struct sock_extended_err) */
+  readonly error?: {
+    readonly errno: number;
+    /** SO_EE_ORIGIN_*: 1 local, 2 ICMP */
+    readonly origin: number;
+    readonly type: number;
+    readonly code: number;
+    /** MTU for EMSGSIZE */
+    readonly info: number;
+    /** address of the node that sent the ICMP error; 0 for local */
+    readonly offender: number;
+  };
+  /** AF_PACKET: where the frame came in */
+  readonly ifindex?: number;
+  readonly pktType?: number;
+  readonly protocol?: number;
+  readonly hwAddr?: Uint8Array;
+}
+
+export interface SendOptions {
+  readonly to?: SockAddr;
+  /** AF_PACKET: the interface, protocol and destination MAC */
+  readonly ifindex?: number;
+  readonly protocol?: number;
+  readonly hwAddr?: Uint8Array;
+  /** MSG_MORE: more follows (cork) */
+  readonly more?: boolean;
+  readonly oob?: boolean;
+  /** do not wait: throws EAGAIN */
+  readonly dontWait?: boolean;
+}
+
+export interface RecvOptions {
+  readonly errQueue?: boolean;
+  readonly peek?: boolean;
+  readonly oob?: boolean;
+  readonly dontWait?: boolean;
+  /** give up after this many ns: throws EAGAIN (SO_RCVTIMEO) */
+  readonly timeoutNs?: Ns;
+}
+
+/** State that every protocol's socket has. */
+export abstract class Sock {
+  readonly net: Net;
+  readonly family: number;
+  readonly type: number;
+  readonly protocol: number;
+  /** pending error, positive errno; taken by takeError */
+  err = 0;
+  softErr = 0;
+  /** SOCK_DEAD: nobody holds it any more */
+  dead = false;
+  rcvShutdown = false;
+  sndShutdown = false;
+  readonly readQueue: WaitQueue = new WaitQueue();
+  readonly writeQueue: WaitQueue = new WaitQueue();
+  /** SO_BINDTODEVICE: ifindex or 0 */
+  boundDevIf = 0;
+  mark = 0;
+  priority = 0;
+  reuseAddr = false;
+  reusePort = false;
+  broadcast = false;
+  sndBuf = 212992;
+  rcvBuf = 212992;
+  /** inet_sock: local and remote address and port; saddr is what packets carry, rcvSaddr what bind asked */
+  saddr = 0;
+  rcvSaddr = 0;
+  daddr = 0;
+  /** local port (inet_num); remote port */
+  sport = 0;
+  dport = 0;
+  /** IP_TTL, −1: the namespace's default */
+  ttl = -1;
+  tos = 0;
+  /** IP_MTU_DISCOVER: IP_PMTUDISC_* 0 dont, 1 want, 2 do, 3 probe; −1: the namespace's default */
+  pmtuDisc = -1;
+  recvErr = false;
+  hdrIncl = false;
+  /** uid for `owner` matches and `ss -e` */
+  uid = 0;
+  /** inode number that netstat and ss show */
+  inode = 0;
+
+  constructor(net: Net, family: number, type: number, protocol: number) {
+    this.net = net;
+    this.family = family;
+    this.type = type;
+    this.protocol = protocol;
+  }
+
+  /** bind(2). Throws EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
+  abstract bind(address: SockAddr): void;
+
+  /** connect(2) without waiting for a handshake: datagram sockets are connected on return. Throws NetError. */
+  abstract connectStart(address: SockAddr): void;
+
+  /** connect(2), waiting. Throws ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH … */
+  *connect(address: SockAddr): Task<void> {
+    this.connectStart(address);
+    while (!this.writable()) yield* this.writeQueue.wait();
+    this.throwError();
+  }
+
+  listen(_backlog: number): void {
+    throw new NetError(Errno.EOPNOTSUPP);
+  }
+
+  /** accept(2), or null when no connection waits. */
+  acceptNow(): Sock | null {
+    throw new NetError(Errno.EOPNOTSUPP);
+  }
+
+  /** Queues bytes for sending; waits while the send buffer is full. Returns the number of bytes taken (all). */
+  abstract sendmsg(bytes: Uint8Array, options: SendOptions): Task<number>;
+
+  /** What there is to read now, or null when a reader must wait. End of stream: a message of no bytes. Throws NetError. */
+  abstract recvNow(max: number, options: RecvOptions): Message | null;
+
+  /** shutdown(2), SHUT_*. Throws ENOTCONN. */
+  abstract shutdown(how: number): void;
+
+  /** recv would not wait: data, end, error, or a connection to accept. */
+  abstract readable(): boolean;
+
+  /** connected (or failed) and room in the send buffer. */
+  abstract writable(): boolean;
+
+  /** The last descriptor was closed. */
+  abstract close(): void;
+
+  /** A protocol's own options by Linux name ("TCP_NODELAY"); throws ENOPROTOOPT. */
+  setOption(_name: string, _value: number): void {
+    throw new NetError(Errno.ENOPROTOOPT);
+  }
+
+  getOption(_name: string): number {
+    throw new NetError(Errno.ENOPROTOOPT);
+  }
+
+  /** SO_ERROR: the pending error, which it clears. */
+  takeError(): number {
+    const { err } = this;
+    this.err = 0;
+    return err;
+  }
+
+  throwError(): void {
+    const err = this.takeError();
+    if (err !== 0) throw new NetError(err);
+  }
+
+  /** sk_error_report and state changes: whoever waits looks again. */
+  wake(): void {
+    this.readQueue.wakeAll();
+    this.writeQueue.wakeAll();
+  }
+}
+
+/** What a transport registers for its IP protocol number (struct net_protocol). Both take no packet beyond the call's end
+ *  unless they say so: `handler` takes the packet over; `errHandler` must not keep it. */
+export interface InetProtocol {
+  /** skb.data stands at the transport header; takes it over. */
+  handler(skb: SkBuff): void;
+  /**
+   * An ICMP error about a packet that this host sent: skb.data stands at the quoted IP header (tcp_v4_err).
+   * @param info MTU for fragmentation needed, gateway for redirect, pointer for parameter problem
+   */
+  errHandler?(skb: SkBuff, type: number, code: number, info: number): void;
+  /** icmp_strict_tag_validation: a protocol unreachable makes sense for it */
+  readonly name: string;
+}

@@ -1,0 +1,155 @@
+// The system-call face of sockets: a descriptor that programs hold. It waits where a call would block; the protocol's
+// sock does the rest. Answers to net/socket.c and man 2 socket.
+
+import { Errno, NetError } from "../base/errno.ts";
+import type { Ns } from "../base/time.ts";
+import { OpenFile } from "../posix/file.ts";
+import { type Task, type WaitQueue, waitAny } from "../sim/task.ts";
+import type { Message, RecvOptions, SendOptions, Sock, SockAddr } from "./core/sock.ts";
+
+/** Virtual time of one system call that sends: softirqs run meanwhile, as they do on the real CPU. */
+const SYSCALL_NS: Ns = 2_000;
+
+export class Socket extends OpenFile {
+  readonly sock: Sock;
+  /** file status: a call that would wait throws EAGAIN */
+  nonBlocking = false;
+
+  constructor(sock: Sock) {
+    super();
+    this.sock = sock;
+  }
+
+  override get readQueue(): WaitQueue {
+    return this.sock.readQueue;
+  }
+
+  get writeQueue(): WaitQueue {
+    return this.sock.writeQueue;
+  }
+
+  bind(address: SockAddr): void {
+    this.sock.bind(address);
+  }
+
+  listen(backlog: number): void {
+    this.sock.listen(backlog);
+  }
+
+  /** Waits for the handshake. Throws ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL … */
+  *connect(address: SockAddr): Task<void> {
+    yield* this.sock.connect(address);
+  }
+
+  /**
+   * As a non-blocking connect followed by poll(2): true when connected, false when `timeoutNs` passed first.
+   * Throws what connect throws.
+   */
+  *connectWithin(address: SockAddr, timeoutNs: Ns): Task<boolean> {
+    const { sock } = this;
+    const deadline = sock.net.now + timeoutNs;
+    sock.connectStart(address);
+    while (!sock.writable()) {
+      if (sock.err !== 0) break;
+      const left = deadline - sock.net.now;
+      if (left <= 0 || !(yield* sock.writeQueue.wait(left))) return sock.writable();
+    }
+    sock.throwError();
+    return true;
+  }
+
+  /** Waits for a connection. */
+  *accept(): Task<Socket> {
+    for (;;) {
+      const sock = this.sock.acceptNow();
+      if (sock) return new Socket(sock);
+      if (this.nonBlocking) throw new NetError(Errno.EAGAIN);
+      yield* this.sock.readQueue.wait();
+    }
+  }
+
+  /** Sends; returns bytes taken. Throws EPIPE, ECONNRESET, EMSGSIZE, ENETUNREACH, EPERM (a rule dropped it) … */
+  *send(bytes: Uint8Array, options: SendOptions = {}): Task<number> {
+    const taken = yield* this.sock.sendmsg(bytes, options);
+    yield* yieldToSoftirqs(this.sock);
+    return taken;
+  }
+
+  *sendTo(bytes: Uint8Array, to: SockAddr): Task<number> {
+    return yield* this.send(bytes, { to });
+  }
+
+  /** Waits for a message (options.timeoutNs: throws EAGAIN). A stream's end is a message of no bytes. */
+  *recv(max = 65536, options: RecvOptions = {}): Task<Message> {
+    const deadline = this.sock.net.now + (options.timeoutNs ?? Number.POSITIVE_INFINITY);
+    for (;;) {
+      const message = this.sock.recvNow(max, options);
+      if (message) return message;
+      if (this.nonBlocking || options.dontWait) throw new NetError(Errno.EAGAIN);
+      const left = deadline - this.sock.net.now;
+      if (left <= 0 || !(yield* this.sock.readQueue.wait(left))) throw new NetError(Errno.EAGAIN);
+    }
+  }
+
+  override *read(max: number): Task<Uint8Array | null> {
+    const message = yield* this.recv(max);
+    return message.bytes.length === 0 ? null : message.bytes;
+  }
+
+  override *write(bytes: Uint8Array): Task<void> {
+    yield* this.send(bytes);
+  }
+
+  override readable(): boolean {
+    return this.sock.readable();
+  }
+
+  writable(): boolean {
+    return this.sock.writable();
+  }
+
+  *shutdown(how: number): Task<void> {
+    this.sock.shutdown(how);
+    yield* yieldToSoftirqs(this.sock);
+  }
+
+  setOption(name: string, value: number): void {
+    this.sock.setOption(name, value);
+  }
+
+  getOption(name: string): number {
+    return this.sock.getOption(name);
+  }
+
+  /** getsockname(2) */
+  get localAddress(): SockAddr {
+    return { addr: this.sock.saddr || this.sock.rcvSaddr, port: this.sock.sport };
+  }
+
+  /** getpeername(2); throws ENOTCONN. */
+  get peerAddress(): SockAddr {
+    if (this.sock.dport === 0) throw new NetError(Errno.ENOTCONN);
+    return { addr: this.sock.daddr, port: this.sock.dport };
+  }
+
+  protected override onClose(): void {
+    this.sock.close();
+  }
+}
+
+function* yieldToSoftirqs(sock: Sock): Task<void> {
+  yield {
+    arm: (thread) => thread.wake(undefined, SYSCALL_NS),
+    disarm: () => {},
+  };
+  void sock;
+}
+
+/** poll(2) over files to read from: the index of the first that is readable, or −1 when `timeoutNs` passed. */
+export function* poll(files: readonly OpenFile[], timeoutNs: Ns = Number.POSITIVE_INFINITY): Task<number> {
+  for (;;) {
+    const ready = files.findIndex((file) => file.readable());
+    if (ready >= 0) return ready;
+    if ((yield* waitAny(files.map((file) => file.readQueue), timeoutNs)) < 0) return -1;
+  }
+}

@@ -1,0 +1,173 @@
+// Open files: what a descriptor refers to. Pipes, byte sinks and sources for the outside world, /dev/null. Reading and
+// writing are Tasks because they may wait; `readable()` and `readQueue` serve programs that poll several descriptors.
+
+import { Errno, NetError } from "../base/errno.ts";
+import { encodeUtf8 } from "../base/text.ts";
+import { type Task, WaitQueue } from "../sim/task.ts";
+
+/** What a file descriptor refers to (struct file). Shared by `retain`; closed when the last holder released it. */
+export abstract class OpenFile {
+  #holders = 1;
+  /** isatty(3) */
+  readonly isTty: boolean = false;
+  readonly #readQueue: WaitQueue = new WaitQueue();
+
+  /** Woken when `readable()` may have become true. */
+  get readQueue(): WaitQueue {
+    return this.#readQueue;
+  }
+
+  /** One more descriptor refers to it (dup, fork). */
+  retain(): this {
+    this.#holders++;
+    return this;
+  }
+
+  /** One descriptor less; the last one closes. */
+  release(): void {
+    if (--this.#holders === 0) this.onClose();
+  }
+
+  /** True when `read` would not wait (data, end of file or an error). */
+  readable(): boolean {
+    return true;
+  }
+
+  /** At most `max` bytes; null at the end of the file. Throws NetError. */
+  *read(_max: number): Task<Uint8Array | null> {
+    throw new NetError(Errno.EBADF);
+  }
+
+  /** Writes all of `bytes`. Throws NetError (EPIPE when nobody can ever read it). */
+  *write(_bytes: Uint8Array): Task<void> {
+    throw new NetError(Errno.EBADF);
+  }
+
+  protected onClose(): void {}
+}
+
+const PIPE_CAPACITY = 65536; // fs/pipe.c PIPE_DEF_BUFFERS pages
+
+class PipeState {
+  readonly chunks: Uint8Array[] = [];
+  bytes = 0;
+  writerOpen = true;
+  readerOpen = true;
+  readonly writeQueue: WaitQueue = new WaitQueue();
+}
+
+class PipeReader extends OpenFile {
+  readonly #pipe: PipeState;
+
+  constructor(pipe: PipeState) {
+    super();
+    this.#pipe = pipe;
+  }
+
+  override readable(): boolean {
+    return this.#pipe.bytes > 0 || !this.#pipe.writerOpen;
+  }
+
+  override *read(max: number): Task<Uint8Array | null> {
+    const pipe = this.#pipe;
+    while (pipe.bytes === 0) {
+      if (!pipe.writerOpen) return null;
+      yield* this.readQueue.wait();
+    }
+    const first = pipe.chunks[0]!;
+    const out = first.length <= max ? first : first.slice(0, max);
+    if (first.length <= max) pipe.chunks.shift();
+    else pipe.chunks[0] = first.subarray(max);
+    pipe.bytes -= out.length;
+    pipe.writeQueue.wakeAll();
+    return out;
+  }
+
+  protected override onClose(): void {
+    this.#pipe.readerOpen = false;
+    this.#pipe.writeQueue.wakeAll();
+  }
+}
+
+class PipeWriter extends OpenFile {
+  readonly #pipe: PipeState;
+  readonly #reader: PipeReader;
+
+  constructor(pipe: PipeState, reader: PipeReader) {
+    super();
+    this.#pipe = pipe;
+    this.#reader = reader;
+  }
+
+  override *write(bytes: Uint8Array): Task<void> {
+    const pipe = this.#pipe;
+    let rest = bytes.slice();
+    while (rest.length > 0) {
+      if (!pipe.readerOpen) throw new NetError(Errno.EPIPE);
+      const room = PIPE_CAPACITY - pipe.bytes;
+      if (room <= 0) {
+        yield* pipe.writeQueue.wait();
+        continue;
+      }
+      const part = rest.subarray(0, room);
+      rest = rest.subarray(part.length);
+      pipe.chunks.push(part);
+      pipe.bytes += part.length;
+      this.#reader.readQueue.wakeAll();
+    }
+  }
+
+  protected override onClose(): void {
+    this.#pipe.writerOpen = false;
+    this.#reader.readQueue.wakeAll();
+  }
+}
+
+/** pipe(2): [read end, write end]; 64 KiB of buffer. */
+export function makePipe(): [OpenFile, OpenFile] {
+  const pipe = new PipeState();
+  const reader = new PipeReader(pipe);
+  return [reader, new PipeWriter(pipe, reader)];
+}
+
+/** A descriptor whose writes go to a callback of the outside world: the lab's own stdout, say. */
+export class SinkFile extends OpenFile {
+  override readonly isTty: boolean;
+  readonly #sink: (bytes: Uint8Array) => void;
+
+  constructor(sink: (bytes: Uint8Array) => void, isTty = false) {
+    super();
+    this.#sink = sink;
+    this.isTty = isTty;
+  }
+
+  override *write(bytes: Uint8Array): Task<void> {
+    this.#sink(bytes);
+  }
+}
+
+/** A descriptor that reads fixed bytes (a here-document). */
+export class BytesFile extends OpenFile {
+  #rest: Uint8Array;
+
+  constructor(content: Uint8Array | string) {
+    super();
+    this.#rest = typeof content === "string" ? encodeUtf8(content) : content;
+  }
+
+  override *read(max: number): Task<Uint8Array | null> {
+    if (this.#rest.length === 0) return null;
+    const out = this.#rest.subarray(0, max);
+    this.#rest = this.#rest.subarray(out.length);
+    return out;
+  }
+}
+
+/** /dev/null: reads end at once, writes vanish. */
+export class NullFile extends OpenFile {
+  override *read(_max: number): Task<Uint8Array | null> {
+    return null;
+  }
+
+  override *write(_bytes: Uint8Array): Task<void> {}
+}

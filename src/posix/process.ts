@@ -1,0 +1,349 @@
+// Processes: a program running with arguments, environment, descriptors, a root and namespaces; signals; waiting for
+// children. Answers to fork/exec/wait4/kill as shells and servers use them. Process groups exist only as far as a shell
+// needs them (a job's pids).
+
+import { Errno, NetError } from "../base/errno.ts";
+import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
+import type { Ns } from "../base/time.ts";
+import type { Rng } from "../sim/rng.ts";
+import type { Sim } from "../sim/sim.ts";
+import { sleep, type Task, type Tasks, type Thread, WaitQueue } from "../sim/task.ts";
+import { NullFile, type OpenFile } from "./file.ts";
+import type { Vfs } from "./vfs.ts";
+
+/** A program: runs in a process and returns its exit status (0 … 255). */
+export type Program = (proc: Process) => Task<number>;
+
+export const SIGHUP = 1;
+export const SIGINT = 2;
+export const SIGQUIT = 3;
+export const SIGKILL = 9;
+export const SIGUSR1 = 10;
+export const SIGUSR2 = 12;
+export const SIGPIPE = 13;
+export const SIGALRM = 14;
+export const SIGTERM = 15;
+export const SIGCHLD = 17;
+export const SIGCONT = 18;
+export const SIGSTOP = 19;
+
+const SIGNAL_NAMES: ReadonlyMap<string, number> = new Map([
+  ["HUP", SIGHUP],
+  ["INT", SIGINT],
+  ["QUIT", SIGQUIT],
+  ["KILL", SIGKILL],
+  ["USR1", SIGUSR1],
+  ["USR2", SIGUSR2],
+  ["PIPE", SIGPIPE],
+  ["ALRM", SIGALRM],
+  ["TERM", SIGTERM],
+  ["CHLD", SIGCHLD],
+  ["CONT", SIGCONT],
+  ["STOP", SIGSTOP],
+]);
+
+/** "TERM", "SIGTERM", "15" → 15; undefined when there is no such signal. */
+export function signalNumber(name: string): number | undefined {
+  if (/^\d+$/.test(name)) return Number(name) <= 64 ? Number(name) : undefined;
+  return SIGNAL_NAMES.get(name.toUpperCase().replace(/^SIG/, ""));
+}
+
+/** 15 → "TERM". */
+export function signalName(signal: number): string {
+  for (const [name, number] of SIGNAL_NAMES) if (number === signal) return name;
+  return String(signal);
+}
+
+/** Thrown where a thread waits when its process gets a signal for which it asked `interrupt` (EINTR, in effect). */
+export class Interrupted extends Error {
+  override readonly name: string = "Interrupted";
+  readonly signal: number;
+
+  constructor(signal: number) {
+    super(`interrupted by signal ${signal}`);
+    this.signal = signal;
+  }
+}
+
+/** Thrown by `proc.exit()`; ends the program from any depth. */
+export class Exit extends Error {
+  override readonly name: string = "Exit";
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`exit ${status}`);
+    this.status = status;
+  }
+}
+
+/** What a signal does: the kernel's default, nothing, an `Interrupted` where the program waits, or a call. */
+export type Disposition = "default" | "ignore" | "interrupt" | (() => void);
+
+/** The namespaces of a process. `net` is opaque here: the host knows what it is. */
+export interface Namespaces {
+  readonly net: object;
+  readonly uts: { hostname: string };
+  /** inode numbers that /proc/PID/ns shows, by type: cgroup ipc mnt net pid user uts */
+  readonly inodes: ReadonlyMap<string, number>;
+}
+
+export interface SpawnOptions {
+  readonly argv: readonly string[];
+  readonly env?: ReadonlyMap<string, string>;
+  readonly cwd?: string;
+  /** retained by the child; the parent's when absent */
+  readonly fds?: ReadonlyMap<number, OpenFile>;
+  readonly root?: Vfs;
+  readonly ns?: Namespaces;
+}
+
+/** How a process ended: `code` 0 … 255, or the signal that killed it. `status` is what a shell's `$?` shows. */
+export interface ExitStatus {
+  readonly code: number;
+  readonly signal: number;
+  readonly status: number;
+}
+
+/** One machine's processes (the PID space), and what every program needs of the world. */
+export class Machine {
+  readonly sim: Sim;
+  readonly tasks: Tasks;
+  readonly rng: Rng;
+  /** Nanoseconds since 1970 at virtual time 0, as a bigint. */
+  readonly epochNs: bigint;
+  readonly processes: Map<number, Process> = new Map();
+  #nextPid = 1;
+
+  constructor(tasks: Tasks, rng: Rng, epochNs: bigint, firstPid = 1) {
+    this.sim = tasks.sim;
+    this.tasks = tasks;
+    this.rng = rng;
+    this.epochNs = epochNs;
+    this.#nextPid = firstPid;
+  }
+
+  /** @internal */
+  allocatePid(): number {
+    return this.#nextPid++;
+  }
+
+  /** Wall clock, nanoseconds since 1970. */
+  wallClockNs(): bigint {
+    return this.epochNs + BigInt(this.sim.now);
+  }
+
+  /** Starts `program` in a new process. Without a parent, `options` must name everything. */
+  spawn(parent: Process | null, program: Program, options: SpawnOptions): Process {
+    return new Process(this, parent, program, options);
+  }
+}
+
+export class Process {
+  readonly machine: Machine;
+  readonly pid: number;
+  readonly parent: Process | null;
+  /** argv[0] first; a program may rename itself */
+  argv: readonly string[];
+  readonly env: Map<string, string>;
+  cwd: string;
+  readonly root: Vfs;
+  ns: Namespaces;
+  readonly fds: Map<number, OpenFile> = new Map();
+  readonly children: Set<Process> = new Set();
+  readonly startedNs: Ns;
+  /** undefined while it runs */
+  exitStatus: ExitStatus | undefined;
+  /** Woken when the process ends. */
+  readonly exited: WaitQueue = new WaitQueue();
+  /** Called when the process ends, after its descriptors are closed. */
+  readonly onExit: (() => void)[] = [];
+  readonly #threads: Set<Thread> = new Set();
+  readonly #dispositions: Map<number, Disposition> = new Map();
+  #main: Thread;
+
+  /** @internal use Machine.spawn or proc.spawn */
+  constructor(machine: Machine, parent: Process | null, program: Program, options: SpawnOptions) {
+    this.machine = machine;
+    this.parent = parent;
+    this.pid = machine.allocatePid();
+    this.argv = options.argv;
+    this.env = new Map(options.env ?? parent?.env ?? []);
+    this.cwd = options.cwd ?? parent?.cwd ?? "/";
+    const root = options.root ?? parent?.root;
+    const ns = options.ns ?? parent?.ns;
+    if (!root || !ns) throw new NetError(Errno.EINVAL);
+    this.root = root;
+    this.ns = ns;
+    this.startedNs = machine.sim.now;
+    for (const [fd, file] of options.fds ?? parent?.fds ?? []) this.fds.set(fd, file.retain());
+    machine.processes.set(this.pid, this);
+    parent?.children.add(this);
+    this.#main = machine.tasks.spawn(`${this.argv[0]}[${this.pid}]`, program(this), (status, error) =>
+      this.#mainEnded(status, error),
+    );
+    this.#threads.add(this.#main);
+  }
+
+  get sim(): Sim {
+    return this.machine.sim;
+  }
+
+  /** comm: the last part of argv[0], at most 15 bytes */
+  get name(): string {
+    return (this.argv[0] ?? "").split("/").at(-1)!.slice(0, 15);
+  }
+
+  /** A child with this process's environment, folder, root, namespaces and descriptors unless `options` differ. */
+  spawn(program: Program, options: SpawnOptions): Process {
+    return this.machine.spawn(this, program, options);
+  }
+
+  /** A further thread of this process; ends with it. */
+  thread(name: string, task: Task<void>): Thread {
+    const thread: Thread = this.machine.tasks.spawn(`${name}[${this.pid}]`, task, (_result, error) => {
+      this.#threads.delete(thread);
+      if (error !== undefined && !(error instanceof Exit) && !(error instanceof Interrupted)) throw error;
+    });
+    this.#threads.add(thread);
+    return thread;
+  }
+
+  /** Computes for `ns`: other work goes on meanwhile. */
+  *cpu(ns: Ns): Task<void> {
+    yield* sleep(ns);
+  }
+
+  /** Waits until it has ended. */
+  *wait(): Task<ExitStatus> {
+    while (!this.exitStatus) yield* this.exited.wait();
+    return this.exitStatus;
+  }
+
+  /** Ends the program now, from any depth. */
+  exit(status: number): never {
+    throw new Exit(status & 255);
+  }
+
+  /** What `signal` does from now on. SIGKILL and SIGSTOP cannot be changed. */
+  onSignal(signal: number, disposition: Disposition): void {
+    if (signal !== SIGKILL && signal !== SIGSTOP) this.#dispositions.set(signal, disposition);
+  }
+
+  /** kill(2): delivers a signal; harmless when the process has ended. */
+  kill(signal: number): void {
+    if (this.exitStatus || signal === 0) return;
+    const disposition = this.#dispositions.get(signal) ?? "default";
+    if (disposition === "ignore") return;
+    if (disposition === "interrupt") {
+      this.#main.interrupt(new Interrupted(signal));
+      return;
+    }
+    if (typeof disposition === "function") {
+      disposition();
+      return;
+    }
+    if (signal === SIGCHLD || signal === SIGCONT) return;
+    this.#end({ code: 0, signal, status: 128 + signal });
+  }
+
+  /** A descriptor, or NetError EBADF. */
+  fd(number: number): OpenFile {
+    const file = this.fds.get(number);
+    if (!file) throw new NetError(Errno.EBADF);
+    return file;
+  }
+
+  /** Installs an open file under the lowest free number (or a given one, closing what was there). */
+  install(file: OpenFile, number?: number): number {
+    let fd = number ?? 0;
+    if (number === undefined) while (this.fds.has(fd)) fd++;
+    this.fds.get(fd)?.release();
+    this.fds.set(fd, file);
+    return fd;
+  }
+
+  /** close(2) */
+  close(fd: number): void {
+    const file = this.fd(fd);
+    this.fds.delete(fd);
+    file.release();
+  }
+
+  /** Writes text to stdout. A broken pipe ends the process as SIGPIPE does. */
+  *print(text: string): Task<void> {
+    yield* this.#output(1, encodeUtf8(text));
+  }
+
+  /** Writes text to stderr. */
+  *printError(text: string): Task<void> {
+    yield* this.#output(2, encodeUtf8(text));
+  }
+
+  /** Writes bytes to stdout. */
+  *printBytes(bytes: Uint8Array): Task<void> {
+    yield* this.#output(1, bytes);
+  }
+
+  *#output(fd: number, bytes: Uint8Array): Task<void> {
+    const file = this.fds.get(fd);
+    if (!file || bytes.length === 0) return;
+    try {
+      yield* file.write(bytes);
+    } catch (error) {
+      if (!(error instanceof NetError) || error.errno !== Errno.EPIPE) throw error;
+      if ((this.#dispositions.get(SIGPIPE) ?? "default") === "default") {
+        this.kill(SIGPIPE);
+        throw new Exit(128 + SIGPIPE);
+      }
+    }
+  }
+
+  /** All of stdin as bytes, until its end. */
+  *readAll(fd = 0): Task<Uint8Array> {
+    const file = this.fds.get(fd) ?? new NullFile();
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for (;;) {
+      const part = yield* file.read(65536);
+      if (part === null) break;
+      parts.push(part);
+      length += part.length;
+    }
+    const out = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  }
+
+  /** All of stdin as text. */
+  *readAllText(fd = 0): Task<string> {
+    return decodeUtf8(yield* this.readAll(fd));
+  }
+
+  #mainEnded(status: number | undefined, error: unknown): void {
+    if (this.exitStatus) return;
+    if (error instanceof Exit) this.#end({ code: error.status, signal: 0, status: error.status });
+    else if (error instanceof Interrupted) this.#end({ code: 0, signal: error.signal, status: 128 + error.signal });
+    else if (error !== undefined) {
+      this.#end({ code: 1, signal: 0, status: 1 });
+      throw error;
+    } else this.#end({ code: (status ?? 0) & 255, signal: 0, status: (status ?? 0) & 255 });
+  }
+
+  #end(exitStatus: ExitStatus): void {
+    if (this.exitStatus) return;
+    this.exitStatus = exitStatus;
+    for (const thread of [...this.#threads]) thread.cancel();
+    this.#threads.clear();
+    for (const file of this.fds.values()) file.release();
+    this.fds.clear();
+    this.machine.processes.delete(this.pid);
+    this.parent?.children.delete(this);
+    for (const callback of this.onExit) callback();
+    this.exited.wakeAll();
+    this.parent?.kill(SIGCHLD);
+  }
+}

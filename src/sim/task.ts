@@ -1,0 +1,268 @@
+// Threads of a program in virtual time. A Task is a generator: it runs until it must wait and yields what it waits for;
+// the agenda resumes it. No promises are involved, so the order is the agenda's alone, and a thread can be cancelled or
+// interrupted where it waits (its `finally` blocks run). The one door to the outside is `external`, which freezes
+// virtual time until a promise settles (a library that is loaded lazily).
+
+import { assert } from "../base/assert.ts";
+import type { Ns } from "../base/time.ts";
+import type { Sim, Timer } from "./sim.ts";
+
+/** A computation that may wait in virtual time: `const x = yield* task`. */
+// biome-ignore lint/suspicious/noExplicitAny: what a wait hands back depends on the wait; the helpers below type it
+export type Task<T> = Generator<Wait, T, any>;
+
+/** What a thread can wait for. `arm` registers the thread; `disarm` takes it back when it is woken by something else. */
+export interface Wait {
+  arm(thread: Thread): void;
+  disarm(thread: Thread): void;
+}
+
+/** A running Task. */
+export class Thread {
+  readonly tasks: Tasks;
+  readonly name: string;
+  done = false;
+  readonly #gen: Task<unknown>;
+  #wait: Wait | null = null;
+  #running = false;
+  #pendingThrow: { error: unknown } | null = null;
+  #pendingCancel = false;
+  readonly #onExit: ((result: unknown, error: unknown) => void) | undefined;
+  readonly #timer: Timer;
+  #wakeValue: unknown = undefined;
+
+  constructor(tasks: Tasks, name: string, gen: Task<unknown>, onExit?: (result: unknown, error: unknown) => void) {
+    this.tasks = tasks;
+    this.name = name;
+    this.#gen = gen;
+    this.#onExit = onExit;
+    this.#timer = tasks.sim.timer(() => this.#step("next", this.#wakeValue));
+  }
+
+  /** Makes the thread runnable `latency` ns from now; `value` is what its wait returns. For Waits. */
+  wake(value: unknown, latency: Ns = this.tasks.wakeLatencyNs): void {
+    if (this.done) return;
+    this.#wait?.disarm(this);
+    this.#wait = null;
+    if (this.#timer.pending) return;
+    this.#wakeValue = value;
+    this.#timer.after(latency);
+  }
+
+  /** Throws `error` where the thread waits (a signal with a handler, say). */
+  interrupt(error: unknown): void {
+    if (this.done) return;
+    this.#pendingThrow = { error };
+    this.wake(undefined);
+  }
+
+  /** Ends the thread where it waits; its `finally` blocks run. */
+  cancel(): void {
+    if (this.done) return;
+    if (this.#running) {
+      this.#pendingCancel = true;
+      return;
+    }
+    this.#wait?.disarm(this);
+    this.#wait = null;
+    this.#timer.del();
+    this.#step("return", undefined);
+  }
+
+  #step(how: "next" | "return", value: unknown): void {
+    if (this.done) return;
+    assert(!this.#running, `thread ${this.name} is resumed while it runs`);
+    this.#running = true;
+    let result: IteratorResult<Wait, unknown>;
+    const throwing = this.#pendingThrow;
+    this.#pendingThrow = null;
+    try {
+      if (how === "return") result = this.#gen.return(undefined as never);
+      else if (throwing) result = this.#gen.throw(throwing.error);
+      else result = this.#gen.next(value);
+    } catch (error) {
+      this.#running = false;
+      this.#finish(undefined, error);
+      return;
+    }
+    this.#running = false;
+    if (result.done) {
+      this.#finish(result.value, undefined);
+      return;
+    }
+    if (this.#pendingCancel) {
+      this.#pendingCancel = false;
+      this.#step("return", undefined);
+      return;
+    }
+    this.#wait = result.value;
+    result.value.arm(this);
+  }
+
+  #finish(result: unknown, error: unknown): void {
+    this.done = true;
+    this.#timer.del();
+    this.tasks.live.delete(this);
+    if (this.#onExit) this.#onExit(result, error);
+    else if (error !== undefined) throw error;
+  }
+}
+
+/** All threads of a lab. */
+export class Tasks {
+  readonly sim: Sim;
+  readonly live: Set<Thread> = new Set();
+  /** From an event to the woken thread's first instruction: the scheduler's latency. */
+  wakeLatencyNs: Ns = 12_000;
+  /** Promises that freeze virtual time until they settle; see `external`. */
+  readonly externals: Set<Promise<unknown>> = new Set();
+
+  constructor(sim: Sim) {
+    this.sim = sim;
+  }
+
+  /** Starts a thread; its first instruction runs after `latency` ns. `onExit` gets its result or its error. */
+  spawn<T>(
+    name: string,
+    gen: Task<T>,
+    onExit?: (result: T | undefined, error: unknown) => void,
+    latency: Ns = this.wakeLatencyNs,
+  ): Thread {
+    const thread = new Thread(this, name, gen as Task<unknown>, onExit as never);
+    this.live.add(thread);
+    thread.wake(undefined, latency);
+    return thread;
+  }
+}
+
+class Sleep implements Wait {
+  readonly #ns: Ns;
+  #timer: Timer | null = null;
+
+  constructor(ns: Ns) {
+    this.#ns = ns;
+  }
+
+  arm(thread: Thread): void {
+    this.#timer = thread.tasks.sim.after(this.#ns, () => {
+      this.#timer = null;
+      thread.wake(undefined, 0);
+    });
+  }
+
+  disarm(): void {
+    this.#timer?.del();
+  }
+}
+
+/** Waits `ns` of virtual time. */
+export function* sleep(ns: Ns): Task<void> {
+  yield new Sleep(ns);
+}
+
+/** Threads that wait for one condition, in the order in which they came (wait_queue_head). */
+export class WaitQueue {
+  readonly #waiters: Set<{ wake: () => void }> = new Set();
+
+  get empty(): boolean {
+    return this.#waiters.size === 0;
+  }
+
+  /** Wakes every waiter. */
+  wakeAll(): void {
+    for (const waiter of [...this.#waiters]) waiter.wake();
+  }
+
+  /** Wakes the waiter that came first. */
+  wakeOne(): void {
+    for (const waiter of this.#waiters) {
+      waiter.wake();
+      return;
+    }
+  }
+
+  /** Waits to be woken; false when `timeout` ns passed first. */
+  *wait(timeout: Ns = Number.POSITIVE_INFINITY): Task<boolean> {
+    return ((yield new AnyOf([this], timeout)) as number) >= 0;
+  }
+
+  /** @internal */
+  add(waiter: { wake: () => void }): void {
+    this.#waiters.add(waiter);
+  }
+
+  /** @internal */
+  remove(waiter: { wake: () => void }): void {
+    this.#waiters.delete(waiter);
+  }
+}
+
+class AnyOf implements Wait {
+  readonly #queues: readonly WaitQueue[];
+  readonly #timeout: Ns;
+  #waiters: { wake: () => void }[] = [];
+  #timer: Timer | null = null;
+
+  constructor(queues: readonly WaitQueue[], timeout: Ns) {
+    this.#queues = queues;
+    this.#timeout = timeout;
+  }
+
+  arm(thread: Thread): void {
+    this.#queues.forEach((queue, i) => {
+      const waiter = { wake: () => thread.wake(i) };
+      this.#waiters.push(waiter);
+      queue.add(waiter);
+    });
+    if (this.#timeout !== Number.POSITIVE_INFINITY)
+      this.#timer = thread.tasks.sim.after(this.#timeout, () => {
+        this.#timer = null;
+        thread.wake(-1, 0);
+      });
+  }
+
+  disarm(): void {
+    this.#queues.forEach((queue, i) => {
+      const waiter = this.#waiters[i];
+      if (waiter) queue.remove(waiter);
+    });
+    this.#timer?.del();
+  }
+}
+
+/** Waits for the first of several queues: its index, or −1 when `timeout` ns passed first. */
+export function* waitAny(queues: readonly WaitQueue[], timeout: Ns = Number.POSITIVE_INFINITY): Task<number> {
+  return (yield new AnyOf(queues, timeout)) as number;
+}
+
+class External implements Wait {
+  readonly #promise: Promise<unknown>;
+
+  constructor(promise: Promise<unknown>) {
+    this.#promise = promise;
+  }
+
+  arm(thread: Thread): void {
+    const { externals } = thread.tasks;
+    const settled = this.#promise.then(
+      (value) => {
+        externals.delete(settled);
+        thread.wake({ value }, 0);
+      },
+      (error) => {
+        externals.delete(settled);
+        thread.wake({ error }, 0);
+      },
+    );
+    externals.add(settled);
+  }
+
+  disarm(): void {}
+}
+
+/** Waits for a promise of the outside world; virtual time stands still meanwhile. */
+export function* external<T>(promise: Promise<T>): Task<T> {
+  const settled = (yield new External(promise)) as { value: T } | { error: unknown };
+  if ("error" in settled) throw settled.error;
+  return settled.value;
+}

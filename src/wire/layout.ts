@@ -1,0 +1,113 @@
+// Declarative header layouts: the one source of header offsets and sizes, built on buffer-layout. Accessors take their
+// offsets from a layout once, at load, and then shift bytes themselves, because decoding through the library costs twenty
+// times as much. Leaves out the library's blob, cstr and utf8, which need Node's Buffer.
+import bufferLayout, { type Layout } from "buffer-layout";
+
+/** A fixed-size header: where each field lies, and decoding to and encoding from a plain object. Sizes are in bytes. */
+export interface HeaderLayout<Field extends string> {
+  readonly spanBytes: number;
+  offsetOf(field: Field): number;
+  /** Reads every field at `at`. The caller has checked that `spanBytes` bytes are there. */
+  decode(b: Uint8Array, at: number): Record<Field, number>;
+  /** Writes every field at `at`, each value cut to its width. */
+  encode(fields: Readonly<Record<Field, number>>, b: Uint8Array, at: number): void;
+}
+
+/** One field's width in bits, always unsigned; `le` marks a little-endian one (file formats only). */
+export type Width = 8 | 16 | 24 | 32 | 48 | "16le" | "32le";
+
+/** Makes a layout from `[name, width]` pairs in the order they lie on the wire. */
+export function header<const Fields extends readonly (readonly [string, Width])[]>(
+  fields: Fields,
+): HeaderLayout<Fields[number][0]> {
+  type Field = Fields[number][0];
+  const structure = bufferLayout.struct(fields.map(([name, width]) => fieldOf(name, width)));
+  return {
+    spanBytes: structure.span,
+    offsetOf(field) {
+      const offset = structure.offsetOf(field);
+      if (offset === undefined) throw new Error(`no field ${field} in this layout`);
+      return offset;
+    },
+    decode(b, at) {
+      return structure.decode(layoutBytes(b), at) as Record<Field, number>;
+    },
+    encode(values, b, at) {
+      structure.encode(values, layoutBytes(b), at);
+    },
+  };
+}
+
+function fieldOf(name: string, width: Width): Layout<number> {
+  switch (width) {
+    case 8:
+      return bufferLayout.u8(name);
+    case 16:
+      return bufferLayout.u16be(name);
+    case 24:
+      return bufferLayout.u24be(name);
+    case 32:
+      return bufferLayout.u32be(name);
+    case 48:
+      return bufferLayout.u48be(name);
+    case "16le":
+      return bufferLayout.u16(name);
+    case "32le":
+      return bufferLayout.u32(name);
+  }
+}
+
+function layoutBytes(b: Uint8Array): LayoutBytes {
+  return new LayoutBytes(b.buffer as ArrayBuffer, b.byteOffset, b.byteLength);
+}
+
+/** The four methods of Node's Buffer that buffer-layout's unsigned integers call, on a plain Uint8Array. */
+class LayoutBytes extends Uint8Array<ArrayBuffer> {
+  readUIntBE(offset: number, span: number): number {
+    let value = 0;
+    for (let i = 0; i < span; i++) value = value * 256 + this[offset + i]!;
+    return value;
+  }
+
+  readUIntLE(offset: number, span: number): number {
+    let value = 0;
+    for (let i = span - 1; i >= 0; i--) value = value * 256 + this[offset + i]!;
+    return value;
+  }
+
+  writeUIntBE(value: number, offset: number, span: number): void {
+    for (let i = span - 1; i >= 0; i--) {
+      this[offset + i] = value % 256;
+      value = Math.floor(value / 256);
+    }
+  }
+
+  writeUIntLE(value: number, offset: number, span: number): void {
+    for (let i = 0; i < span; i++) {
+      this[offset + i] = value % 256;
+      value = Math.floor(value / 256);
+    }
+  }
+}
+
+/** The unsigned 16-bit big-endian number at `at`. */
+export function get16(b: Uint8Array, at: number): number {
+  return (b[at]! << 8) | b[at + 1]!;
+}
+
+export function set16(b: Uint8Array, at: number, value: number): void {
+  b[at] = value >>> 8;
+  b[at + 1] = value;
+}
+
+/** The unsigned 32-bit big-endian number at `at`. */
+export function get32(b: Uint8Array, at: number): number {
+  return ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
+}
+
+export function set32(b: Uint8Array, at: number, value: number): void {
+  b[at] = value >>> 24;
+  b[at + 1] = value >>> 16;
+  b[at + 2] = value >>> 8;
+  b[at + 3] = value;
+}
