@@ -1,0 +1,46 @@
+// A whole network namespace: the one place that creates its parts and solders them together. What the kernel registers
+// with pernet_operations, inet_init and the module inits is on this page: loopback, IPv4, TCP, netfilter.
+
+import { Errno, NetError } from "../base/errno.ts";
+import { createPacketSock } from "./core/af-packet.ts";
+import { unregisterNetdevice } from "./core/dev.ts";
+import { type Kernel, Net } from "./core/net.ts";
+import { AF_INET, AF_PACKET } from "./core/sock.ts";
+import { createIpv4, inetCreateSock } from "./ipv4/af-inet.ts";
+import type { Ipv4 } from "./ipv4/ipv4.ts";
+import type { TcpState } from "./ipv4/tcp.ts";
+import { tcpInit } from "./ipv4/tcp.ts";
+import { createLoopback } from "./link/loopback.ts";
+import { type Netfilter, netfilterInit } from "./netfilter/netfilter.ts";
+import { Socket } from "./socket.ts";
+
+export class NetNamespace {
+  readonly net: Net;
+  readonly ipv4: Ipv4;
+  readonly tcp: TcpState;
+  readonly nf: Netfilter;
+  /** inode number as /proc/PID/ns/net shows it */
+  readonly inode: number;
+
+  /** @param label for traces: the namespace's name, or the container's */
+  constructor(kernel: Kernel, label: string, inode: number) {
+    this.inode = inode;
+    this.net = new Net(kernel, label, inode);
+    this.ipv4 = createIpv4(this.net);
+    this.tcp = tcpInit(this.ipv4);
+    this.nf = netfilterInit(this.net, this.ipv4);
+    createLoopback(this.net);
+  }
+
+  /** socket(2). Throws EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT. */
+  socket(family: number, type: number, protocol: number): Socket {
+    if (family === AF_PACKET) return new Socket(createPacketSock(this.net, type, protocol));
+    if (family !== AF_INET) throw new NetError(Errno.EAFNOSUPPORT);
+    return new Socket(inetCreateSock(this.ipv4, type, protocol));
+  }
+
+  /** The last reference is gone: every device goes (a veth takes its peer along). */
+  destroy(): void {
+    for (const dev of [...this.net.devices.values()].reverse()) unregisterNetdevice(dev);
+  }
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// The command line: `vethlab run`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
+
+import { compareCommand } from "./compare-command.ts";
+import { runCommand } from "./run-command.ts";
+import { fail, UsageError, version } from "./terminal.ts";
+
+const HELP = `vethlab ${version()}: a packet-level emulator of Linux container networking
+
+  vethlab run SCRIPT [options]      run a scenario; what it writes, captures too, lands in a folder
+  vethlab compare A B [options]     hold two captures, or two folders of captures, against each other
+
+  vethlab COMMAND --help            more about one of them
+  vethlab --version                 print the version
+`;
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [command, ...rest] = argv;
+  switch (command) {
+    case "run":
+      return await runCommand(rest);
+    case "compare":
+      return compareCommand(rest);
+    case undefined:
+      process.stderr.write(HELP);
+      return 2;
+    case "help":
+    case "--help":
+    case "-h":
+      process.stdout.write(HELP);
+      return 0;
+    case "--version":
+    case "-V":
+      process.stdout.write(`${version()}\n`);
+      return 0;
+    default:
+      throw new UsageError(`'${command}' is not a command of vethlab; see vethlab --help`);
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    process.exitCode = fail(error);
+  },
+);

@@ -1,0 +1,239 @@
+// `vethlab run`: reads a script, runs it, writes what it left under --out, and says so in one line a capture.
+
+import { createHash } from "node:crypto";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { formatNs } from "../base/time.ts";
+import { CaptureError } from "../capture/capture.ts";
+import { readCapture } from "../capture/read.ts";
+import type { Lab } from "../host/lab.ts";
+import { type FileNode, fileNode } from "../posix/vfs.ts";
+import { DirectiveError } from "../scenario/directives.ts";
+import { runScenario, type ScenarioResult } from "../scenario/run.ts";
+import { nodeFilters } from "./filters.ts";
+import { duration, parse, systemErrorText, UsageError, wholeNumber } from "./terminal.ts";
+
+const HELP = `vethlab run SCRIPT [ARG...] [options]
+vethlab run - [options]             the script is read from standard input
+
+Runs a shell script against an emulated Linux host with Docker. Its output passes through, and what it writes
+(captures of its tcpdumps too) lands in a folder. The exit status is the script's.
+
+  --out DIR          where the files go; the current folder when absent
+  --seed N           what a kernel draws at random (MAC addresses, ports, sequence numbers …) follows from it; default 1
+  --start DATE       the wall clock at the start, e.g. 2026-01-01T00:00:00Z (the default)
+  --docker 20|28     the generation of Docker: 20.10 (default) or 28.5; wins over the script's '# vethlab: docker=28'
+  --hash             print the SHA-256 of each capture on standard output, after the script's own output
+  --max-time TIME    end the script after so much virtual time (90s, 5m); default 1h
+  --max-events N     end the script after so many events of the engine; default 50000000
+  --quiet            no lines about captures
+`;
+
+/** Files beside the script larger than this are not shown to it. */
+const BESIDE_LIMIT = 4 * 1024 * 1024;
+const PROGRESS_AFTER_MS = 2000;
+
+export async function runCommand(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parse({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      out: { type: "string" },
+      seed: { type: "string" },
+      start: { type: "string" },
+      docker: { type: "string" },
+      hash: { type: "boolean" },
+      quiet: { type: "boolean" },
+      "max-time": { type: "string" },
+      "max-events": { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const [path, ...args] = positionals;
+  if (path === undefined) throw new UsageError("run needs a script: vethlab run SCRIPT, or - for standard input");
+  if (values.docker !== undefined && values.docker !== "20" && values.docker !== "28")
+    throw new UsageError(`--docker is 20 or 28, not '${values.docker}'`);
+  const seed = wholeNumber("seed", values.seed ?? "1", 0xffffffff);
+  const startMs = values.start === undefined ? undefined : Date.parse(values.start);
+  if (startMs !== undefined && !(startMs >= 0))
+    throw new UsageError(`--start takes a date such as 2026-01-01T00:00:00Z, not '${values.start}'`);
+  const out = resolve(values.out ?? ".");
+  const script = readFileSync(path === "-" ? 0 : path, "utf8");
+  const name = path === "-" ? "-" : basename(path);
+  prepareFolder(out);
+
+  const stop = watchInterrupt();
+  const progress = progressLine();
+  const began = performance.now();
+  let result: ScenarioResult;
+  try {
+    result = await runScenario({
+      script,
+      name,
+      args,
+      seed,
+      ...(startMs !== undefined ? { startMs } : {}),
+      ...(values.docker !== undefined ? { docker: values.docker } : {}),
+      files: path === "-" ? new Map<string, FileNode>() : filesBeside(path),
+      limits: {
+        maxTimeNs: duration("max-time", values["max-time"] ?? "1h"),
+        maxEvents: wholeNumber("max-events", values["max-events"] ?? "50000000"),
+      },
+      filters: nodeFilters(),
+      stdout: (bytes) => {
+        progress.clear();
+        process.stdout.write(bytes);
+      },
+      stderr: (bytes) => {
+        progress.clear();
+        process.stderr.write(bytes);
+      },
+      between: async (lab) => {
+        await new Promise((done) => setImmediate(done));
+        progress.show(lab);
+        stop.throwIfAsked(lab);
+      },
+    });
+  } catch (error) {
+    if (error instanceof DirectiveError) throw new UsageError(`${name}: line ${error.line}: ${error.message}`);
+    throw error;
+  } finally {
+    progress.clear();
+    stop.dispose();
+  }
+  const realMs = performance.now() - began;
+
+  let written = true;
+  for (const file of result.files) {
+    const target = join(out, file.path);
+    try {
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, file.bytes);
+      utimesSync(target, file.mtimeMs / 1000, file.mtimeMs / 1000);
+    } catch (error) {
+      process.stderr.write(`vethlab: cannot write ${systemErrorText(error) ?? String(error)}\n`);
+      written = false;
+    }
+  }
+  for (const file of result.files) {
+    if (!/\.pcap(ng)?$/.test(file.path)) continue;
+    if (values.hash) process.stdout.write(`${createHash("sha256").update(file.bytes).digest("hex")}  ${file.path}\n`);
+    if (!values.quiet)
+      process.stderr.write(
+        `vethlab: ${join(values.out ?? ".", file.path)}: ${frameCount(file.bytes)} frames, ${file.bytes.length} bytes ` +
+          `(${formatNs(result.virtualNs)} virtual, ${(realMs / 1000).toFixed(2)} s real)\n`,
+      );
+  }
+  if (result.problem !== undefined) process.stderr.write(`vethlab: ${result.problem}\n`);
+  return result.status !== 0 ? result.status : written ? 0 : 1;
+}
+
+function frameCount(bytes: Uint8Array): string {
+  try {
+    return String(readCapture(bytes).frames.length);
+  } catch (error) {
+    if (error instanceof CaptureError) return "no";
+    throw error;
+  }
+}
+
+/** Makes the folder now, so that a run is not lost for want of one. */
+function prepareFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`cannot write to ${systemErrorText(error) ?? path}`);
+  }
+}
+
+/** The regular files in the script's folder, read when the script first looks at them. */
+function filesBeside(script: string): Map<string, FileNode> {
+  const folder = dirname(resolve(script));
+  const files = new Map<string, FileNode>();
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (name === basename(script) || /\.pcap(ng)?$/.test(name)) continue;
+    try {
+      const stat = statSync(path);
+      if (stat.isFile() && stat.size <= BESIDE_LIMIT) files.set(name, lazyFile(path, stat.size));
+    } catch {
+      // a dangling link, or gone meanwhile: the script will not find it either
+    }
+  }
+  return files;
+}
+
+function lazyFile(path: string, size: number): FileNode {
+  const node = fileNode();
+  let data: Uint8Array | undefined;
+  Object.defineProperty(node, "data", {
+    get: () => {
+      data ??= new Uint8Array(readFileSync(path));
+      return data;
+    },
+    set: (value: Uint8Array) => {
+      data = value;
+    },
+  });
+  node.size = size;
+  node.mtimeNs = -1;
+  return node;
+}
+
+interface Progress {
+  show(lab: Lab): void;
+  clear(): void;
+}
+
+/** A line that says where a long run stands, on a terminal only. */
+function progressLine(): Progress {
+  const began = performance.now();
+  let last = began;
+  let shown = false;
+  const clear = (): void => {
+    if (shown) process.stderr.write("\r\x1b[K");
+    shown = false;
+  };
+  return {
+    clear,
+    show: (lab) => {
+      const now = performance.now();
+      if (!process.stderr.isTTY || now - began < PROGRESS_AFTER_MS || now - last < 200) return;
+      last = now;
+      process.stderr.write(`\r\x1b[Kvethlab: ${formatNs(lab.now)} virtual, ${lab.sim.events} events`);
+      shown = true;
+    },
+  };
+}
+
+/** Ctrl-C ends the script as a limit does, so that what it wrote is kept; a second one ends vethlab. */
+function watchInterrupt(): { throwIfAsked(lab: Lab): void; dispose(): void } {
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) process.exit(130);
+    asked = true;
+  };
+  process.on("SIGINT", onSignal);
+  return {
+    throwIfAsked: (lab) => {
+      if (asked) lab.interrupt();
+    },
+    dispose: () => {
+      process.off("SIGINT", onSignal);
+    },
+  };
+}
