@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { concatBytes, equalBytes } from "../../src/base/bytes.ts";
+import { Errno, errnoName, NetError, strerror } from "../../src/base/errno.ts";
+import { decodeUtf8, encodeUtf8, hex } from "../../src/base/text.ts";
+import { formatNs } from "../../src/base/time.ts";
+
+describe("text", () => {
+  it("encodes any string as TextEncoder does", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        expect(encodeUtf8(text)).toEqual(new TextEncoder().encode(text));
+      }),
+    );
+  });
+
+  it("decodes what it encoded", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+        expect(decodeUtf8(encodeUtf8(text))).toBe(text);
+      }),
+    );
+  });
+
+  it("decodes any bytes without throwing, ASCII as it is", () => {
+    fc.assert(fc.property(fc.uint8Array(), (bytes) => void decodeUtf8(bytes)));
+    expect(decodeUtf8(Uint8Array.of(0x61, 0xff, 0x62))).toBe("a\ufffdb");
+  });
+
+  it("writes bytes as hex", () => {
+    expect(hex(Uint8Array.of(2, 0x42, 0xac), ":")).toBe("02:42:ac");
+  });
+});
+
+describe("errors", () => {
+  it("have Linux's numbers and glibc's texts", () => {
+    expect(Errno.EHOSTUNREACH).toBe(113);
+    expect(strerror(113)).toBe("No route to host");
+    expect(strerror(0)).toBe("Success");
+    expect(errnoName(111)).toBe("ECONNREFUSED");
+    expect(new NetError(Errno.EEXIST).message).toBe("File exists");
+  });
+
+  it("carry the kernel's own sentence where there is one", () => {
+    const error = new NetError(Errno.EINVAL, "Nexthop has invalid gateway.");
+    expect([error.errno, error.message]).toEqual([22, "Nexthop has invalid gateway."]);
+  });
+});
+
+describe("bytes", () => {
+  it("join and compare", () => {
+    const joined = concatBytes([Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3)]);
+    expect(equalBytes(joined, Uint8Array.of(1, 2, 3))).toBe(true);
+    expect(equalBytes(joined, Uint8Array.of(1, 2))).toBe(false);
+  });
+});
+
+it("a duration is printed in its own unit", () => {
+  expect([formatNs(1_500_000_000), formatNs(20_000_000), formatNs(3_000)]).toEqual(["1.5 s", "20 ms", "3 µs"]);
+});
