@@ -150,6 +150,12 @@ export function* poll(files: readonly OpenFile[], timeoutNs: Ns = Number.POSITIV
   for (;;) {
     const ready = files.findIndex((file) => file.readable());
     if (ready >= 0) return ready;
-    if ((yield* waitAny(files.map((file) => file.readQueue), timeoutNs)) < 0) return -1;
+    if (
+      (yield* waitAny(
+        files.map((file) => file.readQueue),
+        timeoutNs,
+      )) < 0
+    )
+      return -1;
   }
 }

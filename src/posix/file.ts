@@ -1,6 +1,7 @@
 // Open files: what a descriptor refers to. Pipes, byte sinks and sources for the outside world, /dev/null. Reading and
 // writing are Tasks because they may wait; `readable()` and `readQueue` serve programs that poll several descriptors.
 
+import { concatBytes } from "../base/bytes.ts";
 import { Errno, NetError } from "../base/errno.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { type Task, WaitQueue } from "../sim/task.ts";
@@ -43,6 +44,14 @@ export abstract class OpenFile {
     throw new NetError(Errno.EBADF);
   }
 
+  /**
+   * Gives back bytes that were just read, to be read again (what a shell's `read` took too much of: lseek on a file).
+   * False when this file cannot: read byte by byte then.
+   */
+  unread(_bytes: Uint8Array): boolean {
+    return false;
+  }
+
   protected onClose(): void {}
 }
 
@@ -81,6 +90,14 @@ class PipeReader extends OpenFile {
     pipe.bytes -= out.length;
     pipe.writeQueue.wakeAll();
     return out;
+  }
+
+  override unread(bytes: Uint8Array): boolean {
+    if (bytes.length === 0) return true;
+    this.#pipe.chunks.unshift(bytes);
+    this.#pipe.bytes += bytes.length;
+    this.readQueue.wakeAll();
+    return true;
   }
 
   protected override onClose(): void {
@@ -160,6 +177,11 @@ export class BytesFile extends OpenFile {
     const out = this.#rest.subarray(0, max);
     this.#rest = this.#rest.subarray(out.length);
     return out;
+  }
+
+  override unread(bytes: Uint8Array): boolean {
+    this.#rest = concatBytes([bytes, this.#rest]);
+    return true;
   }
 }
 

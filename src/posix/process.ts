@@ -7,7 +7,7 @@ import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
 import type { Ns } from "../base/time.ts";
 import type { Rng } from "../sim/rng.ts";
 import type { Sim } from "../sim/sim.ts";
-import { sleep, type Task, type Tasks, type Thread, WaitQueue } from "../sim/task.ts";
+import { sleep, type Task, type Tasks, type Thread, WaitQueue, waitAny } from "../sim/task.ts";
 import { NullFile, type OpenFile } from "./file.ts";
 import type { Vfs } from "./vfs.ts";
 
@@ -26,21 +26,21 @@ export const SIGTERM = 15;
 export const SIGCHLD = 17;
 export const SIGCONT = 18;
 export const SIGSTOP = 19;
+export const SIGTSTP = 20;
+export const SIGTTIN = 21;
+export const SIGTTOU = 22;
+export const SIGURG = 23;
+export const SIGWINCH = 28;
 
-const SIGNAL_NAMES: ReadonlyMap<string, number> = new Map([
-  ["HUP", SIGHUP],
-  ["INT", SIGINT],
-  ["QUIT", SIGQUIT],
-  ["KILL", SIGKILL],
-  ["USR1", SIGUSR1],
-  ["USR2", SIGUSR2],
-  ["PIPE", SIGPIPE],
-  ["ALRM", SIGALRM],
-  ["TERM", SIGTERM],
-  ["CHLD", SIGCHLD],
-  ["CONT", SIGCONT],
-  ["STOP", SIGSTOP],
-]);
+/** Names without SIG, by number: `SIGNALS[15] === "TERM"`; [0] is "EXIT". (signal(7), x86) */
+export const SIGNALS: readonly string[] =
+  "EXIT HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
+    " ",
+  );
+
+const SIGNAL_NAMES: ReadonlyMap<string, number> = new Map(
+  SIGNALS.map((name, number) => [name, number] as const).slice(1),
+);
 
 /** "TERM", "SIGTERM", "15" → 15; undefined when there is no such signal. */
 export function signalNumber(name: string): number | undefined {
@@ -50,8 +50,7 @@ export function signalNumber(name: string): number | undefined {
 
 /** 15 → "TERM". */
 export function signalName(signal: number): string {
-  for (const [name, number] of SIGNAL_NAMES) if (number === signal) return name;
-  return String(signal);
+  return (signal > 0 && SIGNALS[signal]) || String(signal);
 }
 
 /** Thrown where a thread waits when its process gets a signal for which it asked `interrupt` (EINTR, in effect). */
@@ -112,7 +111,9 @@ export class Machine {
   /** Nanoseconds since 1970 at virtual time 0, as a bigint. */
   readonly epochNs: bigint;
   readonly processes: Map<number, Process> = new Map();
-  #nextPid = 1;
+  /** the host that this is the process table of; opaque here */
+  owner: object | null = null;
+  #nextPid: number;
 
   constructor(tasks: Tasks, rng: Rng, epochNs: bigint, firstPid = 1) {
     this.sim = tasks.sim;
@@ -132,6 +133,13 @@ export class Machine {
     return this.epochNs + BigInt(this.sim.now);
   }
 
+  /** kill(2) on a process group; the number of processes that got it. */
+  killGroup(pgid: number, signal: number): number {
+    const members = [...this.processes.values()].filter((process) => process.pgid === pgid);
+    for (const process of members) process.kill(signal);
+    return members.length;
+  }
+
   /** Starts `program` in a new process. Without a parent, `options` must name everything. */
   spawn(parent: Process | null, program: Program, options: SpawnOptions): Process {
     return new Process(this, parent, program, options);
@@ -146,7 +154,8 @@ export class Process {
   argv: readonly string[];
   readonly env: Map<string, string>;
   cwd: string;
-  readonly root: Vfs;
+  /** changes only where a program moves into another root (setns, chroot) */
+  root: Vfs;
   ns: Namespaces;
   readonly fds: Map<number, OpenFile> = new Map();
   readonly children: Set<Process> = new Set();
@@ -155,8 +164,18 @@ export class Process {
   exitStatus: ExitStatus | undefined;
   /** Woken when the process ends. */
   readonly exited: WaitQueue = new WaitQueue();
+  /** Where the program is in its own text, for those who report on it: a shell's line number. */
+  currentLine: (() => number) | undefined;
+  /** Woken when it is stopped or continued. */
+  readonly stateChanged: WaitQueue = new WaitQueue();
   /** Called when the process ends, after its descriptors are closed. */
   readonly onExit: (() => void)[] = [];
+  /** Process group: inherited; a shell with job control gives each job its own (setpgid). */
+  pgid: number;
+  /** Permission bits that new files and directories do not get (umask). */
+  umask = 0o022;
+  /** Suspended by SIGSTOP or SIGTSTP until SIGCONT. */
+  stopped = false;
   readonly #threads: Set<Thread> = new Set();
   readonly #dispositions: Map<number, Disposition> = new Map();
   #main: Thread;
@@ -175,6 +194,12 @@ export class Process {
     this.root = root;
     this.ns = ns;
     this.startedNs = machine.sim.now;
+    this.pgid = parent?.pgid ?? this.pid;
+    if (parent) {
+      this.umask = parent.umask;
+      // ignored signals stay ignored over fork and exec (signal(7))
+      for (const [signal, how] of parent.#dispositions) if (how === "ignore") this.#dispositions.set(signal, how);
+    }
     for (const [fd, file] of options.fds ?? parent?.fds ?? []) this.fds.set(fd, file.retain());
     machine.processes.set(this.pid, this);
     parent?.children.add(this);
@@ -186,6 +211,12 @@ export class Process {
 
   get sim(): Sim {
     return this.machine.sim;
+  }
+
+  /** The parent's pid, or 1 when it has ended (or there was none). */
+  get ppid(): number {
+    if (!this.parent) return 0;
+    return this.parent.exitStatus ? 1 : this.parent.pid;
   }
 
   /** comm: the last part of argv[0], at most 15 bytes */
@@ -219,6 +250,11 @@ export class Process {
     return this.exitStatus;
   }
 
+  /** Waits until it ends, stops or continues. */
+  *exitedOrStopped(): Task<void> {
+    if (!this.exitStatus) yield* waitAny([this.exited, this.stateChanged]);
+  }
+
   /** Ends the program now, from any depth. */
   exit(status: number): never {
     throw new Exit(status & 255);
@@ -229,9 +265,20 @@ export class Process {
     if (signal !== SIGKILL && signal !== SIGSTOP) this.#dispositions.set(signal, disposition);
   }
 
+  /** What `signal` does now. */
+  disposition(signal: number): Disposition {
+    return this.#dispositions.get(signal) ?? "default";
+  }
+
+  /** What execve(2) does to signals: caught ones return to their default, ignored ones stay ignored. */
+  resetSignals(): void {
+    for (const [signal, how] of [...this.#dispositions]) if (how !== "ignore") this.#dispositions.delete(signal);
+  }
+
   /** kill(2): delivers a signal; harmless when the process has ended. */
   kill(signal: number): void {
     if (this.exitStatus || signal === 0) return;
+    if (signal === SIGCONT) this.#suspend(false);
     const disposition = this.#dispositions.get(signal) ?? "default";
     if (disposition === "ignore") return;
     if (disposition === "interrupt") {
@@ -242,8 +289,17 @@ export class Process {
       disposition();
       return;
     }
-    if (signal === SIGCHLD || signal === SIGCONT) return;
-    this.#end({ code: 0, signal, status: 128 + signal });
+    if (signal === SIGCHLD || signal === SIGCONT || signal === SIGURG || signal === SIGWINCH) return;
+    if (signal >= SIGSTOP && signal <= SIGTTOU) this.#suspend(true);
+    else this.#end({ code: 0, signal, status: 128 + signal });
+  }
+
+  #suspend(stopped: boolean): void {
+    if (this.stopped === stopped) return;
+    this.stopped = stopped;
+    for (const thread of this.#threads) thread.pause(stopped);
+    this.stateChanged.wakeAll();
+    this.parent?.kill(SIGCHLD);
   }
 
   /** A descriptor, or NetError EBADF. */
@@ -342,6 +398,7 @@ export class Process {
     this.fds.clear();
     this.machine.processes.delete(this.pid);
     this.parent?.children.delete(this);
+    this.stopped = false;
     for (const callback of this.onExit) callback();
     this.exited.wakeAll();
     this.parent?.kill(SIGCHLD);

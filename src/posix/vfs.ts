@@ -24,6 +24,8 @@ export interface FileNode extends NodeBase {
   /** The content; longer arrays are allowed, `size` counts. */
   data: Uint8Array;
   size: number;
+  /** further names (hard links); absent means none */
+  links?: number;
 }
 
 export interface DirNode extends NodeBase {
@@ -117,6 +119,8 @@ export interface OpenFlags {
 export class Vfs {
   readonly root: DirNode = dirNode();
   readonly #now: () => Ns;
+  readonly #inodes: WeakMap<VfsNode, number> = new WeakMap();
+  #nextInode = 131_073;
 
   constructor(now: () => Ns) {
     this.#now = now;
@@ -217,6 +221,45 @@ export class Vfs {
       if (node.children.size > 0 && !how.recursive) throw new NetError(Errno.ENOTEMPTY);
     } else if (how.directory && !how.recursive) throw new NetError(Errno.ENOTDIR);
     parent.children.delete(name);
+    parent.mtimeNs = this.#now();
+    if (node.kind === "file" && node.links) node.links--;
+  }
+
+  /** rename(2): over an existing file or empty directory too. Throws ENOENT, EISDIR, ENOTDIR, ENOTEMPTY, EINVAL. */
+  rename(proc: Process, from: string, to: string): void {
+    const node = this.lookup(proc, from, true);
+    const parent = (path: string): DirNode => {
+      const dir = this.lookup(proc, joinPath(joinPath(proc.cwd, path), ".."));
+      if (dir.kind !== "dir") throw new NetError(Errno.ENOTDIR);
+      return dir;
+    };
+    const source = joinPath(proc.cwd, from);
+    const target = joinPath(proc.cwd, to);
+    if (source === target) return;
+    if (`${target}/`.startsWith(`${source}/`)) throw new NetError(Errno.EINVAL);
+    const fromDir = parent(from);
+    const toDir = parent(to);
+    const name = target.split("/").at(-1)!;
+    const old = toDir.children.get(name);
+    if (old?.kind === "dir") {
+      if (node.kind !== "dir") throw new NetError(Errno.EISDIR);
+      if (old.children.size > 0) throw new NetError(Errno.ENOTEMPTY);
+    } else if (old && node.kind === "dir") throw new NetError(Errno.ENOTDIR);
+    fromDir.children.delete(source.split("/").at(-1)!);
+    toDir.children.set(name, node);
+    fromDir.mtimeNs = this.#now();
+    toDir.mtimeNs = this.#now();
+  }
+
+  /** The number `ls -i` shows for a node: given on first sight, kept for the node's life. */
+  inode(node: VfsNode): number {
+    if (node.kind === "namespace") return node.inode;
+    let inode = this.#inodes.get(node);
+    if (inode === undefined) {
+      inode = this.#nextInode++;
+      this.#inodes.set(node, inode);
+    }
+    return inode;
   }
 
   /** Names in a directory, sorted. Throws ENOENT, ENOTDIR. */
@@ -234,6 +277,7 @@ export class Vfs {
     if (!node) {
       if (!flags.create) throw new NetError(Errno.ENOENT);
       node = fileNode("", this.#now());
+      node.mode = 0o666 & ~proc.umask;
       this.create(proc, this.realPath(proc, path), node);
     }
     switch (node.kind) {
@@ -277,7 +321,7 @@ export class Vfs {
       node.size = bytes.length;
       node.mtimeNs = this.#now();
     } else if (node.kind === "synthetic" && node.write) {
-      node.write(proc, typeof content === "string" ? content : String.fromCharCode(...bytes));
+      node.write(proc, typeof content === "string" ? content : latin1(bytes));
     } else throw new NetError(node.kind === "dir" ? Errno.EISDIR : Errno.EACCES);
   }
 }
@@ -324,6 +368,16 @@ export class RegularFile extends OpenFile {
     if (end > node.size) node.size = end;
     node.mtimeNs = this.#now();
   }
+
+  override unread(bytes: Uint8Array): boolean {
+    this.#at -= bytes.length;
+    return true;
+  }
+
+  /** lseek(2) to an absolute place. */
+  seek(at: number): void {
+    this.#at = at;
+  }
 }
 
 class SyntheticFile extends OpenFile {
@@ -351,6 +405,12 @@ class SyntheticFile extends OpenFile {
 
   override *write(bytes: Uint8Array): Task<void> {
     if (!this.#flags.write) throw new NetError(Errno.EBADF);
-    this.#node.write!(this.#proc, String.fromCharCode(...bytes));
+    this.#node.write!(this.#proc, latin1(bytes));
   }
+}
+
+function latin1(bytes: Uint8Array): string {
+  let out = "";
+  for (const byte of bytes) out += String.fromCharCode(byte);
+  return out;
 }

@@ -30,13 +30,18 @@ export class Thread {
   readonly #onExit: ((result: unknown, error: unknown) => void) | undefined;
   readonly #timer: Timer;
   #wakeValue: unknown = undefined;
+  #paused = false;
+  #dueWhilePaused = false;
 
   constructor(tasks: Tasks, name: string, gen: Task<unknown>, onExit?: (result: unknown, error: unknown) => void) {
     this.tasks = tasks;
     this.name = name;
     this.#gen = gen;
     this.#onExit = onExit;
-    this.#timer = tasks.sim.timer(() => this.#step("next", this.#wakeValue));
+    this.#timer = tasks.sim.timer(() => {
+      if (this.#paused) this.#dueWhilePaused = true;
+      else this.#step("next", this.#wakeValue);
+    });
   }
 
   /** Makes the thread runnable `latency` ns from now; `value` is what its wait returns. For Waits. */
@@ -67,6 +72,14 @@ export class Thread {
     this.#wait = null;
     this.#timer.del();
     this.#step("return", undefined);
+  }
+
+  /** Holds the thread (SIGSTOP): what it waits for may come, but it does not run before `pause(false)` (SIGCONT). */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (paused || !this.#dueWhilePaused || this.done) return;
+    this.#dueWhilePaused = false;
+    this.#timer.after(this.tasks.wakeLatencyNs);
   }
 
   #step(how: "next" | "return", value: unknown): void {

@@ -38,7 +38,7 @@ export function parseIpv4(text: string): Ipv4Addr | undefined {
     const c = text.charCodeAt(i);
     if (c >= 48 && c <= 57) {
       if (octet === 0) return undefined;
-      octet = (octet < 0 ? 0 : octet) * 10 + c - 48;
+      octet = Math.max(octet, 0) * 10 + c - 48;
       if (octet > 255) return undefined;
       digits++;
     } else if (c === 46 && digits > 0 && dots < 3) {

@@ -193,10 +193,10 @@ export class Dissector {
     if (last < at + length) throw TRUNCATED;
   }
 
-  /** What tcpdump does with a payload it cannot name, unless a dump was asked for anyway. */
+  /** What tcpdump does with a payload it cannot name, unless a dump was asked for anyway, or brevity. */
   defaultPrint(at: number, length: number): void {
-    const { hex, hexAscii, ascii } = this.options;
-    if (hex === 0 && hexAscii === 0 && ascii === 0) this.hexAsciiDump("\n\t", at, length);
+    const { hex, hexAscii, quiet } = this.options;
+    if (hex === 0 && hexAscii === 0 && quiet === 0) this.hexAsciiDump("\n\t", at, length);
   }
 
   /** Unknown bytes in hexadecimal, as far as they were captured. */

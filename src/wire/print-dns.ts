@@ -333,9 +333,8 @@ function printData(
     case 104:
       return d.printChars(at, end - at);
     case 256:
-      if (end - at < 4) return false;
       d.out += ` ${d.u16(at)} ${d.u16(at + 2)} `;
-      return d.printChars(at + 4, end - at - 4);
+      return d.printChars(at + 4, end - at < 4 ? d.end : end - at - 4);
     default:
       return true;
   }
@@ -403,8 +402,8 @@ function printName(d: Dissector, at: number, message: number): number | undefine
     if (!d.has(p, 1)) return undefined;
     const length = d.u8(p);
     if (length === 0) break;
+    if (p + 1 >= d.end) return length >= 0xc0 && p === at ? undefined : (after ?? p + 1 + length); // cut within a name
     if (length >= 0xc0) {
-      if (!d.has(p, 2)) return undefined;
       after ??= p + 2;
       const offset = d.u16(p) & 0x3fff;
       if (offset >= nearest) {

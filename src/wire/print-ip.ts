@@ -38,14 +38,11 @@ export function printIp(d: Dissector, at: number, length: number): void {
     d.out += `bad-hlen ${headerLength}`;
     return;
   }
-  let totalLength = ipv4.getTotalLength(d.bytes, at);
+  const totalLength = ipv4.getTotalLength(d.bytes, at);
   if (length < totalLength) d.out += `truncated-ip - ${totalLength - length} bytes missing! `;
   if (totalLength < headerLength) {
-    if (totalLength !== 0) {
-      d.out += `bad-len ${totalLength}`;
-      return;
-    }
-    totalLength = length; // a super-packet whose length does not fit in the field
+    d.out += `bad-len ${totalLength}`;
+    return;
   }
   d.within(at + totalLength, () => {
     if (verbose > 0 && !printHeader(d, at, headerLength)) return;
@@ -213,8 +210,8 @@ function printRouteOption(d: Dissector, at: number, length: number): void {
     return;
   }
   if (((length + 1) & 3) !== 0) d.out += ` [bad length ${length}]`;
-  const pointer = d.u8(at + 2) - 1;
-  if (pointer < 3 || ((pointer + 1) & 3) !== 0 || pointer > length + 1) d.out += ` [bad ptr ${d.u8(at + 2)}]`;
+  const pointer = (d.u8(at + 2) - 1) >>> 0;
+  if (pointer < 3 || (d.u8(at + 2) & 3) !== 0 || pointer > length + 1) d.out += ` [bad ptr ${d.u8(at + 2)}]`;
   for (let i = 3; i < length; i += 4) d.out += ` ${d.ip4(at + i)}${pointer > i ? "," : ""}`;
 }
 
@@ -227,7 +224,7 @@ function printTimestampOption(d: Dissector, at: number, length: number): void {
   const kind = d.u8(at + 3) & 15;
   const hop = kind !== 0 ? 8 : 4;
   if (((length - 4) & (hop - 1)) !== 0) d.out += `[bad length ${length}]`;
-  const pointer = d.u8(at + 2) - 1;
+  const pointer = (d.u8(at + 2) - 1) >>> 0;
   if (pointer < 4 || ((pointer - 4) & (hop - 1)) !== 0 || pointer > length + 1) d.out += `[bad ptr ${d.u8(at + 2)}]`;
   const name = kind === 0 ? "TSONLY" : kind === 1 ? "TS+ADDR" : kind === 3 ? "PRESPEC" : undefined;
   let i = 0;
@@ -263,7 +260,7 @@ function printIcmp(d: Dissector, at: number, length: number, fragmented: boolean
   d.out += "\n\t";
   const quoted = at + icmp.HEADER_LENGTH;
   const quotedLength = d.u16(quoted + 2);
-  d.within(quoted + quotedLength, () => d.printers.ip(d, quoted, quotedLength));
+  d.within(quoted + quotedLength, () => d.printers.ip(d, quoted, d.u16(quoted + 2)));
   d.protocol = "icmp";
   const extensible =
     type === icmp.ICMP_DEST_UNREACH || type === icmp.ICMP_TIME_EXCEEDED || type === icmp.ICMP_PARAMETERPROB;
@@ -428,7 +425,11 @@ function printIcmpExtension(d: Dissector, at: number, length: number): void {
     const name = objectClass === 1 ? "MPLS Stack Entry" : objectClass === 2 ? "Interface Identification" : "unknown";
     d.out += `\n\t  ${name} Object (${objectClass}), Class-Type: ${d.u8(p + 3)}, length ${objectLength}`;
     if (objectClass === 0 || objectLength < 4) return;
-    d.printUnknown("\n\t    ", p + 4, objectLength - 4);
+    if (objectClass === 1 && d.u8(p + 3) === 1) {
+      const label = d.u32(p + 4);
+      d.out += `\n\t    label ${label >>> 12}, tc ${(label >>> 9) & 7}`;
+      d.out += `${(label & 0x100) !== 0 ? ", [S]" : ""}, ttl ${label & 255}`;
+    } else d.printUnknown("\n\t    ", p + 4, objectLength - 4);
     left -= objectLength;
     p += objectLength;
   }

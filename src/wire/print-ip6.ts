@@ -45,6 +45,7 @@ function printHeaders(d: Dissector, at: number, left: number, next: number, payl
   let advance = ipv6.HEADER_LENGTH;
   let fragmented = false;
   let extended = false;
+  let hopByHop = false;
   while (p < d.end && advance > 0) {
     if (left < advance) {
       d.truncated();
@@ -58,10 +59,13 @@ function printHeaders(d: Dissector, at: number, left: number, next: number, payl
     switch (next) {
       case ipv6.NEXTHDR_HOP:
         if (extended) {
-          d.out += "[The Hop-by-Hop Options header don't follow the IPv6 header]";
+          d.out += hopByHop
+            ? "[The Hop-by-Hop Options header was already found]"
+            : "[The Hop-by-Hop Options header don't follow the IPv6 header]";
           d.invalid();
           return;
         }
+        hopByHop = true;
         advance = printOptionsHeader(d, p, "hbhopt", "HBH ");
         break;
       case ipv6.NEXTHDR_DEST:
@@ -79,6 +83,7 @@ function printHeaders(d: Dissector, at: number, left: number, next: number, payl
             return;
           }
           left = 0;
+          d.end = Math.min(d.end, p);
         }
         printProtocol(d, p, left, 6, fragmented, next, at, printIcmp6);
         return;
@@ -158,6 +163,13 @@ const TYPES: ReadonlyMap<number, string> = new Map([
   [141, "inverse neighbor solicitation"],
   [142, "inverse neighbor advertisement"],
   [icmp6.ICMPV6_MLD2_REPORT, "multicast listener report v2"],
+  [144, "ha discovery request"],
+  [145, "ha discovery reply"],
+  [146, "mobile router solicitation"],
+  [147, "mobile router advertisement"],
+  [155, "RPL"],
+  [200, "mtrace response"],
+  [201, "mtrace message"],
 ]);
 const UNREACHABLE = [
   "unreachable route",
@@ -257,9 +269,9 @@ function printMessage(
     case icmp6.NDISC_ROUTER_ADVERTISEMENT:
       if (verbose > 0) {
         const flags = d.u8(at + 5);
+        const timers = `reachable time ${d.u32(at + 8)}ms, retrans timer ${d.u32(at + 12)}ms`;
         d.out += `\n\thop limit ${d.u8(at + 4)}, Flags [${bitNames(ROUTER_FLAGS, flags, "none", ", ")}]`;
-        d.out += `, pref ${PREFERENCES[(flags >>> 3) & 3]}, router lifetime ${d.u16(at + 6)}s`;
-        d.out += `, reachable time ${d.u32(at + 8)}ms, retrans timer ${d.u32(at + 12)}ms`;
+        d.out += `, pref ${PREFERENCES[(flags >>> 3) & 3]}, router lifetime ${d.u16(at + 6)}s, ${timers}`;
       }
       return options(16);
     case icmp6.NDISC_NEIGHBOUR_SOLICITATION:

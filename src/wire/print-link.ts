@@ -319,8 +319,7 @@ function printSnap(d: Dissector, at: number, length: number, captured: number, f
   }
   const organisation = d.u24(at);
   const type = d.u16(at + 3);
-  const typeName =
-    organisation === 0 || organisation === 0xf8 || organisation === 0x80007 ? ETHER_TYPES.get(type) : undefined;
+  const typeName = organisation === 0x80c2 && type === 0x000e ? "BPDU" : snapTypeName(organisation, type);
   const kind = organisation === 0 ? "ethertype" : "pid";
   const organisationText = `oui ${OUI.get(organisation) ?? "Unknown"} (0x${hex(organisation, 6)}), `;
   const typeText = `${kind} ${typeName ?? "Unknown"} (0x${hex(type, 4)}), length ${length - 5}: `;
@@ -337,6 +336,20 @@ function printSnap(d: Dissector, at: number, length: number, captured: number, f
   }
   return false;
 }
+
+function snapTypeName(organisation: number, type: number): string | undefined {
+  if (organisation === 0 || organisation === 0xf8 || organisation === 0x80007) return ETHER_TYPES.get(type);
+  return organisation === 0x00000c ? CISCO_TYPES.get(type) : undefined;
+}
+
+const CISCO_TYPES: ReadonlyMap<number, string> = new Map([
+  [0x2000, "CDP"],
+  [0x2003, "VTP"],
+  [0x2004, "DTP"],
+  [0x0111, "UDLD"],
+  [0x010b, "PVST"],
+  [0x010c, "VLAN Bridge"],
+]);
 
 const STP_FLAGS: readonly (readonly [number, string])[] = [
   [0x01, "Topology change"],
@@ -358,6 +371,9 @@ const STP_TYPES: ReadonlyMap<number, string> = new Map([
   [bpdu.BPDU_TYPE_TCN, "Topology Change"],
 ]);
 
+/** Below this a multiple spanning tree BPDU is none; its contents are not printed. */
+const MSTP_LENGTH = 102;
+
 function printStp(d: Dissector, at: number, length: number): void {
   d.protocol = "stp";
   if (length < bpdu.TCN_LENGTH) {
@@ -377,7 +393,7 @@ function printStp(d: Dissector, at: number, length: number): void {
   if (type === bpdu.BPDU_TYPE_CONFIG || (type === bpdu.BPDU_TYPE_RST && version === 2)) {
     if (length < bpdu.CONFIG_LENGTH + (type === bpdu.BPDU_TYPE_RST ? 1 : 0)) d.invalid();
     else printConfigBpdu(d, at, length, version);
-  }
+  } else if (type === bpdu.BPDU_TYPE_RST && version > 2 && length < MSTP_LENGTH) d.invalid();
 }
 
 function printConfigBpdu(d: Dissector, at: number, length: number, version: number): void {
@@ -388,10 +404,10 @@ function printConfigBpdu(d: Dissector, at: number, length: number, version: numb
   if (d.options.verbose === 0) return;
   const seconds = (field: "messageAge" | "maxAge" | "helloTime" | "forwardDelay"): string =>
     `${fixed2(d.u16(at + bpdu.layout.offsetOf(field)) / 256)}s`;
-  d.out += `\n\tmessage-age ${seconds("messageAge")}, max-age ${seconds("maxAge")}`;
-  d.out += `, hello-time ${seconds("helloTime")}, forwarding-delay ${seconds("forwardDelay")}`;
-  d.out += `\n\troot-id ${bridgeId(d, at + bpdu.layout.offsetOf("rootPriority"))}`;
-  d.out += `, root-pathcost ${d.u32(at + bpdu.layout.offsetOf("rootPathCost"))}`;
+  const hello = `, hello-time ${seconds("helloTime")}, forwarding-delay ${seconds("forwardDelay")}`;
+  d.out += `\n\tmessage-age ${seconds("messageAge")}, max-age ${seconds("maxAge")}${hello}`;
+  const cost = d.u32(at + bpdu.layout.offsetOf("rootPathCost"));
+  d.out += `\n\troot-id ${bridgeId(d, at + bpdu.layout.offsetOf("rootPriority"))}, root-pathcost ${cost}`;
   if (version === 2) {
     d.out += `, port-role ${["Unknown", "Alternate", "Root", "Designated"][(flags & 0x0c) >>> 2]}`;
   }

@@ -246,7 +246,7 @@ function printOption(d: Dissector, kind: number, at: number, length: number, end
     }
     case 19: {
       const size = check(16);
-      if (size > 0) d.out += ` can't check - ${hexBytes(d, at, 16)}`;
+      if (size > 0) d.out += ` shared secret not supplied with -M, can't check - ${hexBytes(d, at, 16)}`;
       return size;
     }
     case 29:
@@ -296,10 +296,17 @@ function printAuthentication(d: Dissector, at: number, length: number, check: (s
     d.invalid();
     return length;
   }
-  const size = check(length);
-  if (size < 0) return size;
-  d.out += ` keyid ${d.u8(at)} rnextkeyid ${d.u8(at + 1)}`;
-  if (length > 2) d.out += ` mac 0x${hexBytes(d, at + 2, length - 2)}`;
+  for (const [i, label] of [" keyid ", " rnextkeyid "].entries()) {
+    const size = check(i + 1);
+    if (size < 0) return size;
+    d.out += `${label}${d.u8(at + i)}`;
+  }
+  if (length > 2) d.out += " mac 0x";
+  for (let i = 2; i < length; i++) {
+    const size = check(i + 1);
+    if (size < 0) return size;
+    d.out += hex(d.u8(at + i), 2);
+  }
   return length;
 }
 
@@ -321,8 +328,10 @@ function printPayload(d: Dissector, at: number, length: number, sport: number, d
     return;
   }
   const either = (port: number): boolean => sport === port || dport === port;
-  if (either(23)) return;
-  if (either(25)) printText(d, at, length, "smtp");
+  if (either(23)) {
+    d.protocol = "telnet"; // only commands are shown, which begin with IAC; tcpdump looks for one
+    d.u8(at);
+  } else if (either(25)) printText(d, at, length, "smtp");
   else if (either(43)) printText(d, at, length, "whois");
   else if (either(6379)) printResp(d, at, length);
   else if (either(22)) printSshVersion(d, at, length);

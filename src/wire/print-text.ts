@@ -136,41 +136,65 @@ function printRespValue(d: Dissector, at: number, end: number, depth: number): n
     return eol + 2;
   }
   if (kind !== "$" && kind !== "*") return printRespInline(d, at, end);
-  const eol = findEol(d, at + 1, end);
-  if (eol === undefined) return undefined;
-  const digits = d.asciiOf(at + 1, eol - at - 1);
-  if (!/^-?[0-9]+$/.test(digits)) {
-    d.out += " invalid";
-    return undefined;
+  const { next, count } = readRespLength(d, at + 1, end);
+  if (typeof count === "string") {
+    if (count === "truncated") return undefined;
+    d.out += ` ${count}`;
+    return next;
   }
-  const count = Number(digits);
-  if (count < 0) {
-    d.out += count === -1 ? " null" : " length negative and not -1";
-    return eol + 2;
-  }
-  if (count === 0) {
-    d.out += " empty";
-    if (kind === "*") return eol + 2;
-  }
-  if (kind === "$") {
-    if (count > 0) {
-      if (eol + 2 + count > end || !d.has(eol + 2, count)) return undefined;
-      printQuoted(d, eol + 2, eol + 2 + count);
-    }
-    const close = findEol(d, eol + 2 + count, end);
-    return close === undefined ? undefined : close + 2;
-  }
-  let p: number | undefined = eol + 2;
+  if (count === 0) d.out += " empty";
+  if (kind === "$") return printRespString(d, next, end, count);
+  let p: number | undefined = next;
   for (let i = 0; i < count && p !== undefined; i++) p = printRespValue(d, p, end, depth + 1);
   return p;
 }
 
-function printRespInline(d: Dissector, at: number, end: number): number | undefined {
+function printRespString(d: Dissector, at: number, end: number, length: number): number | undefined {
+  if (at + length > end || !d.has(at, length)) return undefined;
+  if (length > 0) printQuoted(d, at, at + length);
+  const eol = findEol(d, at + length, end);
+  return eol === undefined ? undefined : eol + 2;
+}
+
+/** The decimal number and line end at `at`, or what tcpdump says instead of a value, and how far it had read. */
+function readRespLength(
+  d: Dissector,
+  at: number,
+  end: number,
+): {
+  next: number;
+  count: number | "null" | "length negative and not -1" | "length too large" | "invalid" | "truncated";
+} {
   let p = at;
-  while (p < end && d.has(p, 1) && d.u8(p) !== 13 && d.u8(p) !== 10) p++;
-  if (p >= end || !d.has(p, 1)) return undefined;
-  printQuoted(d, at, p);
-  while (p < end && d.has(p, 1) && (d.u8(p) === 13 || d.u8(p) === 10)) p++;
+  if (p >= end) return { next: p, count: "truncated" };
+  const negative = d.u8(p) === 45;
+  if (negative) p++;
+  let value = 0;
+  const first = p;
+  for (; ; p++) {
+    if (p >= end) return { next: p, count: "truncated" };
+    const c = d.u8(p);
+    if (c < 48 || c > 57) break;
+    value = value * 10 + c - 48;
+  }
+  if (p === first || d.u8(p) !== 13) return { next: p + 1, count: "invalid" };
+  if (p + 1 >= end) return { next: p + 1, count: "truncated" };
+  if (d.u8(p + 1) !== 10) return { next: p + 2, count: "invalid" };
+  const next = p + 2;
+  if (negative) return { next, count: value === 1 ? "null" : "length negative and not -1" };
+  return { next, count: value > 0x7fffffff ? "length too large" : value };
+}
+
+/** A command as typed into a terminal: a line, after any empty ones. */
+function printRespInline(d: Dissector, at: number, end: number): number | undefined {
+  const isEol = (p: number): boolean => d.u8(p) === 13 || d.u8(p) === 10;
+  let p = at;
+  while (p < end && d.has(p, 1) && isEol(p)) p++;
+  const start = p;
+  while (p < end && !isEol(p)) p++;
+  if (p >= end) return undefined;
+  printQuoted(d, start, p);
+  while (p < end && d.has(p, 1) && isEol(p)) p++;
   return p;
 }
 

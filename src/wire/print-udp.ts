@@ -14,8 +14,9 @@ import * as vxlan from "./vxlan.ts";
 export function printUdp(d: Dissector, at: number, length: number, ipAt: number, fragmented: boolean): void {
   d.protocol = "udp";
   const v6 = d.u8(ipAt) >>> 4 === 6;
+  const direct = d.u8(ipAt + (v6 ? 6 : 9)) === ipv4.IPPROTO_UDP;
   if (!d.has(at + udp.DESTINATION_PORT, 2)) {
-    d.out += `${addressText(d, ipAt, v6, "source")} > ${addressText(d, ipAt, v6, "destination")}: `;
+    if (direct) d.out += `${addressText(d, ipAt, v6, "source")} > ${addressText(d, ipAt, v6, "destination")}: `;
     d.truncated();
     return;
   }
@@ -23,7 +24,6 @@ export function printUdp(d: Dissector, at: number, length: number, ipAt: number,
   const dport = d.u16(at + 2);
   const from = d.port(sport, "udp");
   const to = d.port(dport, "udp");
-  const direct = d.u8(ipAt + (v6 ? 6 : 9)) === ipv4.IPPROTO_UDP;
   d.out += direct
     ? `${addressText(d, ipAt, v6, "source")}.${from} > ${addressText(d, ipAt, v6, "destination")}.${to}: `
     : `${from} > ${to}: `;
@@ -94,7 +94,8 @@ function printVxlan(d: Dissector, at: number, length: number): void {
     return;
   }
   const flags = d.u8(at);
-  d.out += `, flags [${(flags & vxlan.FLAG_VNI) !== 0 ? "I" : "invalid"}] (0x${hex(flags, 2)}), vni ${d.u24(at + 4)}\n`;
+  d.out += `, flags [${(flags & vxlan.FLAG_VNI) !== 0 ? "I" : "invalid"}] (0x${hex(flags, 2)}), `;
+  d.out += `vni ${d.u24(at + 4)}\n`;
   d.need(at, vxlan.HEADER_LENGTH);
   const inner = at + vxlan.HEADER_LENGTH;
   d.within(d.end, () => void d.printers.ether(d, inner, length - vxlan.HEADER_LENGTH, d.end - inner));
@@ -112,7 +113,8 @@ function printOtv(d: Dissector, at: number, length: number): void {
   }
   const flags = d.u8(at);
   d.out += `flags [${(flags & vxlan.FLAG_VNI) !== 0 ? "I" : "."}] (0x${hex(flags, 2)}), `;
-  d.out += `overlay ${d.u24(at + 1)}, instance ${d.u24(at + 4)}\n`;
+  d.out += `overlay ${d.u24(at + 1)}, `;
+  d.out += `instance ${d.u24(at + 4)}\n`;
   d.need(at, vxlan.HEADER_LENGTH);
   const inner = at + vxlan.HEADER_LENGTH;
   d.within(d.end, () => void d.printers.ether(d, inner, length - vxlan.HEADER_LENGTH, d.end - inner));

@@ -5,6 +5,17 @@ import { Errno, NetError } from "../../base/errno.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import { DropReason } from "./drop-reason.ts";
 import { completeChecksum, needsSegmenting, segmentAndSend } from "./gso.ts";
+import { defaultOperstate, refreshFlags } from "./link-watch.ts";
+import type { Net } from "./net.ts";
+import {
+  IFF_ALLMULTI,
+  IFF_PROMISC,
+  IFF_UP,
+  type NetDevice,
+  RX_HANDLER_ANOTHER,
+  RX_HANDLER_CONSUMED,
+  RX_HANDLER_EXACT,
+} from "./net-device.ts";
 import {
   NETDEV_CHANGE,
   NETDEV_CHANGEADDR,
@@ -15,19 +26,7 @@ import {
   NETDEV_REGISTER,
   NETDEV_UNREGISTER,
   NETDEV_UP,
-  type Net,
-} from "./net.ts";
-import {
-  IFF_LOWER_UP,
-  IFF_PROMISC,
-  IFF_RUNNING,
-  IFF_UP,
-  type NetDevice,
-  OperState,
-  RX_HANDLER_ANOTHER,
-  RX_HANDLER_CONSUMED,
-  RX_HANDLER_EXACT,
-} from "./net-device.ts";
+} from "./netdev-events.ts";
 import {
   CHECKSUM_PARTIAL,
   drop,
@@ -68,6 +67,7 @@ export function registerNetdevice(dev: NetDevice, ifindex = 0): void {
   if (ifindex !== 0 && net.deviceByIndex(ifindex)) throw new NetError(Errno.EBUSY);
   dev.ifindex = ifindex !== 0 ? ifindex : net.allocateIfindex();
   dev.registered = true;
+  if (!dev.carrier) dev.operstate = defaultOperstate(dev);
   net.addDevice(dev);
   net.notify(NETDEV_REGISTER, dev);
 }
@@ -75,12 +75,15 @@ export function registerNetdevice(dev: NetDevice, ifindex = 0): void {
 /** Takes a device away: down first, then told to all, then gone (unregister_netdevice). */
 export function unregisterNetdevice(dev: NetDevice): void {
   if (!dev.registered) return;
+  const { linkWatch } = dev.net.kernel;
+  linkWatch.hold();
   devClose(dev);
   dev.qdisc?.reset();
   dev.net.notify(NETDEV_UNREGISTER, dev);
   dev.ops.uninit?.(dev);
   dev.registered = false;
   dev.net.removeDevice(dev);
+  linkWatch.release();
 }
 
 /**
@@ -91,8 +94,13 @@ export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string
   if (dev.net === net) return;
   const name = newName ?? dev.name;
   if (net.deviceByName(name)) throw new NetError(Errno.EEXIST);
+  const { linkWatch } = net.kernel;
+  linkWatch.hold();
   devClose(dev);
   dev.net.notify(NETDEV_UNREGISTER, dev);
+  dev.qdisc?.reset();
+  dev.qdisc = null;
+  dev.activated = false;
   const before = dev.net;
   before.removeDevice(dev);
   dev.taps.length = 0;
@@ -103,6 +111,7 @@ export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string
   dev.ifindex = net.deviceByIndex(wished) ? net.allocateIfindex() : wished;
   net.addDevice(dev);
   net.notify(NETDEV_REGISTER, dev);
+  linkWatch.release();
 }
 
 /** Gives a device another name (dev_change_name). Throws EINVAL, EEXIST. */
@@ -118,46 +127,44 @@ export function devChangeName(dev: NetDevice, name: string): void {
 /** Up (dev_open): the driver may refuse with a NetError. */
 export function devOpen(dev: NetDevice): void {
   if (dev.flags & IFF_UP) return;
+  const { linkWatch } = dev.net.kernel;
+  linkWatch.hold();
   dev.flags |= IFF_UP;
   try {
     dev.ops.open?.(dev);
+    dev.activated = true;
+    refreshFlags(dev);
+    dev.net.notify(NETDEV_UP, dev);
+    dev.net.notify(NETDEV_CHANGE, dev);
   } catch (error) {
     dev.flags &= ~IFF_UP;
     throw error;
+  } finally {
+    linkWatch.release();
   }
-  updateOperstate(dev);
-  dev.net.notify(NETDEV_UP, dev);
-  dev.net.notify(NETDEV_CHANGE, dev);
 }
 
 /** Down (dev_close). */
 export function devClose(dev: NetDevice): void {
   if (!(dev.flags & IFF_UP)) return;
+  const { linkWatch } = dev.net.kernel;
+  linkWatch.hold();
   dev.net.notify(NETDEV_GOING_DOWN, dev);
   dev.flags &= ~IFF_UP;
   dev.ops.stop?.(dev);
-  updateOperstate(dev);
+  refreshFlags(dev);
   dev.net.notify(NETDEV_DOWN, dev);
   dev.net.notify(NETDEV_CHANGE, dev);
+  linkWatch.release();
 }
 
 /** netif_carrier_on / off: told to all when the device is up. */
 export function netifCarrier(dev: NetDevice, on: boolean): void {
   if (dev.carrier === on) return;
   dev.carrier = on;
-  updateOperstate(dev);
-  if (dev.up && dev.registered) dev.net.notify(NETDEV_CHANGE, dev);
-}
-
-/** rfc2863_policy and dev_get_flags: operstate, IFF_RUNNING and IFF_LOWER_UP follow up and carrier. */
-export function updateOperstate(dev: NetDevice): void {
-  if (!dev.carrier) {
-    const lowerIsAnother = dev.iflink() !== dev.ifindex || dev.linkNet() !== dev.net;
-    dev.operstate = dev.up && lowerIsAnother ? OperState.LOWERLAYERDOWN : OperState.DOWN;
-  } else if (!dev.up) dev.operstate = dev.loopback ? OperState.DOWN : OperState.DOWN;
-  else dev.operstate = dev.loopback ? OperState.UNKNOWN : OperState.UP;
-  dev.flags &= ~(IFF_RUNNING | IFF_LOWER_UP);
-  if (dev.up && dev.carrier) dev.flags |= IFF_RUNNING | IFF_LOWER_UP;
+  if (!dev.registered) return;
+  dev.carrierChanges++;
+  dev.net.kernel.linkWatch.fire(dev);
 }
 
 /** dev_set_mtu. Throws EINVAL outside minMtu … maxMtu. */
@@ -191,6 +198,18 @@ export function devSetPromiscuity(dev: NetDevice, by: number): void {
   dev.ops.setRxMode?.(dev);
 }
 
+/** dev_set_allmulti: +1 or −1. */
+export function devSetAllmulti(dev: NetDevice, by: number): void {
+  const before = dev.allmulti > 0;
+  dev.allmulti += by;
+  const after = dev.allmulti > 0;
+  if (before === after) return;
+  if (after) dev.flags |= IFF_ALLMULTI;
+  else dev.flags &= ~IFF_ALLMULTI;
+  dev.net.kernel.printk(`${dev.name}: ${after ? "entered" : "left"} allmulticast mode`);
+  dev.ops.setRxMode?.(dev);
+}
+
 /**
  * Sends a frame by skb.dev (dev_queue_xmit): taps see it as it stands (a checksum left to offload, a super-packet where
  * the device segments), then the queue, then the driver. skb.data stands at the link header. Takes the packet over.
@@ -200,6 +219,12 @@ export function devQueueXmit(skb: SkBuff): void {
   if (!dev.up) {
     dev.stats.txDropped++;
     drop(skb, DropReason.DEV_READY);
+    return;
+  }
+  if (!dev.carrier) {
+    // without a carrier the queue is noop's, and no tap sees the frame
+    dev.stats.txDropped++;
+    drop(skb, DropReason.QDISC_DROP);
     return;
   }
   skb.macHeader = skb.data;

@@ -123,8 +123,11 @@ export class NetDevice {
   readonly permAddress: Uint8Array = new Uint8Array(6);
   /** NET_ADDR_*: 0 permanent, 1 random, 2 stolen, 3 set by the user */
   addrAssignType = 0;
-  operstate: OperState = OperState.DOWN;
+  /** as last judged by link-watch.ts; a device that is not up shows DOWN */
+  operstate: OperState = OperState.UNKNOWN;
   carrier = true;
+  /** how often the carrier came or went (`ip -s -s link`: transns) */
+  carrierChanges = 0;
   txQueueLen = 1000;
   readonly features: Features = { rxCsum: true, txCsum: true, sg: true, tso: true, gso: true, gro: false };
   gsoMaxSize = 65536;
@@ -140,6 +143,8 @@ export class NetDevice {
   readonly taps: Tap[] = [];
   /** count of those who want every frame */
   promiscuity = 0;
+  /** IFF_PROMISC and IFF_ALLMULTI as the user set them, which is what flags show (dev->gflags) */
+  gflags = 0;
   allmulti = 0;
   readonly stats: NetDeviceStats = {
     rxPackets: 0,
@@ -156,8 +161,14 @@ export class NetDevice {
   };
   /** null: noqueue, straight to the driver */
   qdisc: Qdisc | null = null;
+  /** has been up in this namespace: its queue shows as noqueue, before as noop */
+  activated = false;
   group = 0;
   ifalias = "";
+  /** as ethtool says; −1 unknown */
+  speedMbps = -1;
+  /** stays in the namespace where it was made (loopback, bridge) */
+  netnsImmutable = false;
   /** the driver's own */
   priv: unknown = null;
   /** IPv4's part (ipv4/devinet.ts in_device); null before it is registered */

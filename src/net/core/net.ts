@@ -5,7 +5,9 @@ import { Errno, NetError } from "../../base/errno.ts";
 import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
+import { LinkWatch } from "./link-watch.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
+import { NETDEV_CHANGE, type NetdevEvent } from "./netdev-events.ts";
 import { NFPROTO_ARP, NFPROTO_BRIDGE, NFPROTO_IPV4, NFPROTO_IPV6, NfHooks } from "./netfilter.ts";
 import { type SkBuff, SkbPool } from "./skb.ts";
 import { Backlog } from "./softnet.ts";
@@ -18,6 +20,7 @@ export class Kernel {
   readonly rng: Rng;
   readonly skbs: SkbPool = new SkbPool();
   readonly backlog: Backlog;
+  readonly linkWatch: LinkWatch = new LinkWatch((dev) => dev.net.notify(NETDEV_CHANGE, dev));
   /** one line per kernel message (dmesg), without time */
   readonly log: { timeNs: Ns; text: string }[] = [];
   /** virtual ns that one pass of a packet through receive or transmit costs */
@@ -44,30 +47,7 @@ export class Kernel {
 /** Receives packets of one EtherType (struct packet_type). Takes the packet over. */
 export type PacketTypeFn = (skb: SkBuff, dev: NetDevice) => void;
 
-export const NETDEV_REGISTER = "REGISTER";
-export const NETDEV_UNREGISTER = "UNREGISTER";
-export const NETDEV_UP = "UP";
-export const NETDEV_GOING_DOWN = "GOING_DOWN";
-export const NETDEV_DOWN = "DOWN";
-/** flags, carrier or operstate changed */
-export const NETDEV_CHANGE = "CHANGE";
-export const NETDEV_CHANGEADDR = "CHANGEADDR";
-export const NETDEV_CHANGEMTU = "CHANGEMTU";
-export const NETDEV_CHANGENAME = "CHANGENAME";
-export const NETDEV_FEAT_CHANGE = "FEAT_CHANGE";
-export const NETDEV_CHANGEUPPER = "CHANGEUPPER";
-export type NetdevEvent =
-  | typeof NETDEV_REGISTER
-  | typeof NETDEV_UNREGISTER
-  | typeof NETDEV_UP
-  | typeof NETDEV_GOING_DOWN
-  | typeof NETDEV_DOWN
-  | typeof NETDEV_CHANGE
-  | typeof NETDEV_CHANGEADDR
-  | typeof NETDEV_CHANGEMTU
-  | typeof NETDEV_CHANGENAME
-  | typeof NETDEV_FEAT_CHANGE
-  | typeof NETDEV_CHANGEUPPER;
+export * from "./netdev-events.ts";
 
 export type NetdevNotifier = (event: NetdevEvent, dev: NetDevice) => void;
 
@@ -93,6 +73,8 @@ export class Net {
   readonly taps: Tap[] = [];
   /** ids that other namespaces have here (link-netnsid): given when first needed */
   readonly nsids: Map<Net, number> = new Map();
+  /** addresses of devices made here (eth_random_addr) */
+  readonly macRng: Rng;
   #nextIfindex = 1;
   readonly #byName: Map<string, NetDevice> = new Map();
   /** the loopback device, there from the start (down) */
@@ -103,6 +85,7 @@ export class Net {
     this.id = kernel.allocateNetId();
     this.label = label;
     this.inode = inode;
+    this.macRng = kernel.rng.fork(`mac/${this.id}`);
   }
 
   get sim(): Sim {

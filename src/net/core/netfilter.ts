@@ -34,6 +34,8 @@ export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
 /** The hook took the packet over; it may come back by `okfn` later. */
 export const NF_STOLEN = 2;
+/** Accepted at once: the functions after this one are not asked. */
+export const NF_STOP = 5;
 
 /** What a hook function may ask besides the packet (struct nf_hook_state). One object per call site, re-used. */
 export interface NfHookState {
@@ -43,7 +45,7 @@ export interface NfHookState {
   sk: object | null;
 }
 
-/** Returns NF_ACCEPT, NF_DROP (the caller drops the packet) or NF_STOLEN. */
+/** Returns NF_ACCEPT, NF_DROP (the caller drops the packet), NF_STOLEN or NF_STOP. */
 export type NfHookFn = (skb: SkBuff, state: NfHookState) => number;
 
 export interface NfHookEntry {
@@ -108,7 +110,7 @@ export class NfHooks {
       if (verdict !== NF_ACCEPT) break;
     }
     this.#depth--;
-    if (verdict === NF_ACCEPT) return true;
+    if (verdict === NF_ACCEPT || verdict === NF_STOP) return true;
     if (verdict === NF_DROP) drop(skb, DropReason.NETFILTER_DROP);
     return false;
   }

@@ -19,13 +19,7 @@ export class SysctlTable {
   }
 
   /** An integer kept elsewhere; `min` and `max` refuse with EINVAL. */
-  registerInt(
-    key: string,
-    get: () => number,
-    set: (value: number) => void,
-    min = -2147483648,
-    max = 2147483647,
-  ): void {
+  registerInt(key: string, get: () => number, set: (value: number) => void, min = -2147483648, max = 2147483647): void {
     this.register(key, {
       read: () => `${get()}\n`,
       write: (text) => {

@@ -1,28 +1,168 @@
 // What IPv4 keeps in one network namespace (struct netns_ipv4), and where transports register. The files of this folder
-// are functions over it; `netns.ts` makes one and registers `ipRcv` and `arpRcv` with the core.
+// are functions over it; `af-inet.ts` makes one, wires the files together and registers `ipRcv` and `arpRcv` with the core.
 
 import type { Rng } from "../../sim/rng.ts";
-import type { InetProtocol, Sock } from "../core/sock.ts";
+import type { NeighTable } from "../core/neighbour.ts";
 import type { Net } from "../core/net.ts";
+import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
+import type { InetProtocol, Sock } from "../core/sock.ts";
+import type { Ipv4Devconf, InIfaddr } from "./devinet.ts";
+import type { FibTables } from "./fib-frontend.ts";
+import { Mib } from "./mib.ts";
+import type { IpIdents } from "./ip-ident.ts";
+import type { IpFragments } from "./ip-fragment.ts";
+import type { IcmpState } from "./icmp.ts";
+import type { RouteState } from "./route.ts";
+import type { RawTable } from "./raw.ts";
+import type { UdpTable } from "./udp.ts";
+import type { PingTable } from "./ping.ts";
+import type { IgmpState } from "./igmp.ts";
 
-/** Namespace-wide settings, the values behind net.ipv4.* (defaults as Linux 6.18 has them). */
+/** Namespace-wide settings, the values behind net.ipv4.* (defaults as Linux 6.18 has them). Times in the sysctl's unit. */
 export interface Ipv4Sysctl {
   ipForward: number;
+  ipForwardUsePmtu: number;
+  ipForwardUpdatePriority: number;
   defaultTtl: number;
   noPmtuDisc: number;
+  nonlocalBind: number;
   localPortRange: [number, number];
+  localReservedPorts: [number, number][];
+  unprivilegedPortStart: number;
+  autobindReuse: number;
+  dynaddr: number;
+  earlyDemux: number;
+  fwmarkReflect: number;
+  icmpEchoIgnoreAll: number;
+  icmpEchoIgnoreBroadcasts: number;
+  icmpEchoEnableProbe: number;
+  icmpErrorsUseInboundIfaddr: number;
+  icmpIgnoreBogusErrorResponses: number;
+  /** milliseconds */
+  icmpRatelimit: number;
+  icmpRatemask: number;
+  icmpMsgsPerSec: number;
+  icmpMsgsBurst: number;
+  ipfragHighThresh: number;
+  ipfragLowThresh: number;
+  ipfragMaxDist: number;
+  /** seconds */
+  ipfragTime: number;
+  pingGroupRange: [number, number];
+  fibMultipathHashPolicy: number;
+  fibMultipathHashFields: number;
+  fibMultipathUseNeigh: number;
+  minPmtu: number;
+  /** seconds */
+  mtuExpires: number;
+  minAdvMss: number;
+  igmpMaxMemberships: number;
+  igmpMaxMsf: number;
+  igmpQrv: number;
+  igmpLinkLocalMcastReports: number;
+  udpRmemMin: number;
+  udpWmemMin: number;
+  /** net.ipv4.route.*: redirects: ms, count */
+  redirectLoadMs: number;
+  redirectNumber: number;
+  redirectSilenceMs: number;
+  errorCostMs: number;
+  errorBurstMs: number;
   /** further keys are added by the file that uses them, through net.sysctl.registerInt */
 }
+
+/** Functions that lower files call and higher ones supply (as Linux has them in dst_ops and function pointers). */
+export interface Ipv4Ops {
+  /** ip_local_deliver, ip_forward, ip_error, dst_discard: take the packet over */
+  localDeliver(skb: SkBuff): void;
+  forward(skb: SkBuff): void;
+  error(skb: SkBuff): void;
+  discard(skb: SkBuff): void;
+  /** ip_output, ip_mc_output: take the packet over; 0 or a positive errno */
+  output(skb: SkBuff): number;
+  mcOutput(skb: SkBuff): number;
+  /** __icmp_send */
+  icmpSend(skb: SkBuff, type: number, code: number, info: number): void;
+}
+
+/** An address came or went (inetaddr_chain). */
+export type InetaddrNotifier = (event: "UP" | "DOWN", ifa: InIfaddr) => void;
 
 export class Ipv4 {
   readonly net: Net;
   readonly rng: Rng;
-  readonly sysctl: Ipv4Sysctl = { ipForward: 0, defaultTtl: 64, noPmtuDisc: 0, localPortRange: [32768, 60999] };
+  readonly sysctl: Ipv4Sysctl = {
+    ipForward: 0,
+    ipForwardUsePmtu: 0,
+    ipForwardUpdatePriority: 1,
+    defaultTtl: 64,
+    noPmtuDisc: 0,
+    nonlocalBind: 0,
+    localPortRange: [32768, 60999],
+    localReservedPorts: [],
+    unprivilegedPortStart: 1024,
+    autobindReuse: 0,
+    dynaddr: 0,
+    earlyDemux: 1,
+    fwmarkReflect: 0,
+    icmpEchoIgnoreAll: 0,
+    icmpEchoIgnoreBroadcasts: 1,
+    icmpEchoEnableProbe: 0,
+    icmpErrorsUseInboundIfaddr: 0,
+    icmpIgnoreBogusErrorResponses: 1,
+    icmpRatelimit: 1000,
+    icmpRatemask: 6168,
+    icmpMsgsPerSec: 1000,
+    icmpMsgsBurst: 50,
+    ipfragHighThresh: 4194304,
+    ipfragLowThresh: 3145728,
+    ipfragMaxDist: 64,
+    ipfragTime: 30,
+    pingGroupRange: [1, 0],
+    fibMultipathHashPolicy: 0,
+    fibMultipathHashFields: 7,
+    fibMultipathUseNeigh: 0,
+    minPmtu: 552,
+    mtuExpires: 600,
+    minAdvMss: 256,
+    igmpMaxMemberships: 20,
+    igmpMaxMsf: 10,
+    igmpQrv: 2,
+    igmpLinkLocalMcastReports: 1,
+    udpRmemMin: 4096,
+    udpWmemMin: 4096,
+    redirectLoadMs: 20,
+    redirectNumber: 9,
+    redirectSilenceMs: 20480,
+    errorCostMs: 1000,
+    errorBurstMs: 5000,
+  };
+  readonly mib: Mib = new Mib();
   /** by IP protocol number (inet_protos) */
   readonly protocols: (InetProtocol | null)[] = new Array<InetProtocol | null>(256).fill(null);
   /** raw sockets get a copy of each local packet first; true when one did (raw_local_deliver) */
   rawLocalDeliver: ((skb: SkBuff, protocol: number) => boolean) | null = null;
+  /** generation of routes: a cached Rtable of another one is looked up again (rt_genid_ipv4) */
+  rtGenid = 1;
+  readonly inetaddrNotifiers: InetaddrNotifier[] = [];
+  /** creators of sockets by type and protocol; see af-inet.ts */
+  readonly socketTypes: Map<number, (protocol: number) => Sock> = new Map();
+
+  // Filled in by createIpv4 (af-inet.ts), each by its own file.
+  ops!: Ipv4Ops;
+  devconfAll!: Ipv4Devconf;
+  devconfDflt!: Ipv4Devconf;
+  fib!: FibTables;
+  route!: RouteState;
+  arp!: NeighTable;
+  idents!: IpIdents;
+  fragments!: IpFragments;
+  icmp!: IcmpState;
+  raw!: RawTable;
+  udp!: UdpTable;
+  ping!: PingTable;
+  igmp!: IgmpState;
 
   constructor(net: Net) {
     this.net = net;
@@ -32,6 +172,15 @@ export class Ipv4 {
   /** inet_add_protocol */
   addProtocol(number: number, protocol: InetProtocol): void {
     this.protocols[number] = protocol;
+  }
+
+  /** Cached routes are looked up again (rt_cache_flush). */
+  rtCacheFlush(): void {
+    this.rtGenid++;
+  }
+
+  get loopback(): NetDevice {
+    return this.net.loopback;
   }
 }
 

@@ -1,0 +1,258 @@
+// pcapng (draft-ietf-opsawg-pcapng): one file for several interfaces, with their names and with comments. Writes section
+// header, interface description and enhanced packet blocks, little-endian with nanoseconds; reads those and simple and
+// obsolete packet blocks in both byte orders, stepping over all others.
+import { concatBytes } from "../base/bytes.ts";
+import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
+import { type Capture, type CapturedFrame, CaptureError, type CaptureInterface, MAXIMUM_SNAPLEN } from "./capture.ts";
+
+const BLOCK_SECTION = 0x0a0d0d0a;
+const BLOCK_INTERFACE = 1;
+const BLOCK_PACKET = 2;
+const BLOCK_SIMPLE = 3;
+const BLOCK_ENHANCED = 6;
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+const OPT_END = 0;
+const OPT_COMMENT = 1;
+const OPT_IF_NAME = 2;
+const OPT_IF_TSRESOL = 9;
+const OPT_IF_TSOFFSET = 14;
+const OPT_SHB_USERAPPL = 4;
+
+interface Option {
+  readonly code: number;
+  readonly value: Uint8Array;
+}
+
+/** Writes a pcapng file in memory. Unlike CaptureWriter it allocates per frame: it is for exporting, not for taps. */
+export class PcapngWriter {
+  private readonly blocks: Uint8Array[] = [];
+  private readonly startSeconds: number;
+  private interfaces = 0;
+
+  /** `startSeconds` is what time stamp 0 means, in seconds since 1970. */
+  constructor(options: { startSeconds?: number; comment?: string; application?: string } = {}) {
+    this.startSeconds = options.startSeconds ?? 0;
+    const body = new Uint8Array(16);
+    put32(body, 0, BYTE_ORDER_MAGIC);
+    body[4] = 1; // version 1.0
+    body.fill(0xff, 8, 16); // section length unknown
+    this.block(BLOCK_SECTION, body, [
+      ...textOption(OPT_COMMENT, options.comment),
+      ...textOption(OPT_SHB_USERAPPL, options.application),
+    ]);
+  }
+
+  /** Describes an interface; returns the id that its frames are written with. */
+  addInterface(description: { linkType: number; name?: string; snapLength?: number; comment?: string }): number {
+    const body = new Uint8Array(8);
+    body[0] = description.linkType;
+    body[1] = description.linkType >>> 8;
+    put32(body, 4, description.snapLength ?? MAXIMUM_SNAPLEN);
+    this.block(BLOCK_INTERFACE, body, [
+      ...textOption(OPT_COMMENT, description.comment),
+      ...textOption(OPT_IF_NAME, description.name),
+      { code: OPT_IF_TSRESOL, value: Uint8Array.of(9) },
+    ]);
+    return this.interfaces++;
+  }
+
+  /** Writes the frame `b[from..to)` of an interface, seen `timeNs` after the start. */
+  write(
+    interfaceId: number,
+    b: Uint8Array,
+    from: number,
+    to: number,
+    timeNs: number,
+    wireLength: number = to - from,
+    comment?: string,
+  ): void {
+    if (interfaceId >= this.interfaces) throw new Error(`no interface ${interfaceId} in this capture`);
+    const length = to - from;
+    const body = new Uint8Array(20 + padded(length));
+    const time = BigInt(this.startSeconds) * 1_000_000_000n + BigInt(timeNs);
+    put32(body, 0, interfaceId);
+    put32(body, 4, Number(time >> 32n));
+    put32(body, 8, Number(time & 0xffffffffn));
+    put32(body, 12, length);
+    put32(body, 16, wireLength);
+    body.set(b.subarray(from, to), 20);
+    this.block(BLOCK_ENHANCED, body, textOption(OPT_COMMENT, comment));
+  }
+
+  bytes(): Uint8Array {
+    return concatBytes(this.blocks);
+  }
+
+  private block(type: number, body: Uint8Array, options: readonly Option[]): void {
+    const optionBytes =
+      options.length === 0 ? 0 : options.reduce((size, { value }) => size + 4 + padded(value.length), 4);
+    const length = 12 + body.length + optionBytes;
+    const block = new Uint8Array(length);
+    put32(block, 0, type);
+    put32(block, 4, length);
+    block.set(body, 8);
+    let at = 8 + body.length;
+    for (const { code, value } of options) {
+      put32(block, at, code | (value.length << 16));
+      block.set(value, at + 4);
+      at += 4 + padded(value.length);
+    }
+    put32(block, length - 4, length);
+    this.blocks.push(block);
+  }
+}
+
+function textOption(code: number, text: string | undefined): Option[] {
+  return text === undefined ? [] : [{ code, value: encodeUtf8(text) }];
+}
+
+function padded(length: number): number {
+  return (length + 3) & ~3;
+}
+
+function put32(b: Uint8Array, at: number, value: number): void {
+  b[at] = value;
+  b[at + 1] = value >>> 8;
+  b[at + 2] = value >>> 16;
+  b[at + 3] = value >>> 24;
+}
+
+/** True when the bytes begin like a pcapng file. */
+export function isPcapng(b: Uint8Array): boolean {
+  return b.length >= 4 && b[0] === 0x0a && b[1] === 0x0d && b[2] === 0x0d && b[3] === 0x0a;
+}
+
+interface ReadInterface extends CaptureInterface {
+  /** Units of a time stamp in a second, and what is added to it. */
+  readonly unitsPerSecond: bigint;
+  readonly offsetSeconds: number;
+}
+
+/** Reads a whole file. Throws CaptureError for what is no pcapng file, or one that is cut short. */
+export function readPcapng(b: Uint8Array): Capture {
+  if (!isPcapng(b)) throw new CaptureError("unknown file format");
+  const interfaces: ReadInterface[] = [];
+  const frames: CapturedFrame[] = [];
+  let sectionStart = 0; // interface ids count from each section's first
+  let comment: string | undefined;
+  let little = true;
+  let at = 0;
+  while (at < b.length) {
+    if (at + 12 > b.length) throw truncatedAt(12, b.length - at, "block header");
+    const isSection = isPcapng(b.subarray(at));
+    if (isSection) {
+      little = read32(b, at + 8, true) === BYTE_ORDER_MAGIC;
+      if (!little && read32(b, at + 8, false) !== BYTE_ORDER_MAGIC) {
+        throw new CaptureError("the file has an unknown byte-order magic number");
+      }
+      sectionStart = interfaces.length;
+    }
+    const length = read32(b, at + 4, little);
+    if (length < 12 || length % 4 !== 0) {
+      throw new CaptureError(`block in pcapng dump file has a length of ${length} that is not a multiple of 4 or < 12`);
+    }
+    if (at + length > b.length) throw truncatedAt(length, b.length - at, "block");
+    const end = at + length - 4;
+    const type = read32(b, at, little);
+    const body = at + 8;
+    if (isSection) comment ??= textOf(readOptions(b, body + 16, end, little), OPT_COMMENT);
+    else if (type === BLOCK_INTERFACE) interfaces.push(readInterface(b, body, end, little));
+    else if (type === BLOCK_ENHANCED || type === BLOCK_PACKET || type === BLOCK_SIMPLE) {
+      frames.push(readFrame(b, type, body, end, little, interfaces, sectionStart));
+    }
+    at += length;
+  }
+  const described = interfaces.map(({ unitsPerSecond: _, offsetSeconds: __, ...rest }) => rest);
+  return { bytes: b, frames, interfaces: described, digits: 9, ...(comment === undefined ? {} : { comment }) };
+}
+
+function truncatedAt(wanted: number, got: number, what: string): CaptureError {
+  return new CaptureError(`truncated pcapng dump file; tried to read ${wanted} ${what} bytes, only got ${got}`);
+}
+
+function read32(b: Uint8Array, at: number, little: boolean): number {
+  return little
+    ? (b[at]! | (b[at + 1]! << 8) | (b[at + 2]! << 16) | (b[at + 3]! << 24)) >>> 0
+    : ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
+}
+
+function read16(b: Uint8Array, at: number, little: boolean): number {
+  return little ? b[at]! | (b[at + 1]! << 8) : (b[at]! << 8) | b[at + 1]!;
+}
+
+function readOptions(b: Uint8Array, at: number, end: number, little: boolean): Option[] {
+  const options: Option[] = [];
+  while (at + 4 <= end) {
+    const code = read16(b, at, little);
+    const length = read16(b, at + 2, little);
+    if (code === OPT_END) break;
+    if (at + 4 + length > end)
+      throw new CaptureError("an option in the pcapng dump file runs past the end of its block");
+    options.push({ code, value: b.subarray(at + 4, at + 4 + length) });
+    at += 4 + padded(length);
+  }
+  return options;
+}
+
+function textOf(options: readonly Option[], code: number): string | undefined {
+  const option = options.find((candidate) => candidate.code === code);
+  return option === undefined ? undefined : decodeUtf8(option.value);
+}
+
+function readInterface(b: Uint8Array, at: number, end: number, little: boolean): ReadInterface {
+  if (at + 8 > end) throw truncatedAt(8, end - at, "interface description");
+  const options = readOptions(b, at + 8, end, little);
+  const resolution = options.find(({ code }) => code === OPT_IF_TSRESOL)?.value[0] ?? 6;
+  const offset = options.find(({ code }) => code === OPT_IF_TSOFFSET)?.value;
+  const name = textOf(options, OPT_IF_NAME);
+  const comment = textOf(options, OPT_COMMENT);
+  const exponent = BigInt(resolution & 0x7f);
+  return {
+    linkType: read16(b, at, little),
+    snapLength: read32(b, at + 4, little),
+    unitsPerSecond: (resolution & 0x80) !== 0 ? 2n ** exponent : 10n ** exponent,
+    offsetSeconds: offset === undefined || offset.length < 8 ? 0 : read32(offset, little ? 0 : 4, little),
+    ...(name === undefined ? {} : { name }),
+    ...(comment === undefined ? {} : { comment }),
+  };
+}
+
+function readFrame(
+  b: Uint8Array,
+  type: number,
+  at: number,
+  end: number,
+  little: boolean,
+  interfaces: readonly ReadInterface[],
+  sectionStart: number,
+): CapturedFrame {
+  const fixed = type === BLOCK_SIMPLE ? 4 : 20;
+  if (at + fixed > end) throw truncatedAt(fixed, end - at, "packet block");
+  const id = type === BLOCK_ENHANCED ? read32(b, at, little) : type === BLOCK_PACKET ? read16(b, at, little) : 0;
+  const owner = interfaces[sectionStart + id];
+  if (owner === undefined)
+    throw new CaptureError(
+      `a packet arrived on interface ${id}, but there's no Interface Description Block for that interface`,
+    );
+  const from = at + fixed;
+  if (type === BLOCK_SIMPLE) {
+    const wireLength = read32(b, at, little);
+    const length = Math.min(wireLength, owner.snapLength === 0 ? wireLength : owner.snapLength, end - from);
+    return { from, to: from + length, seconds: 0, nanoseconds: 0, wireLength, interfaceId: sectionStart };
+  }
+  const length = read32(b, at + 12, little);
+  if (from + length > end) throw truncatedAt(length, end - from, "captured");
+  const units = (BigInt(read32(b, at + 4, little)) << 32n) | BigInt(read32(b, at + 8, little));
+  const whole = units / owner.unitsPerSecond;
+  const nanoseconds = Number(((units % owner.unitsPerSecond) * 1_000_000_000n) / owner.unitsPerSecond);
+  const comment = textOf(readOptions(b, from + padded(length), end, little), OPT_COMMENT);
+  return {
+    from,
+    to: from + length,
+    seconds: Number(whole) + owner.offsetSeconds,
+    nanoseconds,
+    wireLength: read32(b, at + 16, little),
+    interfaceId: sectionStart + id,
+    ...(comment === undefined ? {} : { comment }),
+  };
+}

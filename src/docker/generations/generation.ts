@@ -1,0 +1,160 @@
+// What differs between the generations of Docker that are emulated: how the firewall is programmed, where MAC addresses
+// come from, how an interface gets into a container, and the words. Everything else asks this, and nothing else does.
+
+import type { IpamTexts } from "../ipam.ts";
+import type { Iptables } from "../iptables.ts";
+
+/** A bridge network as the firewall sees it. */
+export interface NetworkRules {
+  readonly bridge: string;
+  /** "172.17.0.0/16" */
+  readonly subnet: string;
+  /** com.docker.network.bridge.enable_icc */
+  readonly icc: boolean;
+  /** com.docker.network.bridge.enable_ip_masquerade */
+  readonly masquerade: boolean;
+  readonly internal: boolean;
+}
+
+/** One published port: IPv4 only, as the rules are. */
+export interface PortRules {
+  readonly protocol: string;
+  /** "0.0.0.0" for all */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly containerAddress: string;
+  readonly containerPort: number;
+}
+
+export interface ExposedPort {
+  readonly protocol: string;
+  readonly port: number;
+}
+
+/** How dockerd programs iptables, in its order. Each function runs the commands at once. */
+export interface Firewall {
+  /** The daemon starts: chains and jumps. */
+  start(ipt: Iptables): void;
+  /** After each network was made. */
+  networkAdded(ipt: Iptables): void;
+  addNetwork(ipt: Iptables, network: NetworkRules): void;
+  removeNetwork(ipt: Iptables, network: NetworkRules): void;
+  addEndpoint(ipt: Iptables, network: NetworkRules, address: string): void;
+  removeEndpoint(ipt: Iptables, network: NetworkRules, address: string): void;
+  addPort(ipt: Iptables, network: NetworkRules, port: PortRules): void;
+  removePort(ipt: Iptables, network: NetworkRules, port: PortRules): void;
+  /** --link where containers of a network may not talk (icc=false) */
+  link(
+    ipt: Iptables,
+    network: NetworkRules,
+    parent: string,
+    child: string,
+    ports: readonly ExposedPort[],
+    enable: boolean,
+  ): void;
+}
+
+/** What a network says about an endpoint's wishes (validateNetworkingConfig, validateEndpointSettings). */
+export interface EndpointWish {
+  readonly network: string;
+  /** none of bridge, host, none */
+  readonly userDefined: boolean;
+  /** --ip, "" when none */
+  readonly ip: string;
+  readonly aliases: readonly string[];
+  /** the network was made with --subnet; `contains` says whether the address lies in one */
+  readonly staticSubnet: boolean;
+  readonly contains: boolean;
+}
+
+/** The daemon's words where the generations differ; without "Error response from daemon: ". */
+export interface Texts {
+  readonly ipam: IpamTexts;
+  readonly invalidSubnet: (subnet: string) => string;
+  readonly activeEndpoints: (name: string, id: string, members: readonly { name: string; id: string }[]) => string;
+  /** wraps what setting a container's network up said */
+  readonly networkSetup: (why: string) => string;
+  /** the complaint about an endpoint's settings, undefined when they are fine */
+  readonly endpointSettings: (wish: EndpointWish) => string | undefined;
+  readonly cannotRemoveRunning: (id: string, name: string) => string;
+  readonly notRunning: (id: string, name: string) => string;
+  readonly imageDenied: (repository: string) => string;
+  readonly pluginNotFound: (driver: string) => string;
+  /** the container could not start: what runc and containerd put around the reason */
+  readonly startFailed: (why: string) => string;
+  readonly execFailed: (why: string) => string;
+}
+
+/** The client: how it prints what the daemon said and what the user did wrong. Texts end with their last newline. */
+export interface ClientTexts {
+  readonly version: string;
+  readonly gitCommit: string;
+  readonly goVersion: string;
+  readonly built: string;
+  /** `docker run` failed; `containerMade`: after the container was made, where no hint follows */
+  readonly runFailed: (command: string, message: string, containerMade: boolean) => string;
+  /** a flag or its value is wrong */
+  readonly badFlag: (command: string, message: string, usage: string) => string;
+  readonly unknownCommand: (command: string) => string;
+  readonly wrongArguments: (command: string, rule: string, count: number, usage: string, what: string) => string;
+  /** after a mistake in what `-p` says: "Invalid hostPort" */
+  readonly invalidPort: (what: string, value: string) => string;
+  readonly noSuchContainer: (name: string) => string;
+  readonly noSuchImage: (name: string) => string;
+  readonly noSuchNetwork: (name: string) => string;
+  readonly noPublicPort: (port: string, container: string) => string;
+  /** "[::]" or "::", before ":8080" */
+  readonly ipv6Host: (address: string) => string;
+  /** `docker ps --format json` */
+  readonly templateError: (message: string) => string;
+}
+
+/** Names of fields in their order: as the daemon sends them, and as the client's own types hold them (for --format). */
+export interface FieldOrder {
+  readonly sent: readonly string[];
+  readonly typed: readonly string[];
+}
+
+/** Which fields `docker inspect` shows, in which order. */
+export interface InspectShape {
+  readonly hostConfig: FieldOrder;
+  readonly networkSettings: FieldOrder;
+  /** Networks.NAME */
+  readonly endpoint: FieldOrder;
+  readonly network: FieldOrder;
+}
+
+export interface Generation {
+  readonly name: "20" | "28";
+  /** "20.10.24+dfsg1" */
+  readonly version: string;
+  readonly apiVersion: string;
+  readonly minApiVersion: string;
+  readonly goVersion: string;
+  readonly gitCommit: string;
+  readonly built: string;
+  readonly containerdVersion: string;
+  readonly runcVersion: string;
+  readonly operatingSystem: string;
+  readonly firewall: Firewall;
+  /** where an endpoint's MAC address comes from: its IPv4 address, or chance */
+  readonly macAddress: "ipv4" | "random";
+  /** the pair's container end is made on the host and moved, or made in the container with numbers of its own */
+  readonly vethPeer: "moved" | "inside";
+  /** gratuitous ARPs of a new interface */
+  readonly gratuitousArp: { readonly count: number; readonly intervalMs: number };
+  /** an endpoint's short id is one of its Aliases (else of its DNSNames) */
+  readonly aliasesHoldShortId: boolean;
+  /** order of the fields of NetworkSettings and of its endpoints, as `inspect` and as `inspect -f '{{json}}'` print them */
+  readonly inspect: InspectShape;
+  /** the bridge network's IPAM config names its gateway */
+  readonly defaultBridgeHasGateway: boolean;
+  /** HostConfig.NetworkMode when none was asked for */
+  readonly defaultNetworkMode: string;
+  /** /etc/hosts before the container's own lines */
+  readonly hostsFile: string;
+  /** /etc/resolv.conf: comments that newer daemons write around it */
+  readonly resolvConf: "plain" | "commented";
+  readonly texts: Texts;
+  readonly client: ClientTexts;
+}

@@ -1,0 +1,113 @@
+// The bridge as a device of its host: what the host sends through it, up and down, address and MTU. Answers to
+// net/bridge/br_device.c. Leaves out VLAN filtering, ARP suppression and netpoll.
+
+import * as ethernet from "../../wire/ethernet.ts";
+import { registerNetdevice } from "../core/dev.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import { ethHwAddrRandom } from "../core/eth-address.ts";
+import type { Net } from "../core/net.ts";
+import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { drop, type SkBuff } from "../core/skb.ts";
+import { brFdbAddLocal } from "./br-fdb.ts";
+import { BR_PKT_BROADCAST, BR_PKT_MULTICAST, BR_PKT_UNICAST, brFlood, brForward } from "./br-forward.ts";
+import { brDeviceEvent, delNbp } from "./br-if.ts";
+import {
+  brMulticastFlood,
+  brMulticastInit,
+  brMulticastOpen,
+  brMulticastRcv,
+  brMulticastStop,
+  querierExists,
+} from "./br-multicast.ts";
+import { NetBridge } from "./br-private.ts";
+import { brStpChangeBridgeId, brStpDisableBridge, brStpEnableBridge } from "./br-stp-if.ts";
+import { brStpRegister } from "./br-stp-rcv.ts";
+import { brStpTimerInit } from "./br-stp-timer.ts";
+
+export interface BridgeOptions {
+  /** six bytes; the bridge keeps it whatever ports come */
+  readonly address?: Uint8Array;
+  readonly mtu?: number;
+  readonly ifindex?: number;
+}
+
+/** Makes a bridge without ports, down (br_dev_setup, register_netdevice). Throws as registerNetdevice does. */
+export function createBridge(net: Net, name: string, options: BridgeOptions = {}): NetBridge {
+  const dev = new NetDevice(net, name, "bridge", ARPHRD_ETHER, bridgeOps);
+  dev.netnsImmutable = true;
+  if (options.address) {
+    dev.address.set(options.address);
+    dev.addrAssignType = 3;
+  } else ethHwAddrRandom(dev);
+  if (options.mtu !== undefined) dev.mtu = options.mtu;
+  const br = new NetBridge(dev);
+  dev.priv = br;
+  brStpTimerInit(br);
+  brMulticastInit(br);
+  brStpRegister(net);
+  registerNetdevice(dev, options.ifindex ?? 0);
+  br.notifier = (event, other) => brDeviceEvent(br, event, other);
+  net.notifiers.push(br.notifier);
+  brFdbAddLocal(br, null, dev.address, 0);
+  if (options.address) brStpChangeBridgeId(br, options.address);
+  return br;
+}
+
+const bridgeOps: NetDeviceOps = {
+  startXmit: brDevXmit,
+  open(dev: NetDevice): void {
+    const br = dev.priv as NetBridge;
+    brStpEnableBridge(br);
+    brMulticastOpen(br);
+  },
+  stop(dev: NetDevice): void {
+    const br = dev.priv as NetBridge;
+    brStpDisableBridge(br);
+    brMulticastStop(br);
+  },
+  uninit(dev: NetDevice): void {
+    const br = dev.priv as NetBridge;
+    for (const port of br.ports) delNbp(port);
+    brStpDisableBridge(br);
+    brMulticastStop(br);
+    const { notifiers } = dev.net;
+    const at = notifiers.indexOf(br.notifier);
+    if (at >= 0) notifiers.splice(at, 1);
+  },
+  changeMtu(dev: NetDevice): void {
+    (dev.priv as NetBridge).mtuSetByUser = true;
+  },
+  setMacAddress(dev: NetDevice, address: Uint8Array): void {
+    if (!ethernet.equalMac(dev.address, 0, address, 0)) brStpChangeBridgeId(dev.priv as NetBridge, address);
+  },
+};
+
+/** The host sends by the bridge (br_dev_xmit): to the station's port, to a group, or to all. */
+function brDevXmit(skb: SkBuff, dev: NetDevice): void {
+  const br = dev.priv as NetBridge;
+  if (br.xmitHook?.(skb)) return;
+  dev.stats.txPackets++;
+  dev.stats.txBytes += skb.len;
+  const mac = skb.data;
+  skb.macHeader = mac;
+  skb.pull(ethernet.HEADER_LENGTH);
+  const { head } = skb;
+  if (ethernet.isMulticast(head, mac)) {
+    if (ethernet.isBroadcast(head, mac)) brFlood(br, skb, BR_PKT_BROADCAST, false, true);
+    else xmitMulticast(br, skb);
+    return;
+  }
+  const { fdb } = br;
+  const entry = fdb.find(head, mac, 0);
+  if (entry < 0) brFlood(br, skb, BR_PKT_UNICAST, false, true);
+  else brForward(br.portByNo[fdb.port(entry)] ?? null, skb, false, true);
+}
+
+function xmitMulticast(br: NetBridge, skb: SkBuff): void {
+  brMulticastRcv(br, null, skb);
+  const { verdict } = br.multicast;
+  if (verdict.drop) drop(skb, DropReason.NOT_SPECIFIED);
+  else if ((verdict.mdb || verdict.routersOnly) && querierExists(br))
+    brMulticastFlood(br, verdict.mdb, skb, false, true);
+  else brFlood(br, skb, BR_PKT_MULTICAST, false, true);
+}

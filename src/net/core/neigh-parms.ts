@@ -1,0 +1,132 @@
+// The settings of neighbour discovery on one device, and its entries (struct neigh_parms): net.ipv4.neigh.DEV.*. Answers to
+// net/core/neighbour.c (neigh_sysctl_template) and net/ipv4/arp.c (arp_tbl's defaults).
+
+import { MSEC, type Ns, SEC } from "../../base/time.ts";
+import type { Net } from "./net.ts";
+import type { Neighbour, NeighTable } from "./neighbour.ts";
+
+export class NeighParms {
+  /** by key as a signed 32-bit number */
+  readonly entries: Map<number, Neighbour> = new Map();
+  mcastProbes = 3;
+  ucastProbes = 3;
+  appProbes = 0;
+  mcastReprobes = 0;
+  retransTime: Ns = SEC;
+  baseReachableTime: Ns = 30 * SEC;
+  delayProbeTime: Ns = 5 * SEC;
+  intervalProbeTime: Ns = 5 * SEC;
+  gcStaleTime: Ns = 60 * SEC;
+  queueLenBytes = 212992;
+  proxyQlen = 64;
+  anycastDelay: Ns = SEC;
+  proxyDelay: Ns = 800 * MSEC;
+  lockTime: Ns = SEC;
+  /** drawn from baseReachableTime, and when */
+  reachableTime: Ns = 30 * SEC;
+  lastRand: Ns = 0;
+  /** sysctl fields written for this device itself */
+  readonly touched: Set<NeighField> = new Set();
+
+  copy(): NeighParms {
+    const out = new NeighParms();
+    for (const { field } of KEYS) out[field] = this[field];
+    return out;
+  }
+}
+
+type NeighField =
+  | "mcastProbes"
+  | "ucastProbes"
+  | "appProbes"
+  | "mcastReprobes"
+  | "retransTime"
+  | "baseReachableTime"
+  | "delayProbeTime"
+  | "intervalProbeTime"
+  | "gcStaleTime"
+  | "queueLenBytes"
+  | "proxyQlen"
+  | "anycastDelay"
+  | "proxyDelay"
+  | "lockTime";
+
+/** Ticks that user space counts in (USER_HZ). */
+const TICK: Ns = 10 * MSEC;
+/** What unres_qlen takes a packet for: SKB_TRUESIZE(ETH_FRAME_LEN). */
+const FRAME_TRUESIZE = 2112;
+
+/** Sysctl name, field, and its unit in the field's (for times: ns). */
+const KEYS: readonly { readonly name: string; readonly field: NeighField; readonly unit: number }[] = [
+  { name: "anycast_delay", field: "anycastDelay", unit: TICK },
+  { name: "app_solicit", field: "appProbes", unit: 1 },
+  { name: "base_reachable_time", field: "baseReachableTime", unit: SEC },
+  { name: "base_reachable_time_ms", field: "baseReachableTime", unit: MSEC },
+  { name: "delay_first_probe_time", field: "delayProbeTime", unit: SEC },
+  { name: "gc_stale_time", field: "gcStaleTime", unit: SEC },
+  { name: "interval_probe_time_ms", field: "intervalProbeTime", unit: MSEC },
+  { name: "locktime", field: "lockTime", unit: TICK },
+  { name: "mcast_resolicit", field: "mcastReprobes", unit: 1 },
+  { name: "mcast_solicit", field: "mcastProbes", unit: 1 },
+  { name: "proxy_delay", field: "proxyDelay", unit: TICK },
+  { name: "proxy_qlen", field: "proxyQlen", unit: 1 },
+  { name: "retrans_time", field: "retransTime", unit: TICK },
+  { name: "retrans_time_ms", field: "retransTime", unit: MSEC },
+  { name: "ucast_solicit", field: "ucastProbes", unit: 1 },
+  { name: "unres_qlen", field: "queueLenBytes", unit: FRAME_TRUESIZE },
+  { name: "unres_qlen_bytes", field: "queueLenBytes", unit: 1 },
+];
+
+/** Registers net.ipv4.neigh.NAME.* (neigh_sysctl_register). A write to "default" reaches devices never written to. */
+export function neighSysctlRegister(net: Net, table: NeighTable, family: string, name: string, parms: NeighParms): void {
+  for (const { name: key, field, unit } of KEYS)
+    net.sysctl.registerInt(
+      `net/${family}/neigh/${name}/${key}`,
+      () => Math.floor(parms[field] / unit),
+      (value) => {
+        parms[field] = value * unit;
+        if (field === "baseReachableTime") table.redraw(parms);
+        if (parms !== table.parms) {
+          parms.touched.add(field);
+          return;
+        }
+        for (const [, other] of table.devices())
+          if (!other.touched.has(field)) {
+            other[field] = value * unit;
+            if (field === "baseReachableTime") table.redraw(other);
+          }
+      },
+      0,
+    );
+  if (parms !== table.parms) return;
+  const own = (key: string, get: () => number, set: (value: number) => void): void =>
+    net.sysctl.registerInt(`net/${family}/neigh/${name}/${key}`, get, set, 0);
+  own(
+    "gc_interval",
+    () => table.gcInterval / SEC,
+    (value) => {
+      table.gcInterval = value * SEC;
+    },
+  );
+  own(
+    "gc_thresh1",
+    () => table.gcThresh1,
+    (value) => {
+      table.gcThresh1 = value;
+    },
+  );
+  own(
+    "gc_thresh2",
+    () => table.gcThresh2,
+    (value) => {
+      table.gcThresh2 = value;
+    },
+  );
+  own(
+    "gc_thresh3",
+    () => table.gcThresh3,
+    (value) => {
+      table.gcThresh3 = value;
+    },
+  );
+}

@@ -1,0 +1,256 @@
+// IPv4's part of an interface (struct in_device): its addresses and its settings, and how a setting of "all" joins with
+// the device's own. Answers to include/linux/inetdevice.h; the functions that change these things are in devinet.ts.
+
+import type { NeighParms } from "../core/neighbour.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import type { Ipv4 } from "./ipv4.ts";
+
+/** net.ipv4.conf.*: values as written to the sysctl. */
+export class Ipv4Devconf {
+  forwarding = 0;
+  mcForwarding = 0;
+  bcForwarding = 0;
+  acceptRedirects = 1;
+  secureRedirects = 1;
+  sharedMedia = 1;
+  rpFilter = 0;
+  sendRedirects = 1;
+  acceptSourceRoute = 0;
+  acceptLocal = 0;
+  srcValidMark = 0;
+  proxyArp = 0;
+  mediumId = 0;
+  bootpRelay = 0;
+  logMartians = 0;
+  tag = 0;
+  arpFilter = 0;
+  arpAnnounce = 0;
+  arpIgnore = 0;
+  arpAccept = 0;
+  arpNotify = 0;
+  arpEvictNocarrier = 1;
+  proxyArpPvlan = 0;
+  forceIgmpVersion = 0;
+  igmpv2UnsolicitedReportInterval = 10000;
+  igmpv3UnsolicitedReportInterval = 1000;
+  ignoreRoutesWithLinkdown = 0;
+  dropGratuitousArp = 0;
+  disableXfrm = 0;
+  disablePolicy = 0;
+  promoteSecondaries = 0;
+  routeLocalnet = 0;
+  dropUnicastInL2Multicast = 0;
+  /** settings written for this device itself: a later write to "default" leaves them alone */
+  readonly touched: Set<DevconfField> = new Set();
+
+  /** What a new device starts with. */
+  copy(): Ipv4Devconf {
+    const out = new Ipv4Devconf();
+    for (const { field } of DEVCONF_KEYS) out[field] = this[field];
+    return out;
+  }
+}
+
+export type DevconfField = Exclude<keyof Ipv4Devconf, "touched" | "copy">;
+
+/** Sysctl name, field, and whether a change makes cached routes void (DEVINET_SYSCTL_FLUSHING_ENTRY). */
+export const DEVCONF_KEYS: readonly { readonly name: string; readonly field: DevconfField; readonly flush: boolean }[] =
+  (
+    [
+      ["forwarding", "forwarding"],
+      ["mc_forwarding", "mcForwarding"],
+      ["bc_forwarding", "bcForwarding"],
+      ["accept_redirects", "acceptRedirects"],
+      ["secure_redirects", "secureRedirects"],
+      ["shared_media", "sharedMedia"],
+      ["rp_filter", "rpFilter"],
+      ["send_redirects", "sendRedirects"],
+      ["accept_source_route", "acceptSourceRoute"],
+      ["accept_local", "acceptLocal"],
+      ["src_valid_mark", "srcValidMark"],
+      ["proxy_arp", "proxyArp"],
+      ["medium_id", "mediumId"],
+      ["bootp_relay", "bootpRelay"],
+      ["log_martians", "logMartians"],
+      ["tag", "tag"],
+      ["arp_filter", "arpFilter"],
+      ["arp_announce", "arpAnnounce"],
+      ["arp_ignore", "arpIgnore"],
+      ["arp_accept", "arpAccept"],
+      ["arp_notify", "arpNotify"],
+      ["arp_evict_nocarrier", "arpEvictNocarrier"],
+      ["proxy_arp_pvlan", "proxyArpPvlan"],
+      ["force_igmp_version", "forceIgmpVersion"],
+      ["igmpv2_unsolicited_report_interval", "igmpv2UnsolicitedReportInterval"],
+      ["igmpv3_unsolicited_report_interval", "igmpv3UnsolicitedReportInterval"],
+      ["ignore_routes_with_linkdown", "ignoreRoutesWithLinkdown"],
+      ["drop_gratuitous_arp", "dropGratuitousArp"],
+      ["disable_xfrm", "disableXfrm"],
+      ["disable_policy", "disablePolicy"],
+      ["promote_secondaries", "promoteSecondaries"],
+      ["route_localnet", "routeLocalnet"],
+      ["drop_unicast_in_l2_multicast", "dropUnicastInL2Multicast"],
+    ] as const
+  ).map(([name, field]) => ({
+    name,
+    field,
+    flush: [
+      "acceptLocal",
+      "routeLocalnet",
+      "disableXfrm",
+      "disablePolicy",
+      "promoteSecondaries",
+      "dropUnicastInL2Multicast",
+    ].includes(field),
+  }));
+
+// IFA_F_* (uapi/linux/if_addr.h)
+export const IFA_F_SECONDARY = 0x01;
+export const IFA_F_PERMANENT = 0x80;
+export const IFA_F_NOPREFIXROUTE = 0x200;
+
+export const INFINITY_LIFE_TIME = 0xffffffff;
+
+/** One address of an interface (struct in_ifaddr). */
+export class InIfaddr {
+  readonly inDev: InDevice;
+  /** the address itself */
+  readonly local: number;
+  /** the peer's on a point-to-point link, else the same */
+  readonly address: number;
+  readonly prefixLen: number;
+  readonly mask: number;
+  /** 0 none */
+  readonly broadcast: number;
+  readonly scope: number;
+  label: string;
+  /** IFA_F_* */
+  flags: number;
+  /** metric of the connected route (IFA_RT_PRIORITY) */
+  metric = 0;
+  /** seconds; INFINITY_LIFE_TIME for ever */
+  validLft: number = INFINITY_LIFE_TIME;
+  preferredLft: number = INFINITY_LIFE_TIME;
+  /** virtual ns of creation and of the last change */
+  createdNs = 0;
+  changedNs = 0;
+  /** IFA_PROTO */
+  protocol = 0;
+
+  constructor(
+    inDev: InDevice,
+    config: {
+      local: number;
+      address: number;
+      prefixLen: number;
+      broadcast: number;
+      scope: number;
+      label: string;
+      flags: number;
+    },
+  ) {
+    this.inDev = inDev;
+    this.local = config.local;
+    this.address = config.address;
+    this.prefixLen = config.prefixLen;
+    this.mask = config.prefixLen === 0 ? 0 : (-1 << (32 - config.prefixLen)) >>> 0;
+    this.broadcast = config.broadcast;
+    this.scope = config.scope;
+    this.label = config.label;
+    this.flags = config.flags;
+  }
+
+  get dev(): NetDevice {
+    return this.inDev.dev;
+  }
+
+  get secondary(): boolean {
+    return (this.flags & IFA_F_SECONDARY) !== 0;
+  }
+
+  /** `addr` is in this address's subnet (inet_ifa_match). */
+  matches(addr: number): boolean {
+    return ((addr ^ this.address) & this.mask) === 0;
+  }
+
+  /** Two addresses of one subnet: same mask, same prefix. */
+  sameSubnet(other: InIfaddr): boolean {
+    return this.mask === other.mask && this.matches(other.address);
+  }
+}
+
+/** One multicast group that a device listens to (struct ip_mc_list). */
+export interface McGroup {
+  readonly group: number;
+  users: number;
+}
+
+export class InDevice {
+  readonly ip4: Ipv4;
+  readonly dev: NetDevice;
+  readonly conf: Ipv4Devconf;
+  /** primaries by falling scope, then secondaries */
+  readonly addrs: InIfaddr[] = [];
+  readonly groups: Map<number, McGroup> = new Map();
+  dead = false;
+  parms!: NeighParms;
+  /** what was registered under net.ipv4.conf */
+  sysctlName = "";
+
+  constructor(ip4: Ipv4, dev: NetDevice, conf: Ipv4Devconf) {
+    this.ip4 = ip4;
+    this.dev = dev;
+    this.conf = conf;
+  }
+
+  /** IN_DEV_ORCONF: of "all" or of the device. */
+  or(field: DevconfField): boolean {
+    return this.ip4.devconfAll[field] !== 0 || this.conf[field] !== 0;
+  }
+
+  /** IN_DEV_ANDCONF */
+  and(field: DevconfField): boolean {
+    return this.ip4.devconfAll[field] !== 0 && this.conf[field] !== 0;
+  }
+
+  /** IN_DEV_MAXCONF */
+  max(field: DevconfField): number {
+    return Math.max(this.ip4.devconfAll[field], this.conf[field]);
+  }
+
+  // The packet path's own, without a computed property.
+
+  get forwarding(): boolean {
+    return this.conf.forwarding !== 0;
+  }
+
+  get rpFilter(): number {
+    return Math.max(this.ip4.devconfAll.rpFilter, this.conf.rpFilter);
+  }
+
+  get sendRedirects(): boolean {
+    return this.ip4.devconfAll.sendRedirects !== 0 || this.conf.sendRedirects !== 0;
+  }
+
+  get acceptLocal(): boolean {
+    return this.ip4.devconfAll.acceptLocal !== 0 || this.conf.acceptLocal !== 0;
+  }
+
+  get routeLocalnet(): boolean {
+    return this.ip4.devconfAll.routeLocalnet !== 0 || this.conf.routeLocalnet !== 0;
+  }
+
+  get ignoreLinkdown(): boolean {
+    return this.ip4.devconfAll.ignoreRoutesWithLinkdown !== 0 || this.conf.ignoreRoutesWithLinkdown !== 0;
+  }
+
+  /** IN_DEV_RX_REDIRECTS: a router needs both switches, a host one. */
+  get acceptRedirects(): boolean {
+    return this.forwarding ? this.and("acceptRedirects") : this.or("acceptRedirects");
+  }
+}
+
+/** IPv4's part of a device, null where IPv4 is not on it (__in_dev_get_rcu). */
+export function inDevOf(dev: NetDevice): InDevice | null {
+  return dev.inDev as InDevice | null;
+}

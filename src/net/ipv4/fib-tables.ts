@@ -1,0 +1,240 @@
+// All routing tables of a namespace, and the look-up over them: by the rules where there are any, else local and main as
+// one and then default. Answers to net/ipv4/fib_frontend.c (fib_new_table, inet_addr_type) and include/net/ip_fib.h
+// (fib_lookup).
+
+import { Errno, NetError } from "../../base/errno.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import { FibRules } from "./fib-rules.ts";
+import { fibCreateInfo, infoKey, matchesNexthops } from "./fib-semantics.ts";
+import { FibTable, type FibTableOps, NO_MATCH } from "./fib-trie.ts";
+import {
+  type FibConfig,
+  type FibInfo,
+  FibResult,
+  type FibRoute,
+  RT_TABLE_DEFAULT,
+  RT_TABLE_LOCAL,
+  RT_TABLE_MAIN,
+  RTN_BROADCAST,
+  RTN_LOCAL,
+  RTN_MULTICAST,
+  RTN_UNICAST,
+  RTNH_F_DEAD,
+} from "./fib-types.ts";
+import type { Ipv4 } from "./ipv4.ts";
+import { flushExceptions } from "./route-exception.ts";
+import { FlowKey } from "./rtable.ts";
+
+export class FibTables {
+  readonly ip4: Ipv4;
+  readonly rules: FibRules;
+  readonly #tables: Map<number, FibTable> = new Map();
+  /** every FibInfo in use, and by what makes it the same as another */
+  readonly infos: Set<FibInfo> = new Set();
+  readonly #byKey: Map<string, FibInfo> = new Map();
+  readonly #ops: FibTableOps;
+  /** changes with every address (dev_addr_genid): nexthops choose their source again */
+  addrGenid = 0;
+  /** a route of type local was added by hand (fib_has_custom_local_routes) */
+  customLocalRoutes = false;
+  readonly #local: FibTable;
+  readonly #main: FibTable;
+  readonly #res: FibResult = new FibResult();
+  readonly #typeRes: FibResult = new FibResult();
+  readonly #checkRes: FibResult = new FibResult();
+  readonly #typeFlow: FlowKey = new FlowKey();
+  readonly #checkFlow: FlowKey = new FlowKey();
+  readonly #lookupTable = (table: number, fl: FlowKey, res: FibResult, flags: number): number => {
+    const tb = this.#tables.get(table);
+    return tb ? tb.lookup(fl, res, flags) : NO_MATCH;
+  };
+
+  constructor(ip4: Ipv4) {
+    this.ip4 = ip4;
+    this.rules = new FibRules(ip4.net);
+    this.#ops = {
+      createInfo: (config) => this.#createInfo(config),
+      releaseInfo: (info) => this.#releaseInfo(info),
+      matchesNexthops,
+    };
+    this.#local = this.new(RT_TABLE_LOCAL);
+    this.#main = this.new(RT_TABLE_MAIN);
+  }
+
+  get(id: number): FibTable | undefined {
+    return this.#tables.get(id);
+  }
+
+  /** The table, made when missing (fib_new_table). */
+  new(id: number): FibTable {
+    let table = this.#tables.get(id);
+    if (!table) {
+      table = new FibTable(id, this.#ops);
+      this.#tables.set(id, table);
+    }
+    return table;
+  }
+
+  all(): IterableIterator<FibTable> {
+    return this.#tables.values();
+  }
+
+  /** Fills in `res` (fib_lookup): 0 or a positive errno; ENETUNREACH when nothing fits. */
+  lookup(fl: FlowKey, res: FibResult, flags = 0): number {
+    if (this.rules.custom) return this.rules.lookup(this.#lookupTable, fl, res, flags);
+    const err = this.#lookupMerged(fl, res, flags);
+    if (err === 0) return 0;
+    const dflt = this.#tables.get(RT_TABLE_DEFAULT);
+    const last = dflt ? dflt.lookup(fl, res, flags) : err;
+    return last === NO_MATCH ? Errno.ENETUNREACH : last;
+  }
+
+  /** The longer match of local and main wins; local where they are equally long. */
+  #lookupMerged(fl: FlowKey, res: FibResult, flags: number): number {
+    const local = this.#res;
+    const localErr = this.#local.lookup(fl, local, flags);
+    if (localErr === NO_MATCH) return this.#main.lookup(fl, res, flags);
+    if (local.prefixLen < 32) {
+      const err = this.#main.lookup(fl, res, flags);
+      if (err !== NO_MATCH && res.prefixLen > local.prefixLen) return err;
+    }
+    res.prefix = local.prefix;
+    res.prefixLen = local.prefixLen;
+    res.type = local.type;
+    res.scope = local.scope;
+    res.tos = local.tos;
+    res.nhSel = local.nhSel;
+    res.info = local.info;
+    res.tableId = local.tableId;
+    res.aliases = local.aliases;
+    return localErr;
+  }
+
+  /** RTN_* of an address by table local (inet_addr_type). */
+  addrType(addr: number): number {
+    return this.addrTypeIn(addr, RT_TABLE_LOCAL);
+  }
+
+  /** RTN_* of an address by one table (inet_addr_type_table); with `dev`, only of routes by that device. */
+  addrTypeIn(addr: number, table: number, dev: NetDevice | null = null): number {
+    if (addr === 0 || addr === 0xffffffff) return RTN_BROADCAST;
+    if (addr >>> 28 === 14) return RTN_MULTICAST;
+    const tb = this.#tables.get(table);
+    if (!tb) return RTN_BROADCAST;
+    const fl = this.#typeFlow;
+    fl.daddr = addr;
+    const res = this.#typeRes;
+    if (tb.lookup(fl, res, 0) !== 0) return RTN_UNICAST;
+    return dev === null || res.info!.nhs[0]!.dev === dev ? res.type : RTN_UNICAST;
+  }
+
+  /** The device of table local's route for an address of this host, null when it is none. */
+  localDevice(addr: number): NetDevice | null {
+    const fl = this.#typeFlow;
+    fl.daddr = addr;
+    const res = this.#typeRes;
+    if (this.#local.lookup(fl, res, 0) !== 0 || res.type !== RTN_LOCAL) return null;
+    return res.nh.dev;
+  }
+
+  /** @internal for checks that run while a look-up is under way */
+  scratchFlow(): FlowKey {
+    return this.#checkFlow.reset();
+  }
+
+  /** @internal */
+  scratchResult(): FibResult {
+    return this.#checkRes;
+  }
+
+  #createInfo(config: FibConfig): FibInfo {
+    const info = fibCreateInfo(this, config);
+    info.key = infoKey(info);
+    const same = this.#byKey.get(info.key);
+    if (same) return same;
+    this.#byKey.set(info.key, info);
+    this.infos.add(info);
+    return info;
+  }
+
+  #releaseInfo(info: FibInfo): void {
+    if (--info.refs > 0) return;
+    info.dead = true;
+    this.infos.delete(info);
+    if (this.#byKey.get(info.key) === info) this.#byKey.delete(info.key);
+  }
+
+  /** RTM_NEWROUTE: throws NetError (EEXIST, ENETUNREACH "Nexthop has invalid gateway", …). */
+  insert(config: FibConfig): void {
+    this.new(config.table || RT_TABLE_MAIN).insert(config);
+    this.ip4.rtCacheFlush();
+  }
+
+  /** RTM_DELROUTE: throws ESRCH. */
+  delete(config: FibConfig): void {
+    const table = this.#tables.get(config.table || RT_TABLE_MAIN);
+    if (!table) throw new NetError(Errno.ESRCH, "FIB table does not exist");
+    table.delete(config);
+    this.ip4.rtCacheFlush();
+  }
+
+  /** Takes all dead routes away (fib_flush). */
+  flush(): void {
+    let flushed = 0;
+    for (const table of this.#tables.values()) flushed += table.flushDead();
+    if (flushed > 0) this.ip4.rtCacheFlush();
+  }
+
+  /** RTM_GETROUTE with NLM_F_DUMP: of one table, or (0) of all, by table id falling as the kernel's hash gives them. */
+  dump(tableId = 0): FibRoute[] {
+    const out: FibRoute[] = [];
+    const ids = tableId !== 0 ? [tableId] : this.#dumpOrder();
+    for (const id of ids) {
+      const table = this.#tables.get(id);
+      if (!table) continue;
+      for (const { prefix, length, alias } of table.entries()) {
+        const { info } = alias;
+        out.push({
+          table: id,
+          dst: prefix,
+          dstLen: length,
+          tos: alias.tos,
+          type: alias.type,
+          protocol: info.protocol,
+          scope: info.scope,
+          prefsrc: info.prefsrc,
+          priority: info.priority,
+          metrics: info.metrics,
+          flags: info.flags,
+          nexthops: info.nhs.map((nh) => ({
+            dev: nh.dev,
+            oif: nh.oif,
+            gw: nh.gw,
+            weight: nh.weight,
+            flags: nh.flags,
+          })),
+        });
+      }
+    }
+    return out;
+  }
+
+  /** Tables lie in 256 hash lists by id, the newest first in each. */
+  #dumpOrder(): number[] {
+    const created = [...this.#tables.keys()];
+    return created.sort((a, b) => (a & 255) - (b & 255) || created.indexOf(b) - created.indexOf(a));
+  }
+
+  /** `ip route flush cache`: cached routes and all that was learned by ICMP. */
+  flushCache(): void {
+    for (const info of this.infos) for (const nh of info.nhs) flushExceptions(nh);
+    this.ip4.rtCacheFlush();
+  }
+
+  /** A default route by this device goes to `gw` (ip_fib_check_default). */
+  isDefaultGateway(gw: number, dev: NetDevice): boolean {
+    for (const info of this.infos)
+      for (const nh of info.nhs) if (nh.dev === dev && nh.gw === gw && !(nh.flags & RTNH_F_DEAD)) return true;
+    return false;
+  }
+}

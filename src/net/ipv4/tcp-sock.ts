@@ -1,0 +1,676 @@
+// What TCP keeps for one connection (struct tcp_sock with inet_connection_sock) and for one namespace (the net.ipv4.tcp_*
+// settings and counters), and its small arithmetic: sequence numbers, jiffies, the timer wheel. Answers to
+// include/linux/tcp.h, include/net/tcp.h, include/net/inet_connection_sock.h. The system calls are in tcp.ts.
+
+import type { Ns } from "../../base/time.ts";
+import type { Rng } from "../../sim/rng.ts";
+import type { Timer } from "../../sim/sim.ts";
+import { newOptions, type TcpOptions } from "../../wire/tcp-options.ts";
+import type { Net } from "../core/net.ts";
+import { type SkBuff, SkbQueue } from "../core/skb.ts";
+import { AF_INET, Sock, SOCK_STREAM } from "../core/sock.ts";
+import type { Ipv4 } from "./ipv4.ts";
+import type { Rtable } from "./rtable.ts";
+import type { TcpCongestionOps } from "./tcp-cong.ts";
+import type { TcpHashtables } from "./tcp-hashtables.ts";
+import type { RequestSock } from "./tcp-request.ts";
+import { SendRing, SegList, type SegPool, type TxSeg } from "./tcp-segment.ts";
+import type { TcpMib } from "./tcp-mib.ts";
+import { type MinMax, newMinMax } from "./win-minmax.ts";
+
+export const IPPROTO_TCP = 6;
+
+// include/net/tcp_states.h
+export const TCP_ESTABLISHED = 1;
+export const TCP_SYN_SENT = 2;
+export const TCP_SYN_RECV = 3;
+export const TCP_FIN_WAIT1 = 4;
+export const TCP_FIN_WAIT2 = 5;
+export const TCP_TIME_WAIT = 6;
+export const TCP_CLOSE = 7;
+export const TCP_CLOSE_WAIT = 8;
+export const TCP_LAST_ACK = 9;
+export const TCP_LISTEN = 10;
+export const TCP_CLOSING = 11;
+export const TCP_NEW_SYN_RECV = 12;
+
+// enum tcp_ca_state
+export const TCP_CA_OPEN = 0;
+export const TCP_CA_DISORDER = 1;
+export const TCP_CA_CWR = 2;
+export const TCP_CA_RECOVERY = 3;
+export const TCP_CA_LOSS = 4;
+
+// inet_connection_sock.h: icsk_ack.pending, icsk_pending
+export const ICSK_ACK_SCHED = 1;
+export const ICSK_ACK_TIMER = 2;
+export const ICSK_ACK_PUSHED = 4;
+export const ICSK_ACK_PUSHED2 = 8;
+export const ICSK_ACK_NOW = 16;
+export const ICSK_ACK_NOMEM = 32;
+export const ICSK_TIME_RETRANS = 1;
+export const ICSK_TIME_PROBE0 = 3;
+export const ICSK_TIME_LOSS_PROBE = 5;
+export const ICSK_TIME_REO_TIMEOUT = 6;
+
+export const TCP_NAGLE_OFF = 1;
+export const TCP_NAGLE_CORK = 2;
+export const TCP_NAGLE_PUSH = 4;
+
+export const TCP_ECN_OK = 1;
+export const TCP_ECN_QUEUE_CWR = 2;
+export const TCP_ECN_DEMAND_CWR = 4;
+export const TCP_ECN_SEEN = 8;
+
+// sk_shutdown
+export const RCV_SHUTDOWN = 1;
+export const SEND_SHUTDOWN = 2;
+export const SHUTDOWN_MASK = 3;
+
+// sk_userlocks
+export const SOCK_SNDBUF_LOCK = 1;
+export const SOCK_RCVBUF_LOCK = 2;
+export const SOCK_BINDADDR_LOCK = 4;
+export const SOCK_BINDPORT_LOCK = 8;
+
+// sk_tsq_flags: what waits until the socket's owner lets go of it (tcp_release_cb)
+export const TCP_TSQ_DEFERRED = 1;
+export const TCP_WRITE_TIMER_DEFERRED = 2;
+export const TCP_DELACK_TIMER_DEFERRED = 4;
+export const TCP_MTU_REDUCED_DEFERRED = 8;
+export const TCP_ACK_DEFERRED = 16;
+export const TCP_KEEPALIVE_DEFERRED = 32;
+
+/** CONFIG_HZ of the recorded kernel. */
+export const HZ = 250;
+export const JIFFY_NS: Ns = 1_000_000_000 / HZ;
+export const JIFFY_US: number = 1_000_000 / HZ;
+
+export const TCP_MIN_MSS = 88;
+export const TCP_MSS_DEFAULT = 536;
+export const TCP_MIN_RCVMSS = 536;
+export const TCP_FASTRETRANS_THRESH = 3;
+export const TCP_MAX_QUICKACKS = 16;
+export const TCP_INIT_CWND = 10;
+export const TCP_MAX_WSCALE = 14;
+export const TCP_INFINITE_SSTHRESH = 0x7fffffff;
+export const TCP_TIMEOUT_INIT: number = HZ;
+export const TCP_TIMEOUT_FALLBACK: number = 3 * HZ;
+export const TCP_TIMEOUT_MIN = 2;
+export const TCP_TIMEOUT_MIN_US = 2000;
+export const TCP_ATO_MIN: number = HZ / 25;
+export const TCP_DELACK_MIN: number = HZ / 25;
+export const TCP_DELACK_MAX: number = HZ / 5;
+export const TCP_RESOURCE_PROBE_INTERVAL: number = HZ / 2;
+export const TCP_TIMEWAIT_LEN: number = 60 * HZ;
+export const TCP_PAWS_WINDOW = 1;
+export const TCP_PAWS_24DAYS: number = 60 * 60 * 24 * 24;
+export const TCP_RMEM_TO_WIN_SCALE = 8;
+export const TCP_DEFAULT_SCALING_RATIO = 128;
+/** MAX_TCP_HEADER of the recorded kernel, and SKB_TRUESIZE of a buffer that holds just that: what a segment costs. */
+export const MAX_TCP_HEADER = 256;
+export const SKB_OVERHEAD: number = 256 + 320 + MAX_TCP_HEADER;
+const SKB_SHARED_INFO = 320;
+const SKB_STRUCT = 256;
+export const MAX_SKB_FRAGS = 17;
+/** sk_pacing_rate "without limit" */
+export const PACING_UNLIMITED: number = Number.POSITIVE_INFINITY;
+
+/** True when sequence number `a` lies before `b` (RFC 9293 section 3.4). */
+export function before(a: number, b: number): boolean {
+  return ((a - b) | 0) < 0;
+}
+
+export function after(a: number, b: number): boolean {
+  return ((b - a) | 0) < 0;
+}
+
+/** a ≤ seq ≤ c, modulo 2^32. */
+export function between(seq: number, low: number, high: number): boolean {
+  return (high - low) >>> 0 >= (seq - low) >>> 0;
+}
+
+/** TCP's clocks begin at one second, so that 0 can mean "never" as in the kernel. */
+export const BOOT_NS: Ns = 1_000_000_000;
+
+/** tcp_jiffies32 */
+export function jiffies(net: Net): number {
+  return Math.floor((net.now + BOOT_NS) / JIFFY_NS);
+}
+
+/** Rounded up, as usecs_to_jiffies. */
+export function usecsToJiffies(us: number): number {
+  return Math.ceil(us / JIFFY_US);
+}
+
+export function msecsToJiffies(ms: number): number {
+  return Math.ceil((ms * HZ) / 1000);
+}
+
+/**
+ * The moment at which the timer wheel (kernel/time/timer.c calc_index) fires a timer armed now for `delay` jiffies from
+ * now: one level's granularity late, coarser the further it is off.
+ */
+export function wheelExpiry(now: Ns, delay: number): Ns {
+  const clk = Math.floor(now / JIFFY_NS);
+  let gran = 1;
+  let start = 63;
+  for (let level = 1; level < 9 && delay >= start; level++) {
+    gran *= 8;
+    start *= 8;
+  }
+  const expires = (Math.floor((clk + delay) / gran) + 1) * gran;
+  return expires * JIFFY_NS;
+}
+
+/** Everything behind net.ipv4.tcp_*, in the sysctl's unit, with the recorded kernel's defaults. */
+export class TcpSysctl {
+  abortOnOverflow = 0;
+  adjustRcvbuf = 1;
+  appWin = 31;
+  autocorking = 1;
+  backlogAckDefer = 1;
+  baseMss = 1024;
+  challengeAckLimit = 2147483647;
+  compSackDelayNs = 1_000_000;
+  compSackNr = 44;
+  congestionControl = "bbr";
+  dsack = 1;
+  earlyRetrans = 3;
+  /** 0 off, 1 ask and answer, 2 answer only */
+  ecn = 2;
+  ecnFallback = 1;
+  finTimeout: number = 60 * HZ;
+  frto = 2;
+  invalidRatelimit: number = HZ / 2;
+  keepaliveIntvl: number = 75 * HZ;
+  keepaliveProbes = 9;
+  keepaliveTime: number = 7200 * HZ;
+  limitOutputBytes = 4194304;
+  maxReordering = 300;
+  maxSynBacklog = 2048;
+  maxTwBuckets = 131072;
+  minRttWlen = 300;
+  minSndMss = 48;
+  minTsoSegs = 2;
+  moderateRcvbuf = 1;
+  notsentLowat = 4294967295;
+  orphanRetries = 0;
+  pacingCaRatio = 120;
+  pacingSsRatio = 200;
+  pingpongThresh = 1;
+  recovery = 1;
+  reordering = 3;
+  retransCollapse = 1;
+  retries1 = 3;
+  retries2 = 15;
+  rfc1337 = 0;
+  rmem: [number, number, number] = [4096, 131072, 33554432];
+  wmem: [number, number, number] = [4096, 16384, 4194304];
+  /** net.core.rmem_max, wmem_max, somaxconn */
+  rmemMax = 4194304;
+  wmemMax = 4194304;
+  somaxconn = 4096;
+  rtoMaxMs = 120000;
+  rtoMinUs = 200000;
+  sack = 1;
+  shrinkWindow = 0;
+  slowStartAfterIdle = 1;
+  synLinearTimeouts = 4;
+  synRetries = 6;
+  synackRetries = 5;
+  syncookies = 1;
+  thinLinearTimeouts = 0;
+  timestamps = 1;
+  tsoRttLog = 9;
+  tsoWinDivisor = 3;
+  twReuse = 2;
+  twReuseDelay = 1000;
+  windowScaling = 1;
+  workaroundSignedWindows = 0;
+}
+
+/** TCP of one namespace. */
+export interface TcpState {
+  readonly ip4: Ipv4;
+  readonly net: Net;
+  readonly sysctl: TcpSysctl;
+  readonly mib: TcpMib;
+  readonly hash: TcpHashtables;
+  readonly rng: Rng;
+  readonly segs: SegPool;
+  /** options of the segment at hand, parsed; and those of the one being written */
+  readonly rxOptions: TcpOptions;
+  readonly txOptions: TcpOptions;
+  /** challenge ACKs sent in this second (RFC 5961 section 7) */
+  challengeTimestamp: number;
+  challengeCount: number;
+  /** last moment a SYN flood was noticed, in jiffies; -1 never */
+  synqOverflowTs: number;
+  /** makes a socket of this namespace, closed */
+  newSock(): TcpSock;
+}
+
+/** What a segment that arrived says, beside its bytes (struct tcp_options_received). */
+export class TcpOptionsReceived {
+  tsRecentStamp = 0;
+  tsRecent = 0;
+  rcvTsval = 0;
+  rcvTsecr = 0;
+  sawTstamp = false;
+  tstampOk = false;
+  /** SACK blocks begin with a DSACK to send */
+  dsack = false;
+  wscaleOk = false;
+  /** bit 0 SACK permitted, bit 2 the peer sent a DSACK once */
+  sackOk = 0;
+  sndWscale = 0;
+  rcvWscale = 0;
+  numSacks = 0;
+  userMss = 0;
+  mssClamp = 0;
+}
+
+/** One delivery-rate sample (struct rate_sample), filled while one ACK is handled. */
+export class RateSample {
+  priorMstamp = 0;
+  priorDelivered = 0;
+  priorDeliveredCe = 0;
+  delivered = 0;
+  deliveredCe = 0;
+  intervalUs = 0;
+  sndIntervalUs = 0;
+  rcvIntervalUs = 0;
+  rttUs = 0;
+  losses = 0;
+  ackedSacked = 0;
+  priorInFlight = 0;
+  lastEndSeq = 0;
+  isAppLimited = false;
+  isRetrans = false;
+  isAckDelayed = false;
+}
+
+export abstract class TcpSock extends Sock {
+  readonly tcp: TcpState;
+  readonly ip4: Ipv4;
+  state: number = TCP_CLOSE;
+  /** sk_shutdown: RCV_SHUTDOWN | SEND_SHUTDOWN */
+  shutdownMask = 0;
+  userlocks = 0;
+  lingerOn = false;
+  lingerNs: Ns = 0;
+  keepOpen = false;
+  /** SO_RCVLOWAT */
+  rcvLowat = 1;
+  /** sk_socket: a program holds it (an accepted or self-made socket, not closed) */
+  hasSocket = false;
+  noSpace = false;
+  dst: Rtable | null = null;
+  /** uid or inode are Sock's; when this socket was made, virtual ns */
+  createdNs: Ns = 0;
+  // the socket lock (sock_lock_t): held by a sender that lets softirqs run
+  owned = false;
+  readonly backlog: SkbQueue = new SkbQueue();
+  backlogLen = 0;
+  tsqFlags = 0;
+  /** in the established hash, in a bind bucket */
+  hashed = false;
+  bindNum = 0;
+
+  // sending side
+  readonly ring: SendRing = new SendRing();
+  /** not yet sent; sent and not acknowledged, by sequence number */
+  readonly writeQueue: SegList = new SegList();
+  readonly rtxQueue: SegList = new SegList();
+  /** sent, in the order of sending (tsorted_sent_queue), linked through tsNext */
+  tsortedHead: TxSeg | null = null;
+  tsortedTail: TxSeg | null = null;
+  wmemQueued = 0;
+  pacingRate: number = PACING_UNLIMITED;
+  maxPacingRate: number = PACING_UNLIMITED;
+  pacingNeeded = false;
+  pacingShift = 10;
+  gsoMaxSize = 65536 - (MAX_TCP_HEADER + 1);
+  gsoMaxSegs = 65535;
+
+  // receiving side
+  readonly receiveQueue: SkbQueue = new SkbQueue();
+  /** bytes of the head of receiveQueue that were read already are before copiedSeq */
+  readonly outOfOrder: SkBuff[] = [];
+  rmemAlloc = 0;
+
+  // inet_connection_sock
+  caOps!: TcpCongestionOps;
+  /** congestion control's own state */
+  ca: unknown = null;
+  caSetsockopt = false;
+  caState: number = TCP_CA_OPEN;
+  caInitialized = false;
+  icskRetransmits = 0;
+  /** ICSK_TIME_*, 0 none */
+  icskPending = 0;
+  icskBackoff = 0;
+  icskSynRetries = 0;
+  icskProbesOut = 0;
+  /** jiffies, 0 unset */
+  icskProbesTstamp = 0;
+  icskUserTimeout = 0;
+  icskRto: number = TCP_TIMEOUT_INIT;
+  icskRtoMin = 0;
+  icskDelackMax: number = TCP_DELACK_MAX;
+  /** expiry in jiffies of the retransmission and delayed ACK timers */
+  icskTimeout = 0;
+  ackTimeout = 0;
+  ackPending = 0;
+  ackQuick = 0;
+  ackPingpong = 0;
+  ackRetry = 0;
+  ackAto = 0;
+  ackLrcvtime = 0;
+  ackLastSegSize = 0;
+  ackRcvMss = 0;
+  pmtuCookie = 0;
+  extHdrLen = 0;
+  /** announced MTU of an ICMP while the socket was owned (mtu_info) */
+  mtuInfo = 0;
+  maxAckBacklog = 0;
+  readonly acceptQueue: TcpSock[] = [];
+  /** requests in SYN_RECV */
+  qlen = 0;
+  qlenYoung = 0;
+  /** the listener, for a child not yet accepted */
+  listener: TcpSock | null = null;
+  deferAccept = 0;
+  retransmitTimer!: Timer;
+  delackTimer!: Timer;
+  /** sk_timer: keepalive, FIN_WAIT_2 */
+  keepaliveTimer!: Timer;
+  pacingTimer!: Timer;
+  compressedAckTimer!: Timer;
+  /** when keepaliveTimer was armed for, in jiffies */
+  keepaliveExpires = 0;
+
+  // tcp_sock
+  tcpHeaderLen = 20;
+  gsoSegs = 0;
+  predFlags = 0;
+  bytesReceived = 0;
+  segsIn = 0;
+  dataSegsIn = 0;
+  rcvNxt = 0;
+  copiedSeq = 0;
+  rcvWup = 0;
+  sndNxt = 0;
+  segsOut = 0;
+  dataSegsOut = 0;
+  bytesSent = 0;
+  bytesAcked = 0;
+  bytesRetrans = 0;
+  dsackDups = 0;
+  sndUna = 0;
+  sndSml = 0;
+  rcvTstamp = 0;
+  lsndtime = 0;
+  lastOowAckTime = 0;
+  compressedAckRcvNxt = 0;
+  tsoffset = 0;
+  sndWl1 = 0;
+  sndWnd = 0;
+  maxWindow = 0;
+  mssCache: number = TCP_MSS_DEFAULT;
+  windowClamp = 0;
+  rcvSsthresh = 0;
+  scalingRatio: number = TCP_DEFAULT_SCALING_RATIO;
+  advmss = 0;
+  compressedAck = 0;
+  dupAckCounter = 0;
+  tlpRetrans = false;
+  tlpHighSeq = 0;
+  nonagle = 0;
+  recvmsgInq = false;
+  thinLto = false;
+  frto = false;
+  repair = false;
+  isSackReneg = false;
+  isCwndLimited = false;
+  undoMarker = 0;
+  undoRetrans = 0;
+  totalRetrans = 0;
+  totalRto = 0;
+  totalRtoTime = 0;
+  rtoStamp = 0;
+  totalRtoRecoveries = 0;
+  delivered = 0;
+  deliveredCe = 0;
+  lost = 0;
+  appLimited = 0;
+  rateDelivered = 0;
+  rateIntervalUs = 0;
+  rateAppLimited = false;
+  firstTxMstamp = 0;
+  deliveredMstamp = 0;
+  rcvWnd = 0;
+  writeSeq = 0;
+  pushedSeq = 0;
+  lostOut = 0;
+  sackedOut = 0;
+  packetsOut = 0;
+  retransOut = 0;
+  maxPacketsOut = 0;
+  cwndUsageSeq = 0;
+  /** µs, shifted as the kernel keeps them: srtt << 3, mdev << 2 */
+  srttUs = 0;
+  mdevUs = 0;
+  mdevMaxUs = 0;
+  rttvarUs = 0;
+  rttSeq = 0;
+  rttMin: MinMax = newMinMax();
+  urgData = 0;
+  urgSeq = 0;
+  urgMode = false;
+  sndUp = 0;
+  ecnFlags = 0;
+  reordering = 3;
+  reordSeen = 0;
+  rcvEcnDemand = false;
+  sndSsthresh: number = TCP_INFINITE_SSTHRESH;
+  sndCwnd: number = TCP_INIT_CWND;
+  sndCwndCnt = 0;
+  sndCwndClamp = 0xffffffff;
+  sndCwndUsed = 0;
+  sndCwndStamp = 0;
+  priorCwnd = 0;
+  prrDelivered = 0;
+  prrOut = 0;
+  priorSsthresh = 0;
+  highSeq = 0;
+  retransStamp = 0;
+  retransHint: TxSeg | null = null;
+  lostHint: TxSeg | null = null;
+  highestSack: TxSeg | null = null;
+  /** a linear stretch of SACK blocks of the last ACK (recv_sack_cache), and blocks to send, as pairs */
+  readonly recvSackCache: Uint32Array = new Uint32Array(8);
+  readonly selectiveAcks: Uint32Array = new Uint32Array(8);
+  readonly duplicateSack: Uint32Array = new Uint32Array(2);
+  // RACK (RFC 8985)
+  rackMstamp = 0;
+  rackRttUs = 0;
+  rackEndSeq = 0;
+  rackLastDelivered = 0;
+  rackReoWndSteps = 1;
+  rackReoWndPersist = 0;
+  rackDsackSeen = false;
+  rackAdvanced = false;
+  keepaliveTime = 0;
+  keepaliveIntvl = 0;
+  keepaliveProbes = 0;
+  linger2 = 0;
+  // receiver auto-tuning
+  rcvRttEstUs = 0;
+  rcvRttEstSeq = 0;
+  rcvRttEstTime = 0;
+  rcvRttLastTsecr = 0;
+  rcvqSpace = 0;
+  rcvqSpaceSeq = 0;
+  rcvqSpaceTime = 0;
+  // clock (tcp_mstamp_refresh)
+  clockCacheNs: Ns = 0;
+  /** µs */
+  mstamp = 0;
+  /** earliest departure of the next packet (tcp_wstamp_ns) */
+  wstampNs: Ns = 0;
+  notsentLowat = 0;
+  readonly rxOpt: TcpOptionsReceived = new TcpOptionsReceived();
+  readonly rs: RateSample = new RateSample();
+  // chronographs (enum tcp_chrono), µs, for tcp_info
+  chronoType = 0;
+  chronoStartUs = 0;
+  readonly chronoStat: Float64Array = new Float64Array(4);
+  /** syn data for TCP_SAVED_SYN and the like are left out */
+
+  constructor(tcp: TcpState) {
+    super(tcp.net, AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    this.tcp = tcp;
+    this.ip4 = tcp.ip4;
+  }
+}
+
+/** tcp_mstamp_refresh */
+export function tcpMstampRefresh(sk: TcpSock): void {
+  sk.clockCacheNs = sk.net.now + BOOT_NS;
+  sk.mstamp = Math.floor(sk.clockCacheNs / 1000);
+}
+
+/** The timestamp option's clock: milliseconds (tcp_time_stamp_ts), without a connection's offset. */
+export function tcpTimeStampMs(sk: TcpSock): number {
+  return Math.floor(sk.mstamp / 1000);
+}
+
+export function tcpSkTimestampOk(sk: TcpSock): boolean {
+  return sk.rxOpt.tstampOk;
+}
+
+/** tcp_is_sack */
+export function tcpIsSack(sk: TcpSock): boolean {
+  return sk.rxOpt.sackOk !== 0;
+}
+
+export function tcpLeftOut(sk: TcpSock): number {
+  return sk.sackedOut + sk.lostOut;
+}
+
+/** tcp_packets_in_flight */
+export function tcpPacketsInFlight(sk: TcpSock): number {
+  return sk.packetsOut - (sk.sackedOut + sk.lostOut) + sk.retransOut;
+}
+
+export function tcpInSlowStart(sk: TcpSock): boolean {
+  return sk.sndCwnd < sk.sndSsthresh;
+}
+
+export function tcpInInitialSlowstart(sk: TcpSock): boolean {
+  return sk.sndSsthresh >= TCP_INFINITE_SSTHRESH;
+}
+
+export function tcpInCwndReduction(sk: TcpSock): boolean {
+  return sk.caState === TCP_CA_CWR || sk.caState === TCP_CA_RECOVERY;
+}
+
+/** First sequence number beyond the peer's window (tcp_wnd_end). */
+export function tcpWndEnd(sk: TcpSock): number {
+  return (sk.sndUna + sk.sndWnd) >>> 0;
+}
+
+/** What is left of the window last announced (tcp_receive_window). */
+export function tcpReceiveWindow(sk: TcpSock): number {
+  const win = (sk.rcvWup + sk.rcvWnd - sk.rcvNxt) | 0;
+  return win < 0 ? 0 : win;
+}
+
+export function tcpWinFromSpace(sk: TcpSock, space: number): number {
+  return Math.floor((space * sk.scalingRatio) / 256);
+}
+
+export function tcpSpaceFromWin(sk: TcpSock, win: number): number {
+  return Math.floor((win * 256) / sk.scalingRatio);
+}
+
+/** Free bytes of the receive buffer, as window (tcp_space). */
+export function tcpSpace(sk: TcpSock): number {
+  return tcpWinFromSpace(sk, sk.rcvBuf - sk.backlogLen - sk.rmemAlloc);
+}
+
+export function tcpFullSpace(sk: TcpSock): number {
+  return tcpWinFromSpace(sk, sk.rcvBuf);
+}
+
+/** inet_csk_in_pingpong_mode */
+export function inPingpongMode(sk: TcpSock): boolean {
+  return sk.ackPingpong >= sk.tcp.sysctl.pingpongThresh;
+}
+
+export function enterPingpongMode(sk: TcpSock): void {
+  sk.ackPingpong = sk.tcp.sysctl.pingpongThresh;
+}
+
+export function exitPingpongMode(sk: TcpSock): void {
+  sk.ackPingpong = 0;
+}
+
+/** inet_csk_schedule_ack */
+export function scheduleAck(sk: TcpSock): void {
+  sk.ackPending |= ICSK_ACK_SCHED;
+}
+
+export function ackScheduled(sk: TcpSock): boolean {
+  return (sk.ackPending & ICSK_ACK_SCHED) !== 0;
+}
+
+/** tcp_rto_min, in jiffies */
+export function tcpRtoMin(sk: TcpSock): number {
+  return sk.icskRtoMin;
+}
+
+export function tcpRtoMax(sk: TcpSock): number {
+  return msecsToJiffies(sk.tcp.sysctl.rtoMaxMs);
+}
+
+export function tcpRtoMinUs(sk: TcpSock): number {
+  return tcpRtoMin(sk) * JIFFY_US;
+}
+
+/** tcp_fin_time: how long FIN_WAIT_2 lasts, jiffies */
+export function tcpFinTime(sk: TcpSock): number {
+  const time = sk.linger2 || sk.tcp.sysctl.finTimeout;
+  const rto = sk.icskRto;
+  return Math.max(time, (rto << 2) - (rto >> 1));
+}
+
+/** True when the write and retransmission queues hold nothing. */
+export function tcpRtxAndWriteQueuesEmpty(sk: TcpSock): boolean {
+  return sk.rtxQueue.head === null && sk.writeQueue.head === null;
+}
+
+/** Bytes that one MSS costs in the send buffer (tcp_sndbuf_expand's estimate). */
+export function perMssMemory(sk: TcpSock): number {
+  const bytes = Math.max(sk.rxOpt.mssClamp, sk.mssCache) + MAX_TCP_HEADER + SKB_SHARED_INFO;
+  return 2 ** Math.ceil(Math.log2(bytes)) + SKB_STRUCT;
+}
+
+/** sk_stream_memory_free: room in the send buffer, and not too much unsent (TCP_NOTSENT_LOWAT). */
+export function skStreamMemoryFree(sk: TcpSock): boolean {
+  if (sk.wmemQueued >= sk.sndBuf) return false;
+  const lowat = sk.notsentLowat || sk.tcp.sysctl.notsentLowat;
+  return ((sk.writeSeq - sk.sndNxt) >>> 0) < lowat;
+}
+
+/** sk_stream_is_writeable: what poll calls writable, a third of the buffer free. */
+export function skStreamIsWriteable(sk: TcpSock): boolean {
+  if (sk.sndBuf - sk.wmemQueued < sk.wmemQueued >> 1) return false;
+  const lowat = sk.notsentLowat || sk.tcp.sysctl.notsentLowat;
+  return ((sk.writeSeq - sk.sndNxt) >>> 0) * 2 < lowat;
+}
+
+/** tcp_request_sock's listener keeps them here; see tcp-request.ts */
+export type { RequestSock };

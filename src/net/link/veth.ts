@@ -1,0 +1,150 @@
+// A pair of virtual Ethernet devices: what one sends, the other receives, in whatever namespaces they are. Answers to
+// drivers/net/veth.c. The carrier needs both ends up; checksum state and super-packets pass through. Leaves out XDP, and
+// NAPI with GRO (`ethtool -K veth gro on`).
+
+import { ethTypeTrans, netifCarrier, netifRx, registerNetdevice, unregisterNetdevice } from "../core/dev.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import { ethHwAddrRandom } from "../core/eth-address.ts";
+import type { Net } from "../core/net.ts";
+import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { drop, type SkBuff } from "../core/skb.ts";
+
+const VLAN_HLEN = 4;
+
+/** What may be asked of one end; a random address and MTU 1500 otherwise. */
+export interface VethEnd {
+  readonly address?: Uint8Array;
+  readonly mtu?: number;
+  /** wished index, 0 for the next free one */
+  readonly ifindex?: number;
+  readonly txQueueLen?: number;
+}
+
+/** veth's private data: the other end, null once that is being taken away. */
+interface VethPriv {
+  peer: NetDevice | null;
+}
+
+/**
+ * Makes both ends, down: the second one (netlink's "peer") is registered first and has the lower index.
+ * Throws NetError as registerNetdevice does; then neither end exists.
+ * @param nameA may contain %d
+ */
+export function createVethPair(
+  netA: Net,
+  nameA: string,
+  netB: Net,
+  nameB: string,
+  a: VethEnd = {},
+  b: VethEnd = {},
+): [NetDevice, NetDevice] {
+  const peer = setup(netB, nameB, b);
+  const dev = setup(netA, nameA, a);
+  const { linkWatch } = netA.kernel;
+  linkWatch.hold();
+  try {
+    registerNetdevice(peer, b.ifindex ?? 0);
+    netifCarrier(peer, false);
+    try {
+      registerNetdevice(dev, a.ifindex ?? 0);
+    } catch (error) {
+      unregisterNetdevice(peer);
+      throw error;
+    }
+    netifCarrier(dev, false);
+    join(dev, peer);
+    join(peer, dev);
+  } finally {
+    linkWatch.release();
+  }
+  return [dev, peer];
+}
+
+/** The other end of a veth; null when `dev` is none, or its peer is going. */
+export function vethPeer(dev: NetDevice): NetDevice | null {
+  return dev.ops === vethOps ? (dev.priv as VethPriv).peer : null;
+}
+
+function setup(net: Net, name: string, end: VethEnd): NetDevice {
+  const dev = new NetDevice(net, name, "veth", ARPHRD_ETHER, vethOps);
+  if (end.address) {
+    dev.address.set(end.address);
+    dev.addrAssignType = 3;
+  } else ethHwAddrRandom(dev);
+  if (end.mtu !== undefined) dev.mtu = end.mtu;
+  if (end.txQueueLen !== undefined) dev.txQueueLen = end.txQueueLen;
+  dev.speedMbps = 10000;
+  dev.priv = { peer: null } satisfies VethPriv;
+  return dev;
+}
+
+function join(dev: NetDevice, peer: NetDevice): void {
+  (dev.priv as VethPriv).peer = peer;
+  dev.iflink = () => (dev.priv as VethPriv).peer?.ifindex ?? 0;
+  dev.linkNet = () => (dev.priv as VethPriv).peer?.net ?? dev.net;
+}
+
+const vethOps: NetDeviceOps = {
+  startXmit: vethXmit,
+  open(dev: NetDevice): void {
+    const { peer } = dev.priv as VethPriv;
+    if (!peer?.up) return;
+    setCarriers(dev, peer, true);
+  },
+  stop(dev: NetDevice): void {
+    const { peer } = dev.priv as VethPriv;
+    if (peer) setCarriers(dev, peer, false);
+    else netifCarrier(dev, false);
+  },
+  uninit(dev: NetDevice): void {
+    const priv = dev.priv as VethPriv;
+    const { peer } = priv;
+    if (!peer) return;
+    priv.peer = null;
+    (peer.priv as VethPriv).peer = null;
+    unregisterNetdevice(peer);
+  },
+};
+
+/** Both ends change before either is judged. */
+function setCarriers(dev: NetDevice, peer: NetDevice, on: boolean): void {
+  const { linkWatch } = dev.net.kernel;
+  linkWatch.hold();
+  netifCarrier(dev, on);
+  netifCarrier(peer, on);
+  linkWatch.release();
+}
+
+/** veth_xmit: over to the peer's backlog, without what belongs to this namespace. */
+function vethXmit(skb: SkBuff, dev: NetDevice): void {
+  const { peer } = dev.priv as VethPriv;
+  if (!peer) {
+    dev.stats.txDropped++;
+    drop(skb, DropReason.DEV_READY);
+    return;
+  }
+  const length = skb.len;
+  if (!isSkbForwardable(peer, skb)) {
+    peer.stats.rxDropped++;
+    dev.stats.txDropped++;
+    drop(skb, peer.up ? DropReason.PKT_TOO_BIG : DropReason.DEV_READY);
+    return;
+  }
+  skb.scrub(peer.net !== dev.net);
+  skb.priority = 0;
+  ethTypeTrans(skb, peer);
+  if (!netifRx(skb)) {
+    dev.stats.txDropped++;
+    return;
+  }
+  dev.stats.txPackets++;
+  dev.stats.txBytes += length;
+  peer.stats.rxPackets++;
+  peer.stats.rxBytes += length;
+}
+
+/** is_skb_forwardable: the receiver is up, and the frame fits its MTU or is a super-packet. */
+function isSkbForwardable(dev: NetDevice, skb: SkBuff): boolean {
+  if (!dev.up) return false;
+  return skb.len <= dev.mtu + dev.hardHeaderLen + VLAN_HLEN || skb.gsoSize > 0;
+}

@@ -1,0 +1,97 @@
+// Rewriting addresses, ports and identifiers in a packet, with every checksum repaired on the next line, partial sums as
+// partial sums; and the packet that an ICMP error quotes. Answers to net/netfilter/nf_nat_proto.c.
+
+import { internetChecksum, udpChecksum, updateField16, updateField32 } from "../../wire/checksum.ts";
+import * as icmp from "../../wire/icmp.ts";
+import * as ip from "../../wire/ipv4.ts";
+import { get16, get32, set16, set32 } from "../../wire/layout.ts";
+import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
+import { ctinfo2dir, IPS_DST_NAT, IPS_NAT_DONE_MASK, IPS_NAT_MASK, IPS_SRC_NAT, type NfConn } from "./conntrack-entry.ts";
+import { mustVerify } from "./proto-other.ts";
+import { IPPROTO_DCCP, invertTuple, type Tuple } from "./tuple.ts";
+
+export const NF_NAT_MANIP_SRC = 0;
+export const NF_NAT_MANIP_DST = 1;
+
+/** Makes the packet's IP and transport header agree with one side of `target` (nf_nat_manip_pkt). `iph`: IP header. */
+export function manipPacket(skb: SkBuff, iph: number, target: Tuple, manip: number, protonum: number): void {
+  const b = skb.head;
+  const l4 = iph + ((b[iph]! & 15) << 2);
+  manipTransport(skb, iph, l4, target, manip, protonum);
+  const at = iph + (manip === NF_NAT_MANIP_SRC ? ip.SOURCE : ip.DESTINATION);
+  const from = get32(b, at);
+  const to = manip === NF_NAT_MANIP_SRC ? target.src : target.dst;
+  set32(b, at, to);
+  updateField32(b, iph + ip.CHECKSUM, from, to, false, false);
+}
+
+function manipTransport(skb: SkBuff, iph: number, l4: number, target: Tuple, manip: number, protonum: number): void {
+  const b = skb.head;
+  const present = skb.tail - l4;
+  if (protonum === ip.IPPROTO_TCP) {
+    if (present < 4) return;
+    // a header quoted in an ICMP error may end after eight bytes, before its checksum
+    manipPort(skb, iph, l4, target, manip, present >= 20 ? l4 + 16 : -1);
+  } else if (protonum === ip.IPPROTO_UDP) {
+    if (present < 8) return;
+    const checkAt = l4 + 6;
+    const hasChecksum = get16(b, checkAt) !== 0;
+    manipPort(skb, iph, l4, target, manip, hasChecksum ? checkAt : -1);
+    if (hasChecksum) set16(b, checkAt, udpChecksum(get16(b, checkAt)));
+  } else if (protonum === ip.IPPROTO_ICMP) {
+    if (present < icmp.HEADER_LENGTH || !icmp.isQuery(b[l4]!)) return;
+    const from = get16(b, l4 + icmp.IDENTIFIER);
+    set16(b, l4 + icmp.IDENTIFIER, target.srcU);
+    updateField16(b, l4 + icmp.CHECKSUM, from, target.srcU, false, skb.ipSummed === CHECKSUM_PARTIAL);
+  } else if (protonum === ip.IPPROTO_UDPLITE) {
+    if (present < 8) return;
+    manipPort(skb, iph, l4, target, manip, l4 + 6);
+  } else if (protonum === IPPROTO_DCCP) {
+    if (present < 12) return;
+    manipPort(skb, iph, l4, target, manip, present >= 12 ? l4 + 6 : -1);
+  } else if (protonum === ip.IPPROTO_SCTP) {
+    // its CRC-32c has no pseudo-header; a device or a later step recomputes it
+    if (present >= 4) manipPort(skb, iph, l4, target, manip, -1);
+  }
+}
+
+function manipPort(skb: SkBuff, iph: number, l4: number, target: Tuple, manip: number, checkAt: number): void {
+  const b = skb.head;
+  const source = manip === NF_NAT_MANIP_SRC;
+  const at = l4 + (source ? 0 : 2);
+  const from = get16(b, at);
+  const to = source ? target.srcU : target.dstU;
+  set16(b, at, to);
+  if (checkAt < 0) return;
+  const partial = skb.ipSummed === CHECKSUM_PARTIAL;
+  const oldAddress = get32(b, iph + (source ? ip.SOURCE : ip.DESTINATION));
+  updateField32(b, checkAt, oldAddress, source ? target.src : target.dst, true, partial);
+  updateField16(b, checkAt, from, to, false, partial);
+}
+
+/**
+ * An ICMP error that belongs to a translated connection: what it quotes is turned back, then the error itself is
+ * addressed like a packet of that direction (nf_nat_icmp_reply_translation). False: it must be dropped.
+ */
+export function natIcmpError(skb: SkBuff, ct: NfConn, ctinfo: number, manip: number, scratch: Tuple): boolean {
+  const b = skb.head;
+  const iph = skb.networkHeader;
+  const ih = iph + ((b[iph]! & 15) << 2);
+  if (skb.tail < ih + icmp.HEADER_LENGTH + ip.HEADER_LENGTH) return false;
+  if (mustVerify(skb) && internetChecksum(b, ih, skb.tail) !== 0) return false;
+  if (b[ih] === icmp.ICMP_REDIRECT) {
+    // a redirect about a translated connection would mislead whoever gets it
+    if ((ct.status & IPS_NAT_DONE_MASK) !== IPS_NAT_DONE_MASK || ct.status & IPS_NAT_MASK) return false;
+  }
+  const dir = ctinfo2dir(ctinfo);
+  let bit = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
+  if (dir === 1) bit ^= IPS_NAT_MASK;
+  if (!(ct.status & bit)) return true;
+  const other = ct.tuple(1 - dir);
+  const inner = ih + icmp.HEADER_LENGTH;
+  manipPacket(skb, inner, other, 1 - manip, other.protonum);
+  if (skb.ipSummed !== CHECKSUM_PARTIAL) icmp.updateChecksum(b, ih, skb.tail);
+  invertTuple(scratch, other);
+  manipPacket(skb, iph, scratch, manip, ip.IPPROTO_ICMP);
+  return true;
+}

@@ -1,0 +1,406 @@
+// Network address translation: which tuple a new connection gets (SNAT and DNAT to a range, null bindings otherwise), and
+// the translation of every packet after that. Answers to net/netfilter/nf_nat_core.c and the IPv4 hooks of
+// nf_nat_proto.c. The chains of nat tables register here; connections that no rule takes get a null binding, so that
+// later ones cannot collide with them. Leaves out helpers and sequence adjustment.
+
+import type { Rng } from "../../sim/rng.ts";
+import * as ip from "../../wire/ipv4.ts";
+import { get32 } from "../../wire/layout.ts";
+import {
+  NF_ACCEPT,
+  NF_DROP,
+  NF_INET_LOCAL_IN,
+  NF_INET_LOCAL_OUT,
+  NF_INET_POST_ROUTING,
+  NF_INET_PRE_ROUTING,
+  NF_IP_PRI_NAT_DST,
+  NF_IP_PRI_NAT_SRC,
+  type NfHookFn,
+  type NfHookState,
+} from "../core/netfilter.ts";
+import type { SkBuff } from "../core/skb.ts";
+import type { Ipv4 } from "../ipv4/ipv4.ts";
+import { ipRouteMeHarder } from "../ipv4/route.ts";
+import type { Conntrack } from "./conntrack.ts";
+import {
+  ctinfo2dir,
+  IP_CT_NEW,
+  IP_CT_RELATED,
+  IP_CT_RELATED_REPLY,
+  IPS_CONFIRMED,
+  IPS_DST_NAT,
+  IPS_DST_NAT_DONE,
+  IPS_DYING,
+  IPS_FIXED_TIMEOUT,
+  IPS_NAT_MASK,
+  IPS_SEQ_ADJUST,
+  IPS_SRC_NAT,
+  IPS_SRC_NAT_DONE,
+  type NfConn,
+  nfCtGet,
+} from "./conntrack-entry.ts";
+import { manipPacket, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, natIcmpError } from "./nat-proto.ts";
+import { TcpState } from "./proto-tcp.ts";
+import { hasPorts, invertTuple, Tuple } from "./tuple.ts";
+
+export { NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat-proto.ts";
+
+// uapi/linux/netfilter/nf_nat.h
+export const NF_NAT_RANGE_MAP_IPS = 1;
+export const NF_NAT_RANGE_PROTO_SPECIFIED = 2;
+export const NF_NAT_RANGE_PROTO_RANDOM = 4;
+export const NF_NAT_RANGE_PERSISTENT = 8;
+export const NF_NAT_RANGE_PROTO_RANDOM_FULLY = 16;
+export const NF_NAT_RANGE_PROTO_OFFSET = 32;
+export const NF_NAT_RANGE_NETMAP = 64;
+const PROTO_RANDOM_ALL = NF_NAT_RANGE_PROTO_RANDOM | NF_NAT_RANGE_PROTO_RANDOM_FULLY;
+
+/** Where a connection may be mapped to (struct nf_nat_range2): addresses and ports (or ICMP ids), both ends included. */
+export interface NatRange {
+  flags: number;
+  minAddr: number;
+  maxAddr: number;
+  minProto: number;
+  maxProto: number;
+  baseProto: number;
+}
+
+export function natRange(): NatRange {
+  return { flags: 0, minAddr: 0, maxAddr: 0, minProto: 0, maxProto: 0, baseProto: 0 };
+}
+
+const MAX_ATTEMPTS = 128;
+const HARDER_THRESHOLD = 32;
+
+/** PRE_ROUTING and LOCAL_OUT change destinations, POST_ROUTING and LOCAL_IN sources (HOOK2MANIP). */
+export function hook2manip(hook: number): number {
+  return hook === NF_INET_POST_ROUTING || hook === NF_INET_LOCAL_IN ? NF_NAT_MANIP_SRC : NF_NAT_MANIP_DST;
+}
+
+/** A base chain of a nat table: run for the first packet of a connection only. */
+export interface NatChain {
+  readonly priority: number;
+  readonly fn: NfHookFn;
+}
+
+export class Nat {
+  readonly #ip4: Ipv4;
+  readonly #ct: Conntrack;
+  readonly #rng: Rng;
+  readonly #chains: NatChain[][] = [[], [], [], [], []];
+  #users = 0;
+  #unregister: (() => void)[] = [];
+  /** confirmed connections by source address and port (nat_bysource) */
+  readonly #bySource: Map<number, NfConn[]> = new Map();
+  readonly #current: Tuple = new Tuple();
+  readonly #fresh: Tuple = new Tuple();
+  readonly #scratch: Tuple = new Tuple();
+  readonly #null: NatRange = natRange();
+
+  constructor(ip4: Ipv4, ct: Conntrack) {
+    this.#ip4 = ip4;
+    this.#ct = ct;
+    this.#rng = ip4.net.kernel.rng.fork(`nat/${ip4.net.id}`);
+    ct.onConfirm = (conn) => this.#remember(conn);
+    ct.onDestroy = (conn) => this.#forget(conn);
+  }
+
+  /** nf_nat_register_fn: the first nat chain brings the hooks of all four points. Returns what takes the chain away. */
+  registerChain(hook: number, chain: NatChain): () => void {
+    const list = this.#chains[hook]!.slice();
+    let at = list.findIndex((other) => other.priority > chain.priority);
+    if (at < 0) at = list.length;
+    list.splice(at, 0, chain);
+    this.#chains[hook] = list;
+    if (this.#users++ === 0) this.#registerHooks();
+    return () => {
+      this.#chains[hook] = this.#chains[hook]!.filter((other) => other !== chain);
+      if (--this.#users > 0) return;
+      for (const unregister of this.#unregister) unregister();
+      this.#unregister = [];
+    };
+  }
+
+  #registerHooks(): void {
+    const { hooksIpv4 } = this.#ip4.net;
+    const hook = (point: number, priority: number, name: string, fn: NfHookFn): void => {
+      this.#unregister.push(hooksIpv4.register(point, { priority, name: `nf_nat ${name}`, fn }));
+    };
+    hook(NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, "PREROUTING", (skb, state) => this.#preRouting(skb, state));
+    hook(NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, "POSTROUTING", (skb, state) => this.#natFn(skb, state));
+    hook(NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST, "OUTPUT", (skb, state) => this.#localOut(skb, state));
+    hook(NF_INET_LOCAL_IN, NF_IP_PRI_NAT_SRC, "INPUT", (skb, state) => this.#natFn(skb, state));
+  }
+
+  /** A changed destination is routed anew (nf_nat_ipv4_pre_routing). */
+  #preRouting(skb: SkBuff, state: NfHookState): number {
+    const at = skb.networkHeader + ip.DESTINATION;
+    const daddr = get32(skb.head, at);
+    const verdict = this.#natFn(skb, state);
+    if (verdict === NF_ACCEPT && daddr !== get32(skb.head, at)) skb.dst = null;
+    return verdict;
+  }
+
+  /** A local packet was routed before its destination changed (nf_nat_ipv4_local_fn). */
+  #localOut(skb: SkBuff, state: NfHookState): number {
+    const verdict = this.#natFn(skb, state);
+    if (verdict !== NF_ACCEPT) return verdict;
+    const conn = nfCtGet(skb);
+    if (conn === null) return verdict;
+    const dir = ctinfo2dir(skb.ctinfo);
+    if (conn.tuple(dir).dst !== conn.tuple(1 - dir).src && ipRouteMeHarder(this.#ip4, skb) !== 0) return NF_DROP;
+    return verdict;
+  }
+
+  #natFn(skb: SkBuff, state: NfHookState): number {
+    const conn = nfCtGet(skb);
+    if (conn === null) return NF_ACCEPT;
+    const { ctinfo } = skb;
+    if (
+      (ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY) &&
+      skb.head[skb.networkHeader + 9] === ip.IPPROTO_ICMP
+    )
+      return natIcmpError(skb, conn, ctinfo, hook2manip(state.hook), this.#scratch) ? NF_ACCEPT : NF_DROP;
+    return this.#inetFn(skb, state, conn);
+  }
+
+  /** nf_nat_inet_fn */
+  #inetFn(skb: SkBuff, state: NfHookState, conn: NfConn): number {
+    const { ctinfo } = skb;
+    const { hook } = state;
+    const manip = hook2manip(hook);
+    const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
+    const begins = ctinfo === IP_CT_NEW || ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY;
+    if (begins && !(conn.status & done)) {
+      const chains = this.#chains[hook]!;
+      for (let i = 0; i < chains.length && !(conn.status & done); i++) {
+        const verdict = chains[i]!.fn(skb, state);
+        if (verdict !== NF_ACCEPT) return verdict;
+      }
+      if (!(conn.status & done)) {
+        const verdict = this.#nullBinding(conn, manip);
+        if (verdict !== NF_ACCEPT) return verdict;
+      }
+    } else if (
+      conn.masqIndex !== 0 &&
+      hook === NF_INET_POST_ROUTING &&
+      ctinfo2dir(ctinfo) === 0 &&
+      conn.masqIndex !== state.out?.ifindex
+    ) {
+      // MASQUERADE took the address of another interface than the one by which the packet now leaves
+      this.#ct.killAcct(conn, ctinfo, skb);
+      return NF_DROP;
+    }
+    this.#packet(skb, conn, ctinfo, manip);
+    return NF_ACCEPT;
+  }
+
+  /** nf_nat_packet */
+  #packet(skb: SkBuff, conn: NfConn, ctinfo: number, manip: number): void {
+    const dir = ctinfo2dir(ctinfo);
+    let bit = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
+    if (dir === 1) bit ^= IPS_NAT_MASK;
+    if (!(conn.status & bit)) return;
+    invertTuple(this.#scratch, conn.tuple(1 - dir));
+    manipPacket(skb, skb.networkHeader, this.#scratch, manip, this.#scratch.protonum);
+  }
+
+  /** The connection stays as it is, but its tuple is taken (nf_nat_alloc_null_binding). */
+  #nullBinding(conn: NfConn, manip: number): number {
+    const address = manip === NF_NAT_MANIP_SRC ? conn.reply.dst : conn.reply.src;
+    const range = this.#null;
+    range.flags = NF_NAT_RANGE_MAP_IPS;
+    range.minAddr = address;
+    range.maxAddr = address;
+    return this.setupInfo(conn, range, manip);
+  }
+
+  /** Maps a connection whose first packet is on its way into `range` (nf_nat_setup_info). */
+  setupInfo(conn: NfConn, range: NatRange, manip: number): number {
+    if (conn.status & IPS_CONFIRMED) return NF_ACCEPT;
+    const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
+    if (conn.status & done) return NF_DROP;
+    const current = this.#current;
+    const fresh = this.#fresh;
+    invertTuple(current, conn.reply);
+    this.#uniqueTuple(fresh, current, range, conn, manip);
+    if (!fresh.equals(current)) {
+      invertTuple(conn.reply, fresh);
+      conn.status |= manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
+    }
+    conn.status |= done;
+    return NF_ACCEPT;
+  }
+
+  /** get_unique_tuple: what an outgoing packet of the connection shall look like, so that answers can be told apart. */
+  #uniqueTuple(tuple: Tuple, orig: Tuple, range: NatRange, conn: NfConn, manip: number): void {
+    const random = (range.flags & PROTO_RANDOM_ALL) !== 0;
+    if (manip === NF_NAT_MANIP_SRC && !random) {
+      if (inRange(orig, range)) {
+        if (!this.#usedNew(orig, conn)) {
+          tuple.copy(orig);
+          return;
+        }
+      } else if (this.#appropriateSource(tuple, orig, range, conn) && !this.#used(tuple, conn)) return;
+    }
+    tuple.copy(orig);
+    this.#bestAddress(tuple, range, conn, manip);
+    if (!random) {
+      if (range.flags & NF_NAT_RANGE_PROTO_SPECIFIED) {
+        if (
+          !(range.flags & NF_NAT_RANGE_PROTO_OFFSET) &&
+          protoInRange(tuple, manip, range.minProto, range.maxProto) &&
+          (range.minProto === range.maxProto || !this.#used(tuple, conn))
+        )
+          return;
+      } else if (!this.#used(tuple, conn)) return;
+    }
+    this.#uniqueProto(tuple, range, conn, manip);
+  }
+
+  /** The mapping that this source has already, if it lies in the range (find_appropriate_src). */
+  #appropriateSource(result: Tuple, orig: Tuple, range: NatRange, conn: NfConn): boolean {
+    const others = this.#bySource.get(orig.src * 65536 + orig.srcU);
+    if (!others) return false;
+    for (let i = others.length - 1; i >= 0; i--) {
+      const other = others[i]!;
+      if (other.orig.protonum !== orig.protonum || other.zoneId(0) !== conn.zoneId(0)) continue;
+      invertTuple(result, other.reply);
+      result.dst = orig.dst;
+      result.dstU = orig.dstU;
+      if (inRange(result, range)) return true;
+    }
+    return false;
+  }
+
+  /** One address of the range, the same for the same pair of hosts (find_best_ips_proto). */
+  #bestAddress(tuple: Tuple, range: NatRange, conn: NfConn, manip: number): void {
+    if (!(range.flags & NF_NAT_RANGE_MAP_IPS)) return;
+    let address = range.minAddr;
+    if (range.minAddr !== range.maxAddr) {
+      const other = range.flags & NF_NAT_RANGE_PERSISTENT ? 0 : tuple.dst ^ conn.zone;
+      const span = range.maxAddr - range.minAddr + 1;
+      address = range.minAddr + Math.floor((mix(tuple.src, other) / 4294967296) * span);
+    }
+    if (manip === NF_NAT_MANIP_SRC) tuple.src = address;
+    else tuple.dst = address;
+  }
+
+  /** Another port or ICMP id, tried from a random one on (nf_nat_l4proto_unique_tuple). */
+  #uniqueProto(tuple: Tuple, range: NatRange, conn: NfConn, manip: number): void {
+    const specified = (range.flags & NF_NAT_RANGE_PROTO_SPECIFIED) !== 0;
+    const isIcmp = tuple.protonum === ip.IPPROTO_ICMP;
+    const source = isIcmp || manip === NF_NAT_MANIP_SRC;
+    const key = source ? tuple.srcU : tuple.dstU;
+    let min: number;
+    let size: number;
+    if (specified) {
+      min = Math.min(range.minProto, range.maxProto);
+      size = Math.max(range.minProto, range.maxProto) - min + 1;
+    } else if (isIcmp) {
+      min = 0;
+      size = 65536;
+    } else if (!hasPorts(tuple.protonum) || manip === NF_NAT_MANIP_DST) return;
+    else {
+      // privileged ports stay privileged
+      min = key < 512 ? 1 : key < 1024 ? 600 : 1024;
+      size = (key < 512 ? 511 : key < 1024 ? 1023 : 65535) - min + 1;
+    }
+    if (!isIcmp && !hasPorts(tuple.protonum)) return;
+    let off = 0;
+    if (range.flags & NF_NAT_RANGE_PROTO_OFFSET) off = (key - range.baseProto) & 0xffff;
+    else if (range.flags & PROTO_RANDOM_ALL || manip !== NF_NAT_MANIP_DST) off = this.#rng.below(65536);
+    let attempts = Math.min(size, MAX_ATTEMPTS);
+    for (;;) {
+      for (let i = 0; i < attempts; i++, off = (off + 1) & 0xffff) {
+        const value = min + (off % size);
+        if (source) tuple.srcU = value;
+        else tuple.dstU = value;
+        if (!this.#usedHarder(tuple, conn, attempts - i)) return;
+      }
+      if (attempts >= size || attempts < 16) return;
+      attempts = Math.floor(attempts / 2);
+      off = this.#rng.below(65536);
+    }
+  }
+
+  /** Would the answers to `tuple` be taken for another connection's? */
+  #used(tuple: Tuple, conn: NfConn): boolean {
+    invertTuple(this.#scratch, tuple);
+    return this.#ct.tupleTaken(this.#scratch, conn);
+  }
+
+  /** The same, for a tuple that is not changed: two first packets, one from each side, may meet (nf_nat_used_tuple_new). */
+  #usedNew(tuple: Tuple, conn: NfConn): boolean {
+    if (!this.#used(tuple, conn)) return false;
+    if (tuple.protonum !== ip.IPPROTO_UDP || conn.status & (IPS_NAT_MASK | IPS_SEQ_ADJUST)) return true;
+    const zone = conn.zoneId(0);
+    let found = this.#ct.find(tuple, zone);
+    if (found < 0) {
+      invertTuple(this.#scratch, tuple);
+      found = this.#ct.find(this.#scratch, zone);
+      if (found < 0) return false;
+    }
+    const other = this.#ct.table.entries[found >> 1]!;
+    if (other.status & (IPS_NAT_MASK | IPS_SEQ_ADJUST)) return true;
+    return !other.orig.equals(conn.reply);
+  }
+
+  /** With few attempts left, a TCP connection in TIME_WAIT makes room (nf_nat_used_tuple_harder). */
+  #usedHarder(tuple: Tuple, conn: NfConn, attemptsLeft: number): boolean {
+    invertTuple(this.#scratch, tuple);
+    if (
+      attemptsLeft > HARDER_THRESHOLD ||
+      tuple.protonum !== ip.IPPROTO_TCP ||
+      conn.tcp === null ||
+      conn.tcp.state !== TcpState.SYN_SENT
+    )
+      return this.#ct.tupleTaken(this.#scratch, conn);
+    const found = this.#ct.find(this.#scratch, conn.zoneId(0));
+    if (found < 0) return false;
+    const other = this.#ct.table.entries[found >> 1]!;
+    if ((found & 1) === 0 || other.tcp === null || other.tcp.state < TcpState.TIME_WAIT) return true;
+    if (other.status & (IPS_FIXED_TIMEOUT | IPS_DYING) || !(other.status & IPS_SRC_NAT)) return true;
+    if (((conn.tcp.seen[0].end - other.tcp.seen[0].end) | 0) <= 0) return true;
+    return !this.#ct.kill(other);
+  }
+
+  #remember(conn: NfConn): void {
+    if (!(conn.status & IPS_SRC_NAT_DONE)) return;
+    const key = conn.orig.src * 65536 + conn.orig.srcU;
+    const list = this.#bySource.get(key);
+    if (list) list.push(conn);
+    else this.#bySource.set(key, [conn]);
+  }
+
+  #forget(conn: NfConn): void {
+    if (!(conn.status & IPS_SRC_NAT_DONE)) return;
+    const key = conn.orig.src * 65536 + conn.orig.srcU;
+    const list = this.#bySource.get(key);
+    if (!list) return;
+    const at = list.indexOf(conn);
+    if (at >= 0) list.splice(at, 1);
+    if (list.length === 0) this.#bySource.delete(key);
+  }
+}
+
+function inRange(tuple: Tuple, range: NatRange): boolean {
+  if (range.flags & NF_NAT_RANGE_MAP_IPS && (tuple.src < range.minAddr || tuple.src > range.maxAddr)) return false;
+  if (!(range.flags & NF_NAT_RANGE_PROTO_SPECIFIED)) return true;
+  return protoInRange(tuple, NF_NAT_MANIP_SRC, range.minProto, range.maxProto);
+}
+
+function protoInRange(tuple: Tuple, manip: number, min: number, max: number): boolean {
+  if (tuple.protonum === ip.IPPROTO_ICMP) return tuple.srcU >= min && tuple.srcU <= max;
+  if (!hasPorts(tuple.protonum)) return true;
+  const port = manip === NF_NAT_MANIP_SRC ? tuple.srcU : tuple.dstU;
+  return port >= min && port <= max;
+}
+
+/** Two numbers to one, evenly spread over 0 … 2^32−1. */
+function mix(a: number, b: number): number {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b);
+  h = Math.imul((h ^ (h >>> 15)) + b, 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 13), 0x27d4eb2f);
+  return (h ^ (h >>> 16)) >>> 0;
+}

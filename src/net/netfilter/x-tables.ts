@@ -1,0 +1,94 @@
+// What a match or a target extension is, on the kernel's side: a name, where it may be used, and a function made once per
+// rule that looks at packets. Answers to include/linux/netfilter/x_tables.h (struct xt_match, xt_target,
+// xt_action_param). The lists of extensions are matches/index.ts and targets/index.ts; their text is in tools/iptables/.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import type { Net } from "../core/net.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import type { SkBuff } from "../core/skb.ts";
+import type { Ipv4 } from "../ipv4/ipv4.ts";
+import type { Conntrack } from "./conntrack.ts";
+import type { Nat } from "./nat.ts";
+
+// Verdicts besides NF_DROP, NF_ACCEPT and NF_STOLEN.
+export const XT_CONTINUE = -1;
+export const XT_RETURN = -5;
+
+/** The packet as an extension sees it. One object, re-used: nothing may be kept of it. */
+export class XtPar {
+  skb!: SkBuff;
+  in: NetDevice | null = null;
+  out: NetDevice | null = null;
+  /** NF_INET_* */
+  hook = 0;
+  /** offsets in skb.head: IP header, transport header */
+  iph = 0;
+  thoff = 0;
+  /** fragment offset in units of eight bytes; 0 for a whole packet and for a first fragment */
+  fragoff = 0;
+  protonum = 0;
+  /** a match found the packet impossible: drop it */
+  hotdrop = false;
+}
+
+export type MatchFn = (par: XtPar) => boolean;
+/** Returns a verdict or XT_CONTINUE. */
+export type TargetFn = (par: XtPar) => number;
+
+/** A rule's own copy of an extension; lives as long as the rule. */
+export interface XtInstance<Fn> {
+  readonly fn: Fn;
+  destroy?(): void;
+}
+
+/** What extensions use of their namespace. */
+export interface XtEnv {
+  readonly net: Net;
+  readonly ip4: Ipv4;
+  readonly ct: Conntrack;
+  readonly nat: Nat;
+  /** nf_ct_netns_get: tracks connections until the returned function is called */
+  useConntrack(): () => void;
+  /** kernel log with the LOG target's line, where this namespace may log */
+  log(text: string): void;
+  /** state that rules of one kind share by name (the `recent` lists, say) */
+  shared<T>(key: string, create: () => T): T;
+}
+
+/** Where a rule stands that is being checked (struct xt_mtchk_param). */
+export interface XtCheck {
+  readonly env: XtEnv;
+  readonly table: string;
+  /** bit of the base chain's hook; 0 in a user chain */
+  readonly hookMask: number;
+  /** of `-p`: 0 none */
+  readonly proto: number;
+  readonly invProto: boolean;
+}
+
+export interface XtExtension<Info, Fn> {
+  readonly name: string;
+  /** the rule must say -p this */
+  readonly proto?: number;
+  /** only in this table */
+  readonly table?: string;
+  /** bits of NF_INET_* where it makes sense */
+  readonly hooks?: number;
+  /** Throws NetError (EINVAL …) to refuse the rule. */
+  create(info: Info, check: XtCheck): XtInstance<Fn>;
+}
+
+export type XtMatch<Info = never> = XtExtension<Info, MatchFn>;
+export type XtTarget<Info = never> = XtExtension<Info, TargetFn>;
+
+/** xt_check_match, xt_check_target: throws NetError EINVAL where the extension may not stand. */
+export function xtCheck(ext: XtExtension<never, unknown>, check: XtCheck): void {
+  if (ext.table !== undefined && ext.table !== check.table) throw new NetError(Errno.EINVAL);
+  if (ext.hooks !== undefined && (check.hookMask & ~ext.hooks) !== 0) throw new NetError(Errno.EINVAL);
+  if (ext.proto !== undefined && (ext.proto !== check.proto || check.invProto)) throw new NetError(Errno.EINVAL);
+}
+
+/** Refuses the rule. */
+export function invalid(): never {
+  throw new NetError(Errno.EINVAL);
+}

@@ -1,0 +1,786 @@
+// The interpreter: walks a syntax tree and runs it in a shell's process, in virtual time. Pipelines, lists, compound
+// commands, functions, subshells and jobs as bash has them; simple commands are in simple.ts.
+
+import type {
+  AndOr,
+  Case,
+  CommandNode,
+  For,
+  If,
+  ParsedScript,
+  Pipeline,
+  PipelineNode,
+  Redirected,
+  Statement,
+  While,
+} from "unbash";
+import { NetError } from "../base/errno.ts";
+import { decodeUtf8 } from "../base/text.ts";
+import { makePipe, NullFile, type OpenFile } from "../posix/file.ts";
+import { type ExitStatus, type Process, SIGINT, SIGQUIT, SIGTERM } from "../posix/process.ts";
+import type { Task } from "../sim/task.ts";
+import type { Builtin } from "./builtins/builtin.ts";
+import { ExpansionError, FunctionReturn, LoopJump, ShellExit } from "./control.ts";
+import { FORK_NS, STEP_NS } from "./cost.ts";
+import { arithmeticText, expandPattern, expandString, expandTarget, expandWords } from "./expand.ts";
+import { type Job, obituary, pipelineStatus, signalText } from "./jobs.ts";
+import { checked, type Parsed, parseScript, Source } from "./parse.ts";
+import { patternRegExp } from "./pattern.ts";
+import { copyTable, type FdTable, type OpenNetwork, RedirectError, releaseTable, withRedirections } from "./redirect.ts";
+import type { Engine, Shell } from "./shell.ts";
+import { runSimple, runWords, trace, traceQuoteWords } from "./simple.ts";
+import { evaluateCondition, TestError } from "./test.ts";
+import { runPendingTraps, runTrap } from "./traps.ts";
+import { NAME } from "./variables.ts";
+
+/** The line that the shell running in a process is at; undefined when no shell runs there. */
+export function currentLine(proc: Process): number | undefined {
+  return proc.currentLine?.();
+}
+
+/** What the interpreter takes from outside. */
+export interface InterpreterServices {
+  readonly builtins: ReadonlyMap<string, Builtin>;
+  /** /dev/tcp and /dev/udp; absent: ordinary paths */
+  readonly openNetwork?: OpenNetwork;
+}
+
+/** Calls nested deeper than this end with an error (bash runs out of stack). */
+const MAX_FUNCTION_DEPTH = 400;
+
+export class Interpreter implements Engine {
+  readonly services: InterpreterServices;
+
+  constructor(services: InterpreterServices) {
+    this.services = services;
+  }
+
+  *statements(shell: Shell, statements: readonly Statement[], tail = false): Task<number> {
+    let status = 0;
+    for (let i = 0; i < statements.length; i++)
+      status = yield* this.#statement(shell, statements[i]!, tail && i === statements.length - 1);
+    return status;
+  }
+
+  *#statement(shell: Shell, statement: Statement, tail: boolean): Task<number> {
+    if (shell.option("noexec") && !shell.interactive) return 0;
+    if (statement.background) {
+      shell.pos = statement.pos;
+      yield* this.#background(shell, statement);
+      shell.status = 0;
+    } else shell.status = yield* this.node(shell, statement.command, tail);
+    if (shell.pending.length > 0) yield* runPendingTraps(shell);
+    return shell.status;
+  }
+
+  *text(
+    shell: Shell,
+    source: Source,
+    options: { readonly prefix?: string; readonly tail?: boolean } = {},
+  ): Task<number> {
+    return yield* this.parsed(shell, parseScript(source), options);
+  }
+
+  /** Runs what was parsed, then says the syntax error if there is one. */
+  *parsed(
+    shell: Shell,
+    { source, statements, error }: Parsed,
+    options: { readonly prefix?: string; readonly tail?: boolean } = {},
+  ): Task<number> {
+    const outer = shell.source;
+    const outerPos = shell.pos;
+    shell.source = source;
+    let status = 0;
+    let echoed = 0;
+    try {
+      for (let i = 0; i < statements.length; i++) {
+        const statement = statements[i]!;
+        if (shell.option("verbose")) {
+          const end = source.text.indexOf("\n", statement.end);
+          if (end + 1 > echoed || end < 0) {
+            const upTo = end < 0 ? source.text.length : end + 1;
+            yield* shell.proc.printError(source.text.slice(echoed, upTo));
+            echoed = upTo;
+          }
+        } else echoed = Math.max(echoed, source.text.indexOf("\n", statement.end) + 1);
+        const last = i === statements.length - 1 && !error;
+        try {
+          status = yield* this.#statement(shell, statement, last && options.tail === true);
+        } catch (thrown) {
+          if (!(thrown instanceof ExpansionError) || thrown.how !== "discard" || shell.level > 0) throw thrown;
+          // the rest of what was read together is abandoned
+          status = thrown.status;
+          shell.status = status;
+          const line = source.lineAt(statement.end);
+          while (i + 1 < statements.length && source.lineAt(statements[i + 1]!.pos) === line) i++;
+        }
+      }
+      if (error) {
+        status = yield* this.syntaxError(shell, source, error, options.prefix ?? "");
+        if (shell.level === 0 && options.prefix === undefined) throw new ShellExit(status);
+      }
+    } finally {
+      shell.source = outer;
+      shell.pos = outerPos;
+    }
+    return status;
+  }
+
+  /** Prints a syntax error in bash's form (or dash's); returns 2. */
+  *syntaxError(shell: Shell, source: Source, error: NonNullable<Parsed["error"]>, prefix: string): Task<number> {
+    const { name } = source;
+    if (shell.dash) {
+      const token = /`(.*)'$/s.exec(error.message)?.[1];
+      const text = /unexpected EOF while looking for matching/.test(error.message)
+        ? `Unterminated quoted string`
+        : /end of file/.test(error.message)
+          ? "end of file unexpected"
+          : token === undefined
+            ? error.message
+            : `${token === "newline" ? "newline" : `"${token}"`} unexpected`;
+      yield* shell.proc.printError(`${name}: ${error.line}: Syntax error: ${text}\n`);
+    } else {
+      const head = shell.interactive ? `${name}: ${prefix}` : `${name}: ${prefix}line ${error.line}: `;
+      let text = `${head}${error.message}\n`;
+      if (error.echo !== undefined && !shell.interactive) text += `${head}\`${error.echo}'\n`;
+      yield* shell.proc.printError(text);
+    }
+    shell.status = 2;
+    return 2;
+  }
+
+  /** Runs any node. Errors of expansion are said here, where the line is known, and thrown on. */
+  *node(shell: Shell, node: PipelineNode | AndOr, tail = false): Task<number> {
+    try {
+      return yield* this.#dispatch(shell, node, tail);
+    } catch (error) {
+      if (error instanceof ExpansionError && !error.said) {
+        error.said = true;
+        shell.status = error.status;
+        yield* shell.error(error.message);
+        if (error.how === "fatal" && !shell.interactive) throw new ShellExit(error.status);
+      }
+      throw error;
+    }
+  }
+
+  *#dispatch(shell: Shell, node: PipelineNode | AndOr, tail: boolean): Task<number> {
+    switch (node.type) {
+      case "Command":
+        return yield* runSimple(this, shell, node, tail);
+      case "AndOr":
+        return yield* this.#andOr(shell, node, tail);
+      case "Pipeline":
+        return yield* this.#pipeline(shell, node, tail);
+      case "Redirected":
+        return yield* this.#redirected(shell, node, tail);
+      case "If":
+        return yield* this.#if(shell, node, tail);
+      case "For":
+        return yield* this.#for(shell, node);
+      case "ArithmeticFor":
+        return yield* this.#arithmeticFor(shell, node.pos, node.body.pos, node.body.commands);
+      case "While":
+        return yield* this.#while(shell, node);
+      case "Case":
+        return yield* this.#case(shell, node, tail);
+      case "BraceGroup":
+        return yield* this.statements(shell, node.body.commands, tail);
+      case "CompoundList" as never:
+        return 0;
+      case "Subshell": {
+        shell.pos = node.pos;
+        if (tail && this.mayReplace(shell)) return yield* this.statements(shell, node.body.commands, tail);
+        const body = (sub: Shell): Task<number> => this.statements(sub, node.body.commands, true);
+        const text = shell.source.text.slice(node.pos, node.end);
+        yield* shell.proc.cpu(FORK_NS);
+        const child = this.fork(shell, body);
+        const status = yield* this.waitForeground(shell, [child], [text]);
+        return yield* this.concluded(shell, status);
+      }
+      case "Function": {
+        if (!NAME.test(node.name.value) && !/^[^\s$'"`\\]+$/.test(node.name.value)) {
+          yield* shell.error(`\`${node.name.value}': not a valid identifier`);
+          return 1;
+        }
+        const { body } = node;
+        shell.functions.set(node.name.value, {
+          name: node.name.value,
+          body,
+          source: shell.source,
+          pos: node.pos,
+          end: node.end,
+        });
+        return 0;
+      }
+      case "ArithmeticCommand": {
+        shell.pos = node.pos;
+        yield* shell.proc.cpu(STEP_NS);
+        yield* trace(shell, `(( ${node.body} ))`);
+        const status = yield* this.#arithmetic(shell, node.body, "((");
+        return yield* this.concluded(shell, status);
+      }
+      case "TestCommand": {
+        shell.pos = node.pos;
+        yield* shell.proc.cpu(STEP_NS);
+        if (shell.dash) {
+          yield* shell.error("[[: not found");
+          return yield* this.concluded(shell, 127);
+        }
+        const traced: string[] = [];
+        let status: number;
+        try {
+          status = (yield* evaluateCondition(shell, node.expression, traced)) ? 0 : 1;
+        } catch (error) {
+          if (error instanceof ExpansionError && error.how === "discard") {
+            yield* shell.error(`[[: ${error.message}`);
+            status = 1;
+          } else if (error instanceof TestError) {
+            if (error.message !== "") yield* shell.error(`[[: ${error.message}`);
+            status = 2;
+          } else throw error;
+        }
+        for (const line of traced) yield* trace(shell, line);
+        return yield* this.concluded(shell, status);
+      }
+      case "Select":
+      case "Coproc":
+        shell.pos = node.pos;
+        yield* shell.error(`${node.type.toLowerCase()}: not supported`);
+        return 2;
+      default:
+        throw new ExpansionError(`not supported: ${(node as { type: string }).type}`);
+    }
+  }
+
+  /** Whether the shell's process may be given away to the last command (no traps wait for it). */
+  mayReplace(shell: Shell): boolean {
+    return shell.traps.size === 0 && !shell.interactive;
+  }
+
+  /** After a command that is not part of a condition: the ERR trap and `set -e`. */
+  *concluded(shell: Shell, status: number): Task<number> {
+    shell.status = status;
+    if (status === 0 || shell.guard > 0) return status;
+    if (shell.traps.get("ERR")) yield* runTrap(shell, "ERR");
+    if (shell.option("errexit")) throw new ShellExit(status);
+    shell.status = status;
+    return status;
+  }
+
+  *#andOr(shell: Shell, node: AndOr, tail: boolean): Task<number> {
+    let status = 0;
+    for (let i = 0; i < node.commands.length; i++) {
+      if (i > 0 && (node.operators[i - 1] === "&&") !== (status === 0)) continue;
+      const last = i === node.commands.length - 1;
+      if (last) status = yield* this.node(shell, node.commands[i]!, tail);
+      else status = yield* this.#guarded(shell, () => this.node(shell, node.commands[i]!));
+      shell.status = status;
+    }
+    return status;
+  }
+
+  *#guarded<T>(shell: Shell, body: () => Task<T>): Task<T> {
+    shell.guard++;
+    try {
+      return yield* body();
+    } finally {
+      shell.guard--;
+    }
+  }
+
+  *#pipeline(shell: Shell, node: Pipeline, tail: boolean): Task<number> {
+    const negated = node.prefixes.filter((prefix) => prefix.type === "Negation").length % 2 === 1;
+    const timed = node.prefixes.find((prefix) => prefix.type === "Time");
+    const started = shell.proc.sim.now;
+    const run = (): Task<number> => this.#commands(shell, node, tail && !negated && !timed);
+    let status = negated ? yield* this.#guarded(shell, run) : yield* run();
+    if (negated) status = status === 0 ? 1 : 0;
+    if (timed) yield* shell.proc.printError(timeReport(shell, shell.proc.sim.now - started, timed.posix !== undefined));
+    return status;
+  }
+
+  *#commands(shell: Shell, node: Pipeline, tail: boolean): Task<number> {
+    if (node.commands.length === 0) return 0;
+    if (node.commands.length === 1) return yield* this.node(shell, node.commands[0]!, tail);
+    const texts = node.commands.map((command) => shell.source.text.slice(command.pos, command.end));
+    const children = yield* this.#startPipeline(shell, node, false);
+    const status = yield* this.waitForeground(shell, children, texts);
+    return yield* this.concluded(shell, status);
+  }
+
+  *#startPipeline(shell: Shell, node: Pipeline, background: boolean): Task<Process[]> {
+    const children: Process[] = [];
+    let input: OpenFile | undefined;
+    for (let i = 0; i < node.commands.length; i++) {
+      const command = node.commands[i]!;
+      const table = copyTable(shell.proc.fds);
+      let next: OpenFile | undefined;
+      if (input) replace(table, 0, input);
+      else if (background && !shell.option("monitor")) replace(table, 0, new NullFile());
+      if (i < node.commands.length - 1) {
+        const [reader, writer] = makePipe();
+        next = reader;
+        replace(table, 1, writer);
+        if (node.operators[i] === "|&") replace(table, 2, writer.retain());
+      }
+      yield* shell.proc.cpu(FORK_NS);
+      const group = shell.option("monitor") ? (children[0]?.pid ?? 0) : undefined;
+      children.push(this.fork(shell, (sub) => this.node(sub, command, true), { table, background, group }));
+      releaseTable(table);
+      input = next;
+    }
+    return children;
+  }
+
+  /**
+   * Forks: a child process with a copy of the shell, running `body`.
+   * @param how.group process group: 0 makes the child its leader; absent leaves it in the shell's
+   */
+  fork(
+    shell: Shell,
+    body: (sub: Shell) => Task<number>,
+    how: { readonly table?: FdTable; readonly background?: boolean; readonly group?: number | undefined } = {},
+  ): Process {
+    const { proc } = shell;
+    const child = proc.spawn(
+      (forked) => {
+        const sub = shell.fork(forked);
+        return this.#subshell(sub, body);
+      },
+      { argv: proc.argv, ...(how.table ? { fds: how.table } : {}) },
+    );
+    if (how.group !== undefined) child.pgid = how.group === 0 ? child.pid : how.group;
+    if (how.background && !shell.option("monitor")) {
+      child.onSignal(SIGINT, "ignore");
+      child.onSignal(SIGQUIT, "ignore");
+    }
+    return child;
+  }
+
+  *#subshell(shell: Shell, body: (sub: Shell) => Task<number>): Task<number> {
+    let status: number;
+    try {
+      status = yield* body(shell);
+    } catch (error) {
+      if (error instanceof ShellExit || error instanceof FunctionReturn) status = error.status;
+      else if (error instanceof LoopJump) status = 0;
+      else if (error instanceof ExpansionError) status = error.status;
+      else throw error;
+    }
+    return yield* this.exitTrap(shell, status);
+  }
+
+  /** Runs the EXIT trap, once; the status that the shell ends with. */
+  *exitTrap(shell: Shell, status: number): Task<number> {
+    const action = shell.traps.get("EXIT");
+    shell.status = status;
+    if (!action) return status;
+    shell.traps.delete("EXIT");
+    shell.guard = 0;
+    try {
+      yield* this.text(shell, new Source(action, shell.source.name, shell.line), { prefix: "exit trap: " });
+    } catch (error) {
+      if (error instanceof ShellExit) return error.status;
+      if (error instanceof FunctionReturn || error instanceof LoopJump || error instanceof ExpansionError) return status;
+      throw error;
+    }
+    return status;
+  }
+
+  /** Waits for the processes of a foreground pipeline; sets PIPESTATUS. */
+  *waitForeground(shell: Shell, children: readonly Process[], texts: readonly string[]): Task<number> {
+    const statuses: ExitStatus[] = [];
+    shell.foreground = children;
+    try {
+      for (const child of children) {
+        const status = shell.option("monitor") ? yield* waitOrStop(child) : yield* child.wait();
+        if (!status) {
+          const job = shell.jobs.add(children, texts, shell.option("pipefail"));
+          yield* shell.proc.printError(`\n[${job.id}]+  ${"Stopped".padEnd(23)} ${texts.join(" | ")}\n`);
+          return 128 + 20;
+        }
+        statuses.push(status);
+      }
+    } finally {
+      shell.foreground = [];
+    }
+    shell.pipeStatus = statuses.map((status) => status.status);
+    yield* this.#report(shell, children, texts, statuses.at(-1)!);
+    return pipelineStatus(statuses, shell.option("pipefail"));
+  }
+
+  *#report(shell: Shell, processes: readonly Process[], texts: readonly string[], last: ExitStatus): Task<void> {
+    if (last.signal === 0 || shell.dash) {
+      if (shell.dash && last.signal !== 0 && last.signal !== SIGINT && last.signal !== 13)
+        yield* shell.proc.printError(`${signalText(last.signal)}\n`);
+      return;
+    }
+    const job: Job = { id: 0, processes, texts, pipefail: false, notified: true, disowned: false };
+    const text = shell.interactive ? undefined : obituary(job);
+    if (text !== undefined) yield* shell.error(text);
+    else if (last.signal === SIGTERM || (shell.interactive && last.signal !== SIGINT && last.signal !== 13))
+      yield* shell.proc.printError(`${signalText(last.signal)}\n`);
+  }
+
+  *#background(shell: Shell, statement: Statement): Task<void> {
+    const { command } = statement;
+    let children: Process[];
+    let texts: string[];
+    if (command.type === "Pipeline" && command.commands.length > 1 && command.prefixes.length === 0) {
+      texts = command.commands.map((each) => shell.source.text.slice(each.pos, each.end));
+      children = yield* this.#startPipeline(shell, command, true);
+    } else {
+      texts = [shell.source.text.slice(command.pos, command.end)];
+      const table = copyTable(shell.proc.fds);
+      if (!shell.option("monitor")) replace(table, 0, new NullFile());
+      yield* shell.proc.cpu(FORK_NS);
+      const group = shell.option("monitor") ? 0 : undefined;
+      children = [this.fork(shell, (sub) => this.node(sub, command, true), { table, background: true, group })];
+      releaseTable(table);
+    }
+    shell.lastPid = children.at(-1)!.pid;
+    const job = shell.jobs.add(children, texts, shell.option("pipefail"));
+    if (shell.interactive) yield* shell.proc.printError(`[${job.id}] ${shell.lastPid}\n`);
+  }
+
+  *#redirected(shell: Shell, node: Redirected, tail: boolean): Task<number> {
+    shell.pos = node.redirects[0]?.pos ?? node.pos;
+    try {
+      return yield* withRedirections(shell, node.redirects, this.services.openNetwork, () =>
+        this.node(shell, node.command, tail && node.command.type !== "Subshell"),
+      );
+    } catch (error) {
+      if (!(error instanceof RedirectError)) throw error;
+      yield* shell.error(error.message);
+      return yield* this.concluded(shell, shell.dash ? 2 : 1);
+    }
+  }
+
+  *#if(shell: Shell, node: If, tail: boolean): Task<number> {
+    const branches = [{ clause: node.clause, then: node.then }, ...node.elif];
+    for (const { clause, then } of branches) {
+      const status = yield* this.#guarded(shell, () => this.statements(shell, clause.commands));
+      if (status === 0) return yield* this.statements(shell, then.commands, tail);
+    }
+    return node.else ? yield* this.statements(shell, node.else.commands, tail) : 0;
+  }
+
+  /** One round of a loop: "next", or "break". */
+  *#round(shell: Shell, body: readonly Statement[], status: { value: number }): Task<"next" | "break"> {
+    try {
+      status.value = yield* this.statements(shell, body);
+      return "next";
+    } catch (error) {
+      if (!(error instanceof LoopJump)) throw error;
+      status.value = 0;
+      if (error.levels > 1) {
+        error.levels--;
+        throw error;
+      }
+      return error.kind === "break" ? "break" : "next";
+    }
+  }
+
+  *#for(shell: Shell, node: For): Task<number> {
+    shell.pos = node.pos;
+    const name = node.name.value;
+    if (!NAME.test(name)) {
+      yield* shell.error(`\`${name}': not a valid identifier`);
+      return 1;
+    }
+    const words = node.wordlist ? yield* expandWords(shell, node.wordlist) : [...shell.positional];
+    const status = { value: 0 };
+    shell.loops++;
+    try {
+      for (const word of words) {
+        shell.pos = node.pos;
+        yield* shell.proc.cpu(STEP_NS);
+        if (shell.option("xtrace")) {
+          const list = node.wordlist ? node.wordlist.map((each) => each.text).join(" ") : '"$@"';
+          yield* trace(shell, `for ${name} in ${list}`);
+        }
+        shell.vars.set(name, word);
+        if ((yield* this.#round(shell, node.body.commands, status)) === "break") break;
+      }
+    } finally {
+      shell.loops--;
+    }
+    return status.value;
+  }
+
+  *#arithmeticFor(shell: Shell, pos: number, bodyPos: number, body: readonly Statement[]): Task<number> {
+    shell.pos = pos;
+    const header = shell.source.text.slice(pos, bodyPos);
+    const inner = header.slice(header.indexOf("((") + 2, header.lastIndexOf("))"));
+    const [initialize = "", test = "", update = ""] = inner.split(";");
+    const evaluate = function* (this: Interpreter, text: string): Task<number | undefined> {
+      shell.pos = pos;
+      yield* shell.proc.cpu(STEP_NS);
+      if (text.trim() === "") return 1;
+      yield* trace(shell, `((${text}))`);
+      try {
+        return (yield* arithmeticText(shell, text)) === 0n ? 0 : 1;
+      } catch (error) {
+        if (!(error instanceof ExpansionError) || error.how === "fatal") throw error;
+        yield* shell.error(`((: ${error.message}`);
+        return undefined;
+      }
+    }.bind(this);
+    const status = { value: 0 };
+    if ((yield* evaluate(initialize)) === undefined) return 1;
+    shell.loops++;
+    try {
+      for (;;) {
+        const go = yield* evaluate(test);
+        if (go === undefined) return 1;
+        if (go === 0) break;
+        if ((yield* this.#round(shell, body, status)) === "break") break;
+        if ((yield* evaluate(update)) === undefined) return 1;
+      }
+    } finally {
+      shell.loops--;
+    }
+    return status.value;
+  }
+
+  *#while(shell: Shell, node: While): Task<number> {
+    const status = { value: 0 };
+    shell.loops++;
+    try {
+      for (;;) {
+        let go = false;
+        const clause = { value: 0 };
+        const round = yield* this.#guarded(shell, () => this.#round(shell, node.clause.commands, clause));
+        if (round === "break") break;
+        go = (clause.value === 0) === (node.kind === "while");
+        if (!go) break;
+        if ((yield* this.#round(shell, node.body.commands, status)) === "break") break;
+      }
+    } finally {
+      shell.loops--;
+    }
+    return status.value;
+  }
+
+  *#case(shell: Shell, node: Case, tail: boolean): Task<number> {
+    shell.pos = node.pos;
+    yield* shell.proc.cpu(STEP_NS);
+    const word = yield* expandString(shell, node.word);
+    yield* trace(shell, `case ${traceQuoteWords([word])} in`);
+    const ignoreCase = shell.shopts.has("nocasematch");
+    let status = 0;
+    let fallThrough = false;
+    for (const item of node.items) {
+      let matched = fallThrough;
+      for (const pattern of item.pattern) {
+        if (matched) break;
+        matched = patternRegExp(yield* expandPattern(shell, pattern), { ignoreCase }).test(word);
+      }
+      if (!matched) continue;
+      const end = item.terminator === undefined || item.terminator === ";;";
+      status = yield* this.statements(shell, item.body.commands, tail && end);
+      if (end) break;
+      fallThrough = item.terminator === ";&";
+    }
+    return status;
+  }
+
+  *#arithmetic(shell: Shell, text: string, name: string): Task<number> {
+    try {
+      return (yield* arithmeticText(shell, text)) === 0n ? 1 : 0;
+    } catch (error) {
+      if (!(error instanceof ExpansionError) || error.how === "fatal") throw error;
+      yield* shell.error(`${name}: ${error.message}`);
+      return 1;
+    }
+  }
+
+  *substitute(shell: Shell, script: ParsedScript, source: Source, backtick: boolean): Task<string> {
+    const own = this.#sourceOf(shell, script, source);
+    const parsed = checked(script, own);
+    if (parsed.error) {
+      const status = yield* this.syntaxError(shell, own, parsed.error, backtick ? "command substitution: " : "");
+      if (!backtick) throw new ShellExit(status);
+      shell.substitutionStatus = status;
+      return "";
+    }
+    const only = script.commands[0]?.command;
+    if (script.commands.length === 1 && only?.type === "Command" && !only.name && only.prefix.length === 1) {
+      const first = only.prefix[0]!;
+      if (first.type === "Redirect" && first.operator === "<" && !first.descriptor && first.target)
+        return yield* this.#readFile(shell, yield* expandTarget(shell, first.target));
+    }
+    const [reader, writer] = makePipe();
+    const table = copyTable(shell.proc.fds);
+    replace(table, 1, writer);
+    yield* shell.proc.cpu(FORK_NS);
+    const child = this.fork(
+      shell,
+      (sub) => {
+        sub.setOption("errexit", shell.option("errexit") && (shell.dash || shell.shopts.has("inherit_errexit")));
+        sub.source = own;
+        return this.statements(sub, parsed.statements, true);
+      },
+      { table },
+    );
+    releaseTable(table);
+    const parts: Uint8Array[] = [];
+    try {
+      for (;;) {
+        const part = yield* reader.read(65536);
+        if (part === null) break;
+        parts.push(part);
+      }
+    } finally {
+      reader.release();
+    }
+    const { status } = yield* child.wait();
+    shell.status = status;
+    shell.substitutionStatus = status;
+    return clean(parts);
+  }
+
+  *#readFile(shell: Shell, path: string): Task<string> {
+    let file: OpenFile;
+    try {
+      file = shell.proc.root.open(shell.proc, path, { read: true });
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      yield* shell.error(`${path}: ${error.message}`);
+      shell.substitutionStatus = 1;
+      shell.status = 1;
+      return "";
+    }
+    const parts: Uint8Array[] = [];
+    for (;;) {
+      const part = yield* file.read(65536);
+      if (part === null) break;
+      parts.push(part);
+    }
+    file.release();
+    shell.substitutionStatus = 0;
+    shell.status = 0;
+    return clean(parts);
+  }
+
+  #sourceOf(shell: Shell, script: ParsedScript, source: Source): Source {
+    return script.source === undefined ? source : new Source(script.source, source.name, shell.line);
+  }
+
+  *processSubstitution(shell: Shell, script: ParsedScript, source: Source, direction: "<" | ">"): Task<string> {
+    const own = this.#sourceOf(shell, script, source);
+    const [reader, writer] = makePipe();
+    const table = copyTable(shell.proc.fds);
+    replace(table, direction === "<" ? 1 : 0, direction === "<" ? writer : reader);
+    yield* shell.proc.cpu(FORK_NS);
+    const child = this.fork(
+      shell,
+      (sub) => {
+        sub.source = own;
+        return this.statements(sub, script.commands, true);
+      },
+      { table, background: true },
+    );
+    releaseTable(table);
+    shell.lastPid = child.pid;
+    let fd = 63;
+    while (shell.proc.fds.has(fd)) fd--;
+    shell.proc.fds.set(fd, direction === "<" ? reader : writer);
+    shell.substitutionFds.push(fd);
+    return `/dev/fd/${fd}`;
+  }
+
+  *command(shell: Shell, argv: readonly string[], how: { readonly skipFunctions?: boolean } = {}): Task<number> {
+    return yield* runWords(this, shell, argv, how.skipFunctions ?? false);
+  }
+
+  /** Calls a function with arguments. */
+  *callFunction(shell: Shell, argv: readonly string[]): Task<number> {
+    const definition = shell.functions.get(argv[0]!)!;
+    if (shell.frames.length >= MAX_FUNCTION_DEPTH)
+      throw new ExpansionError(`${argv[0]}: maximum function nesting level exceeded (${MAX_FUNCTION_DEPTH})`);
+    const saved = {
+      positional: shell.positional,
+      source: shell.source,
+      pos: shell.pos,
+      loops: shell.loops,
+      err: shell.traps.get("ERR"),
+    };
+    shell.frames.push({ name: argv[0]!, source: definition.source, line: shell.line });
+    shell.positional = argv.slice(1);
+    shell.source = definition.source;
+    shell.loops = 0;
+    if (!shell.option("errtrace")) shell.traps.delete("ERR");
+    shell.vars.pushScope();
+    try {
+      const { body } = definition;
+      if (body.type === "CompoundList") return yield* this.statements(shell, body.commands);
+      return yield* this.node(shell, body as CommandNode);
+    } catch (error) {
+      if (error instanceof FunctionReturn) return error.status;
+      throw error;
+    } finally {
+      shell.vars.popScope();
+      shell.frames.pop();
+      shell.positional = saved.positional;
+      shell.source = saved.source;
+      shell.pos = saved.pos;
+      shell.loops = saved.loops;
+      if (!shell.option("errtrace") && saved.err !== undefined && !shell.traps.has("ERR"))
+        shell.traps.set("ERR", saved.err);
+    }
+  }
+
+  *exec(shell: Shell, argv: readonly string[], env: ReadonlyMap<string, string>): Task<number> {
+    return yield* runWords(this, shell, argv, true, env);
+  }
+}
+
+function replace(table: FdTable, fd: number, file: OpenFile): void {
+  table.get(fd)?.release();
+  table.set(fd, file);
+}
+
+function clean(parts: readonly Uint8Array[]): string {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return decodeUtf8(bytes).replaceAll("\0", "").replace(/\n+$/, "");
+}
+
+/** Waits for a child's end, or undefined when it was stopped first. */
+function* waitOrStop(child: Process): Task<ExitStatus | undefined> {
+  while (!child.exitStatus) {
+    if (child.stopped) return undefined;
+    yield* child.exitedOrStopped();
+  }
+  return child.exitStatus;
+}
+
+/** What the keyword `time` prints: bash's form, POSIX's with -p, or TIMEFORMAT. */
+function timeReport(shell: Shell, elapsedNs: number, posix: boolean): string {
+  const seconds = elapsedNs / 1e9;
+  if (posix) return `real ${seconds.toFixed(2)}\nuser 0.00\nsys 0.00\n`;
+  const format = shell.vars.get("TIMEFORMAT");
+  if (format === "") return "";
+  const value = (text: string, digits: number, long: boolean): string => {
+    const total = text === "R" ? seconds : 0;
+    const shown = Math.floor(total * 10 ** digits) / 10 ** digits;
+    if (!long) return shown.toFixed(digits);
+    return `${Math.floor(shown / 60)}m${(shown % 60).toFixed(digits)}s`;
+  };
+  if (format === undefined)
+    return `\nreal\t${value("R", 3, true)}\nuser\t${value("U", 3, true)}\nsys\t${value("S", 3, true)}\n`;
+  return `${format.replace(/%(?:%|(\d?)(l?)([RUSP]))/g, (all, digits: string, long: string, what: string) => {
+    if (all === "%%") return "%";
+    if (what === "P") return "0.00";
+    return value(what, digits === "" || digits === undefined ? 3 : Math.min(3, Number(digits)), long === "l");
+  })}\n`;
+}
+

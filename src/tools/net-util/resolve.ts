@@ -1,0 +1,265 @@
+// Names to addresses and back as the GNU C library does it: /etc/nsswitch.conf says where to look, /etc/hosts first, then
+// the DNS servers of /etc/resolv.conf over UDP, A and AAAA asked together (man 3 getaddrinfo, man 5 resolv.conf; RFC 1035).
+// Answers to getaddrinfo, getnameinfo and res_search. IPv6 answers are asked for, as there, and left out: sockets are IPv4.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import { type Ns, SEC } from "../../base/time.ts";
+import { openSocket } from "../../host/host.ts";
+import { AF_INET, SOCK_DGRAM } from "../../net/core/sock.ts";
+import type { Process } from "../../posix/process.ts";
+import type { Task } from "../../sim/task.ts";
+import { formatIpv4, parseInetAton, parseIpv4, parseIpv6 } from "../../wire/addr.ts";
+import * as dns from "../../wire/dns.ts";
+import { get32 } from "../../wire/layout.ts";
+import { closeFile, errnoOf, readTextFile } from "./sockets.ts";
+
+/** Errors of getaddrinfo(3). */
+export const Eai = {
+  NONAME: "Name or service not known",
+  NODATA: "No address associated with hostname",
+  AGAIN: "Temporary failure in name resolution",
+  FAIL: "Non-recoverable failure in name resolution",
+  ADDRFAMILY: "Address family for hostname not supported",
+  SERVICE: "Servname not supported for ai_socktype",
+} as const;
+export type Eai = (typeof Eai)[keyof typeof Eai];
+
+/** What getaddrinfo refuses; the message is gai_strerror's. */
+export class GaiError extends Error {
+  override readonly name: string = "GaiError";
+  readonly code: Eai;
+
+  constructor(code: Eai) {
+    super(code);
+    this.code = code;
+  }
+}
+
+export interface AddrInfo {
+  /** IPv4, in the order to try them; never empty */
+  readonly addresses: readonly number[];
+  /** AI_CANONNAME */
+  readonly canonicalName: string;
+}
+
+export interface ResolveOptions {
+  /** AF_INET only: no AAAA query */
+  readonly ipv4Only?: boolean;
+}
+
+/** Settings of /etc/resolv.conf. */
+export interface ResolvConf {
+  readonly nameservers: readonly number[];
+  readonly search: readonly string[];
+  readonly ndots: number;
+  readonly timeoutNs: Ns;
+  readonly attempts: number;
+}
+
+const MAX_NAMESERVERS = 3;
+const MAX_SEARCH = 6;
+const RES_TIMEOUT_S = 5;
+const RES_ATTEMPTS = 2;
+
+/** getaddrinfo(3) for a name or a numeric address. Throws GaiError. */
+export function* getaddrinfo(proc: Process, name: string, options: ResolveOptions = {}): Task<AddrInfo> {
+  const numeric = parseInetAton(name);
+  if (numeric !== undefined) return { addresses: [numeric], canonicalName: name };
+  if (parseIpv6(name) !== undefined) throw new GaiError(Eai.ADDRFAMILY);
+  if (name === "") throw new GaiError(Eai.NONAME);
+  let failure: Eai = Eai.NONAME;
+  for (const source of hostSources(proc)) {
+    if (source === "files") {
+      const found = hostsByName(proc, name);
+      if (found) return found;
+    } else {
+      const found = yield* searchDns(proc, name, options.ipv4Only ?? false);
+      if (typeof found !== "string") return found;
+      failure = found;
+    }
+  }
+  throw new GaiError(failure);
+}
+
+/** getnameinfo(3): a host's name by its address, or undefined. */
+export function* getnameinfo(proc: Process, address: number): Task<string | undefined> {
+  for (const source of hostSources(proc)) {
+    if (source === "files") {
+      const name = hostsByAddress(proc, address)?.[0];
+      if (name !== undefined) return name;
+      continue;
+    }
+    const name = dns.reverseName(address);
+    const asked = yield* resSend(proc, resolvConf(proc), [dns.query(queryId(proc, name), name, dns.TYPE_PTR)]);
+    if (typeof asked === "string") continue;
+    const record = asked[0]?.answers.find((answer) => answer.type === dns.TYPE_PTR);
+    if (record) return dns.nameInData(record.data);
+  }
+  return undefined;
+}
+
+/** The line of a host in /etc/hosts, by name: its addresses and first name. */
+export function hostsByName(proc: Process, name: string): AddrInfo | undefined {
+  const addresses: number[] = [];
+  let canonicalName = "";
+  for (const { address, names } of hostsLines(proc)) {
+    if (!names.some((candidate) => candidate.toLowerCase() === name.toLowerCase())) continue;
+    if (addresses.length === 0) canonicalName = names[0]!;
+    addresses.push(address);
+  }
+  return addresses.length > 0 ? { addresses, canonicalName } : undefined;
+}
+
+/** Names of an address in /etc/hosts. */
+export function hostsByAddress(proc: Process, address: number): readonly string[] | undefined {
+  return hostsLines(proc).find((line) => line.address === address)?.names;
+}
+
+function hostsLines(proc: Process): { address: number; names: string[] }[] {
+  const lines: { address: number; names: string[] }[] = [];
+  for (const line of (readTextFile(proc, "/etc/hosts") ?? "").split("\n")) {
+    const [first, ...names] = line
+      .replace(/#.*/, "")
+      .split(/\s+/)
+      .filter((field) => field !== "");
+    const address = first === undefined ? undefined : parseIpv4(first);
+    if (address !== undefined && names.length > 0) lines.push({ address, names });
+    // nss_files maps ::1 to 127.0.0.1 when IPv4 addresses are wanted.
+    else if (first === "::1" && names.length > 0) lines.push({ address: 0x7f000001, names });
+  }
+  return lines;
+}
+
+function hostSources(proc: Process): string[] {
+  const line = /^\s*hosts:(.*)$/m.exec(readTextFile(proc, "/etc/nsswitch.conf") ?? "");
+  if (!line) return ["files", "dns"];
+  return line[1]!.split(/\s+/).filter((source) => source === "files" || source === "dns");
+}
+
+/** /etc/resolv.conf with the library's defaults. */
+export function resolvConf(proc: Process): ResolvConf {
+  const nameservers: number[] = [];
+  const domain = proc.ns.uts.hostname.split(".").slice(1).join(".");
+  let search = domain === "" ? [] : [domain];
+  let ndots = 1;
+  let timeout = RES_TIMEOUT_S;
+  let attempts = RES_ATTEMPTS;
+  for (const line of (readTextFile(proc, "/etc/resolv.conf") ?? "").split("\n")) {
+    if (/^[;#]/.test(line)) continue;
+    const [keyword, ...values] = line.split(/\s+/);
+    if (keyword === "nameserver") {
+      const address = parseInetAton(values[0] ?? "");
+      if (address !== undefined && nameservers.length < MAX_NAMESERVERS) nameservers.push(address);
+    } else if (keyword === "search") search = values.filter((value) => value !== "").slice(0, MAX_SEARCH);
+    else if (keyword === "domain" && values[0]) search = [values[0]];
+    else if (keyword === "options")
+      for (const option of values) {
+        const [key, value] = option.split(":");
+        const number = Number.parseInt(value ?? "", 10);
+        if (Number.isNaN(number)) continue;
+        if (key === "ndots") ndots = Math.min(number, 15);
+        else if (key === "timeout") timeout = Math.min(number, 30);
+        else if (key === "attempts") attempts = Math.min(number, 5);
+      }
+  }
+  if (nameservers.length === 0) nameservers.push(0x7f000001);
+  return { nameservers, search, ndots, timeoutNs: timeout * SEC, attempts };
+}
+
+/** The names that res_search tries, in order. */
+export function searchNames(conf: ResolvConf, name: string): string[] {
+  if (name.endsWith(".")) return [name.slice(0, -1)];
+  const dots = name.split(".").length - 1;
+  const searched = conf.search.map((domain) => (domain === "." ? name : `${name}.${domain.replace(/\.$/, "")}`));
+  return dots >= conf.ndots ? [name, ...searched] : [...searched, name];
+}
+
+function* searchDns(proc: Process, name: string, ipv4Only: boolean): Task<AddrInfo | Eai> {
+  const conf = resolvConf(proc);
+  let failure: Eai = Eai.NONAME;
+  for (const candidate of searchNames(conf, name)) {
+    const types = ipv4Only ? [dns.TYPE_A] : [dns.TYPE_A, dns.TYPE_AAAA];
+    const queries = types.map((type) => dns.query(queryId(proc, `${candidate}/${type}`), candidate, type));
+    const answers = yield* resSend(proc, conf, queries);
+    if (typeof answers === "string") return answers;
+    const found = addressesOf(answers[0]!, candidate);
+    if (found) return found;
+    if (answers.some((answer) => dns.rcodeOf(answer) === dns.NOERROR)) failure = Eai.NODATA;
+  }
+  return failure;
+}
+
+/** Addresses of an answer, with its aliases followed. */
+export function addressesOf(answer: dns.Message, name: string): AddrInfo | undefined {
+  let canonicalName = name;
+  for (const record of answer.answers)
+    if (record.type === dns.TYPE_CNAME && record.name.toLowerCase() === canonicalName.toLowerCase())
+      canonicalName = dns.nameInData(record.data);
+  const addresses = answer.answers
+    .filter((record) => record.type === dns.TYPE_A && record.data.length === 4)
+    .map((record) => get32(record.data, 0));
+  return addresses.length > 0 ? { addresses, canonicalName } : undefined;
+}
+
+/**
+ * Asks the servers in turn until one answers every query (res_nsend): a refusal or SERVFAIL goes to the next server at
+ * once, silence after the time limit. The answers are in the queries' order.
+ */
+export function* resSend(
+  proc: Process,
+  conf: ResolvConf,
+  queries: readonly dns.Message[],
+): Task<readonly dns.Message[] | Eai> {
+  let failure: Eai = Eai.AGAIN;
+  for (let attempt = 0; attempt < conf.attempts; attempt++) {
+    for (const [index, server] of conf.nameservers.entries()) {
+      const share = index === 0 ? 1 : 2 ** index / conf.nameservers.length;
+      const answers = yield* askServer(proc, server, queries, Math.max(SEC, conf.timeoutNs * share));
+      if (typeof answers === "string") failure = answers;
+      else return answers;
+    }
+  }
+  return failure;
+}
+
+function* askServer(
+  proc: Process,
+  server: number,
+  queries: readonly dns.Message[],
+  timeoutNs: Ns,
+): Task<readonly dns.Message[] | Eai> {
+  const socket = openSocket(proc, AF_INET, SOCK_DGRAM);
+  try {
+    yield* socket.connect({ addr: server, port: dns.PORT });
+    for (const message of queries) yield* socket.send(dns.emit(message));
+    const answers = new Map<number, dns.Message>();
+    const deadline = proc.sim.now + timeoutNs;
+    while (answers.size < queries.length) {
+      const { bytes } = yield* socket.recv(65536, { timeoutNs: deadline - proc.sim.now });
+      const answer = dns.parse(bytes);
+      if (!answer || (answer.flags & dns.QR) === 0 || !queries.some((asked) => asked.id === answer.id)) continue;
+      const rcode = dns.rcodeOf(answer);
+      if (rcode === dns.SERVFAIL) return Eai.AGAIN;
+      if (rcode === dns.REFUSED || rcode === dns.NOTIMP || rcode === dns.FORMERR) return Eai.FAIL;
+      answers.set(answer.id, answer);
+    }
+    return queries.map((asked) => answers.get(asked.id)!);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === Errno.EBADF) throw new NetError(errno);
+    return Eai.AGAIN;
+  } finally {
+    closeFile(proc, socket);
+  }
+}
+
+/** A query's random number; a name asked twice at one moment gets the same. */
+export function queryId(proc: Process, what: string): number {
+  return proc.machine.rng.fork(`dns/${proc.pid}/${proc.sim.now}/${what}`).below(65536);
+}
+
+/** "name (a.b.c.d)", or the bare address when it has no name or `numeric` is set, as ping and traceroute print hosts. */
+export function* hostText(proc: Process, address: number, numeric: boolean): Task<string> {
+  const name = numeric ? undefined : yield* getnameinfo(proc, address);
+  return name === undefined ? formatIpv4(address) : `${name} (${formatIpv4(address)})`;
+}

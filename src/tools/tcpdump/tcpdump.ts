@@ -1,0 +1,377 @@
+// tcpdump 4.99.3: a tap on an interface (or on all of a namespace), a filter, and either a capture file or text. The file
+// grows in the script's own folder; with -U every packet is in it at once, without it when 4096 bytes are full or tcpdump
+// ends, as stdio has it. Also reads captures back (-r).
+
+import { Errno, NetError, strerror } from "../../base/errno.ts";
+import { decodeUtf8 } from "../../base/text.ts";
+import { SEC } from "../../base/time.ts";
+import { type Capture, CaptureError, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "../../capture/capture.ts";
+import { compileFilter, FilterError, type FrameFilter } from "../../capture/filter.ts";
+import { RECORD_HEADER_LENGTH } from "../../capture/pcap.ts";
+import { readCapture } from "../../capture/read.ts";
+import { CaptureWriter } from "../../capture/writer.ts";
+import { netnsOf } from "../../host/host.ts";
+import { devSetPromiscuity } from "../../net/core/dev.ts";
+import type { NetDevice, Tap } from "../../net/core/net-device.ts";
+import { PACKET_OUTGOING, type SkBuff } from "../../net/core/skb.ts";
+import { Interrupted, type Process, SIGHUP, SIGINT, SIGTERM } from "../../posix/process.ts";
+import { RegularFile } from "../../posix/vfs.ts";
+import { type Task, WaitQueue } from "../../sim/task.ts";
+import { FramePrinter } from "../../wire/print.ts";
+import { Stdout } from "../net-util/stdio.ts";
+import { parseTcpdumpArguments, type TcpdumpOptions } from "./options.ts";
+
+/** From exec to the moment the socket is bound, measured on the recordings' machine. */
+const STARTUP_NS = 25_000_000;
+/** stdio's buffer in front of a capture file. */
+const FILE_BUFFER_BYTES = 4096;
+/** Frames kept for text that was not printed yet; beyond that they are dropped by the kernel (a full ring). */
+const RING_FRAMES = 16384;
+
+const LINK_TYPES: ReadonlyMap<number, string> = new Map([
+  [LINKTYPE_ETHERNET, "EN10MB (Ethernet)"],
+  [LINKTYPE_LINUX_SLL2, "LINUX_SLL2 (Linux cooked v2)"],
+]);
+
+export function* tcpdump(proc: Process): Task<number> {
+  const parsed = parseTcpdumpArguments(proc.argv.slice(1));
+  if (!("options" in parsed)) {
+    yield* proc.print(parsed.stdout);
+    yield* proc.printError(parsed.stderr);
+    return parsed.status;
+  }
+  const { options } = parsed;
+  if (options.read !== undefined) return yield* readBack(proc, options);
+  const { net } = netnsOf(proc);
+  if (options.listInterfaces) {
+    yield* proc.print(listInterfaces([...net.devices.values()]));
+    return 0;
+  }
+  yield* proc.cpu(STARTUP_NS);
+  const any = options.interface === "any";
+  const name = options.interface ?? [...net.devices.values()].find((dev) => dev.up && !dev.loopback)?.name;
+  const dev = any || name === undefined ? undefined : net.deviceByName(name);
+  if (!any && !dev) {
+    yield* proc.printError(`tcpdump: ${name ?? "lo"}: No such device exists\n(No such device exists)\n`);
+    return 1;
+  }
+  if (dev && !dev.up) {
+    yield* proc.printError(`tcpdump: ${dev.name}: That device is not up\n`);
+    return 1;
+  }
+  const linkType = any ? LINKTYPE_LINUX_SLL2 : LINKTYPE_ETHERNET;
+  if (options.listLinkTypes) {
+    yield* proc.print(
+      `Data link types for ${any ? "any" : name} (use option -y to set):\n  ${LINK_TYPES.get(linkType)}\n`,
+    );
+    return 0;
+  }
+  const filter = yield* filterOf(proc, options);
+  if (typeof filter === "number") return filter;
+
+  const session = new Session(proc, options, linkType, filter);
+  if (options.write !== undefined) {
+    const problem = session.openFile(options.write);
+    if (problem !== undefined) {
+      yield* proc.printError(`tcpdump: ${options.write}: ${problem}\n`);
+      return 1;
+    }
+  }
+  if (any) yield* proc.printError("tcpdump: data link type LINUX_SLL2\n");
+  const listening = `listening on ${any ? "any" : dev!.name}, link-type ${LINK_TYPES.get(linkType)}, snapshot length ${options.snapLength} bytes\n`;
+  yield* proc.printError(
+    options.write !== undefined || options.verbose > 0
+      ? `tcpdump: ${listening}`
+      : `tcpdump: verbose output suppressed, use -v[v]... for full protocol decode\n${listening}`,
+  );
+  return yield* session.run(any ? net.taps : dev!.taps, dev);
+}
+
+/** The compiled filter, or the status to end with. */
+function* filterOf(proc: Process, options: TcpdumpOptions): Task<FrameFilter | null | number> {
+  let text = options.expression;
+  if (options.filterFile !== undefined) {
+    try {
+      // a # begins a comment in a filter file
+      text = decodeUtf8(proc.root.readFile(proc, options.filterFile)).replace(/#.*$/gm, "");
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      yield* proc.printError(`tcpdump: can't open ${options.filterFile}: ${strerror(error.errno)}\n`);
+      return 1;
+    }
+  }
+  if (text.trim() === "") return null;
+  try {
+    return compileFilter(text);
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    yield* proc.printError(`tcpdump: ${error.message}\n`);
+    return 1;
+  }
+}
+
+class Session implements Tap {
+  readonly #proc: Process;
+  readonly #options: TcpdumpOptions;
+  readonly #linkType: number;
+  readonly #filter: FrameFilter | null;
+  readonly #wake: WaitQueue = new WaitQueue();
+  readonly #startSeconds: number;
+  readonly #restNs: number;
+  #writer: CaptureWriter | null = null;
+  #file: RegularFile | null = null;
+  #buffered: Uint8Array[] = [];
+  #bufferedBytes = 0;
+  /** frames that wait to be printed */
+  readonly #ring: { bytes: Uint8Array; timeNs: number; wireLength: number }[] = [];
+  #captured = 0;
+  #dropped = 0;
+  #stopped = false;
+  #unflushed = 0;
+
+  constructor(proc: Process, options: TcpdumpOptions, linkType: number, filter: FrameFilter | null) {
+    this.#proc = proc;
+    this.#options = options;
+    this.#linkType = linkType;
+    this.#filter = filter;
+    const { epochNs } = proc.machine;
+    this.#startSeconds = Number(epochNs / 1_000_000_000n);
+    this.#restNs = Number(epochNs % 1_000_000_000n);
+  }
+
+  /** Makes the capture file with its header. Returns the text of what went wrong. */
+  openFile(path: string): string | undefined {
+    const { root } = this.#proc;
+    const toStdout = path === "-";
+    try {
+      const file = toStdout ? null : root.open(this.#proc, path, { write: true, create: true, truncate: true });
+      if (file && !(file instanceof RegularFile)) throw new NetError(Errno.EACCES);
+      this.#file = file;
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      return strerror(error.errno);
+    }
+    this.#writer = new CaptureWriter({
+      linkType: this.#linkType,
+      snapLength: this.#options.snapLength,
+      startSeconds: this.#startSeconds,
+      nanoseconds: this.#options.nanoseconds,
+      sink: (piece) => this.#take(piece),
+    });
+    this.#flush();
+    return undefined;
+  }
+
+  /** Listens until a signal or the count ends it. */
+  *run(taps: Tap[], dev: NetDevice | undefined): Task<number> {
+    const proc = this.#proc;
+    proc.onSignal(SIGINT, "interrupt");
+    proc.onSignal(SIGTERM, "interrupt");
+    proc.onSignal(SIGHUP, "interrupt");
+    const detach = (): void => {
+      const at = taps.indexOf(this);
+      if (at >= 0) taps.splice(at, 1);
+      if (dev && this.#options.promiscuous && promiscuous) devSetPromiscuity(dev, -1);
+      promiscuous = false;
+    };
+    let promiscuous = this.#options.promiscuous && dev !== undefined;
+    taps.push(this);
+    if (dev && promiscuous) devSetPromiscuity(dev, 1);
+    const stdout = new Stdout(proc, this.#options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
+    const printer = this.#printer(dev);
+    try {
+      try {
+        for (;;) {
+          yield* this.#printWaiting(stdout, printer);
+          if (this.#stopped) break;
+          yield* this.#wake.wait();
+        }
+      } catch (error) {
+        if (!(error instanceof Interrupted)) throw error;
+      }
+      detach();
+      yield* this.#printWaiting(stdout, printer);
+      if (this.#options.countOnly) yield* stdout.print(`${this.#captured} packet${this.#captured === 1 ? "" : "s"}\n`);
+      yield* stdout.flush();
+      this.#flush();
+      yield* this.#passOn();
+      yield* proc.printError(
+        `${plural(this.#captured, "captured")}${plural(this.#captured + this.#dropped, "received by filter")}${plural(this.#dropped, "dropped by kernel")}`,
+      );
+      return 0;
+    } finally {
+      // killed outright: what stdio held is lost, as on Linux
+      detach();
+      this.#file?.release();
+    }
+  }
+
+  capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
+    const options = this.#options;
+    if (this.#stopped) return;
+    if (options.direction !== "inout" && outgoing !== (options.direction === "out")) return;
+    const length = skb.tail - skb.data;
+    if (this.#filter && !this.#filter(skb.head, length, skb.data)) return;
+    const timeNs = this.#restNs + nowNs;
+    const writer = this.#writer;
+    if (writer) {
+      if (this.#linkType === LINKTYPE_LINUX_SLL2)
+        writer.writeCooked(
+          skb.head,
+          skb.data,
+          skb.tail,
+          timeNs,
+          dev.ifindex,
+          dev.type,
+          outgoing ? PACKET_OUTGOING : skb.pktType,
+        );
+      else writer.write(skb.head, skb.data, skb.tail, timeNs);
+      this.#unflushed += length + RECORD_HEADER_LENGTH;
+      if (options.packetBuffered || this.#unflushed >= FILE_BUFFER_BYTES) this.#flush();
+    }
+    if (!writer || options.print) {
+      if (this.#ring.length >= RING_FRAMES) {
+        this.#dropped++;
+        return;
+      }
+      this.#keepForPrinting(skb, dev, outgoing, timeNs);
+    }
+    this.#captured++;
+    if (options.count > 0 && this.#captured >= options.count) this.#stopped = true;
+    if (this.#stopped || !writer || options.print || this.#bufferedBytes > 0) this.#wake.wakeAll();
+  }
+
+  #keepForPrinting(skb: SkBuff, dev: NetDevice, outgoing: boolean, timeNs: number): void {
+    let bytes: Uint8Array;
+    if (this.#linkType === LINKTYPE_LINUX_SLL2) {
+      const one = new CaptureWriter({ linkType: LINKTYPE_LINUX_SLL2 });
+      one.writeCooked(skb.head, skb.data, skb.tail, 0, dev.ifindex, dev.type, outgoing ? PACKET_OUTGOING : skb.pktType);
+      bytes = one.bytes().subarray(40);
+    } else bytes = skb.head.slice(skb.data, skb.tail);
+    const wireLength = bytes.length;
+    this.#ring.push({ bytes: bytes.subarray(0, this.#options.snapLength), timeNs, wireLength });
+  }
+
+  #printer(dev: NetDevice | undefined): FramePrinter {
+    return new FramePrinter(this.#linkType, {
+      ...printOptions(this.#options),
+      interfaceName: (ifindex) => (dev?.net ?? netnsOf(this.#proc).net).deviceByIndex(ifindex)?.name,
+    });
+  }
+
+  *#printWaiting(stdout: Stdout, printer: FramePrinter): Task<void> {
+    for (let frame = this.#ring.shift(); frame; frame = this.#ring.shift()) {
+      if (this.#options.countOnly) continue;
+      const seconds = this.#startSeconds + Math.floor(frame.timeNs / SEC);
+      const { bytes, wireLength } = frame;
+      yield* stdout.print(`${printer.print(bytes, 0, bytes.length, seconds, frame.timeNs % SEC, wireLength)}\n`);
+    }
+    yield* this.#passOn();
+  }
+
+  /** The writer's pieces, for the file at once or for stdout later. */
+  #take(piece: Uint8Array): void {
+    if (this.#file) this.#file.writeNow(piece);
+    else {
+      this.#buffered.push(piece.slice());
+      this.#bufferedBytes += piece.length;
+    }
+  }
+
+  *#passOn(): Task<void> {
+    const pieces = this.#buffered;
+    this.#buffered = [];
+    this.#bufferedBytes = 0;
+    for (const piece of pieces) yield* this.#proc.printBytes(piece);
+  }
+
+  #flush(): void {
+    this.#writer?.flush();
+    this.#unflushed = 0;
+  }
+}
+
+function plural(n: number, what: string): string {
+  return `${n} packet${n === 1 ? "" : "s"} ${what}\n`;
+}
+
+function printOptions(options: TcpdumpOptions): ConstructorParameters<typeof FramePrinter>[1] & object {
+  return {
+    verbose: options.verbose,
+    quiet: options.quiet,
+    linkHeader: options.linkHeader,
+    numeric: options.numeric > 0,
+    time: options.time,
+    hex: options.hex,
+    hexAscii: options.hexAscii,
+    ascii: options.ascii,
+    absoluteSequence: options.absoluteSequence,
+    noChecksums: options.noChecksums,
+    number: options.number,
+    nanoseconds: options.nanoseconds,
+  };
+}
+
+function listInterfaces(devices: readonly NetDevice[]): string {
+  const rows = devices.map((dev) => {
+    const flags = [
+      dev.up ? "Up" : "",
+      dev.operational ? "Running" : "",
+      dev.loopback ? "Loopback" : dev.operational ? "Connected" : "Disconnected",
+    ];
+    return `${dev.name} [${flags.filter((flag) => flag !== "").join(", ")}]`;
+  });
+  const first = rows.findIndex((row) => row.includes("Loopback"));
+  rows.splice(first < 0 ? rows.length : first, 0, "any (Pseudo-device that captures on all interfaces) [Up, Running]");
+  return rows.map((row, i) => `${i + 1}.${row}\n`).join("");
+}
+
+/** tcpdump -r: filters and prints, or writes, what a capture holds. */
+function* readBack(proc: Process, options: TcpdumpOptions): Task<number> {
+  const path = options.read!;
+  let capture: Capture;
+  try {
+    const bytes = path === "-" ? yield* proc.readAll() : proc.root.readFile(proc, path);
+    capture = readCapture(bytes);
+  } catch (error) {
+    if (error instanceof NetError) yield* proc.printError(`tcpdump: ${path}: ${strerror(error.errno)}\n`);
+    else if (error instanceof CaptureError) yield* proc.printError(`tcpdump: ${error.message}\n`);
+    else throw error;
+    return 1;
+  }
+  const filter = yield* filterOf(proc, options);
+  if (typeof filter === "number") return filter;
+  const linkType = capture.interfaces[0]?.linkType ?? LINKTYPE_ETHERNET;
+  const snapLength = capture.interfaces[0]?.snapLength ?? options.snapLength;
+  yield* proc.printError(
+    `reading from file ${path}, link-type ${LINK_TYPES.get(linkType) ?? linkType}, snapshot length ${snapLength}\n`,
+  );
+  const printer = new FramePrinter(linkType, printOptions(options));
+  const stdout = new Stdout(proc, options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
+  const writer = options.write === undefined ? null : new CaptureWriter({ linkType, snapLength });
+  let count = 0;
+  for (const frame of capture.frames) {
+    if (filter && !filter(capture.bytes, frame.to - frame.from, frame.from)) continue;
+    count++;
+    if (writer)
+      writer.write(capture.bytes, frame.from, frame.to, frame.seconds * SEC + frame.nanoseconds, frame.wireLength);
+    else if (!options.countOnly)
+      yield* stdout.print(
+        `${printer.print(capture.bytes, frame.from, frame.to, frame.seconds, frame.nanoseconds, frame.wireLength)}\n`,
+      );
+    if (options.count > 0 && count >= options.count) break;
+  }
+  if (options.countOnly) yield* stdout.print(`${count} packet${count === 1 ? "" : "s"}\n`);
+  yield* stdout.flush();
+  if (writer) {
+    try {
+      if (options.write === "-") yield* proc.printBytes(writer.bytes());
+      else proc.root.writeFile(proc, options.write!, writer.bytes());
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      yield* proc.printError(`tcpdump: ${options.write}: ${strerror(error.errno)}\n`);
+      return 1;
+    }
+  }
+  return 0;
+}
