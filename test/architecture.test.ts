@@ -9,7 +9,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["sim", "wire"],
   ["capture", "posix"],
   ["shell", "net/core"],
-  ["net/link", "net/bridge", "net/ipv4"],
+  ["net/link", "net/bridge", "net/ipv4", "net/ipv6"],
   ["net/netfilter"],
   ["net/socket.ts"],
   ["net/netns.ts"],

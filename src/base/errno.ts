@@ -29,6 +29,7 @@ export type ErrnoName =
   | "ENOSPC"
   | "ESPIPE"
   | "EROFS"
+  | "EMLINK"
   | "EPIPE"
   | "ERANGE"
   | "ENOSYS"
@@ -88,6 +89,7 @@ const table: readonly (readonly [ErrnoName, number, string])[] = [
   ["ENOSPC", 28, "No space left on device"],
   ["ESPIPE", 29, "Illegal seek"],
   ["EROFS", 30, "Read-only file system"],
+  ["EMLINK", 31, "Too many links"],
   ["EPIPE", 32, "Broken pipe"],
   ["ERANGE", 34, "Numerical result out of range"],
   ["ENOSYS", 38, "Function not implemented"],

@@ -1,5 +1,5 @@
-// Writes captures while frames flow: records go into chunks that grow from small to a megabyte, so that a frame costs a copy
-// and no allocation beyond the view that a long copy needs. Given a sink, full chunks are handed over and used again.
+// Writes captures while frames flow: records go into chunks that grow from small to a megabyte, so that a frame costs one
+// copy. Given a sink, full chunks are handed over and used again.
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2, MAXIMUM_SNAPLEN } from "./capture.ts";
 import { emitFileHeader, emitRecordHeader, FILE_HEADER_LENGTH, RECORD_HEADER_LENGTH } from "./pcap.ts";
 import * as sll2 from "./sll2.ts";
@@ -19,9 +19,6 @@ export interface CaptureWriterOptions {
 
 const FIRST_CHUNK = 4096;
 const LARGEST_CHUNK = 1 << 20;
-/** Above this a copy through a view beats one byte by byte. */
-const SHORT_COPY = 128;
-
 export class CaptureWriter {
   /** Frames written so far. */
   frames = 0;
@@ -126,10 +123,7 @@ export function emptyCapture(linkType: number = LINKTYPE_ETHERNET): Uint8Array {
   return b;
 }
 
+/** Through a view of just the bytes: short-lived, and still half the price of copying 60 bytes one by one. */
 function copy(from: Uint8Array, fromAt: number, length: number, to: Uint8Array, toAt: number): void {
-  if (length > SHORT_COPY) {
-    to.set(from.subarray(fromAt, fromAt + length), toAt);
-    return;
-  }
-  for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
+  to.set(from.subarray(fromAt, fromAt + length), toAt);
 }

@@ -186,7 +186,10 @@ function* relayUdp(proc: Process, socket: Socket, container: SockAddr): Task<num
         yield* backend.connect(container);
         backends.set(key, backend);
         const answer = { socket, backend, client: message.from };
-        proc.thread("docker-proxy", replyUdp(proc, answer, () => backends.delete(key)));
+        proc.thread(
+          "docker-proxy",
+          replyUdp(proc, answer, () => backends.delete(key)),
+        );
       }
       yield* backend.send(message.bytes);
     } catch (error) {

@@ -16,7 +16,9 @@ export function withoutHosts(content: string, records: readonly HostsRecord[]): 
   if (records.length === 0) return content;
   return content
     .split("\n")
-    .filter((line) => line !== "" && (line.startsWith("#") || !records.some(({ hosts }) => line.endsWith(`\t${hosts}`))))
+    .filter(
+      (line) => line !== "" && (line.startsWith("#") || !records.some(({ hosts }) => line.endsWith(`\t${hosts}`))),
+    )
     .map((line) => `${line}\n`)
     .join("");
 }
@@ -24,7 +26,10 @@ export function withoutHosts(content: string, records: readonly HostsRecord[]): 
 /** Every line whose first name is `hostname` gets another address (etchosts.Update). */
 export function updatedHosts(content: string, ip: string, hostname: string): string {
   const name = hostname.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return content.replace(new RegExp(`(\\S*)(\\t${name})(\\s|\\.)`, "g"), (_all, _ip, host: string, after: string) => ip + host + after);
+  return content.replace(
+    new RegExp(`(\\S*)(\\t${name})(\\s|\\.)`, "g"),
+    (_all, _ip, host: string, after: string) => ip + host + after,
+  );
 }
 
 /** The names under which a container knows itself: "web.example web", or "web". */
@@ -121,7 +126,11 @@ export function plainResolvConf(host: string, wishes: DnsWishes): string {
 export function internalResolvConf(current: string, server: string): string {
   const base = parseResolvConf(current);
   const ndots = base.options.some((option) => option.startsWith("ndots:"));
-  return buildResolvConf({ ...base, nameservers: [server], options: ndots ? base.options : [...base.options, "ndots:0"] });
+  return buildResolvConf({
+    ...base,
+    nameservers: [server],
+    options: ndots ? base.options : [...base.options, "ndots:0"],
+  });
 }
 
 const HEADER_28 =
@@ -137,7 +146,8 @@ export function commentedResolvConf(host: string, wishes: DnsWishes, server: str
   if (wishes.search.length > 0) overrides.push("search");
   if (wishes.options.length > 0) overrides.push("options");
   const userNdots = options.some((option) => option.startsWith("ndots:"));
-  let nameservers = wishes.servers.length > 0 ? [...wishes.servers] : base.nameservers.filter((address) => !isLoopback(address));
+  let nameservers =
+    wishes.servers.length > 0 ? [...wishes.servers] : base.nameservers.filter((address) => !isLoopback(address));
   let footer = `# Based on host file: '/etc/resolv.conf' (${server === undefined ? "legacy" : "internal resolver"})\n`;
   if (server !== undefined) {
     const external = wishes.servers.length > 0 ? wishes.servers : base.nameservers;

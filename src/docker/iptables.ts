@@ -37,7 +37,13 @@ export class Iptables {
   }
 
   /** -I or -A unless the rule is there. `named` writes "-t filter" too, as some of dockerd's calls do. */
-  add(how: "-I" | "-A", table: string, chain: string, rule: readonly string[], named: boolean = table !== "filter"): void {
+  add(
+    how: "-I" | "-A",
+    table: string,
+    chain: string,
+    rule: readonly string[],
+    named: boolean = table !== "filter",
+  ): void {
     if (this.exists(table, chain, rule)) return;
     this.must(...(named ? ["-t", table] : []), how, chain, ...rule);
   }
@@ -58,6 +64,11 @@ export class Iptables {
     const rule = ["-j", target];
     if (this.exists("filter", chain, rule)) this.must("-D", chain, ...rule);
     this.must("-I", chain, ...rule);
+  }
+
+  /** Time that was spent elsewhere on this account. */
+  addCost(ns: Ns): void {
+    this.#pendingNs += ns;
   }
 
   /** The time that the commands since the last call took. */

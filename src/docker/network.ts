@@ -132,7 +132,9 @@ export class Network {
 }
 
 export function isUserDefined(name: string): boolean {
-  return name !== "bridge" && name !== "host" && name !== "none" && name !== "default" && !name.startsWith("container:");
+  return (
+    name !== "bridge" && name !== "host" && name !== "none" && name !== "default" && !name.startsWith("container:")
+  );
 }
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -3,8 +3,8 @@
 
 import type { Process } from "../posix/process.ts";
 import { formatIpv4 } from "../wire/addr.ts";
-import { DaemonError } from "./errors.ts";
 import type { Endpoint, PortRequest } from "./endpoint.ts";
+import { DaemonError } from "./errors.ts";
 import type { Firewall } from "./generations/generation.ts";
 import type { Iptables } from "./iptables.ts";
 import type { BridgeState } from "./network.ts";
@@ -64,7 +64,8 @@ export class PortMapper {
     try {
       for (const request of endpoint.ports) {
         const ipv6 = request.hostIp.includes(":");
-        if (!ipv6) done.push(this.#map(endpoint, bridge, request, request.hostIp === "" ? bridge.hostBinding : request.hostIp));
+        if (!ipv6)
+          done.push(this.#map(endpoint, bridge, request, request.hostIp === "" ? bridge.hostBinding : request.hostIp));
         if (!ipv6 && !this.#ipv6Listenable()) continue;
         if (ipv6) done.push(this.#map(endpoint, bridge, request, request.hostIp));
         else if (request.hostIp === "" && bridge.hostBinding === "0.0.0.0")

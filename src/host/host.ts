@@ -6,7 +6,7 @@ import type { Kernel } from "../net/core/net.ts";
 import { NetNamespace } from "../net/netns.ts";
 import type { Socket } from "../net/socket.ts";
 import { Machine, type Namespaces, type Process, type Program, type SpawnOptions } from "../posix/process.ts";
-import { dirNode, type NamespaceNode, Vfs } from "../posix/vfs.ts";
+import { dirNode, type NamespaceNode, Vfs, type VfsNode } from "../posix/vfs.ts";
 import type { Rng } from "../sim/rng.ts";
 import type { Tasks } from "../sim/task.ts";
 
@@ -97,6 +97,11 @@ export function withNetns(ns: Namespaces, netns: NetNamespace): Namespaces {
 /** A Vfs node that refers to a network namespace (an `ip netns` name, /proc/PID/ns/net). */
 export function netnsNode(netns: NetNamespace): NamespaceNode {
   return { kind: "namespace", type: "net", inode: netns.inode, target: netns, mode: 0o444, mtimeNs: 0 };
+}
+
+/** The network namespace that a file refers to; undefined when it refers to none. */
+export function netnsFromNode(node: VfsNode): NetNamespace | undefined {
+  return node.kind === "namespace" && node.target instanceof NetNamespace ? node.target : undefined;
 }
 
 /** socket(2) in the process's namespace: a descriptor of it. Close it with `proc.close(fd)` or `socket.release()`. */

@@ -10,6 +10,7 @@ import { createIpv4, inetCreateSock } from "./ipv4/af-inet.ts";
 import type { Ipv4 } from "./ipv4/ipv4.ts";
 import type { TcpState } from "./ipv4/tcp.ts";
 import { tcpInit } from "./ipv4/tcp.ts";
+import { ipv6OffInit } from "./ipv6/ipv6-off.ts";
 import { createLoopback } from "./link/loopback.ts";
 import { type Netfilter, netfilterInit } from "./netfilter/netfilter.ts";
 import { Socket } from "./socket.ts";
@@ -27,6 +28,7 @@ export class NetNamespace {
     this.inode = inode;
     this.net = new Net(kernel, label, inode);
     this.ipv4 = createIpv4(this.net);
+    ipv6OffInit(this.net);
     this.tcp = tcpInit(this.ipv4);
     this.nf = netfilterInit(this.net, this.ipv4);
     createLoopback(this.net);

@@ -73,7 +73,7 @@ class Evaluator {
   #at = 0;
   /** the present token and where it and the one before begin */
   #token = "";
-  #kind: "number" | "name" | "operator" | "end" = "end";
+  #kind: string = "end";
   #start = 0;
   #last = 0;
   #number = 0n;
@@ -187,6 +187,10 @@ class Evaluator {
     return this.#kind === "operator" && tokens.includes(this.#token);
   }
 
+  #isAssignment(): boolean {
+    return this.#kind === "operator" && ASSIGNMENTS.has(this.#token);
+  }
+
   #comma(): bigint {
     let value = this.#assignment();
     while (this.#is(",")) {
@@ -201,7 +205,7 @@ class Evaluator {
     if (this.#kind === "name") {
       const target = this.#reference!;
       this.#next();
-      if (this.#kind === "operator" && ASSIGNMENTS.has(this.#token)) {
+      if (this.#isAssignment()) {
         const operator = this.#token.slice(0, -1);
         this.#next();
         let value = this.#assignment();
@@ -218,7 +222,7 @@ class Evaluator {
       this.#reference = target;
     }
     const value = this.#conditional();
-    if (this.#kind === "operator" && ASSIGNMENTS.has(this.#token))
+    if (this.#isAssignment())
       this.#fail("attempted assignment to non-variable", this.#text.slice(this.#start));
     return value;
   }

@@ -304,15 +304,44 @@ export class Interpreter implements Engine {
     if (node.commands.length === 0) return 0;
     if (node.commands.length === 1) return yield* this.node(shell, node.commands[0]!, tail);
     const texts = node.commands.map((command) => shell.source.text.slice(command.pos, command.end));
-    const children = yield* this.#startPipeline(shell, node, false);
+    if (shell.shopts.has("lastpipe") && !shell.option("monitor")) return yield* this.#lastPipe(shell, node, texts);
+    const { children } = yield* this.#startPipeline(shell, node, false, node.commands.length);
     const status = yield* this.waitForeground(shell, children, texts);
     return yield* this.concluded(shell, status);
   }
 
-  *#startPipeline(shell: Shell, node: Pipeline, background: boolean): Task<Process[]> {
+  /** shopt lastpipe: the last command runs in this shell. */
+  *#lastPipe(shell: Shell, node: Pipeline, texts: readonly string[]): Task<number> {
+    const last = node.commands.length - 1;
+    const { children, input } = yield* this.#startPipeline(shell, node, false, last);
+    const { fds } = shell.proc;
+    const stdin = fds.get(0);
+    fds.set(0, input!);
+    let status: number;
+    try {
+      status = yield* this.#guarded(shell, () => this.node(shell, node.commands[last]!));
+    } finally {
+      if (!shell.proc.exitStatus) {
+        fds.get(0)?.release();
+        if (stdin) fds.set(0, stdin);
+        else fds.delete(0);
+      }
+    }
+    const first = yield* this.waitForeground(shell, children, texts.slice(0, last));
+    shell.pipeStatus = [...shell.pipeStatus, status];
+    return yield* this.concluded(shell, status === 0 && shell.option("pipefail") ? first : status);
+  }
+
+  /** Starts the first `count` commands of a pipeline; `input` is what the next would read. */
+  *#startPipeline(
+    shell: Shell,
+    node: Pipeline,
+    background: boolean,
+    count: number,
+  ): Task<{ children: Process[]; input: OpenFile | undefined }> {
     const children: Process[] = [];
     let input: OpenFile | undefined;
-    for (let i = 0; i < node.commands.length; i++) {
+    for (let i = 0; i < count; i++) {
       const command = node.commands[i]!;
       const table = copyTable(shell.proc.fds);
       let next: OpenFile | undefined;
@@ -330,7 +359,7 @@ export class Interpreter implements Engine {
       releaseTable(table);
       input = next;
     }
-    return children;
+    return { children, input };
   }
 
   /**
@@ -429,7 +458,7 @@ export class Interpreter implements Engine {
     let texts: string[];
     if (command.type === "Pipeline" && command.commands.length > 1 && command.prefixes.length === 0) {
       texts = command.commands.map((each) => shell.source.text.slice(each.pos, each.end));
-      children = yield* this.#startPipeline(shell, command, true);
+      children = (yield* this.#startPipeline(shell, command, true, command.commands.length)).children;
     } else {
       texts = [shell.source.text.slice(command.pos, command.end)];
       const table = copyTable(shell.proc.fds);
@@ -514,34 +543,36 @@ export class Interpreter implements Engine {
     const header = shell.source.text.slice(pos, bodyPos);
     const inner = header.slice(header.indexOf("((") + 2, header.lastIndexOf("))"));
     const [initialize = "", test = "", update = ""] = inner.split(";");
-    const evaluate = function* (this: Interpreter, text: string): Task<number | undefined> {
-      shell.pos = pos;
-      yield* shell.proc.cpu(STEP_NS);
-      if (text.trim() === "") return 1;
-      yield* trace(shell, `((${text}))`);
-      try {
-        return (yield* arithmeticText(shell, text)) === 0n ? 0 : 1;
-      } catch (error) {
-        if (!(error instanceof ExpansionError) || error.how === "fatal") throw error;
-        yield* shell.error(`((: ${error.message}`);
-        return undefined;
-      }
-    }.bind(this);
     const status = { value: 0 };
-    if ((yield* evaluate(initialize)) === undefined) return 1;
+    if ((yield* this.#forPart(shell, pos, initialize)) === undefined) return 1;
     shell.loops++;
     try {
       for (;;) {
-        const go = yield* evaluate(test);
+        const go = yield* this.#forPart(shell, pos, test);
         if (go === undefined) return 1;
-        if (go === 0) break;
+        if (!go) break;
         if ((yield* this.#round(shell, body, status)) === "break") break;
-        if ((yield* evaluate(update)) === undefined) return 1;
+        if ((yield* this.#forPart(shell, pos, update)) === undefined) return 1;
       }
     } finally {
       shell.loops--;
     }
     return status.value;
+  }
+
+  /** One of the three expressions: true when it is not 0, or empty; undefined after an error. */
+  *#forPart(shell: Shell, pos: number, text: string): Task<boolean | undefined> {
+    shell.pos = pos;
+    yield* shell.proc.cpu(STEP_NS);
+    if (text.trim() === "") return true;
+    yield* trace(shell, `((${text}))`);
+    try {
+      return (yield* arithmeticText(shell, text)) !== 0n;
+    } catch (error) {
+      if (!(error instanceof ExpansionError) || error.how === "fatal") throw error;
+      yield* shell.error(`((: ${error.message}`);
+      return undefined;
+    }
   }
 
   *#while(shell: Shell, node: While): Task<number> {
@@ -620,6 +651,7 @@ export class Interpreter implements Engine {
       (sub) => {
         sub.setOption("errexit", shell.option("errexit") && (shell.dash || shell.shopts.has("inherit_errexit")));
         sub.source = own;
+        sub.substitutionDepth++;
         return this.statements(sub, parsed.statements, true);
       },
       { table },
@@ -691,6 +723,11 @@ export class Interpreter implements Engine {
     return `/dev/fd/${fd}`;
   }
 
+  isBuiltin(name: string, dash: boolean): boolean {
+    const builtin = this.services.builtins.get(name);
+    return builtin !== undefined && !(dash && builtin.bashOnly);
+  }
+
   *command(shell: Shell, argv: readonly string[], how: { readonly skipFunctions?: boolean } = {}): Task<number> {
     return yield* runWords(this, shell, argv, how.skipFunctions ?? false);
   }
@@ -730,10 +767,6 @@ export class Interpreter implements Engine {
       if (!shell.option("errtrace") && saved.err !== undefined && !shell.traps.has("ERR"))
         shell.traps.set("ERR", saved.err);
     }
-  }
-
-  *exec(shell: Shell, argv: readonly string[], env: ReadonlyMap<string, string>): Task<number> {
-    return yield* runWords(this, shell, argv, true, env);
   }
 }
 

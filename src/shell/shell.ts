@@ -88,8 +88,11 @@ export interface Engine {
   processSubstitution(shell: Shell, script: ParsedScript, source: Source, direction: "<" | ">"): Task<string>;
   /** Runs a command by its words: function, builtin or program. */
   command(shell: Shell, argv: readonly string[], how?: { readonly skipFunctions?: boolean }): Task<number>;
-  /** Replaces the shell's program (exec); does not return unless the program is not found. */
-  exec(shell: Shell, argv: readonly string[], env: ReadonlyMap<string, string>): Task<number>;
+  isBuiltin(name: string, dash: boolean): boolean;
+  /** Waits for the processes of a pipeline in the foreground; its status. */
+  waitForeground(shell: Shell, processes: readonly Process[], texts: readonly string[]): Task<number>;
+  /** Runs the EXIT trap, once; the status that the shell ends with. */
+  exitTrap(shell: Shell, status: number): Task<number>;
 }
 
 export class Shell {
@@ -107,6 +110,8 @@ export class Shell {
   /** a POSIX shell as Debian's dash: its echo, its messages, no bash words */
   dash = false;
   interactive = false;
+  /** depth of command substitutions, for set -x */
+  substitutionDepth = 0;
   /** depth of subshells (BASH_SUBSHELL) */
   level = 0;
   /** $$ */
@@ -140,6 +145,8 @@ export class Shell {
   substitutionFds: number[] = [];
   /** getopts: place inside a cluster of letters */
   getoptsPlace = 1;
+  /** getopts: OPTIND as it left it */
+  getoptsIndex = 1;
   /** files kept away from commands while redirections of the shell itself hold */
   #startedNs: number;
   #secondsBase = 0;
@@ -169,6 +176,7 @@ export class Shell {
     child.argv0 = this.argv0;
     child.dash = this.dash;
     child.level = this.level + 1;
+    child.substitutionDepth = this.substitutionDepth;
     child.mainPid = this.mainPid;
     child.status = this.status;
     child.pipeStatus = [...this.pipeStatus];
@@ -180,6 +188,7 @@ export class Shell {
     child.hashed = new Map(this.hashed);
     child.directories = [...this.directories];
     child.getoptsPlace = this.getoptsPlace;
+    child.getoptsIndex = this.getoptsIndex;
     child.#startedNs = this.#startedNs;
     child.#secondsBase = this.#secondsBase;
     // traps are the parent's, except signals that are ignored
@@ -208,6 +217,10 @@ export class Shell {
     }
     if (this.interactive) out = out.replace(/(?=[BCEHPT]|$)/, "i");
     return out;
+  }
+
+  isBuiltin(name: string): boolean {
+    return this.engine.isBuiltin(name, this.dash);
   }
 
   get line(): number {

@@ -3,6 +3,7 @@
 // net/bridge/br_netfilter_hooks.c. What it needs of IP comes in through `BrNetfilterIp`. Leaves out IPv6, PPPoE and frames
 // with a VLAN tag (bridge-nf-filter-vlan-tagged).
 
+import { headerIsValid } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
@@ -289,7 +290,7 @@ function validateIpv4(skb: SkBuff): boolean {
   if (headerLength < ipv4.HEADER_LENGTH || skb.len < headerLength) return false;
   const length = ipv4.getTotalLength(head, data);
   if (skb.len < length || length < headerLength) return false;
-  if (!ipv4.headerIsValid(head, data, headerLength)) return false;
+  if (!headerIsValid(head, data, headerLength)) return false;
   skb.trim(length);
   return true;
 }

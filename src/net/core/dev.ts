@@ -32,6 +32,7 @@ import {
   drop,
   PACKET_BROADCAST,
   PACKET_HOST,
+  PACKET_LOOPBACK,
   PACKET_MULTICAST,
   PACKET_OTHERHOST,
   type SkBuff,
@@ -90,10 +91,14 @@ export function unregisterNetdevice(dev: NetDevice): void {
  * Moves a device to another namespace (dev_change_net_namespace): down there, out here, in there under the same name and,
  * where free, the same index. Addresses, routes and taps stay behind. Throws EEXIST when the name is taken there.
  */
-export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string): void {
+export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string, newIndex = 0): void {
   if (dev.net === net) return;
   const name = newName ?? dev.name;
-  if (net.deviceByName(name)) throw new NetError(Errno.EEXIST);
+  if (dev.netnsImmutable) throw new NetError(Errno.EINVAL, "The interface netns is immutable");
+  if (net.deviceByName(name))
+    throw new NetError(Errno.EEXIST, "An interface with the same name exists in the target netns");
+  if (newIndex !== 0 && net.deviceByIndex(newIndex))
+    throw new NetError(Errno.EBUSY, "An interface with the same ifindex exists in the target netns");
   const { linkWatch } = net.kernel;
   linkWatch.hold();
   devClose(dev);
@@ -105,7 +110,8 @@ export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string
   before.removeDevice(dev);
   dev.taps.length = 0;
   dev.inDev = null;
-  const wished = dev.ifindex;
+  before.nsidOf(net);
+  const wished = newIndex || dev.ifindex;
   dev.net = net;
   dev.name = name;
   dev.ifindex = net.deviceByIndex(wished) ? net.allocateIfindex() : wished;
@@ -306,8 +312,11 @@ export function netifReceiveSkb(skb: SkBuff): void {
   for (;;) {
     skb.networkHeader = skb.data;
     skb.transportHeader = skb.data;
-    if (dev.taps.length > 0) tapReceived(dev, skb);
-    if (dev.net.taps.length > 0) tapNetReceived(dev, skb);
+    // a group's packet that comes back to its sender's host was seen going out
+    if (skb.pktType !== PACKET_LOOPBACK) {
+      if (dev.taps.length > 0) tapReceived(dev, skb);
+      if (dev.net.taps.length > 0) tapNetReceived(dev, skb);
+    }
     if (skb.protocol === ethernet.ETH_P_8021Q || skb.protocol === ethernet.ETH_P_8021AD) {
       if (!vlanUntag(skb)) return;
     }

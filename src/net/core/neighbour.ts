@@ -475,6 +475,11 @@ export class NeighTable {
     neigh.kill();
   }
 
+  /** Takes an entry out of the table (neigh_remove_one). */
+  remove(neigh: Neighbour): void {
+    this.#unlink(neigh);
+  }
+
   /** The device went down or is going: all its entries go (neigh_ifdown). */
   ifdown(dev: NetDevice): void {
     this.#flushDev(dev, false);

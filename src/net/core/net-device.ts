@@ -130,6 +130,8 @@ export class NetDevice {
   carrierChanges = 0;
   txQueueLen = 1000;
   readonly features: Features = { rxCsum: true, txCsum: true, sg: true, tso: true, gso: true, gro: false };
+  /** features that the user switched off; what depends on another comes back with it unless it is here */
+  readonly featuresOff: Set<keyof Features> = new Set();
   gsoMaxSize = 65536;
   gsoMaxSegs = 65535;
   readonly ops: NetDeviceOps;

@@ -7,7 +7,7 @@ import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
-import { NETDEV_CHANGE, type NetdevEvent } from "./netdev-events.ts";
+import { NETDEV_CHANGE, NETDEV_UNREGISTER, type NetdevEvent } from "./netdev-events.ts";
 import { NFPROTO_ARP, NFPROTO_BRIDGE, NFPROTO_IPV4, NFPROTO_IPV6, NfHooks } from "./netfilter.ts";
 import { type SkBuff, SkbPool } from "./skb.ts";
 import { Backlog } from "./softnet.ts";
@@ -20,6 +20,8 @@ export class Kernel {
   readonly rng: Rng;
   readonly skbs: SkbPool = new SkbPool();
   readonly backlog: Backlog;
+  /** every namespace of the lab that is alive */
+  readonly nets: Set<Net> = new Set();
   readonly linkWatch: LinkWatch = new LinkWatch((dev) => dev.net.notify(NETDEV_CHANGE, dev));
   /** one line per kernel message (dmesg), without time */
   readonly log: { timeNs: Ns; text: string }[] = [];
@@ -86,6 +88,13 @@ export class Net {
     this.label = label;
     this.inode = inode;
     this.macRng = kernel.rng.fork(`mac/${this.id}`);
+    kernel.nets.add(this);
+  }
+
+  /** The namespace is gone: its number is free in the others (unhash_nsid). */
+  release(): void {
+    this.kernel.nets.delete(this);
+    for (const other of this.kernel.nets) other.nsids.delete(this);
   }
 
   get sim(): Sim {
@@ -139,6 +148,13 @@ export class Net {
 
   notify(event: NetdevEvent, dev: NetDevice): void {
     for (const notifier of this.notifiers) notifier(event, dev);
+    if (event !== NETDEV_UNREGISTER) this.linkMessage(dev);
+  }
+
+  /** What rtnetlink tells of a device names the other end's namespace, which gets a number by that (rtnl_fill_ifinfo). */
+  linkMessage(dev: NetDevice): void {
+    const other = dev.linkNet();
+    if (other !== dev.net) dev.net.nsidOf(other);
   }
 
   /** @internal */

@@ -60,6 +60,8 @@ export class NfHooks {
   readonly #entries: NfHookEntry[][] = [[], [], [], [], []];
   readonly #states: NfHookState[][] = [[], [], [], [], []];
   #depth = 0;
+  /** what ended the last run: NF_DROP or NF_STOLEN after `run` said false */
+  lastVerdict: number = NF_ACCEPT;
 
   /** Adds a function; of equal priorities the first registered runs first. Returns what takes it away again. */
   register(hook: number, entry: NfHookEntry): () => void {
@@ -110,6 +112,7 @@ export class NfHooks {
       if (verdict !== NF_ACCEPT) break;
     }
     this.#depth--;
+    this.lastVerdict = verdict;
     if (verdict === NF_ACCEPT || verdict === NF_STOP) return true;
     if (verdict === NF_DROP) drop(skb, DropReason.NETFILTER_DROP);
     return false;

@@ -85,6 +85,8 @@ export class SkBuff {
   /** IPCB: flags (IPSKB_*), the largest fragment that defragmentation saw (bytes of IP packet, 0 none) */
   ipcbFlags = 0;
   fragMaxSize = 0;
+  /** data bytes of each fragment that it was put together from (frag_list), null when it was not */
+  fragSizes: readonly number[] | null = null;
   /** IPCB: offset in the IP header of source-route, record-route and router-alert options; 0 none */
   optOffset = 0;
   optLen = 0;
@@ -284,6 +286,7 @@ export class SkbPool {
     skb.sk = null;
     skb.physInDev = null;
     skb.physOutDev = null;
+    skb.fragSizes = null;
     skb.next = null;
     this.inUse--;
     if (skb.head.length === SMALL) this.#small.push(skb);

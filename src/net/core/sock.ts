@@ -118,6 +118,8 @@ export abstract class Sock {
   pmtuDisc = -1;
   recvErr = false;
   hdrIncl = false;
+  /** inet_id: next IP identification of a connected socket, 16 bits */
+  inetId = 0;
   /** uid for `owner` matches and `ss -e` */
   uid = 0;
   /** inode number that netstat and ss show */

@@ -7,8 +7,8 @@ import type { Net } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { InetProtocol, Sock } from "../core/sock.ts";
-import type { Ipv4Devconf, InIfaddr } from "./devinet.ts";
-import type { FibTables } from "./fib-frontend.ts";
+import type { Ipv4Devconf, InIfaddr } from "./devconf.ts";
+import type { FibTables } from "./fib-tables.ts";
 import { Mib } from "./mib.ts";
 import type { IpIdents } from "./ip-ident.ts";
 import type { IpFragments } from "./ip-fragment.ts";
@@ -148,6 +148,9 @@ export class Ipv4 {
   readonly inetaddrNotifiers: InetaddrNotifier[] = [];
   /** creators of sockets by type and protocol; see af-inet.ts */
   readonly socketTypes: Map<number, (protocol: number) => Sock> = new Map();
+
+  /** this host's addresses, by the address as a signed 32-bit number; the newest first (inet_addr_lst) */
+  readonly localAddrs: Map<number, InIfaddr[]> = new Map();
 
   // Filled in by createIpv4 (af-inet.ts), each by its own file.
   ops!: Ipv4Ops;

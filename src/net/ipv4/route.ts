@@ -48,6 +48,7 @@ export class RouteState {
   readonly sourceFlow: FlowKey = new FlowKey();
   readonly meHarderFlow: FlowKey = new FlowKey();
   readonly pmtuFlow: FlowKey = new FlowKey();
+  readonly arpFlow: FlowKey = new FlowKey();
   /** answers of look-ups that failed, by errno */
   readonly errors: Map<number, Rtable> = new Map();
   /** input routes of packets that cannot go on, by errno */

@@ -178,3 +178,15 @@ export class SendRing {
     this.#bytes = bytes;
   }
 }
+
+/** Where one run over the write queue stands; a socket has one. */
+export class XmitRun {
+  mss = 0;
+  nonagle = 0;
+  /** 0 all that may go; 1 one segment; 2 one segment as a loss probe */
+  pushOne = 0;
+  sentPackets = 0;
+  cwndLimited = false;
+  rwndLimited = false;
+  maxSegs = 0;
+}

@@ -13,8 +13,7 @@ import type { Ipv4 } from "./ipv4.ts";
 import type { Rtable } from "./rtable.ts";
 import type { TcpCongestionOps } from "./tcp-cong.ts";
 import type { TcpHashtables } from "./tcp-hashtables.ts";
-import type { RequestSock } from "./tcp-request.ts";
-import { SendRing, SegList, type SegPool, type TxSeg } from "./tcp-segment.ts";
+import { SegList, type SegPool, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
 import type { TcpMib } from "./tcp-mib.ts";
 import { type MinMax, newMinMax } from "./win-minmax.ts";
 
@@ -61,11 +60,6 @@ export const TCP_ECN_OK = 1;
 export const TCP_ECN_QUEUE_CWR = 2;
 export const TCP_ECN_DEMAND_CWR = 4;
 export const TCP_ECN_SEEN = 8;
-
-// sk_shutdown
-export const RCV_SHUTDOWN = 1;
-export const SEND_SHUTDOWN = 2;
-export const SHUTDOWN_MASK = 3;
 
 // sk_userlocks
 export const SOCK_SNDBUF_LOCK = 1;
@@ -295,8 +289,6 @@ export abstract class TcpSock extends Sock {
   readonly tcp: TcpState;
   readonly ip4: Ipv4;
   state: number = TCP_CLOSE;
-  /** sk_shutdown: RCV_SHUTDOWN | SEND_SHUTDOWN */
-  shutdownMask = 0;
   userlocks = 0;
   lingerOn = false;
   lingerNs: Ns = 0;
@@ -321,7 +313,7 @@ export abstract class TcpSock extends Sock {
   // sending side
   readonly ring: SendRing = new SendRing();
   /** not yet sent; sent and not acknowledged, by sequence number */
-  readonly writeQueue: SegList = new SegList();
+  readonly sendQueue: SegList = new SegList();
   readonly rtxQueue: SegList = new SegList();
   /** sent, in the order of sending (tsorted_sent_queue), linked through tsNext */
   tsortedHead: TxSeg | null = null;
@@ -487,7 +479,6 @@ export abstract class TcpSock extends Sock {
   highSeq = 0;
   retransStamp = 0;
   retransHint: TxSeg | null = null;
-  lostHint: TxSeg | null = null;
   highestSack: TxSeg | null = null;
   /** a linear stretch of SACK blocks of the last ACK (recv_sack_cache), and blocks to send, as pairs */
   readonly recvSackCache: Uint32Array = new Uint32Array(8);
@@ -523,6 +514,9 @@ export abstract class TcpSock extends Sock {
   notsentLowat = 0;
   readonly rxOpt: TcpOptionsReceived = new TcpOptionsReceived();
   readonly rs: RateSample = new RateSample();
+  readonly xmit: XmitRun = new XmitRun();
+  /** inet_id: identification of the next packet */
+  inetId = 0;
   // chronographs (enum tcp_chrono), µs, for tcp_info
   chronoType = 0;
   chronoStartUs = 0;
@@ -649,7 +643,7 @@ export function tcpFinTime(sk: TcpSock): number {
 
 /** True when the write and retransmission queues hold nothing. */
 export function tcpRtxAndWriteQueuesEmpty(sk: TcpSock): boolean {
-  return sk.rtxQueue.head === null && sk.writeQueue.head === null;
+  return sk.rtxQueue.head === null && sk.sendQueue.head === null;
 }
 
 /** Bytes that one MSS costs in the send buffer (tcp_sndbuf_expand's estimate). */
@@ -672,5 +666,3 @@ export function skStreamIsWriteable(sk: TcpSock): boolean {
   return ((sk.writeSeq - sk.sndNxt) >>> 0) * 2 < lowat;
 }
 
-/** tcp_request_sock's listener keeps them here; see tcp-request.ts */
-export type { RequestSock };

@@ -54,6 +54,7 @@ export function createVethPair(
     netifCarrier(dev, false);
     join(dev, peer);
     join(peer, dev);
+    dev.net.linkMessage(dev);
   } finally {
     linkWatch.release();
   }

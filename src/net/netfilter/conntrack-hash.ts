@@ -59,7 +59,8 @@ export class ConntrackHash {
       const value = values[slot]!;
       if (value === 0) return -1;
       const at = slot << 2;
-      if (keys[at] === src && keys[at + 1] === dst && keys[at + 2] === ports && keys[at + 3] === protoZone) return value - 1;
+      if (keys[at] === src && keys[at + 1] === dst && keys[at + 2] === ports && keys[at + 3] === protoZone)
+        return value - 1;
       slot = (slot + 1) & mask;
     }
   }

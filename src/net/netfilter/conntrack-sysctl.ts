@@ -80,24 +80,135 @@ export class ConntrackSysctl {
         0,
         1,
       );
-    flag("acct", () => this.acct, (value) => { this.acct = value; });
-    flag("timestamp", () => this.timestamp, (value) => { this.timestamp = value; });
-    int("events", () => this.events, (value) => { this.events = value; }, 0, 2);
-    int("checksum", () => this.checksum, (value) => { this.checksum = value; }, 0, 1);
-    int("log_invalid", () => this.logInvalid, (value) => { this.logInvalid = value; }, 0, 255);
-    int("max", () => this.max, (value) => { this.max = value; });
+    flag(
+      "acct",
+      () => this.acct,
+      (value) => {
+        this.acct = value;
+      },
+    );
+    flag(
+      "timestamp",
+      () => this.timestamp,
+      (value) => {
+        this.timestamp = value;
+      },
+    );
+    int(
+      "events",
+      () => this.events,
+      (value) => {
+        this.events = value;
+      },
+      0,
+      2,
+    );
+    int(
+      "checksum",
+      () => this.checksum,
+      (value) => {
+        this.checksum = value;
+      },
+      0,
+      1,
+    );
+    int(
+      "log_invalid",
+      () => this.logInvalid,
+      (value) => {
+        this.logInvalid = value;
+      },
+      0,
+      255,
+    );
+    int(
+      "max",
+      () => this.max,
+      (value) => {
+        this.max = value;
+      },
+    );
     table.register("net/nf_conntrack_max", table.get(key("max"))!);
-    int("expect_max", () => this.expectMax, (value) => { this.expectMax = value; }, 1);
-    int("tcp_be_liberal", () => this.tcpBeLiberal, (value) => { this.tcpBeLiberal = value; }, 0, 1);
-    int("tcp_loose", () => this.tcpLoose, (value) => { this.tcpLoose = value; }, 0, 1);
-    int("tcp_max_retrans", () => this.tcpMaxRetrans, (value) => { this.tcpMaxRetrans = value; }, 0, 255);
-    int("tcp_ignore_invalid_rst", () => this.tcpIgnoreInvalidRst, (value) => { this.tcpIgnoreInvalidRst = value; }, 0, 1);
+    int(
+      "expect_max",
+      () => this.expectMax,
+      (value) => {
+        this.expectMax = value;
+      },
+      1,
+    );
+    int(
+      "tcp_be_liberal",
+      () => this.tcpBeLiberal,
+      (value) => {
+        this.tcpBeLiberal = value;
+      },
+      0,
+      1,
+    );
+    int(
+      "tcp_loose",
+      () => this.tcpLoose,
+      (value) => {
+        this.tcpLoose = value;
+      },
+      0,
+      1,
+    );
+    int(
+      "tcp_max_retrans",
+      () => this.tcpMaxRetrans,
+      (value) => {
+        this.tcpMaxRetrans = value;
+      },
+      0,
+      255,
+    );
+    int(
+      "tcp_ignore_invalid_rst",
+      () => this.tcpIgnoreInvalidRst,
+      (value) => {
+        this.tcpIgnoreInvalidRst = value;
+      },
+      0,
+      1,
+    );
     for (const [name, index] of TCP_KEYS)
-      int(`tcp_timeout_${name}`, () => this.tcpTimeouts[index]!, (value) => { this.tcpTimeouts[index] = value; });
-    int("udp_timeout", () => this.udpTimeout, (value) => { this.udpTimeout = value; });
-    int("udp_timeout_stream", () => this.udpTimeoutStream, (value) => { this.udpTimeoutStream = value; });
-    int("icmp_timeout", () => this.icmpTimeout, (value) => { this.icmpTimeout = value; });
-    int("generic_timeout", () => this.genericTimeout, (value) => { this.genericTimeout = value; });
+      int(
+        `tcp_timeout_${name}`,
+        () => this.tcpTimeouts[index]!,
+        (value) => {
+          this.tcpTimeouts[index] = value;
+        },
+      );
+    int(
+      "udp_timeout",
+      () => this.udpTimeout,
+      (value) => {
+        this.udpTimeout = value;
+      },
+    );
+    int(
+      "udp_timeout_stream",
+      () => this.udpTimeoutStream,
+      (value) => {
+        this.udpTimeoutStream = value;
+      },
+    );
+    int(
+      "icmp_timeout",
+      () => this.icmpTimeout,
+      (value) => {
+        this.icmpTimeout = value;
+      },
+    );
+    int(
+      "generic_timeout",
+      () => this.genericTimeout,
+      (value) => {
+        this.genericTimeout = value;
+      },
+    );
     table.register(key("buckets"), { read: () => "262144\n" });
     table.register(key("count"), { read: () => `${ct.count}\n` });
   }

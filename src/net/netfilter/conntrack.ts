@@ -320,8 +320,7 @@ export class Conntrack {
     if (conn.status & IPS_DYING) return false;
     conn.status |= IPS_DYING;
     if (conn.index < 0) return true;
-    if (this.sysctl.timestamp && conn.startNs !== 0)
-      conn.stopNs = conn.timeout < this.now ? conn.timeout : this.now;
+    if (this.sysctl.timestamp && conn.startNs !== 0) conn.stopNs = Math.min(conn.timeout, this.now);
     const value = conn.index << 1;
     this.table.remove(conn.orig, conn.zoneId(0), value);
     this.table.remove(conn.reply, conn.zoneId(1), value | 1);

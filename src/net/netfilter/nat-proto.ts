@@ -6,7 +6,14 @@ import * as icmp from "../../wire/icmp.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get16, get32, set16, set32 } from "../../wire/layout.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
-import { ctinfo2dir, IPS_DST_NAT, IPS_NAT_DONE_MASK, IPS_NAT_MASK, IPS_SRC_NAT, type NfConn } from "./conntrack-entry.ts";
+import {
+  ctinfo2dir,
+  IPS_DST_NAT,
+  IPS_NAT_DONE_MASK,
+  IPS_NAT_MASK,
+  IPS_SRC_NAT,
+  type NfConn,
+} from "./conntrack-entry.ts";
 import { mustVerify } from "./proto-other.ts";
 import { IPPROTO_DCCP, invertTuple, type Tuple } from "./tuple.ts";
 

@@ -3,18 +3,12 @@
 // net/netfilter/nf_tables_api.c and nft_compat.c as far as iptables uses them. Family: IPv4.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import {
-  NF_ACCEPT,
-  NF_DROP,
-  NF_STOLEN,
-  type NfHookFn,
-  type NfHookState,
-} from "../core/netfilter.ts";
-import type { SkBuff } from "../core/skb.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get32 } from "../../wire/layout.ts";
+import { NF_ACCEPT, NF_DROP, NF_STOLEN, type NfHookFn, type NfHookState } from "../core/netfilter.ts";
+import type { SkBuff } from "../core/skb.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
-import { ChainProgram, type CompiledTable, compileTable } from "./nft-program.ts";
+import { type ChainProgram, type CompiledTable, compileTable } from "./nft-program.ts";
 import { Rule, type RuleSpec } from "./rule.ts";
 import { TARGETS } from "./targets/index.ts";
 import type { XtCheck, XtEnv } from "./x-tables.ts";
@@ -73,7 +67,8 @@ export class Table {
 export type TableOp =
   | { readonly type: "TABLE_ADD" | "TABLE_FLUSH"; readonly table: string }
   | { readonly type: "CHAIN_ADD"; readonly table: string; readonly chain: string; readonly base: BaseChain }
-  | { readonly type: "CHAIN_USER_ADD" | "CHAIN_DEL"; readonly table: string; readonly chain: string }
+  | { readonly type: "CHAIN_USER_ADD"; readonly table: string; readonly chain: string }
+  | { readonly type: "CHAIN_DEL"; readonly table: string; readonly chain: string }
   | {
       readonly type: "CHAIN_UPDATE" | "CHAIN_ZERO";
       readonly table: string;
@@ -193,7 +188,7 @@ export class NfTables {
         return;
       case "CHAIN_ADD":
       case "CHAIN_USER_ADD":
-        this.#addChain(op, undo);
+        this.#addChain(op.table, op.chain, op.type === "CHAIN_ADD" ? op.base : null, undo);
         return;
       case "CHAIN_DEL":
         this.#deleteChain(this.#chain(op.table, op.chain), undo, onCommit);
@@ -258,14 +253,14 @@ export class NfTables {
     }
   }
 
-  #addChain(op: TableOp & { type: "CHAIN_ADD" | "CHAIN_USER_ADD"; chain: string }, undo: (() => void)[]): void {
-    const table = this.#table(op.table);
-    if (table.chains.has(op.chain)) {
-      if (op.type === "CHAIN_ADD") return;
+  #addChain(tableName: string, name: string, base: BaseChain | null, undo: (() => void)[]): void {
+    const table = this.#table(tableName);
+    if (table.chains.has(name)) {
+      if (base !== null) return;
       throw new NetError(Errno.EEXIST);
     }
-    table.chains.set(op.chain, new Chain(table, op.chain, op.type === "CHAIN_ADD" ? op.base : null));
-    undo.push(() => table.chains.delete(op.chain));
+    table.chains.set(name, new Chain(table, name, base));
+    undo.push(() => table.chains.delete(name));
   }
 
   #deleteChain(chain: Chain, undo: (() => void)[], onCommit: (() => void)[]): void {
@@ -344,8 +339,7 @@ export class NfTables {
     if ((sound.get(chain) ?? -1) >= level) return;
     for (const rule of chain.rules) {
       const { target } = rule.spec;
-      if (rule.jumpTo !== "")
-        this.#validateChain(chain.table.chains.get(rule.jumpTo)!, hookMask, level + 1, sound);
+      if (rule.jumpTo !== "") this.#validateChain(chain.table.chains.get(rule.jumpTo)!, hookMask, level + 1, sound);
       else if (target.kind === "target") {
         const hooks = TARGETS.get(target.name)?.hooks;
         if (hooks !== undefined && (hooks & hookMask) === 0) throw new NetError(Errno.EINVAL);

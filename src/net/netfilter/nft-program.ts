@@ -125,7 +125,8 @@ function compileRule(out: CompiledTable, index: number, rule: Rule, starts: Read
   out.ins[index] = ip.iniface === "" ? null : new IfaceTest(ip.iniface);
   out.outs[index] = ip.outiface === "" ? null : new IfaceTest(ip.outiface);
   let kind = CONTINUE;
-  if (target.kind === "verdict") kind = target.verdict === "ACCEPT" ? ACCEPT : target.verdict === "DROP" ? DROP : RETURN;
+  if (target.kind === "verdict")
+    kind = target.verdict === "ACCEPT" ? ACCEPT : target.verdict === "DROP" ? DROP : RETURN;
   else if (target.kind === "target") kind = TARGET;
   else if (target.kind !== "none") {
     kind = target.kind === "jump" ? GO_JUMP : GO_GOTO;
@@ -197,14 +198,14 @@ export class ChainProgram {
       }
       if (flags & HAS_SRC) {
         const saddr = (b[iph + 12]! << 24) | (b[iph + 13]! << 16) | (b[iph + 14]! << 8) | b[iph + 15]!;
-        if (((saddr ^ words[at + SRC]!) & words[at + SMSK]!) !== 0 !== ((flags & IPT_INV_SRCIP) !== 0)) {
+        if ((((saddr ^ words[at + SRC]!) & words[at + SMSK]!) !== 0) !== ((flags & IPT_INV_SRCIP) !== 0)) {
           index++;
           continue;
         }
       }
       if (flags & HAS_DST) {
         const daddr = (b[iph + 16]! << 24) | (b[iph + 17]! << 16) | (b[iph + 18]! << 8) | b[iph + 19]!;
-        if (((daddr ^ words[at + DST]!) & words[at + DMSK]!) !== 0 !== ((flags & IPT_INV_DSTIP) !== 0)) {
+        if ((((daddr ^ words[at + DST]!) & words[at + DMSK]!) !== 0) !== ((flags & IPT_INV_DSTIP) !== 0)) {
           index++;
           continue;
         }

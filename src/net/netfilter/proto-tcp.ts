@@ -73,9 +73,7 @@ const TRANSITIONS: readonly (readonly (readonly number[])[])[] = [
   ["11-----119", "ii2iiiiii2", "ii4466678i", "3i3355778i", "i888888888", "iiiiiiiiii"],
   ["i9iiiii1i9", "i2-------2", "ii4466678i", "i-2355778-", "i888888888", "iiiiiiiiii"],
 ].map((rows) =>
-  rows.map((row) =>
-    [...row].map((c) => (c === "i" ? INVALID : c === "-" ? IGNORE : Number.parseInt(c, 10))),
-  ),
+  rows.map((row) => [...row].map((c) => (c === "i" ? INVALID : c === "-" ? IGNORE : Number.parseInt(c, 10)))),
 );
 
 const FLAG_WINDOW_SCALE = 1;
@@ -232,7 +230,15 @@ const IN_WINDOW = 0;
 const IGNORED = 1;
 const OUT_OF_WINDOW = 2;
 
-function initSender(sender: TcpSide, receiver: TcpSide, b: Uint8Array, th: number, end: number, win: number, dir: number): void {
+function initSender(
+  sender: TcpSide,
+  receiver: TcpSide,
+  b: Uint8Array,
+  th: number,
+  end: number,
+  win: number,
+  dir: number,
+): void {
   sender.end = end;
   sender.maxEnd = end;
   sender.maxWin = win === 0 ? 1 : win;
@@ -250,7 +256,15 @@ function outside(ct: Conntrack, sender: TcpSide, verdict: number): number {
 }
 
 /** Is the segment possible, given what both sides have shown? Updates what they have shown (tcp_in_window). */
-function tcpInWindow(ct: Conntrack, tcp: TcpTrack, dir: number, index: number, b: Uint8Array, th: number, tail: number): number {
+function tcpInWindow(
+  ct: Conntrack,
+  tcp: TcpTrack,
+  dir: number,
+  index: number,
+  b: Uint8Array,
+  th: number,
+  tail: number,
+): number {
   const sender = tcp.seen[dir as 0 | 1];
   const receiver = tcp.seen[(1 - dir) as 0 | 1];
   const flags = b[th + 13]!;
@@ -332,7 +346,13 @@ function tcpInWindow(ct: Conntrack, tcp: TcpTrack, dir: number, index: number, b
   if (ack === receiver.end) receiver.flags &= ~FLAG_DATA_UNACKED;
 
   if (index === ACK_SET) {
-    if (tcp.lastDir === dir && tcp.lastSeq === seq && tcp.lastAck === ack && tcp.lastEnd === end && tcp.lastWin === rawWin)
+    if (
+      tcp.lastDir === dir &&
+      tcp.lastSeq === seq &&
+      tcp.lastAck === ack &&
+      tcp.lastEnd === end &&
+      tcp.lastWin === rawWin
+    )
       tcp.retrans++;
     else {
       tcp.lastDir = dir;
@@ -408,7 +428,15 @@ function handleInvalid(ct: Conntrack, conn: NfConn, tcp: TcpTrack, dir: number, 
 }
 
 /** Notes what a segment said that is let through unbelieved, for the answer that may tell the truth. */
-function rememberIgnored(tcp: TcpTrack, dir: number, index: number, old: number, b: Uint8Array, th: number, tail: number): void {
+function rememberIgnored(
+  tcp: TcpTrack,
+  dir: number,
+  index: number,
+  old: number,
+  b: Uint8Array,
+  th: number,
+  tail: number,
+): void {
   tcp.lastIndex = index;
   tcp.lastDir = dir;
   tcp.lastSeq = get32(b, th + 4);
@@ -446,7 +474,15 @@ const RST_CHALLENGED = 2;
 const RST_INVALID = 3;
 
 /** Does a reset end the connection? (RFC 5961 section 3.2, as the middle of the path can know.) */
-function judgeReset(ct: Conntrack, conn: NfConn, tcp: TcpTrack, dir: number, old: number, b: Uint8Array, th: number): number {
+function judgeReset(
+  ct: Conntrack,
+  conn: NfConn,
+  tcp: TcpTrack,
+  dir: number,
+  old: number,
+  b: Uint8Array,
+  th: number,
+): number {
   if (tcpCanEarlyDrop(conn)) return RST_BELIEVED;
   const seq = get32(b, th + 4);
   const other = tcp.seen[(1 - dir) as 0 | 1];

@@ -49,6 +49,12 @@ export interface XtEnv {
   readonly nat: Nat;
   /** nf_ct_netns_get: tracks connections until the returned function is called */
   useConntrack(): () => void;
+  /** masqueraded connections end with their interface or address until the returned function is called */
+  watchMasquerade(): () => void;
+  /** first address of an interface that is no secondary one; 0 none */
+  primaryAddress(dev: NetDevice): number;
+  /** nanoseconds since 1970, as far as a double is exact */
+  wallClockNs(): number;
   /** kernel log with the LOG target's line, where this namespace may log */
   log(text: string): void;
   /** state that rules of one kind share by name (the `recent` lists, say) */

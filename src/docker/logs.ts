@@ -1,0 +1,139 @@
+// A container's standard streams: what it writes goes into its log and to whoever is attached; what it reads comes from
+// whoever is attached, or never comes. Answers to daemon/logger/jsonfilelog and container/stream.
+
+import { concatBytes } from "../base/bytes.ts";
+import { Errno, NetError } from "../base/errno.ts";
+import { OpenFile } from "../posix/file.ts";
+import { type Task, WaitQueue } from "../sim/task.ts";
+
+/** What was written at once. */
+export interface LogEntry {
+  /** wall clock */
+  readonly timeNs: bigint;
+  readonly stream: "stdout" | "stderr";
+  readonly bytes: Uint8Array;
+}
+
+/** Somebody who sees what a container writes. */
+export interface Attachment {
+  readonly stdout: OpenFile | null;
+  readonly stderr: OpenFile | null;
+}
+
+/** A terminal's output: every newline becomes carriage return and newline (ONLCR). */
+export function onlcr(bytes: Uint8Array): Uint8Array {
+  let extra = 0;
+  for (const byte of bytes) if (byte === 10) extra++;
+  if (extra === 0) return bytes;
+  const out = new Uint8Array(bytes.length + extra);
+  let at = 0;
+  for (const byte of bytes) {
+    if (byte === 10) out[at++] = 13;
+    out[at++] = byte;
+  }
+  return out;
+}
+
+/** The log of one container, over all its runs. */
+export class ContainerLog {
+  readonly entries: LogEntry[] = [];
+  readonly attachments: Set<Attachment> = new Set();
+  /** woken by each entry and when the container ends */
+  readonly changed: WaitQueue = new WaitQueue();
+  readonly #now: () => bigint;
+
+  constructor(now: () => bigint) {
+    this.#now = now;
+  }
+
+  *write(stream: "stdout" | "stderr", bytes: Uint8Array): Task<void> {
+    if (bytes.length === 0) return;
+    this.entries.push({ timeNs: this.#now(), stream, bytes: bytes.slice() });
+    this.changed.wakeAll();
+    for (const attachment of [...this.attachments]) {
+      const file = attachment[stream];
+      if (!file) continue;
+      try {
+        yield* file.write(bytes);
+      } catch (error) {
+        if (!(error instanceof NetError) || error.errno !== Errno.EPIPE) throw error;
+        this.attachments.delete(attachment);
+      }
+    }
+  }
+}
+
+/** A container's stdout or stderr; with a terminal both are one. */
+export class LogFile extends OpenFile {
+  override readonly isTty: boolean;
+  readonly #log: ContainerLog;
+  readonly #stream: "stdout" | "stderr";
+
+  constructor(log: ContainerLog, stream: "stdout" | "stderr", isTty: boolean) {
+    super();
+    this.#log = log;
+    this.#stream = stream;
+    this.isTty = isTty;
+  }
+
+  override *write(bytes: Uint8Array): Task<void> {
+    yield* this.#log.write(this.isTty ? "stdout" : this.#stream, this.isTty ? onlcr(bytes) : bytes);
+  }
+}
+
+/** A container's stdin that is kept open (-i): empty until somebody attaches, at its end when that one has ended. */
+export class ContainerStdin extends OpenFile {
+  override readonly isTty: boolean;
+  readonly #chunks: Uint8Array[] = [];
+  #ended = false;
+
+  constructor(isTty: boolean) {
+    super();
+    this.isTty = isTty;
+  }
+
+  /** Somebody typed. */
+  push(bytes: Uint8Array): void {
+    this.#chunks.push(bytes.slice());
+    this.readQueue.wakeAll();
+  }
+
+  /** StdinOnce: the one who was attached has gone. */
+  end(): void {
+    this.#ended = true;
+    this.readQueue.wakeAll();
+  }
+
+  override readable(): boolean {
+    return this.#chunks.length > 0 || this.#ended;
+  }
+
+  override *read(max: number): Task<Uint8Array | null> {
+    while (this.#chunks.length === 0) {
+      if (this.#ended) return null;
+      yield* this.readQueue.wait();
+    }
+    const all = concatBytes(this.#chunks.splice(0));
+    if (all.length > max) this.#chunks.push(all.subarray(max));
+    return all.subarray(0, max);
+  }
+}
+
+/** A terminal in front of a plain file: `docker exec -t` into a pipe. */
+export class TtyOutput extends OpenFile {
+  override readonly isTty: boolean = true;
+  readonly #file: OpenFile;
+
+  constructor(file: OpenFile) {
+    super();
+    this.#file = file.retain();
+  }
+
+  override *write(bytes: Uint8Array): Task<void> {
+    yield* this.#file.write(this.#file.isTty ? bytes : onlcr(bytes));
+  }
+
+  protected override onClose(): void {
+    this.#file.release();
+  }
+}

@@ -1,0 +1,77 @@
+// IP identifications (RFC 6864): a connected socket counts for itself; packets with DF and no such socket have 0; all
+// others count in one of many hashed counters, which jump by a random part of the time passed. Answers to
+// include/net/ip.h (ip_select_ident_segs) and net/ipv4/route.c (__ip_select_ident, ip_idents_reserve).
+
+import { MSEC } from "../../base/time.ts";
+import type { Rng } from "../../sim/rng.ts";
+import * as ipv4 from "../../wire/ipv4.ts";
+import type { SkBuff } from "../core/skb.ts";
+import type { Sock } from "../core/sock.ts";
+import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
+import type { Ipv4 } from "./ipv4.ts";
+
+const BUCKETS = 2048;
+/** The kernel's tick at HZ=250. */
+const JIFFY = 4 * MSEC;
+
+export class IpIdents {
+  readonly #ids: Uint16Array = new Uint16Array(BUCKETS);
+  readonly #stamps: Float64Array = new Float64Array(BUCKETS);
+  readonly #rng: Rng;
+  readonly #key: number;
+
+  constructor(rng: Rng) {
+    this.#rng = rng;
+    this.#key = rng.u32();
+    for (let i = 0; i < BUCKETS; i++) this.#ids[i] = rng.u32();
+  }
+
+  /** The next of `segs` numbers for packets from `saddr` to `daddr`. */
+  next(daddr: number, saddr: number, protocol: number, segs: number, now: number): number {
+    let h = Math.imul(daddr ^ this.#key, 0x9e3779b1);
+    h = Math.imul((h ^ (h >>> 15)) + saddr, 0x85ebca6b);
+    h = Math.imul((h ^ (h >>> 13)) + protocol, 0xc2b2ae35);
+    const bucket = (h ^ (h >>> 16)) & (BUCKETS - 1);
+    const jiffies = Math.floor(now / JIFFY);
+    const passed = jiffies - this.#stamps[bucket]!;
+    let jump = 0;
+    if (passed > 0) {
+      this.#stamps[bucket] = jiffies;
+      jump = this.#rng.below(passed);
+    }
+    const id = this.#ids[bucket]! + jump;
+    this.#ids[bucket] = id + segs;
+    return id & 0xffff;
+  }
+
+  random16(): number {
+    return this.#rng.u32() & 0xffff;
+  }
+}
+
+/** Writes the identification of skb's IP header (ip_select_ident_segs): `segs` packets will be made of it. */
+export function ipSelectIdent(ip4: Ipv4, skb: SkBuff, sk: Sock | null, segs: number): void {
+  const { head } = skb;
+  const at = skb.networkHeader;
+  if (sk !== null && sk.daddr !== 0) {
+    const id = sk.inetId;
+    sk.inetId = (id + segs) & 0xffff;
+    ipv4.setIdentification(head, at, id);
+    return;
+  }
+  if (ipv4.getFlagsAndOffset(head, at) & ipv4.DF && !(skb.ipcbFlags & IPSKB_IGNORE_DF))
+    ipv4.setIdentification(head, at, 0);
+  else ipSelectIdentHashed(ip4, head, at, segs);
+}
+
+/** From the hashed counters (__ip_select_ident). */
+export function ipSelectIdentHashed(ip4: Ipv4, head: Uint8Array, at: number, segs: number): void {
+  const id = ip4.idents.next(
+    ipv4.getDestination(head, at),
+    ipv4.getSource(head, at),
+    ipv4.getProtocol(head, at),
+    segs,
+    ip4.net.now,
+  );
+  ipv4.setIdentification(head, at, id);
+}

@@ -1,0 +1,101 @@
+// Matches conntrack and its short form state: what connection tracking says of the packet. Answers to xt_conntrack.c
+// (revision 3). A rule with it makes the namespace track connections.
+
+import { SEC } from "../../../base/time.ts";
+import { ctinfo2dir, IP_CT_UNTRACKED, IPS_DST_NAT, IPS_SRC_NAT, type NfConn, nfCtGet } from "../conntrack-entry.ts";
+import type { MatchFn, XtEnv, XtMatch } from "../x-tables.ts";
+
+// uapi/linux/netfilter/xt_conntrack.h
+export const XT_CONNTRACK_STATE = 1;
+export const XT_CONNTRACK_PROTO = 2;
+export const XT_CONNTRACK_ORIGSRC = 4;
+export const XT_CONNTRACK_ORIGDST = 8;
+export const XT_CONNTRACK_REPLSRC = 16;
+export const XT_CONNTRACK_REPLDST = 32;
+export const XT_CONNTRACK_STATUS = 64;
+export const XT_CONNTRACK_EXPIRES = 128;
+export const XT_CONNTRACK_ORIGSRC_PORT = 256;
+export const XT_CONNTRACK_ORIGDST_PORT = 512;
+export const XT_CONNTRACK_REPLSRC_PORT = 1024;
+export const XT_CONNTRACK_REPLDST_PORT = 2048;
+export const XT_CONNTRACK_DIRECTION = 4096;
+/** it was written as -m state */
+export const XT_CONNTRACK_STATE_ALIAS = 8192;
+
+export const XT_CONNTRACK_STATE_INVALID = 1;
+export const STATE_ESTABLISHED = 2;
+export const STATE_RELATED = 4;
+export const STATE_NEW = 8;
+export const XT_CONNTRACK_STATE_SNAT = 64;
+export const XT_CONNTRACK_STATE_DNAT = 128;
+export const XT_CONNTRACK_STATE_UNTRACKED = 256;
+
+export interface ConntrackInfo {
+  /** XT_CONNTRACK_*: what is asked, and what of it inverted (direction inverted: reply) */
+  matchFlags: number;
+  invertFlags: number;
+  stateMask: number;
+  statusMask: number;
+  l4proto: number;
+  /** address and mask of orig source, orig destination, reply source, reply destination */
+  addrs: [number, number][];
+  /** lowest and highest port, in the same order */
+  ports: [number, number][];
+  /** seconds */
+  expires: [number, number];
+}
+
+export const conntrackMatch: XtMatch<ConntrackInfo> = {
+  name: "conntrack",
+  create(info, { env }) {
+    const release = env.useConntrack();
+    const onlyState = (info.matchFlags & ~XT_CONNTRACK_STATE_ALIAS) === XT_CONNTRACK_STATE;
+    return { fn: onlyState ? stateMt(info) : conntrackMt(info, env), destroy: release };
+  },
+};
+
+function stateBit(ct: NfConn | null, ctinfo: number): number {
+  if (ct === null) return ctinfo === IP_CT_UNTRACKED ? XT_CONNTRACK_STATE_UNTRACKED : XT_CONNTRACK_STATE_INVALID;
+  let bit = 1 << ((ctinfo % 3) + 1);
+  if (ct.status & IPS_SRC_NAT) bit |= XT_CONNTRACK_STATE_SNAT;
+  if (ct.status & IPS_DST_NAT) bit |= XT_CONNTRACK_STATE_DNAT;
+  return bit;
+}
+
+function stateMt(info: ConntrackInfo): MatchFn {
+  const { stateMask } = info;
+  const invert = (info.invertFlags & XT_CONNTRACK_STATE) !== 0;
+  return ({ skb }) => ((stateMask & stateBit(nfCtGet(skb), skb.ctinfo)) !== 0) !== invert;
+}
+
+function conntrackMt(info: ConntrackInfo, env: XtEnv): MatchFn {
+  const { matchFlags, invertFlags, stateMask, statusMask, l4proto, addrs, ports } = info;
+  const [expiresMin, expiresMax] = info.expires;
+  /** asked for, and the answer is not the wanted one */
+  const fails = (flag: number, holds: boolean): boolean =>
+    (matchFlags & flag) !== 0 && holds === ((invertFlags & flag) !== 0);
+  return ({ skb }) => {
+    const ct = nfCtGet(skb);
+    if (fails(XT_CONNTRACK_STATE, (stateMask & stateBit(ct, skb.ctinfo)) !== 0)) return false;
+    if (ct === null) return (matchFlags & XT_CONNTRACK_STATE) !== 0;
+    if (fails(XT_CONNTRACK_DIRECTION, ctinfo2dir(skb.ctinfo) === 0)) return false;
+    const { orig, reply } = ct;
+    for (let i = 0; i < 4; i++) {
+      const tuple = i < 2 ? orig : reply;
+      const isSource = (i & 1) === 0;
+      const [addr, mask] = addrs[i]!;
+      const value = isSource ? tuple.src : tuple.dst;
+      if (fails(XT_CONNTRACK_ORIGSRC << i, ((value ^ addr) & mask) === 0)) return false;
+      const [low, high] = ports[i]!;
+      const port = isSource ? tuple.srcU : tuple.dstU;
+      if (fails(XT_CONNTRACK_ORIGSRC_PORT << i, port >= low && port <= high)) return false;
+    }
+    if (fails(XT_CONNTRACK_PROTO, ct.protonum === l4proto)) return false;
+    if (fails(XT_CONNTRACK_STATUS, (statusMask & ct.status) !== 0)) return false;
+    if (matchFlags & XT_CONNTRACK_EXPIRES) {
+      const left = Math.floor((ct.confirmed ? Math.max(ct.timeout - env.net.now, 0) : ct.timeout) / SEC);
+      if (fails(XT_CONNTRACK_EXPIRES, left >= expiresMin && left <= expiresMax)) return false;
+    }
+    return true;
+  };
+}

@@ -1,0 +1,36 @@
+// Match iprange: source or destination between two addresses. Answers to xt_iprange.c.
+
+import { get32 } from "../../../wire/layout.ts";
+import type { XtMatch } from "../x-tables.ts";
+
+export const IPRANGE_SRC = 1;
+export const IPRANGE_DST = 2;
+export const IPRANGE_SRC_INV = 16;
+export const IPRANGE_DST_INV = 32;
+
+export interface IprangeInfo {
+  srcMin: number;
+  srcMax: number;
+  dstMin: number;
+  dstMax: number;
+  flags: number;
+}
+
+export const iprangeMatch: XtMatch<IprangeInfo> = {
+  name: "iprange",
+  create({ srcMin, srcMax, dstMin, dstMax, flags }) {
+    return {
+      fn: ({ skb, iph }) => {
+        if (flags & IPRANGE_SRC) {
+          const addr = get32(skb.head, iph + 12);
+          if ((addr >= srcMin && addr <= srcMax) === ((flags & IPRANGE_SRC_INV) !== 0)) return false;
+        }
+        if (flags & IPRANGE_DST) {
+          const addr = get32(skb.head, iph + 16);
+          if ((addr >= dstMin && addr <= dstMax) === ((flags & IPRANGE_DST_INV) !== 0)) return false;
+        }
+        return true;
+      },
+    };
+  },
+};

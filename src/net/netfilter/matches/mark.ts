@@ -1,0 +1,32 @@
+// Matches mark and connmark: the packet's or the connection's mark under a mask. Answers to xt_mark.c, xt_connmark.c.
+
+import { nfCtGet } from "../conntrack-entry.ts";
+import type { XtMatch } from "../x-tables.ts";
+
+export interface MarkInfo {
+  mark: number;
+  mask: number;
+  invert: boolean;
+}
+
+export const markMatch: XtMatch<MarkInfo> = {
+  name: "mark",
+  create({ mark, mask, invert }) {
+    const want = mark | 0;
+    return { fn: ({ skb }) => ((skb.mark & mask) === want) !== invert };
+  },
+};
+
+export const connmarkMatch: XtMatch<MarkInfo> = {
+  name: "connmark",
+  create({ mark, mask, invert }, { env }) {
+    const want = mark | 0;
+    return {
+      fn: ({ skb }) => {
+        const ct = nfCtGet(skb);
+        return ct !== null && ((ct.mark & mask) === want) !== invert;
+      },
+      destroy: env.useConntrack(),
+    };
+  },
+};

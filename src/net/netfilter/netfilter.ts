@@ -1,0 +1,193 @@
+// The firewall of one network namespace: connection tracking, NAT and tables over one set of hooks. Nothing is hooked
+// until a rule needs it, as the kernel's modules do (nf_ct_netns_get): a namespace without rules tracks nothing. Answers
+// to net/netfilter/nf_conntrack_proto.c (hook registration), nf_defrag_ipv4.c and nf_nat_masquerade.c (what becomes of
+// masqueraded connections when their address goes).
+
+import * as ip from "../../wire/ipv4.ts";
+import { NETDEV_DOWN, type Net } from "../core/net.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import {
+  NF_ACCEPT,
+  NF_INET_LOCAL_IN,
+  NF_INET_LOCAL_OUT,
+  NF_INET_POST_ROUTING,
+  NF_INET_PRE_ROUTING,
+  NF_IP_PRI_CONNTRACK,
+  NF_IP_PRI_CONNTRACK_CONFIRM,
+  NF_IP_PRI_CONNTRACK_DEFRAG,
+  NF_STOLEN,
+  type NfHookFn,
+  type NfHookState,
+} from "../core/netfilter.ts";
+import type { SkBuff } from "../core/skb.ts";
+import { IFA_F_SECONDARY, inDevOf } from "../ipv4/devconf.ts";
+import {
+  IP_DEFRAG_CONNTRACK_BRIDGE_IN,
+  IP_DEFRAG_CONNTRACK_IN,
+  IP_DEFRAG_CONNTRACK_OUT,
+  ipDefrag,
+} from "../ipv4/ip-fragment.ts";
+import { ipRcvFinish } from "../ipv4/ip-input.ts";
+import type { Ipv4 } from "../ipv4/ipv4.ts";
+import { skbRtable } from "../ipv4/rtable.ts";
+import { Conntrack } from "./conntrack.ts";
+import { IP_CT_UNTRACKED, type NfConn } from "./conntrack-entry.ts";
+import { Nat } from "./nat.ts";
+import { NfTables } from "./nf-tables.ts";
+import type { XtEnv } from "./x-tables.ts";
+
+/** All that netfilter keeps in one namespace. */
+export class Netfilter {
+  readonly net: Net;
+  readonly ip4: Ipv4;
+  readonly ct: Conntrack;
+  readonly nat: Nat;
+  readonly tables: NfTables;
+  /** nanoseconds since 1970 at virtual time 0, for the time match; programs that load rules set it */
+  epochNs = 0;
+  /** net.netfilter.nf_log_all_netns: other namespaces than the first may log too */
+  logAllNetns = false;
+  #ctUsers = 0;
+  #ctHooks: (() => void)[] = [];
+  #masqueradeUsers = 0;
+  #watching = false;
+  readonly #shared: Map<string, unknown> = new Map();
+
+  constructor(net: Net, ip4: Ipv4) {
+    this.net = net;
+    this.ip4 = ip4;
+    this.ct = new Conntrack(net);
+    this.nat = new Nat(ip4, this.ct);
+    this.tables = new NfTables(this.#environment());
+    if (this.#isFirst)
+      net.sysctl.registerInt(
+        "net/netfilter/nf_log_all_netns",
+        () => (this.logAllNetns ? 1 : 0),
+        (value) => {
+          this.logAllNetns = value !== 0;
+        },
+        0,
+        1,
+      );
+  }
+
+  get #isFirst(): boolean {
+    return this.net.id === 1;
+  }
+
+  #environment(): XtEnv {
+    const { net, ip4, ct, nat } = this;
+    return {
+      net,
+      ip4,
+      ct,
+      nat,
+      useConntrack: () => this.useConntrack(),
+      watchMasquerade: () => this.#watchMasquerade(),
+      primaryAddress: (dev) => primaryAddress(dev),
+      wallClockNs: () => this.epochNs + net.now,
+      log: (text) => {
+        if (this.#isFirst || this.logAllNetns) net.kernel.printk(text);
+      },
+      shared: <T>(key: string, create: () => T): T => {
+        let value = this.#shared.get(key) as T | undefined;
+        if (value === undefined) {
+          value = create();
+          this.#shared.set(key, value);
+        }
+        return value;
+      },
+    };
+  }
+
+  /** True while connections are tracked. */
+  get tracking(): boolean {
+    return this.#ctUsers > 0;
+  }
+
+  /** Tracks connections until the returned function is called (nf_ct_netns_get, nf_ct_netns_put). */
+  useConntrack(): () => void {
+    if (this.#ctUsers++ === 0) this.#hookConntrack();
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      if (--this.#ctUsers > 0) return;
+      for (const unregister of this.#ctHooks) unregister();
+      this.#ctHooks = [];
+    };
+  }
+
+  #hookConntrack(): void {
+    const { ct } = this;
+    const hook = (point: number, priority: number, name: string, fn: NfHookFn): void => {
+      this.#ctHooks.push(this.net.hooksIpv4.register(point, { priority, name, fn }));
+    };
+    const defrag: NfHookFn = (skb, state) => this.#defrag(skb, state);
+    hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);
+    hook(NF_INET_LOCAL_OUT, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);
+    hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK, "nf_conntrack", (skb, state) => ct.in(skb, state));
+    hook(NF_INET_LOCAL_OUT, NF_IP_PRI_CONNTRACK, "nf_conntrack", (skb, state) => {
+      // a fragment that its sender wants left alone (IP_NODEFRAG)
+      if (ip.isFragment(skb.head, skb.networkHeader)) return NF_ACCEPT;
+      return ct.in(skb, state);
+    });
+    hook(NF_INET_LOCAL_IN, NF_IP_PRI_CONNTRACK_CONFIRM, "nf_confirm", (skb) => ct.confirm(skb));
+    hook(NF_INET_POST_ROUTING, NF_IP_PRI_CONNTRACK_CONFIRM, "nf_confirm", (skb) => ct.confirm(skb));
+  }
+
+  /** Connections are tracked by whole packets only (ipv4_conntrack_defrag). */
+  #defrag(skb: SkBuff, state: NfHookState): number {
+    if (skb.ct === null && skb.ctinfo === IP_CT_UNTRACKED) return NF_ACCEPT;
+    if (!ip.isFragment(skb.head, skb.networkHeader)) return NF_ACCEPT;
+    const { hook } = state;
+    const indev = state.in;
+    const outdev = state.out;
+    const { sk } = state;
+    let user = hook === NF_INET_PRE_ROUTING ? IP_DEFRAG_CONNTRACK_IN : IP_DEFRAG_CONNTRACK_OUT;
+    if (skb.nfBridge !== 0) user = IP_DEFRAG_CONNTRACK_BRIDGE_IN;
+    const whole = ipDefrag(this.ip4, skb, user);
+    if (whole === null) return NF_STOLEN;
+    if (whole === skb) return NF_ACCEPT;
+    // another buffer holds the whole packet: it goes on from here as this one would have
+    if (!this.net.hooksIpv4.run(hook, whole, indev, outdev, sk, NF_IP_PRI_CONNTRACK_DEFRAG)) return NF_STOLEN;
+    if (hook === NF_INET_PRE_ROUTING) ipRcvFinish(this.ip4, whole);
+    else skbRtable(whole)?.output(whole);
+    return NF_STOLEN;
+  }
+
+  /** nf_nat_masquerade_inet_register_notifiers */
+  #watchMasquerade(): () => void {
+    this.#masqueradeUsers++;
+    if (!this.#watching) {
+      this.#watching = true;
+      this.net.notifiers.push((event, dev) => {
+        if (event === NETDEV_DOWN) this.#flushMasquerade((ct) => ct.masqIndex === dev.ifindex);
+      });
+      this.ip4.inetaddrNotifiers.push((event, ifa) => {
+        if (event !== "DOWN") return;
+        const { ifindex } = ifa.inDev.dev;
+        this.#flushMasquerade((ct) => ct.masqIndex === ifindex && ct.reply.dst === ifa.address);
+      });
+    }
+    return () => {
+      this.#masqueradeUsers--;
+    };
+  }
+
+  #flushMasquerade(test: (ct: NfConn) => boolean): void {
+    if (this.#masqueradeUsers > 0) this.ct.killWhere((ct) => ct.masqIndex !== 0 && test(ct));
+  }
+}
+
+/** The interface's first address that is no secondary one; 0: none. */
+function primaryAddress(dev: NetDevice): number {
+  const addrs = inDevOf(dev)?.addrs ?? [];
+  for (const ifa of addrs) if (!(ifa.flags & IFA_F_SECONDARY)) return ifa.local;
+  return 0;
+}
+
+/** Makes the firewall of a namespace; nothing is hooked until a rule is loaded. */
+export function netfilterInit(net: Net, ip4: Ipv4): Netfilter {
+  return new Netfilter(net, ip4);
+}

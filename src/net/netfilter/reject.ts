@@ -1,0 +1,106 @@
+// What REJECT sends: a TCP reset made from the header it answers, or an ICMP destination unreachable. Answers to
+// net/ipv4/netfilter/nf_reject_ipv4.c. A reset for a bridged packet is routed like any other here.
+
+import { internetChecksum, pseudoHeaderSum4 } from "../../wire/checksum.ts";
+import * as icmp from "../../wire/icmp.ts";
+import * as ip from "../../wire/ipv4.ts";
+import { get16, get32, set16, set32 } from "../../wire/layout.ts";
+import * as tcp from "../../wire/tcp.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
+import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, drop, type SkBuff } from "../core/skb.ts";
+import { icmpSend } from "../ipv4/icmp.ts";
+import { ipLocalOut } from "../ipv4/ip-output.ts";
+import { ipRouteMeHarder } from "../ipv4/route.ts";
+import { skbRtable } from "../ipv4/rtable.ts";
+import type { NfConn } from "./conntrack-entry.ts";
+import { tcpSetClosing } from "./proto-tcp.ts";
+import type { XtEnv } from "./x-tables.ts";
+
+/** nf_ip_checksum: true when the transport checksum is wrong and this is where it must be looked at. */
+function badTransportChecksum(skb: SkBuff, hook: number, protonum: number): boolean {
+  if (hook !== NF_INET_PRE_ROUTING && hook !== NF_INET_LOCAL_IN) return false;
+  if (skb.ipSummed === CHECKSUM_PARTIAL || skb.ipSummed === CHECKSUM_UNNECESSARY) return false;
+  const b = skb.head;
+  const iph = skb.networkHeader;
+  const th = iph + ip.getHeaderLength(b, iph);
+  const hasPseudo = protonum === ip.IPPROTO_TCP || protonum === ip.IPPROTO_UDP;
+  if (protonum === ip.IPPROTO_UDP && get16(b, th + 6) === 0) return false;
+  const pseudo = hasPseudo
+    ? pseudoHeaderSum4(get32(b, iph + ip.SOURCE), get32(b, iph + ip.DESTINATION), protonum, skb.tail - th)
+    : 0;
+  return internetChecksum(b, th, skb.tail, pseudo) !== 0;
+}
+
+/** nf_reject_verify_csum: protocols whose checksum covers the whole packet. */
+function hasChecksum(protonum: number): boolean {
+  return protonum === ip.IPPROTO_TCP || protonum === ip.IPPROTO_UDP || protonum === ip.IPPROTO_ICMP;
+}
+
+/** nf_send_unreach: ICMP destination unreachable with `code`, unless the packet is broken or a later fragment. */
+export function nfSendUnreach(env: XtEnv, skb: SkBuff, code: number, hook: number): void {
+  const b = skb.head;
+  const iph = skb.networkHeader;
+  if (ip.getFlagsAndOffset(b, iph) & ip.OFFSET_MASK) return;
+  if (skb.dst === null) return;
+  const protonum = ip.getProtocol(b, iph);
+  if (hasChecksum(protonum) && badTransportChecksum(skb, hook, protonum)) return;
+  icmpSend(env.ip4, skb, icmp.ICMP_DEST_UNREACH, code, 0);
+}
+
+/** nf_send_reset: a reset that the sender of the segment in `old` will believe. */
+export function nfSendReset(env: XtEnv, old: SkBuff, hook: number): void {
+  const b = old.head;
+  const iph = old.networkHeader;
+  const th = iph + ip.getHeaderLength(b, iph);
+  if (ip.getFlagsAndOffset(b, iph) & ip.OFFSET_MASK || ip.getProtocol(b, iph) !== ip.IPPROTO_TCP) return;
+  if (old.tail - th < tcp.HEADER_LENGTH) return;
+  const flags = b[th + 13]!;
+  if (flags & tcp.RST || badTransportChecksum(old, hook, ip.IPPROTO_TCP)) return;
+  const rt = skbRtable(old);
+  if (rt === null || rt.isBroadcastOrMulticast) return;
+
+  const { ip4, net, ct } = env;
+  const skb = net.kernel.skbs.alloc(ip.HEADER_LENGTH + tcp.HEADER_LENGTH);
+  skb.dst = old.dst;
+  skb.mark = ip4.sysctl.fwmarkReflect ? old.mark : 0;
+  skb.protocol = 0x0800;
+  const nh = skb.put(ip.HEADER_LENGTH);
+  const nth = skb.put(tcp.HEADER_LENGTH);
+  skb.networkHeader = nh;
+  skb.transportHeader = nth;
+  const saddr = get32(b, iph + ip.DESTINATION);
+  const daddr = get32(b, iph + ip.SOURCE);
+  const n = skb.head;
+  n.fill(0, nh, skb.tail);
+  ip.setVersionAndHeaderLength(n, nh);
+  set16(n, nh + 6, ip.DF);
+  n[nh + 8] = rt.metrics?.hoplimit ?? ip4.sysctl.defaultTtl;
+  n[nh + 9] = ip.IPPROTO_TCP;
+  set32(n, nh + ip.SOURCE, saddr);
+  set32(n, nh + ip.DESTINATION, daddr);
+  set16(n, nth, get16(b, th + 2));
+  set16(n, nth + 2, get16(b, th));
+  n[nth + 12] = 5 << 4;
+  n[nth + 13] = tcp.RST;
+  if (flags & tcp.ACK) set32(n, nth + 4, get32(b, th + 8));
+  else {
+    const data = old.tail - th - ((b[th + 12]! >>> 4) << 2);
+    const syn = flags & tcp.SYN ? 1 : 0;
+    const fin = flags & tcp.FIN ? 1 : 0;
+    set32(n, nth + 8, (get32(b, th + 4) + syn + fin + data) >>> 0);
+    n[nth + 13] = tcp.RST | tcp.ACK;
+  }
+  set16(n, nth + tcp.CHECKSUM, pseudoHeaderSum4(saddr, daddr, ip.IPPROTO_TCP, tcp.HEADER_LENGTH));
+  skb.ipSummed = CHECKSUM_PARTIAL;
+  skb.csumStart = nth;
+  skb.csumOffset = tcp.CHECKSUM;
+
+  if (ipRouteMeHarder(ip4, skb) !== 0) {
+    drop(skb, DropReason.IP_OUTNOROUTES);
+    return;
+  }
+  ct.attach(skb, old);
+  if (old.ct !== null) tcpSetClosing(ct, old.ct as NfConn);
+  ipLocalOut(ip4, skb);
+}

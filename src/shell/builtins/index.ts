@@ -1,0 +1,16 @@
+// Every builtin of the shell, by name.
+
+import type { Builtin } from "./builtin.ts";
+import { directoryBuiltins } from "./dirs.ts";
+import { flowBuiltins } from "./flow.ts";
+import { ioBuiltins } from "./io.ts";
+import { jobBuiltins } from "./jobs.ts";
+import { variableBuiltins } from "./vars.ts";
+
+export const builtins: ReadonlyMap<string, Builtin> = new Map([
+  ...flowBuiltins,
+  ...ioBuiltins,
+  ...variableBuiltins,
+  ...jobBuiltins,
+  ...directoryBuiltins,
+]);

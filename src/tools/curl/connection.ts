@@ -1,0 +1,174 @@
+// curl's connections: name look-up, the non-blocking connect with its time limits, one address after the other, and the
+// pool of those that are kept for the next URL. Answers to lib/connect.c and lib/conncache.c as seen from outside.
+
+import { Errno, strerror } from "../../base/errno.ts";
+import type { Ns } from "../../base/time.ts";
+import { netnsOf, openSocket } from "../../host/host.ts";
+import { AF_INET, SOCK_STREAM } from "../../net/core/sock.ts";
+import type { Socket } from "../../net/socket.ts";
+import type { Process } from "../../posix/process.ts";
+import { sleep, type Task } from "../../sim/task.ts";
+import { formatIpv4, parseInetAton } from "../../wire/addr.ts";
+import { GaiError, getaddrinfo } from "../net-util/resolve.ts";
+import { closeFile, errnoOf } from "../net-util/sockets.ts";
+import { CurlCode, CurlError } from "./errors.ts";
+import type { CurlOptions } from "./options.ts";
+import type { CurlUrl } from "./url.ts";
+
+export interface Connection {
+  readonly id: number;
+  readonly socket: Socket;
+  readonly host: string;
+  readonly port: number;
+  readonly address: number;
+}
+
+/** Time limits of one transfer: a moment each, Infinity for none. */
+export interface Deadlines {
+  readonly startNs: Ns;
+  readonly totalNs: Ns;
+  readonly connectNs: Ns;
+}
+
+const MSEC = 1_000_000;
+
+export class ConnectionPool {
+  readonly #proc: Process;
+  readonly #options: CurlOptions;
+  readonly #idle: Connection[] = [];
+  #nextId = 0;
+
+  constructor(proc: Process, options: CurlOptions) {
+    this.#proc = proc;
+    this.#options = options;
+  }
+
+  /** A kept connection to the same place that the peer has not closed. */
+  take(url: CurlUrl): { connection: Connection | undefined; dead: number[] } {
+    const dead: number[] = [];
+    for (let i = 0; i < this.#idle.length; i++) {
+      const connection = this.#idle[i]!;
+      if (connection.host !== url.host || connection.port !== url.port) continue;
+      this.#idle.splice(i--, 1);
+      if (!connection.socket.readable()) return { connection, dead };
+      dead.push(connection.id);
+      closeFile(this.#proc, connection.socket);
+    }
+    return { connection: undefined, dead };
+  }
+
+  keep(connection: Connection): void {
+    this.#idle.push(connection);
+  }
+
+  close(connection: Connection): void {
+    closeFile(this.#proc, connection.socket);
+  }
+
+  closeAll(): void {
+    for (const connection of this.#idle.splice(0)) this.close(connection);
+  }
+
+  /** Addresses of a host: --resolve, a number, or the resolver. Throws CurlError. */
+  *lookUp(url: CurlUrl, verbose: (line: string) => Task<void>): Task<readonly number[]> {
+    const fixed = this.#options.resolve.find((r) => r.host === url.host.toLowerCase() && r.port === url.port);
+    if (fixed) {
+      const addresses = fixed.addresses.map((text) => parseInetAton(text)).filter((address) => address !== undefined);
+      if (addresses.length > 0) {
+        yield* verbose(`Hostname ${url.host} was found in DNS cache`);
+        return addresses;
+      }
+    }
+    const failure = new CurlError(CurlCode.COULDNT_RESOLVE_HOST, `Could not resolve host: ${url.host}`);
+    if (this.#options.ipv6Only) throw failure;
+    try {
+      return (yield* getaddrinfo(this.#proc, url.host, { ipv4Only: this.#options.ipv4Only })).addresses;
+    } catch (error) {
+      if (!(error instanceof GaiError)) throw error;
+      yield* verbose(failure.message);
+      throw failure;
+    }
+  }
+
+  /** Connects to the first address that answers. Throws CurlError. */
+  *connect(
+    url: CurlUrl,
+    addresses: readonly number[],
+    deadlines: Deadlines,
+    verbose: (line: string) => Task<void>,
+  ): Task<Connection> {
+    const proc = this.#proc;
+    const id = this.#nextId++;
+    const limit = Math.min(deadlines.totalNs, deadlines.connectNs);
+    let lastErrno = 0;
+    for (const [i, address] of addresses.entries()) {
+      yield* verbose(`  Trying ${formatIpv4(address)}:${url.port}...`);
+      const socket = openSocket(proc, AF_INET, SOCK_STREAM);
+      try {
+        yield* this.#prepare(socket);
+        const left = limit - proc.sim.now;
+        // An address that is not the last one gets half of the time.
+        const share = i < addresses.length - 1 ? left / 2 : left;
+        if (yield* socket.connectWithin({ addr: address, port: url.port }, share))
+          return { id, socket, host: url.host, port: url.port, address };
+        lastErrno = Errno.ETIMEDOUT;
+      } catch (error) {
+        if (error instanceof CurlError) throw error;
+        lastErrno = errnoOf(error);
+        yield* verbose(`connect to ${formatIpv4(address)} port ${url.port} failed: ${strerror(lastErrno)}`);
+      }
+      closeFile(proc, socket);
+      if (proc.sim.now >= limit) yield* this.#timedOut(url, deadlines);
+    }
+    const ms = Math.floor((proc.sim.now - deadlines.startNs) / MSEC);
+    const code = lastErrno === Errno.ETIMEDOUT ? CurlCode.OPERATION_TIMEDOUT : CurlCode.COULDNT_CONNECT;
+    const why = code === CurlCode.COULDNT_CONNECT ? "Couldn't connect to server" : "Timeout was reached";
+    const message = `Failed to connect to ${url.host} port ${url.port} after ${ms} ms: ${why}`;
+    yield* verbose(message);
+    throw new CurlError(code, message);
+  }
+
+  /** curl notices a limit one tick of its millisecond clock later. */
+  *#timedOut(url: CurlUrl, deadlines: Deadlines): Task<never> {
+    yield* sleep(MSEC);
+    const ms = Math.floor((this.#proc.sim.now - deadlines.startNs) / MSEC);
+    throw new CurlError(
+      CurlCode.OPERATION_TIMEDOUT,
+      deadlines.totalNs <= deadlines.connectNs
+        ? `Connection timed out after ${ms} milliseconds`
+        : `Failed to connect to ${url.host} port ${url.port} after ${ms} ms: Timeout was reached`,
+    );
+  }
+
+  /** TCP_NODELAY, --interface and --local-port. */
+  *#prepare(socket: Socket): Task<void> {
+    socket.setOption("TCP_NODELAY", 1);
+    const { interfaceName, localPort } = this.#options;
+    let local = 0;
+    if (interfaceName !== undefined) {
+      const name = interfaceName.replace(/^(if|host)!/, "");
+      const device = netnsOf(this.#proc).net.deviceByName(name);
+      if (device) socket.setOption("SO_BINDTODEVICE", device.ifindex);
+      else {
+        try {
+          local = (yield* getaddrinfo(this.#proc, name, { ipv4Only: true })).addresses[0]!;
+        } catch (error) {
+          if (!(error instanceof GaiError)) throw error;
+          throw new CurlError(CurlCode.INTERFACE_FAILED, `Couldn't bind to '${name}'`);
+        }
+      }
+    }
+    if (local === 0 && !localPort) return;
+    const [first, last] = localPort ?? [0, 0];
+    let errno = 0;
+    for (let port = first; port <= last; port++) {
+      try {
+        socket.bind({ addr: local, port });
+        return;
+      } catch (error) {
+        errno = errnoOf(error);
+      }
+    }
+    throw new CurlError(CurlCode.INTERFACE_FAILED, `bind failed with errno ${errno}: ${strerror(errno)}`);
+  }
+}

@@ -1,0 +1,88 @@
+// Where curl writes bodies: standard output, which the C library buffers until it is full or curl ends, or a file that is
+// made when the first byte comes.
+
+import type { OpenFile } from "../../posix/file.ts";
+import type { Process } from "../../posix/process.ts";
+import { joinPath } from "../../posix/vfs.ts";
+import type { Task } from "../../sim/task.ts";
+import { errnoOf } from "../net-util/sockets.ts";
+import { CurlCode, CurlError } from "./errors.ts";
+
+const BUFFER_BYTES = 4096;
+
+/** Bytes for standard output, flushed when a page is full, at the end, or at once with -N or on a terminal. */
+export class StdoutBuffer {
+  readonly #proc: Process;
+  readonly #atOnce: boolean;
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+
+  constructor(proc: Process, atOnce: boolean) {
+    this.#proc = proc;
+    this.#atOnce = atOnce || (proc.fds.get(1)?.isTty ?? false);
+  }
+
+  *write(bytes: Uint8Array): Task<void> {
+    if (bytes.length === 0) return;
+    this.#parts.push(bytes.slice());
+    this.#bytes += bytes.length;
+    if (this.#atOnce || this.#bytes >= BUFFER_BYTES) yield* this.flush();
+  }
+
+  *flush(): Task<void> {
+    const parts = this.#parts;
+    this.#parts = [];
+    this.#bytes = 0;
+    for (const part of parts) yield* this.#proc.printBytes(part);
+  }
+}
+
+/** The body's destination for one URL. */
+export class BodySink {
+  readonly #proc: Process;
+  readonly #stdout: StdoutBuffer;
+  readonly path: string | undefined;
+  #file: OpenFile | undefined;
+
+  /** @param path undefined for standard output */
+  constructor(proc: Process, stdout: StdoutBuffer, path: string | undefined) {
+    this.#proc = proc;
+    this.#stdout = stdout;
+    this.path = path;
+  }
+
+  /** A terminal would be spoilt by a progress meter. */
+  get isTty(): boolean {
+    return this.path === undefined && (this.#proc.fds.get(1)?.isTty ?? false);
+  }
+
+  *write(bytes: Uint8Array): Task<void> {
+    if (this.path === undefined) {
+      yield* this.#stdout.write(bytes);
+      return;
+    }
+    if (bytes.length === 0) return;
+    this.open();
+    yield* this.#file!.write(bytes);
+  }
+
+  /** Makes the file, empty if nothing is written. Throws CurlError. */
+  open(): void {
+    if (this.path === undefined || this.#file) return;
+    try {
+      this.#file = this.#proc.root.open(this.#proc, joinPath(this.#proc.cwd, this.path), {
+        write: true,
+        create: true,
+        truncate: true,
+      });
+    } catch (error) {
+      errnoOf(error);
+      throw new CurlError(CurlCode.WRITE_ERROR, "Failure writing output to destination");
+    }
+  }
+
+  close(): void {
+    this.#file?.release();
+    this.#file = undefined;
+  }
+}

@@ -1,0 +1,125 @@
+// Links made, changed and deleted as rtnetlink does it. Answers to net/core/rtnetlink.c: rtnl_newlink, do_setlink,
+// rtnl_dellink, in their order of steps.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import { brAddIf, brDelIf } from "../../net/bridge/br-if.ts";
+import { bridgeOf, bridgePortOf } from "../../net/bridge/br-private.ts";
+import {
+  devChangeName,
+  devChangeNetNamespace,
+  devClose,
+  devOpen,
+  devSetAllmulti,
+  devSetMacAddress,
+  devSetMtu,
+  devSetPromiscuity,
+  unregisterNetdevice,
+} from "../../net/core/dev.ts";
+import { NETDEV_CHANGE, NETDEV_CHANGEADDR } from "../../net/core/net.ts";
+import {
+  IFF_ALLMULTI,
+  IFF_MULTICAST,
+  IFF_NOARP,
+  IFF_PROMISC,
+  IFF_UP,
+  type NetDevice,
+} from "../../net/core/net-device.ts";
+import type { Context } from "./context.ts";
+import { linkKind } from "./link-kinds.ts";
+import type { LinkRequest } from "./link-request.ts";
+
+const IFNAMSIZ = 16;
+
+/** rtnl_newlink for a device that does not exist yet. */
+export function newLink(ctx: Context, request: LinkRequest, data: unknown): void {
+  const target = request.netns ?? ctx.ns;
+  if (request.name !== null && request.name.length >= IFNAMSIZ)
+    throw new NetError(Errno.ERANGE, "Attribute failed policy validation");
+  if (request.name !== null && target.net.deviceByName(request.name)) throw new NetError(Errno.EEXIST);
+  const kind = linkKind(request.kind!);
+  if (!kind) throw new NetError(Errno.EOPNOTSUPP, "Unknown device type");
+  const name = request.name ?? `${kind.name}%d`;
+  const dev = kind.create(ctx, target, name, request, data);
+  try {
+    if (request.group >= 0) dev.group = request.group;
+    configureLink(dev, request);
+    if (request.master) setMaster(dev, request.master);
+  } catch (error) {
+    unregisterNetdevice(dev);
+    throw error;
+  }
+}
+
+/** rtnl_configure_link: flags of a new device. */
+export function configureLink(dev: NetDevice, request: LinkRequest): void {
+  if (request.change) changeFlags(dev, request.change, request.flags);
+}
+
+/** do_setlink */
+export function setLink(ctx: Context, dev: NetDevice, request: LinkRequest, data: unknown): void {
+  if (request.netns && request.netns.net !== dev.net) {
+    const { net } = request.netns;
+    const taken = net.deviceByName(dev.name) !== undefined;
+    devChangeNetNamespace(dev, net, taken ? (request.name ?? undefined) : undefined, request.index);
+  }
+  if (request.address) devSetMacAddress(dev, request.address);
+  if (request.mtu >= 0) devSetMtu(dev, request.mtu);
+  if (request.group >= 0) dev.group = request.group;
+  if (request.name !== null) devChangeName(dev, request.name);
+  if (request.alias !== undefined) dev.ifalias = request.alias;
+  if (request.broadcast) {
+    dev.broadcast.set(request.broadcast);
+    dev.net.notify(NETDEV_CHANGEADDR, dev);
+  }
+  if (request.master !== undefined) setMaster(dev, request.master);
+  if (request.change) changeFlags(dev, request.change, request.flags);
+  if (request.txQueueLen >= 0) dev.txQueueLen = request.txQueueLen;
+  if (request.kind !== null && data !== undefined) {
+    const slave = request.kind.endsWith("_slave");
+    const kind = linkKind(request.kind);
+    if (!kind?.change) throw new NetError(Errno.EOPNOTSUPP);
+    const own = slave ? `${dev.master?.kind}_slave` : dev.kind;
+    if (own !== request.kind) throw new NetError(Errno.EINVAL);
+    kind.change(ctx, dev, data);
+  }
+}
+
+/** do_set_master: out of the old one, into the new one. */
+export function setMaster(dev: NetDevice, master: NetDevice | null): void {
+  if (dev.master === master) return;
+  const port = bridgePortOf(dev);
+  if (dev.master) {
+    if (!port) throw new NetError(Errno.EOPNOTSUPP);
+    brDelIf(port.br, dev);
+  }
+  if (!master) return;
+  const br = bridgeOf(master);
+  if (!br) throw new NetError(Errno.EOPNOTSUPP);
+  brAddIf(br, dev);
+}
+
+/** dev_change_flags: up and down, and the flags that a user may set. */
+export function changeFlags(dev: NetDevice, change: number, flags: number): void {
+  if (change & IFF_PROMISC && (dev.gflags ^ flags) & IFF_PROMISC) {
+    dev.gflags ^= IFF_PROMISC;
+    devSetPromiscuity(dev, flags & IFF_PROMISC ? 1 : -1);
+  }
+  if (change & IFF_ALLMULTI && (dev.gflags ^ flags) & IFF_ALLMULTI) {
+    dev.gflags ^= IFF_ALLMULTI;
+    devSetAllmulti(dev, flags & IFF_ALLMULTI ? 1 : -1);
+  }
+  const plain = change & (IFF_MULTICAST | IFF_NOARP);
+  if (plain && (dev.flags ^ flags) & plain) {
+    dev.flags = (dev.flags & ~plain) | (flags & plain);
+    dev.net.notify(NETDEV_CHANGE, dev);
+  }
+  if (!(change & IFF_UP)) return;
+  if (flags & IFF_UP) devOpen(dev);
+  else devClose(dev);
+}
+
+/** rtnl_dellink: what no driver made through netlink cannot be deleted. */
+export function delLink(dev: NetDevice): void {
+  if (!linkKind(dev.kind)) throw new NetError(Errno.EOPNOTSUPP);
+  unregisterNetdevice(dev);
+}

@@ -1,0 +1,224 @@
+// Names that iptables reads from /etc/protocols and /etc/services, and numbers in C's notation. The tables hold what
+// firewalls name; a port without a name here is printed as a number, as it would be with a shorter file.
+
+/** netdb of a machine, as far as iptables asks it. */
+export interface NameService {
+  /** getnameinfo: undefined prints the address */
+  hostOf(address: number): string | undefined;
+  /** getaddrinfo */
+  addressesOf(name: string): number[];
+  /** getnetbyaddr, getnetbyname: /etc/networks */
+  networkOf(address: number): string | undefined;
+  networkAddress(name: string): number | undefined;
+  /** getpwnam, getgrnam and back: /etc/passwd, /etc/group */
+  idOf(kind: "user" | "group", name: string): number | undefined;
+  nameOfId(kind: "user" | "group", id: number): string | undefined;
+}
+
+/** What every Debian machine knows without asking anyone. */
+export const PLAIN_NAMES: NameService = {
+  hostOf: (address) => (address === 0x7f000001 ? "localhost" : undefined),
+  addressesOf: (name) => (name === "localhost" ? [0x7f000001] : []),
+  networkOf: (address) => NETWORKS.get(address),
+  networkAddress: (name) => [...NETWORKS].find(([, text]) => text === name)?.[0],
+  idOf: (_kind, name) => (name === "root" ? 0 : undefined),
+  nameOfId: (_kind, id) => (id === 0 ? "root" : undefined),
+};
+
+const NETWORKS: ReadonlyMap<number, string> = new Map([
+  [0, "default"],
+  [0x7f000000, "loopback"],
+  [0xa9fe0000, "link-local"],
+]);
+
+/** xtables_chain_protos: known to iptables itself; the first name of a number is its name. */
+const CHAIN_PROTOS: readonly (readonly [string, number])[] = [
+  ["tcp", 6],
+  ["sctp", 132],
+  ["udp", 17],
+  ["udplite", 136],
+  ["icmp", 1],
+  ["ipv6-icmp", 58],
+  ["icmpv6", 58],
+  ["esp", 50],
+  ["ah", 51],
+  ["mobility-header", 135],
+  ["ipv6-mh", 135],
+  ["mh", 135],
+  ["all", 0],
+];
+
+/** /etc/protocols, as IANA numbers them. */
+const PROTOCOLS: readonly (readonly [string, number])[] = [
+  ["ip", 0],
+  ["icmp", 1],
+  ["igmp", 2],
+  ["ggp", 3],
+  ["ipencap", 4],
+  ["st", 5],
+  ["tcp", 6],
+  ["egp", 8],
+  ["igp", 9],
+  ["pup", 12],
+  ["udp", 17],
+  ["hmp", 20],
+  ["xns-idp", 22],
+  ["rdp", 27],
+  ["iso-tp4", 29],
+  ["dccp", 33],
+  ["xtp", 36],
+  ["ddp", 37],
+  ["idpr-cmtp", 38],
+  ["ipv6", 41],
+  ["ipv6-route", 43],
+  ["ipv6-frag", 44],
+  ["idrp", 45],
+  ["rsvp", 46],
+  ["gre", 47],
+  ["esp", 50],
+  ["ah", 51],
+  ["skip", 57],
+  ["ipv6-icmp", 58],
+  ["ipv6-nonxt", 59],
+  ["ipv6-opts", 60],
+  ["rspf", 73],
+  ["vmtp", 81],
+  ["eigrp", 88],
+  ["ospf", 89],
+  ["ax.25", 93],
+  ["ipip", 94],
+  ["etherip", 97],
+  ["encap", 98],
+  ["pim", 103],
+  ["ipcomp", 108],
+  ["vrrp", 112],
+  ["l2tp", 115],
+  ["isis", 124],
+  ["sctp", 132],
+  ["fc", 133],
+  ["mobility-header", 135],
+  ["udplite", 136],
+  ["mpls-in-ip", 137],
+  ["manet", 138],
+  ["hip", 139],
+  ["shim6", 140],
+  ["wesp", 141],
+  ["rohc", 142],
+  ["ethernet", 143],
+];
+
+/** Number of a protocol's name (in lower case); undefined when there is none. */
+export function protocolByName(name: string): number | undefined {
+  const found = CHAIN_PROTOS.find(([text]) => text === name) ?? PROTOCOLS.find(([text]) => text === name.toLowerCase());
+  return found?.[1];
+}
+
+/** proto_to_name: undefined for a number without a name; `nolookup` asks iptables' own list only. */
+export function protocolName(proto: number, nolookup: boolean): string | undefined {
+  const own = CHAIN_PROTOS.find(([, number]) => number === proto);
+  if (own) return own[0];
+  return proto !== 0 && !nolookup ? PROTOCOLS.find(([, number]) => number === proto)?.[0] : undefined;
+}
+
+/** getprotobynumber */
+export function protocolEntryName(proto: number): string | undefined {
+  return PROTOCOLS.find(([, number]) => number === proto)?.[0];
+}
+
+/** Port, name, and protocols: t(cp), u(dp), s(ctp). */
+const SERVICES =
+  "1 tcpmux t,7 echo tu,9 discard tu,11 systat t,13 daytime tu,15 netstat t,17 qotd t,19 chargen tu,20 ftp-data t,21 ftp t," +
+  "21 fsp u,22 ssh t,23 telnet t,25 smtp t,37 time tu,43 whois t,49 tacacs tu,53 domain tu,67 bootps u,68 bootpc u," +
+  "69 tftp u,70 gopher t,79 finger t,80 http t,88 kerberos tu,102 iso-tsap t,104 acr-nema t,110 pop3 t,111 sunrpc tu," +
+  "113 auth t,119 nntp t,123 ntp u,135 epmap t,137 netbios-ns u,138 netbios-dgm u,139 netbios-ssn t,143 imap2 t," +
+  "161 snmp tu,162 snmp-trap tu,163 cmip-man tu,164 cmip-agent tu,174 mailq t,177 xdmcp u,179 bgp t,199 smux t,210 z3950 t," +
+  "213 ipx u,319 ptp-event u,320 ptp-general u,345 pawserv t,346 zserv t,369 rpc2portmap tu,370 codaauth2 tu," +
+  "371 clearcase u,389 ldap tu,427 svrloc tu,443 https tu,444 snpp t,445 microsoft-ds tu,464 kpasswd tu,465 submissions t," +
+  "487 saft t,500 isakmp u,512 exec t,512 biff u,513 login t,513 who u,514 shell t,514 syslog u,515 printer t,517 talk u," +
+  "518 ntalk u,520 route u,538 gdomap tu,540 uucp t,543 klogin t,544 kshell t,546 dhcpv6-client u,547 dhcpv6-server u," +
+  "548 afpovertcp t,554 rtsp tu,563 nntps t,587 submission t,607 nqs t,623 asf-rmcp u,628 qmqp t,631 ipp t,636 ldaps tu," +
+  "655 tinc tu,706 silc t,749 kerberos-adm t,853 domain-s tu,873 rsync t,989 ftps-data t,990 ftps t,992 telnets t," +
+  "993 imaps t,995 pop3s t,1080 socks t,1093 proofd t,1094 rootd t,1194 openvpn tu,1099 rmiregistry t,1352 lotusnote t," +
+  "1433 ms-sql-s t,1434 ms-sql-m u,1524 ingreslock t,1645 datametrics tu,1646 sa-msg-port tu,1649 kermit t,1677 groupwise t," +
+  "1701 l2f u,1812 radius tu,1813 radius-acct tu,2000 cisco-sccp t,2049 nfs tu,2086 gnunet tu,2101 rtcm-sc104 tu," +
+  "2119 gsigatekeeper t,2135 gris t,2401 cvspserver t,2430 venus tu,2431 venus-se tu,2432 codasrv tu,2433 codasrv-se tu," +
+  "2583 mon tu,2628 dict t,2792 f5-globalsite t,2811 gsiftp t,2947 gpsd t,3050 gds-db t,3130 icpv2 u,3205 isns tu," +
+  "3260 iscsi-target t,3306 mysql t,3389 ms-wbt-server t,3493 nut tu,3632 distcc t,3689 daap t,3690 svn t,4031 suucp t," +
+  "4094 sysrqd t,4190 sieve t,4369 epmd t,4373 remctl t,4353 f5-iquery t,4460 ntske t,4500 ipsec-nat-t u,4557 fax t," +
+  "4559 hylafax t,4569 iax u,4691 mtn t,4899 radmin-port t,5060 sip tu,5061 sip-tls tu,5222 xmpp-client t,5269 xmpp-server t," +
+  "5308 cfengine t,5353 mdns u,5432 postgresql t,5556 freeciv t,5671 amqps t,5672 amqp tu,5672 amqp s,6000 x11 t,6001 x11-1 t," +
+  "6002 x11-2 t,6003 x11-3 t,6004 x11-4 t,6005 x11-5 t,6006 x11-6 t,6007 x11-7 t,6346 gnutella-svc tu,6347 gnutella-rtr tu," +
+  "6379 redis t,6444 sge-qmaster t,6445 sge-execd t,6446 mysql-proxy t,6514 syslog-tls t,6566 sane-port t,6667 ircd t," +
+  "7000 bbs t,7000 afs3-fileserver u,7001 afs3-callback u,7002 afs3-prserver u,7003 afs3-vlserver u,7004 afs3-kaserver u," +
+  "7005 afs3-volser u,7007 afs3-bos u,7008 afs3-update u,7009 afs3-rmtsys u,7100 font-service t,8021 zope-ftp t,8080 http-alt tu," +
+  "8081 tproxy t,8088 omniorb t,8140 puppet t,8990 clc-build-daemon t,9098 xinetd t,9101 bacula-dir t,9102 bacula-fd t," +
+  "9103 bacula-sd t,9418 git t,9667 xmms2 t,9673 zope t,9899 sctp-tunneling u,10000 webmin t,10050 zabbix-agent t," +
+  "10051 zabbix-trapper t,10080 amanda t,10081 kamanda t,10082 amandaidx t,10083 amidxtape t,10809 nbd t,11201 smsqp t," +
+  "11371 hkp t,13720 bprd t,13721 bpdbm t,13722 bpjava-msvc t,13724 vnetd t,13782 bpcd t,13783 vopied t,15345 xpilot u," +
+  "17001 sgi-cmsd u,17002 sgi-crsd u,17003 sgi-gcd u,17004 sgi-cad t,17500 db-lsp t,20012 vboxd tu,22125 dcap t,22128 gsidcap t," +
+  "22273 wnn6 t,24554 binkp t,27374 asp tu,30865 csync2 t,57177 dircproxy t,60177 tfido t,60179 fido t";
+
+/** Other names of the same services. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["sink", "discard"],
+  ["users", "systat"],
+  ["quote", "qotd"],
+  ["mail", "smtp"],
+  ["timserver", "time"],
+  ["nicname", "whois"],
+  ["www", "http"],
+  ["kerberos5", "kerberos"],
+  ["krb5", "kerberos"],
+  ["kerberos-sec", "kerberos"],
+  ["pop-3", "pop3"],
+  ["portmapper", "sunrpc"],
+  ["authentication", "auth"],
+  ["tap", "auth"],
+  ["ident", "auth"],
+  ["readnews", "nntp"],
+  ["untp", "nntp"],
+  ["loc-srv", "epmap"],
+  ["imap", "imap2"],
+  ["snmptrap", "snmp-trap"],
+  ["smtps", "submissions"],
+  ["ssmtp", "submissions"],
+  ["urd", "submissions"],
+  ["comsat", "biff"],
+  ["whod", "who"],
+  ["cmd", "shell"],
+  ["spooler", "printer"],
+  ["router", "route"],
+  ["routed", "route"],
+  ["uucpd", "uucp"],
+  ["sgi-crsd", "sgi-crsd"],
+  ["webcache", "http-alt"],
+  ["rdp", "ms-wbt-server"],
+  ["postgres", "postgresql"],
+  ["domain-s", "domain-s"],
+]);
+
+interface Service {
+  readonly port: number;
+  readonly name: string;
+  readonly protos: string;
+}
+
+const PARSED: readonly Service[] = SERVICES.split(",").map((text) => {
+  const [port, name, protos] = text.split(" ");
+  return { port: Number(port), name: name!, protos: protos! };
+});
+
+/** getservbyname: without a protocol any will do. */
+export function serviceByName(name: string, proto?: string): number | undefined {
+  const canonical = ALIASES.get(name) ?? name;
+  return PARSED.find((s) => s.name === canonical && (proto === undefined || serves(s, proto)))?.port;
+}
+
+/** getservbyport */
+export function serviceByPort(port: number, proto: string): string | undefined {
+  return PARSED.find((s) => s.port === port && serves(s, proto))?.name;
+}
+
+function serves(service: Service, proto: string): boolean {
+  return service.protos.includes(proto === "tcp" ? "t" : proto === "udp" ? "u" : proto === "sctp" ? "s" : "-");
+}
