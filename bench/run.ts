@@ -22,5 +22,7 @@ for (const file of readdirSync(new URL(".", import.meta.url)).sort()) {
   });
   const first = rows[0]?.ns ?? 1;
   for (const { name, ns } of rows)
-    console.log(`  ${name.padEnd(56)} ${ns.toFixed(1).padStart(10)} ns   ${(ns / first).toFixed(2)} ×   ${Math.round(1e9 / ns).toLocaleString("en")}/s`);
+    console.log(
+      `  ${name.padEnd(56)} ${ns.toFixed(1).padStart(10)} ns   ${(ns / first).toFixed(2)} ×   ${Math.round(1e9 / ns).toLocaleString("en")}/s`,
+    );
 }

@@ -36,14 +36,17 @@ export type ErrnoName =
   | "ENOTEMPTY"
   | "ELOOP"
   | "ENODATA"
+  | "ENONET"
   | "ENOBUFS"
   | "EBADMSG"
   | "EPROTO"
   | "ENOTUNIQ"
+  | "EDESTADDRREQ"
   | "EMSGSIZE"
   | "EPROTOTYPE"
   | "ENOPROTOOPT"
   | "EPROTONOSUPPORT"
+  | "ESOCKTNOSUPPORT"
   | "EOPNOTSUPP"
   | "EAFNOSUPPORT"
   | "EADDRINUSE"
@@ -96,14 +99,17 @@ const table: readonly (readonly [ErrnoName, number, string])[] = [
   ["ENOTEMPTY", 39, "Directory not empty"],
   ["ELOOP", 40, "Too many levels of symbolic links"],
   ["ENODATA", 61, "No data available"],
+  ["ENONET", 64, "Machine is not on the network"],
   ["ENOBUFS", 105, "No buffer space available"],
   ["EBADMSG", 74, "Bad message"],
   ["EPROTO", 71, "Protocol error"],
   ["ENOTUNIQ", 76, "Name not unique on network"],
+  ["EDESTADDRREQ", 89, "Destination address required"],
   ["EMSGSIZE", 90, "Message too long"],
   ["EPROTOTYPE", 91, "Protocol wrong type for socket"],
   ["ENOPROTOOPT", 92, "Protocol not available"],
   ["EPROTONOSUPPORT", 93, "Protocol not supported"],
+  ["ESOCKTNOSUPPORT", 94, "Socket type not supported"],
   ["EOPNOTSUPP", 95, "Operation not supported"],
   ["EAFNOSUPPORT", 97, "Address family not supported by protocol"],
   ["EADDRINUSE", 98, "Address already in use"],

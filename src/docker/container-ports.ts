@@ -22,7 +22,7 @@ export function sortedPorts(
   exposed: readonly string[],
   bindings: ReadonlyMap<string, readonly PortBinding[]>,
 ): [port: string, bindings: PortBinding[]][] {
-  const entries: Entry[] = exposed.flatMap((text) => {
+  const entries: Entry[] = exposed.flatMap((text): Entry[] => {
     const bound = bindings.get(text) ?? [];
     return bound.length > 0 ? bound.map((binding) => ({ text, binding })) : [{ text, binding: undefined }];
   });

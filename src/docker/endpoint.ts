@@ -35,8 +35,9 @@ export interface EndpointOptions {
 export class Endpoint {
   readonly id: string;
   readonly network: Network;
-  readonly name: string;
-  readonly anonymous: boolean;
+  /** changes when the container is renamed */
+  name: string;
+  anonymous: boolean;
   readonly aliases: readonly string[];
   readonly links: ReadonlyMap<string, string>;
   readonly needsResolver: boolean;

@@ -28,6 +28,15 @@ const PREDEFINED: readonly (readonly [string, number])[] = [
   ["192.168.0.0/16", 20],
 ];
 
+const POOLS: readonly Ipv4Cidr[] = PREDEFINED.flatMap(([base, size]) => splitCidr(parseCidr(base)!, size));
+
+/** The first predefined pool that `inUse` does not know: docker0's. Throws DaemonError when there is none. */
+export function electSubnet(inUse: (pool: Ipv4Cidr) => boolean): Ipv4Cidr {
+  const pool = POOLS.find((candidate) => !inUse(candidate));
+  if (!pool) throw new DaemonError("no available network");
+  return pool;
+}
+
 /** The words of one generation's IPAM. */
 export interface IpamTexts {
   readonly poolOverlap: string;
@@ -79,7 +88,6 @@ export class MasterPool {
 }
 
 export class Ipam {
-  readonly #predefined: readonly Ipv4Cidr[];
   readonly #texts: IpamTexts;
   /** by "pool" or "pool/range": what networks hold */
   readonly #masters: Map<string, MasterPool> = new Map();
@@ -88,7 +96,6 @@ export class Ipam {
 
   constructor(texts: IpamTexts) {
     this.#texts = texts;
-    this.#predefined = PREDEFINED.flatMap(([base, size]) => splitCidr(parseCidr(base)!, size));
   }
 
   /**
@@ -159,10 +166,10 @@ export class Ipam {
   }
 
   #requestPredefined(inUse: (pool: Ipv4Cidr) => boolean): PoolRequest {
-    const count = this.#predefined.length;
+    const count = POOLS.length;
     for (let i = 0; i < count; i++) {
       const at = (this.#next + i) % count;
-      const pool = this.#predefined[at]!;
+      const pool = POOLS[at]!;
       if (this.#overlaps(pool) || inUse(pool)) continue;
       this.#next = (at + 1) % count;
       return this.#hold({ pool, range: undefined, master: this.#master(pool) });

@@ -302,6 +302,11 @@ export class Process {
     this.parent?.kill(SIGCHLD);
   }
 
+  /** Throws `Interrupted` where the program's main thread waits, as a signal with disposition "interrupt" does. */
+  interrupt(signal: number): void {
+    this.#main.interrupt(new Interrupted(signal));
+  }
+
   /** A descriptor, or NetError EBADF. */
   fd(number: number): OpenFile {
     const file = this.fds.get(number);

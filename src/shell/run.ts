@@ -17,9 +17,10 @@ import type {
 import { NetError } from "../base/errno.ts";
 import { decodeUtf8 } from "../base/text.ts";
 import { makePipe, NullFile, type OpenFile } from "../posix/file.ts";
-import { type ExitStatus, type Process, SIGINT, SIGQUIT, SIGTERM } from "../posix/process.ts";
+import { type ExitStatus, Interrupted, type Process, SIGINT, SIGQUIT, SIGTERM } from "../posix/process.ts";
 import type { Task } from "../sim/task.ts";
 import type { Builtin } from "./builtins/builtin.ts";
+import { reapJobs } from "./builtins/jobs.ts";
 import { ExpansionError, FunctionReturn, LoopJump, ShellExit } from "./control.ts";
 import { FORK_NS, STEP_NS } from "./cost.ts";
 import { arithmeticText, expandPattern, expandString, expandTarget, expandWords } from "./expand.ts";
@@ -105,6 +106,7 @@ export class Interpreter implements Engine {
         } else echoed = Math.max(echoed, source.text.indexOf("\n", statement.end) + 1);
         const last = i === statements.length - 1 && !error;
         try {
+          if (shell.jobs.list.length > 0 && !shell.interactive) yield* reapJobs(shell);
           status = yield* this.#statement(shell, statement, last && options.tail === true);
         } catch (thrown) {
           if (!(thrown instanceof ExpansionError) || thrown.how !== "discard" || shell.level > 0) throw thrown;
@@ -194,7 +196,7 @@ export class Interpreter implements Engine {
         const body = (sub: Shell): Task<number> => this.statements(sub, node.body.commands, true);
         const text = shell.source.text.slice(node.pos, node.end);
         yield* shell.proc.cpu(FORK_NS);
-        const child = this.fork(shell, body);
+        const child = this.fork(shell, body, { group: shell.option("monitor") ? 0 : undefined });
         const status = yield* this.waitForeground(shell, [child], [text]);
         return yield* this.concluded(shell, status);
       }
@@ -435,6 +437,7 @@ export class Interpreter implements Engine {
       shell.foreground = [];
     }
     shell.pipeStatus = statuses.map((status) => status.status);
+    if (shell.interactive && statuses.at(-1)!.signal === SIGINT) throw new Interrupted(SIGINT);
     yield* this.#report(shell, children, texts, statuses.at(-1)!);
     return pipelineStatus(statuses, shell.option("pipefail"));
   }

@@ -170,6 +170,7 @@ export class Shell {
     child.vars.arithmetic = (text) => Number(child.arithmetic(text));
     child.functions = new Map(this.functions);
     child.options = new Set(this.options);
+    child.options.delete("monitor");
     child.shopts = new Set(this.shopts);
     child.aliases = new Map(this.aliases);
     child.positional = [...this.positional];

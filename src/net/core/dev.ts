@@ -36,6 +36,7 @@ import {
   PACKET_MULTICAST,
   PACKET_OTHERHOST,
   type SkBuff,
+  trace,
 } from "./skb.ts";
 
 /** Longest interface name (IFNAMSIZ − 1). */
@@ -222,6 +223,7 @@ export function devSetAllmulti(dev: NetDevice, by: number): void {
  */
 export function devQueueXmit(skb: SkBuff): void {
   const dev = skb.dev!;
+  trace(skb, "devQueueXmit");
   if (!dev.up) {
     dev.stats.txDropped++;
     drop(skb, DropReason.DEV_READY);
@@ -310,6 +312,7 @@ export function netifReceiveSkb(skb: SkBuff): void {
   skb.tstampNs = kernel.sim.now;
   skb.skbIif = dev.ifindex;
   for (;;) {
+    trace(skb, "netifReceiveSkb", dev);
     skb.networkHeader = skb.data;
     skb.transportHeader = skb.data;
     // a group's packet that comes back to its sender's host was seen going out

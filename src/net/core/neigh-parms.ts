@@ -2,8 +2,8 @@
 // net/core/neighbour.c (neigh_sysctl_template) and net/ipv4/arp.c (arp_tbl's defaults).
 
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
-import type { Net } from "./net.ts";
 import type { Neighbour, NeighTable } from "./neighbour.ts";
+import type { Net } from "./net.ts";
 
 export class NeighParms {
   /** by key as a signed 32-bit number */
@@ -78,7 +78,13 @@ const KEYS: readonly { readonly name: string; readonly field: NeighField; readon
 ];
 
 /** Registers net.ipv4.neigh.NAME.* (neigh_sysctl_register). A write to "default" reaches devices never written to. */
-export function neighSysctlRegister(net: Net, table: NeighTable, family: string, name: string, parms: NeighParms): void {
+export function neighSysctlRegister(
+  net: Net,
+  table: NeighTable,
+  family: string,
+  name: string,
+  parms: NeighParms,
+): void {
   for (const { name: key, field, unit } of KEYS)
     net.sysctl.registerInt(
       `net/${family}/neigh/${name}/${key}`,

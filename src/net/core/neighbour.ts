@@ -9,9 +9,9 @@ import type { Timer } from "../../sim/sim.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import { devQueueXmit } from "./dev.ts";
 import { DropReason } from "./drop-reason.ts";
+import { NeighParms } from "./neigh-parms.ts";
 import type { Net } from "./net.ts";
 import type { NetDevice } from "./net-device.ts";
-import { NeighParms } from "./neigh-parms.ts";
 import { drop, type SkBuff, SkbQueue } from "./skb.ts";
 
 export { NeighParms } from "./neigh-parms.ts";
@@ -173,11 +173,7 @@ export class Neighbour {
 
   #maxProbes(): number {
     const { parms } = this;
-    return (
-      parms.ucastProbes +
-      parms.appProbes +
-      (this.nudState & NUD_PROBE ? parms.mcastReprobes : parms.mcastProbes)
-    );
+    return parms.ucastProbes + parms.appProbes + (this.nudState & NUD_PROBE ? parms.mcastReprobes : parms.mcastProbes);
   }
 
   /** neigh_timer_handler */
@@ -571,8 +567,7 @@ export class NeighTable {
 
   /** pneigh_lookup */
   isProxied(key: number, dev: NetDevice): boolean {
-    for (const proxy of this.proxies)
-      if (proxy.key === key && (proxy.dev === null || proxy.dev === dev)) return true;
+    for (const proxy of this.proxies) if (proxy.key === key && (proxy.dev === null || proxy.dev === dev)) return true;
     return false;
   }
 

@@ -27,6 +27,8 @@ export class Kernel {
   readonly log: { timeNs: Ns; text: string }[] = [];
   /** virtual ns that one pass of a packet through receive or transmit costs */
   costs: { receive: Ns; transmit: Ns } = { receive: 1_500, transmit: 1_000 };
+  /** wall-clock milliseconds since 1970 when virtual time was 0 (ICMP and IP timestamps) */
+  epochMs = 0;
   #nextNetId = 1;
 
   constructor(sim: Sim, rng: Rng) {

@@ -4,7 +4,7 @@
 
 import { DropReason } from "./drop-reason.ts";
 import type { NetDevice } from "./net-device.ts";
-import { drop, type SkBuff } from "./skb.ts";
+import { drop, type SkBuff, trace } from "./skb.ts";
 
 export const NF_INET_PRE_ROUTING = 0;
 export const NF_INET_LOCAL_IN = 1;
@@ -12,6 +12,8 @@ export const NF_INET_FORWARD = 2;
 export const NF_INET_LOCAL_OUT = 3;
 export const NF_INET_POST_ROUTING = 4;
 export const NF_INET_NUMHOOKS = 5;
+
+const HOOK_NAMES = ["PRE_ROUTING", "LOCAL_IN", "FORWARD", "LOCAL_OUT", "POST_ROUTING"];
 
 export const NFPROTO_IPV4 = 2;
 export const NFPROTO_ARP = 3;
@@ -93,6 +95,7 @@ export class NfHooks {
     after: number = Number.NEGATIVE_INFINITY,
   ): boolean {
     const entries = this.#entries[hook]!;
+    trace(skb, HOOK_NAMES[hook]!, indev ?? outdev);
     if (entries.length === 0) return true;
     const states = this.#states[hook]!;
     const depth = this.#depth++;

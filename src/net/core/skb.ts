@@ -369,8 +369,24 @@ export function moveBytes(target: Uint8Array, at: number, source: Uint8Array, fr
   else for (let i = 0; i < n; i++) target[at + i] = source[from + i]!;
 }
 
+/** Tells whoever traces that the packet is at `where` (a kernel function in camel case); costs a comparison otherwise. */
+export function trace(skb: SkBuff, where: string, dev: NetDevice | null = skb.dev, detail: string = ""): void {
+  const sink = skb.pool.trace;
+  if (sink === null) return;
+  const net = dev?.net;
+  sink({
+    timeNs: net?.kernel.sim.now ?? 0,
+    netns: net?.label ?? "",
+    where,
+    dev: dev?.name ?? "",
+    packet: skb.id,
+    detail,
+  });
+}
+
 /** Throws a packet away, for a reason that is always told (kfree_skb_reason). */
 export function drop(skb: SkBuff, reason: DropReason): void {
+  if (skb.pool.trace !== null) trace(skb, "kfreeSkb", skb.dev, reason);
   skb.pool.onDrop?.(skb, reason);
   skb.pool.consume(skb);
 }

@@ -6,11 +6,11 @@ import { Errno, NetError } from "../../base/errno.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
-import { SOCK_RAW, type Sock } from "../core/sock.ts";
+import type { Sock } from "../core/sock.ts";
 import { RTN_MULTICAST } from "./fib-types.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
 import { ipSelectIdent } from "./ip-ident.ts";
-import { ipOptionsBuild } from "./ip-options.ts";
+import { type IpOptions, ipOptionsBuild } from "./ip-options.ts";
 import {
   IP_PMTUDISC_DO,
   IP_PMTUDISC_PROBE,
@@ -26,8 +26,8 @@ import { type FlowKey, IPV4_MIN_MTU, type Rtable } from "./rtable.ts";
 export interface IpCookie {
   /** final destination, for source routing */
   addr: number;
-  /** IP options, a multiple of four bytes, or null */
-  options: Uint8Array | null;
+  /** IP options, or null */
+  options: IpOptions | null;
   /** 0: the socket's */
   ttl: number;
   /** −1: the socket's */
@@ -60,7 +60,7 @@ export function ipMakeSkb(
   const disc = pmtuDiscOf(ip4, sk);
   const mtu = disc < IP_PMTUDISC_PROBE ? rt.mtu() : rt.dev.mtu;
   if (mtu < IPV4_MIN_MTU) throw new NetError(Errno.ENETUNREACH);
-  const optionBytes = cookie.options ? cookie.options.length : 0;
+  const optionBytes = cookie.options ? cookie.options.data.length : 0;
   const headerLength = ipv4.HEADER_LENGTH + optionBytes;
   const length = transHdrLen + payloadLen;
   const ignoreDf = disc < IP_PMTUDISC_DO || disc === 5;
@@ -113,8 +113,7 @@ export class LocalMtuError extends NetError {
 /** Sends what ipMakeSkb made (ip_send_skb). Takes the packet over. 0 or a positive errno. */
 export function ipSendSkb(ip4: Ipv4, skb: SkBuff): number {
   const { head } = skb;
-  const sk = skb.sk as Sock | null;
-  if (ipv4.getProtocol(head, skb.data) === ipv4.IPPROTO_ICMP && sk?.type !== SOCK_RAW)
+  if (ipv4.getProtocol(head, skb.data) === ipv4.IPPROTO_ICMP && skb.transportHeader < skb.tail)
     icmpOutCount(ip4, icmp.getType(head, skb.transportHeader));
   const err = ipLocalOut(ip4, skb);
   if (err !== 0) ip4.mib.ip.OutDiscards++;

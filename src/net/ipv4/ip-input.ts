@@ -1,8 +1,206 @@
-// (signatures first; body follows)
+// The way in: checks, PRE_ROUTING, routing, and delivery on this host: defragmentation, LOCAL_IN, raw sockets, the
+// transport. Answers to net/ipv4/ip_input.c.
+
+import { headerIsValid } from "../../wire/checksum.ts";
+import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, ICMP_NET_UNREACH, ICMP_PKT_FILTERED, ICMP_PROT_UNREACH } from "../../wire/icmp.ts";
+import * as ipv4 from "../../wire/ipv4.ts";
+import { Errno } from "../../base/errno.ts";
+import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
-import type { SkBuff } from "../core/skb.ts";
+import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
+import {
+  consumeSkb,
+  drop,
+  PACKET_BROADCAST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  type SkBuff,
+} from "../core/skb.ts";
+import { inDevOf } from "./devconf.ts";
+import { peerErrorAllow } from "./inet-peer.ts";
+import { ipDefrag, IP_DEFRAG_LOCAL_DELIVER } from "./ip-fragment.ts";
+import { ipRcvOptions } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
-/** Receives an IPv4 packet from a device (ip_rcv). */
-export declare function ipRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void;
-/** After PRE_ROUTING (ip_rcv_finish): routes and hands on. For br_netfilter and queued packets. */
-export declare function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void;
+import { ipRouteInput } from "./route-input.ts";
+import { skbRtable } from "./rtable.ts";
+import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
+
+/** Receives an IPv4 packet (ip_rcv): skb.data is at its IP header. Takes the packet over. */
+export function ipRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
+  if (!ipRcvCore(ip4, skb)) return;
+  if (ip4.net.hooksIpv4.run(NF_INET_PRE_ROUTING, skb, dev, null, null)) ipRcvFinish(ip4, skb);
+}
+
+/** ip_rcv_core: is it a sound packet, and for us to look at? False: dropped. */
+function ipRcvCore(ip4: Ipv4, skb: SkBuff): boolean {
+  const { ip: mib, ipExt } = ip4.mib;
+  if (skb.pktType === PACKET_OTHERHOST) {
+    drop(skb, DropReason.OTHERHOST);
+    return false;
+  }
+  mib.InReceives++;
+  const { head } = skb;
+  const at = skb.data;
+  skb.networkHeader = at;
+  ipExt.InOctets += skb.len;
+  if (skb.len < ipv4.HEADER_LENGTH) return headerError(ip4, skb, DropReason.PKT_TOO_SMALL);
+  const ihl = ipv4.getHeaderLength(head, at);
+  if (ipv4.getVersion(head, at) !== 4 || ihl < ipv4.HEADER_LENGTH) return headerError(ip4, skb, DropReason.IP_INHDR);
+  switch (ipv4.getTos(head, at) & 3) {
+    case 0:
+      ipExt.InNoECTPkts++;
+      break;
+    case 1:
+      ipExt.InECT1Pkts++;
+      break;
+    case 2:
+      ipExt.InECT0Pkts++;
+      break;
+    default:
+      ipExt.InCEPkts++;
+  }
+  if (skb.len < ihl) return headerError(ip4, skb, DropReason.IP_INHDR);
+  if (!headerIsValid(head, at, ihl)) {
+    ipExt.InCsumErrors++;
+    return headerError(ip4, skb, DropReason.IP_CSUM);
+  }
+  const length = ipv4.getTotalLength(head, at);
+  if (skb.len < length) {
+    ipExt.InTruncatedPkts++;
+    drop(skb, DropReason.PKT_TOO_SMALL);
+    return false;
+  }
+  if (length < ihl) return headerError(ip4, skb, DropReason.IP_INHDR);
+  // the link may have padded the frame
+  skb.trim(length);
+  skb.transportHeader = at + ihl;
+  skb.ipcbFlags = 0;
+  skb.fragMaxSize = 0;
+  skb.optOffset = 0;
+  skb.optLen = 0;
+  return true;
+}
+
+function headerError(ip4: Ipv4, skb: SkBuff, reason: DropReason): boolean {
+  ip4.mib.ip.InHdrErrors++;
+  drop(skb, reason);
+  return false;
+}
+
+/** After PRE_ROUTING (ip_rcv_finish): routes the packet and hands it on. Takes it over. */
+export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
+  const dev = skb.dev!;
+  const { head } = skb;
+  const at = skb.data;
+  if (skb.dst === null) {
+    const reason = ipRouteInput(
+      ip4,
+      skb,
+      ipv4.getDestination(head, at),
+      ipv4.getSource(head, at),
+      ipv4.getTos(head, at),
+      dev,
+    );
+    if (reason !== null) {
+      if (reason === DropReason.IP_INVALID_DEST || reason === DropReason.IP_LOCALNET) ip4.mib.ip.InAddrErrors++;
+      drop(skb, reason);
+      return;
+    }
+  }
+  if (ipv4.getHeaderLength(head, at) > ipv4.HEADER_LENGTH && !ipRcvOptions(ip4, skb, dev)) {
+    drop(skb, DropReason.IP_INHDR);
+    return;
+  }
+  const rt = skbRtable(skb)!;
+  if (rt.type === RTN_MULTICAST) {
+    ip4.mib.ipExt.InMcastPkts++;
+    ip4.mib.ipExt.InMcastOctets += skb.len;
+  } else if (rt.type === RTN_BROADCAST) {
+    ip4.mib.ipExt.InBcastPkts++;
+    ip4.mib.ipExt.InBcastOctets += skb.len;
+  } else if (skb.pktType === PACKET_BROADCAST || skb.pktType === PACKET_MULTICAST) {
+    // RFC 1122 section 3.3.6: a unicast address in a link-layer broadcast
+    if (inDevOf(dev)?.or("dropUnicastInL2Multicast")) {
+      drop(skb, DropReason.UNICAST_IN_L2_MULTICAST);
+      return;
+    }
+  }
+  rt.input(skb);
+}
+
+/** For this host (ip_local_deliver): whole packets only go on. Takes the packet over. */
+export function ipLocalDeliver(ip4: Ipv4, skb: SkBuff): void {
+  let whole: SkBuff | null = skb;
+  if (ipv4.isFragment(skb.head, skb.networkHeader)) {
+    whole = ipDefrag(ip4, skb, IP_DEFRAG_LOCAL_DELIVER);
+    if (!whole) return;
+  }
+  if (ip4.net.hooksIpv4.run(NF_INET_LOCAL_IN, whole, whole.dev, null, null)) ipLocalDeliverFinish(ip4, whole);
+}
+
+/** To raw sockets, then to the protocol (ip_local_deliver_finish, ip_protocol_deliver_rcu). */
+function ipLocalDeliverFinish(ip4: Ipv4, skb: SkBuff): void {
+  const { head } = skb;
+  const at = skb.networkHeader;
+  const protocol = ipv4.getProtocol(head, at);
+  skb.data = at + ipv4.getHeaderLength(head, at);
+  skb.transportHeader = skb.data;
+  const raw = ip4.rawLocalDeliver ? ip4.rawLocalDeliver(skb, protocol) : false;
+  const handler = ip4.protocols[protocol];
+  if (handler) {
+    ip4.mib.ip.InDelivers++;
+    handler.handler(skb);
+    return;
+  }
+  if (raw) {
+    ip4.mib.ip.InDelivers++;
+    consumeSkb(skb);
+    return;
+  }
+  ip4.mib.ip.InUnknownProtos++;
+  ip4.ops.icmpSend(skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
+  drop(skb, DropReason.IP_NOPROTO);
+}
+
+/** No way on for a received packet (ip_error): a router says so, within limits. Takes the packet over. */
+export function ipError(ip4: Ipv4, skb: SkBuff): void {
+  const rt = skbRtable(skb)!;
+  const inDev = skb.dev ? inDevOf(skb.dev) : null;
+  const { ip: mib } = ip4.mib;
+  if (!inDev) {
+    drop(skb, DropReason.NOT_SPECIFIED);
+    return;
+  }
+  if (!inDev.forwarding) {
+    if (rt.error === Errno.EHOSTUNREACH) {
+      mib.InAddrErrors++;
+      drop(skb, DropReason.IP_INADDRERRORS);
+    } else if (rt.error === Errno.ENETUNREACH) {
+      ip4.mib.ipExt.InNoRoutes++;
+      drop(skb, DropReason.IP_INNOROUTES);
+    } else drop(skb, DropReason.NOT_SPECIFIED);
+    return;
+  }
+  let code: number;
+  let reason: DropReason = DropReason.NOT_SPECIFIED;
+  switch (rt.error) {
+    case Errno.EHOSTUNREACH:
+      code = ICMP_HOST_UNREACH;
+      break;
+    case Errno.ENETUNREACH:
+      code = ICMP_NET_UNREACH;
+      ip4.mib.ipExt.InNoRoutes++;
+      reason = DropReason.IP_INNOROUTES;
+      break;
+    case Errno.EACCES:
+      code = ICMP_PKT_FILTERED;
+      break;
+    default:
+      drop(skb, DropReason.NOT_SPECIFIED);
+      return;
+  }
+  if (peerErrorAllow(ip4, ipv4.getSource(skb.head, skb.networkHeader)))
+    ip4.ops.icmpSend(skb, ICMP_DEST_UNREACH, code, 0);
+  drop(skb, reason);
+}
+

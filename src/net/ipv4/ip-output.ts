@@ -25,7 +25,7 @@ import type { Sock } from "../core/sock.ts";
 import { ipDoFragment } from "./ip-do-fragment.ts";
 import { IPSKB_FORWARDED, IPSKB_IGNORE_DF, IPSKB_REROUTED } from "./ip-cb.ts";
 import { ipSelectIdent, ipSelectIdentHashed } from "./ip-ident.ts";
-import { ipOptionsBuild } from "./ip-options.ts";
+import { type IpOptions, ipOptionsBuild } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { FLOWI_FLAG_ANYSRC, ipRouteOutputKey } from "./route.ts";
 import { FlowKey, RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
@@ -76,14 +76,14 @@ export function flowOfSock(fl: FlowKey, sk: Sock, daddr: number, saddr: number, 
  * caller's matter. Adds the IP header: DF by the socket's path MTU discovery, identification from sk.inetId (one for each
  * of gsoSegs). Takes the packet over. Returns 0 or a positive errno (EHOSTUNREACH no route; EPERM a rule dropped it).
  * @param rt the socket's cached route; null: skb.dst, or it is looked up
- * @param options the socket's IP options, a multiple of four bytes, or null
+ * @param options the socket's IP options, or null
  */
 export function ipQueueXmit(
   ip4: Ipv4,
   sk: Sock,
   skb: SkBuff,
   rt: Rtable | null,
-  options: Uint8Array | null,
+  options: IpOptions | null,
 ): number {
   let route = rt ?? skbRtable(skb);
   if (!route) {
@@ -96,7 +96,7 @@ export function ipQueueXmit(
     }
   }
   skb.dst = route;
-  const optionBytes = options ? options.length : 0;
+  const optionBytes = options ? options.data.length : 0;
   const at = pushHeader(skb, optionBytes, sk.tos, ipSelectTtl(ip4, sk, route), sk.protocol, sk.saddr, sk.daddr);
   const { head } = skb;
   if (ipDontFragment(ip4, sk, route) && !(skb.ipcbFlags & IPSKB_IGNORE_DF)) ipv4.setFlagsAndOffset(head, at, ipv4.DF);
@@ -287,11 +287,11 @@ export function ipBuildAndSendPkt(
   skb: SkBuff,
   saddr: number,
   daddr: number,
-  options: Uint8Array | null,
+  options: IpOptions | null,
   tos: number,
 ): number {
   const rt = skbRtable(skb)!;
-  const optionBytes = options ? options.length : 0;
+  const optionBytes = options ? options.data.length : 0;
   const at = pushHeader(skb, optionBytes, tos, ipSelectTtl(ip4, sk, rt), sk.protocol, saddr, daddr);
   const { head } = skb;
   if (skb.len <= 68 || ipDontFragment(ip4, sk, rt)) {

@@ -28,7 +28,14 @@ import { IPSKB_DOREDIRECT } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { selectMultipath } from "./fib-semantics.ts";
 import { fillFromException, findException, updateException } from "./route-exception.ts";
-import { fibMultipathHash, inetAddrType, isLocalMulticast, isMulticast } from "./route.ts";
+import {
+  fibMultipathHash,
+  flowOfQuoted,
+  inetAddrType,
+  ipRouteOutputKey,
+  isLocalMulticast,
+  isMulticast,
+} from "./route.ts";
 import {
   DST_ERROR,
   DST_FORWARD,
@@ -368,3 +375,21 @@ export function ipDoRedirect(
   }
 }
 
+/**
+ * A redirect about a packet of ours that skb quotes (ipv4_redirect): skb.data is at the quoted header, skb.networkHeader
+ * at the redirect's own.
+ * @param oif device that the sender was bound to, 0 none
+ */
+export function ipv4Redirect(
+  ip4: Ipv4,
+  skb: SkBuff,
+  oif: number,
+  protocol: number,
+  code: number,
+  gateway: number,
+): void {
+  const fl = flowOfQuoted(ip4, skb, oif, protocol, 0);
+  const rt = ipRouteOutputKey(ip4, fl);
+  if (rt.error !== 0 || !skb.dev) return;
+  ipDoRedirect(ip4, rt, skb.dev, fl, ipv4.getSource(skb.head, skb.networkHeader), gateway, code);
+}

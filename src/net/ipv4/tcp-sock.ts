@@ -13,6 +13,8 @@ import type { Ipv4 } from "./ipv4.ts";
 import type { Rtable } from "./rtable.ts";
 import type { TcpCongestionOps } from "./tcp-cong.ts";
 import type { TcpHashtables } from "./tcp-hashtables.ts";
+import type { AlertResult } from "./tcp-loss.ts";
+import type { SackState } from "./tcp-sack.ts";
 import { SegList, type SegPool, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
 import type { TcpMib } from "./tcp-mib.ts";
 import { type MinMax, newMinMax } from "./win-minmax.ts";
@@ -233,9 +235,14 @@ export interface TcpState {
   readonly hash: TcpHashtables;
   readonly rng: Rng;
   readonly segs: SegPool;
+  /** every socket that is not yet destroyed, requests and time-wait apart */
+  readonly all: Set<TcpSock>;
   /** options of the segment at hand, parsed; and those of the one being written */
   readonly rxOptions: TcpOptions;
   readonly txOptions: TcpOptions;
+  /** scratch of the ACK at hand */
+  readonly sackState: SackState;
+  readonly alert: AlertResult;
   /** challenge ACKs sent in this second (RFC 5961 section 7) */
   challengeTimestamp: number;
   challengeCount: number;

@@ -57,6 +57,8 @@ export interface OptionCall<Info> {
   readonly invProto: boolean;
   readonly names: NameService;
   readonly output: Output;
+  /** options of this extension given before */
+  readonly used: ReadonlySet<string>;
   /** takes the next word of the command line; undefined: there is none, or it begins with - or ! */
   nextArg(): string | undefined;
   /** the value by type */

@@ -1,7 +1,7 @@
 // iproute2's command line: words that may be shortened, and its ways of saying what is wrong with them. Answers to
 // iproute2's lib/utils.c and include/utils.h.
 
-import { Errno, NetError, strerror } from "../../../base/errno.ts";
+import { NetError, strerror } from "../../../base/errno.ts";
 import { parseIpv4 } from "../../../wire/addr.ts";
 
 /** Ends the command: `text` goes to stderr, `status` is its exit status. */
@@ -117,10 +117,17 @@ export function parseInteger(word: string): number | undefined {
   return value === undefined ? undefined : negative ? -value : value;
 }
 
-/** An address, or the error that get_addr gives. */
-export function getAddr(word: string): number {
+/**
+ * An address, or the error that get_addr gives.
+ * @param inet the family is known by now to be IPv4
+ */
+export function getAddr(word: string, inet = false): number {
   const address = word === "default" || word === "any" || word === "all" ? 0 : parseInetShort(word);
-  if (address === undefined) throw new CommandError(`Error: any valid address is expected rather than "${word}".\n`, 1);
+  if (address === undefined)
+    throw new CommandError(
+      `Error: ${inet ? "inet" : "any valid"} address is expected rather than "${word}".\n`,
+      1,
+    );
   return address;
 }
 
@@ -134,9 +141,10 @@ export interface Prefix {
 }
 
 /** A prefix "10.0.0.0/8", "10/8", "default"; or the error that get_prefix gives. */
-export function getPrefix(word: string): Prefix {
+export function getPrefix(word: string, inet = false): Prefix {
   const prefix = parsePrefix(word);
-  if (!prefix) throw new CommandError(`Error: any valid prefix is expected rather than "${word}".\n`, 1);
+  if (!prefix)
+    throw new CommandError(`Error: ${inet ? "inet" : "any valid"} prefix is expected rather than "${word}".\n`, 1);
   return prefix;
 }
 
@@ -202,5 +210,3 @@ export function rtnl<T>(ask: () => T, status = 2): T {
     throw error;
   }
 }
-
-export { Errno };

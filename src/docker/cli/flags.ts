@@ -1,0 +1,194 @@
+// Flags as Docker's client reads them: --name=value, --name value, -it, -p80:80, "--" ends them; what is not known is
+// refused in pflag's words, what Docker knows and vethlab does not is refused by name. Answers to spf13/pflag.
+
+/** One flag of a command. */
+export interface Flag {
+  readonly name: string;
+  /** one letter, "" when there is none */
+  readonly short: string;
+  readonly kind: "bool" | "string" | "list" | "int";
+  readonly usage: string;
+  /** Docker knows it, vethlab refuses it */
+  readonly unsupported?: boolean;
+  /** another name of the flag `alias` */
+  readonly alias?: string;
+}
+
+/** A mistake in the flags: pflag's sentence, or that vethlab does not support one. */
+export class FlagError extends Error {
+  override readonly name: string = "FlagError";
+}
+
+export const bool = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "bool", usage });
+export const string = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "string", usage });
+export const list = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "list", usage });
+export const int = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "int", usage });
+export const alias = (name: string, of: string): Flag => ({ name, short: "", kind: "bool", usage: "", alias: of });
+
+/** Flags that Docker has and vethlab has not: "memory:m" takes a value, "read-only!" takes none. */
+export function unsupported(names: string): Flag[] {
+  return names.split(/\s+/).map((entry) => {
+    const plain = entry.replace(/!$/, "");
+    const [name, short] = plain.split(":");
+    const kind = entry.endsWith("!") ? "bool" : "string";
+    return { name: name!, short: short ?? "", kind, usage: "", unsupported: true };
+  });
+}
+
+/** What was given. */
+export class Flags {
+  readonly #values: Map<string, string[]> = new Map();
+
+  /** @internal */
+  add(name: string, value: string): void {
+    const values = this.#values.get(name);
+    if (values) values.push(value);
+    else this.#values.set(name, [value]);
+  }
+
+  given(name: string): boolean {
+    return this.#values.has(name);
+  }
+
+  bool(name: string): boolean {
+    return this.#values.get(name)?.at(-1) === "true";
+  }
+
+  /** The last value, or `otherwise`. */
+  string(name: string, otherwise = ""): string {
+    return this.#values.get(name)?.at(-1) ?? otherwise;
+  }
+
+  list(name: string): readonly string[] {
+    return this.#values.get(name) ?? [];
+  }
+
+  int(name: string): number | undefined {
+    const text = this.#values.get(name)?.at(-1);
+    return text === undefined ? undefined : Number(text);
+  }
+}
+
+/**
+ * Reads the words after a command. With `interspersed` flags may follow arguments; otherwise the first argument ends them
+ * (run, exec, create). Throws FlagError.
+ */
+export function parseFlags(
+  words: readonly string[],
+  known: readonly Flag[],
+  interspersed: boolean,
+): { readonly flags: Flags; readonly args: string[] } {
+  const flags = new Flags();
+  const args: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (word === "--") {
+      args.push(...words.slice(i + 1));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      if (!interspersed) {
+        args.push(...words.slice(i));
+        break;
+      }
+      args.push(word);
+      continue;
+    }
+    if (word.startsWith("--")) i = parseLong(words, i, known, flags);
+    else i = parseShort(words, i, known, flags);
+  }
+  return { flags, args };
+}
+
+function parseLong(words: readonly string[], at: number, known: readonly Flag[], flags: Flags): number {
+  const word = words[at]!;
+  const equals = word.indexOf("=");
+  const name = word.slice(2, equals < 0 ? undefined : equals);
+  const flag = resolve(
+    known.find((candidate) => candidate.name === name),
+    known,
+  );
+  if (!flag) throw new FlagError(name === "" ? `bad flag syntax: ${word}` : `unknown flag: --${name}`);
+  refuse(flag);
+  if (equals >= 0) {
+    set(flag, word.slice(equals + 1), flags);
+    return at;
+  }
+  if (flag.kind === "bool") {
+    set(flag, "true", flags);
+    return at;
+  }
+  const value = words[at + 1];
+  if (value === undefined) throw new FlagError(`flag needs an argument: --${name}`);
+  set(flag, value, flags);
+  return at + 1;
+}
+
+function parseShort(words: readonly string[], at: number, known: readonly Flag[], flags: Flags): number {
+  const word = words[at]!;
+  for (let i = 1; i < word.length; i++) {
+    const letter = word[i]!;
+    const flag = resolve(
+      known.find((candidate) => candidate.short === letter),
+      known,
+    );
+    if (!flag) throw new FlagError(`unknown shorthand flag: '${letter}' in ${word}`);
+    refuse(flag);
+    if (word[i + 1] === "=") {
+      set(flag, word.slice(i + 2), flags);
+      return at;
+    }
+    if (flag.kind === "bool") {
+      set(flag, "true", flags);
+      continue;
+    }
+    if (i + 1 < word.length) {
+      set(flag, word.slice(i + 1), flags);
+      return at;
+    }
+    const value = words[at + 1];
+    if (value === undefined) throw new FlagError(`flag needs an argument: '${letter}' in ${word}`);
+    set(flag, value, flags);
+    return at + 1;
+  }
+  return at;
+}
+
+function resolve(flag: Flag | undefined, known: readonly Flag[]): Flag | undefined {
+  return flag?.alias === undefined ? flag : known.find((candidate) => candidate.name === flag.alias);
+}
+
+function refuse(flag: Flag): void {
+  if (flag.unsupported) throw new FlagError(`vethlab does not support --${flag.name}`);
+}
+
+function set(flag: Flag, value: string, flags: Flags): void {
+  const shown = `${flag.short === "" ? "" : `-${flag.short}, `}--${flag.name}`;
+  if (flag.kind === "bool") {
+    if (/^(1|t|T|TRUE|true|True)$/.test(value)) flags.add(flag.name, "true");
+    else if (/^(0|f|F|FALSE|false|False)$/.test(value)) flags.add(flag.name, "false");
+    else
+      throw new FlagError(
+        `invalid argument ${JSON.stringify(value)} for ${JSON.stringify(shown)} flag: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
+      );
+    return;
+  }
+  if (flag.kind === "int" && !/^[+-]?\d+$/.test(value))
+    throw new FlagError(
+      `invalid argument ${JSON.stringify(value)} for ${JSON.stringify(shown)} flag: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`,
+    );
+  flags.add(flag.name, value);
+}
+
+/** The options of a help text, in pflag's columns. */
+export function describeFlags(known: readonly Flag[]): string {
+  const shown = known
+    .filter((flag) => flag.alias === undefined && !flag.unsupported)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((flag) => {
+      const type = flag.kind === "bool" ? "" : ` ${flag.kind}`;
+      return [`  ${flag.short === "" ? "    " : `-${flag.short}, `}--${flag.name}${type}`, flag.usage] as const;
+    });
+  const width = Math.max(0, ...shown.map(([left]) => left.length)) + 3;
+  return shown.map(([left, usage]) => `${left.padEnd(width)}${usage}\n`).join("");
+}

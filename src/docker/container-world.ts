@@ -1,0 +1,51 @@
+// What a container finds around it: /dev and /proc in its file system, its namespace's loopback and settings, the host's
+// files that Docker copies.
+
+import { NetError } from "../base/errno.ts";
+import { decodeUtf8 } from "../base/text.ts";
+import type { NetNamespace } from "../net/netns.ts";
+import type { DirNode, VfsNode } from "../posix/vfs.ts";
+import type { Container } from "./container.ts";
+import type { Daemon } from "./daemon.ts";
+import { DaemonError } from "./errors.ts";
+import { setLoopbackUp, writeSysctl } from "./netlink.ts";
+
+/** Devices and /proc; see populateVfs. */
+export function furnishContainer(daemon: Daemon, container: Container): void {
+  void daemon;
+  void container;
+}
+
+/** lo up, and the settings that dockerd gives every namespace of its own (oci_linux.go), then those of --sysctl. */
+export function prepareNamespace(netns: NetNamespace, sysctls: ReadonlyMap<string, string>): void {
+  setLoopbackUp(netns);
+  writeSysctl(netns, "net.ipv4.ip_unprivileged_port_start", "0");
+  writeSysctl(netns, "net.ipv4.ping_group_range", "0 2147483647");
+  for (const [name, value] of sysctls) {
+    try {
+      if (writeSysctl(netns, name, value)) continue;
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      throw startError(`write sysctl key ${name}: write /proc/sys/${name.replaceAll(".", "/")}: invalid argument`);
+    }
+    throw startError(`open /proc/sys/${name.replaceAll(".", "/")}: no such file or directory`);
+  }
+}
+
+function startError(why: string): DaemonError {
+  return new DaemonError(
+    `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ${why}: unknown`,
+    400,
+    127,
+  );
+}
+
+/** Text of a file of the host; "" when there is none. */
+export function readHostFile(daemon: Daemon, path: string): string {
+  let node: VfsNode | undefined = daemon.host.root.root;
+  for (const part of path.split("/").filter((name) => name !== "")) {
+    node = node?.kind === "dir" ? (node as DirNode).children.get(part) : undefined;
+    if (!node) return "";
+  }
+  return node.kind === "file" ? decodeUtf8(node.data, 0, node.size) : "";
+}

@@ -1,0 +1,103 @@
+// Making a container: name, host name, file system, links, the network it will be in. Answers to moby daemon/create.go and
+// names.go.
+
+import { fileNode } from "../posix/vfs.ts";
+import { sleep, type Task } from "../sim/task.ts";
+import { addBinds } from "./binds.ts";
+import { Container, type ContainerRequest } from "./container.ts";
+import { validateRequest } from "./container-checks.ts";
+import { mainNetworkOf } from "./container-network.ts";
+import { furnishContainer } from "./container-world.ts";
+import { CREATE_NS } from "./cost.ts";
+import type { Daemon } from "./daemon.ts";
+import { badRequest, conflict, DaemonError, notFound } from "./errors.ts";
+import { randomId, randomName, shortId } from "./names.ts";
+import { buildRootfs, programsOf } from "./rootfs.ts";
+
+/** `docker create`. Throws DaemonError: no such image (404), name taken (409), options that exclude each other (400). */
+export function* createContainer(daemon: Daemon, request: ContainerRequest): Task<Container> {
+  yield* sleep(CREATE_NS);
+  const image = daemon.images.find(request.image);
+  if (!image)
+    throw notFound(`No such image: ${request.image.includes(":") ? request.image : `${request.image}:latest`}`);
+  validateRequest(daemon, request);
+  const id = randomId(daemon.rng);
+  const name = reserveName(daemon, id, request.name);
+  const { host } = daemon;
+  const { kernel, machine } = host;
+  const files = { hosts: fileNode(), resolvConf: fileNode(), hostname: fileNode() };
+  const rootfs = buildRootfs(image, programsOf(host), () => kernel.sim.now, machine.epochNs);
+  const container = new Container({
+    id,
+    name,
+    request,
+    image,
+    createdNs: daemon.now(),
+    rootfs,
+    files,
+    graphId: randomId(daemon.rng),
+    hostname: hostnameOf(daemon, request, id),
+    now: () => daemon.now(),
+  });
+  if (container.argv.length === 0) throw badRequest("No command specified");
+  for (const [path, node] of [
+    ["hosts", files.hosts],
+    ["resolv.conf", files.resolvConf],
+    ["hostname", files.hostname],
+  ] as const) {
+    rootfs.put(`/etc/${path}`, node);
+    host.root.put(`/var/lib/docker/containers/${id}/${path}`, node);
+  }
+  furnishContainer(daemon, container);
+  addBinds(daemon, container);
+  registerLinks(daemon, container);
+  const main = mainNetworkOf(daemon, request.networkMode);
+  if (main !== undefined)
+    container.networks.set(main, {
+      request: request.endpoint,
+      networkId: "",
+      aliases: request.endpoint.aliases,
+      endpoint: null,
+    });
+  daemon.containers.set(id, container);
+  return container;
+}
+
+function hostnameOf(daemon: Daemon, request: ContainerRequest, id: string): string {
+  if (request.hostname !== "") return request.hostname;
+  if (request.networkMode === "host") return daemon.host.ns.uts.hostname;
+  return shortId(id);
+}
+
+function reserveName(daemon: Daemon, id: string, wished: string): string {
+  const taken = (name: string) => [...daemon.containers.values()].find((container) => container.name === name);
+  if (wished === "") return randomName(daemon.rng, (name) => taken(name) !== undefined);
+  const name = wished.replace(/^\//, "");
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name))
+    throw badRequest(`Invalid container name (${wished}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  const other = taken(name);
+  if (other && other.id !== id)
+    throw conflict(
+      `Conflict. The container name "/${name}" is already in use by container "${other.id}". You have to remove (or rename) that container to be able to reuse that name.`,
+    );
+  return name;
+}
+
+/** --link on the default bridge: the other container must exist. */
+function registerLinks(daemon: Daemon, container: Container): void {
+  for (const link of container.request.links) {
+    const [name, alias] = link.split(":") as [string, string | undefined];
+    let child: Container;
+    try {
+      child = daemon.findContainer(name);
+    } catch (error) {
+      if (!(error instanceof DaemonError)) throw error;
+      throw badRequest(`could not get container for ${name}: ${error.message}`);
+    }
+    if (child.request.networkMode === "host")
+      throw badRequest(
+        "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+      );
+    container.links.set(alias ?? name.replace(/^\//, ""), child.id);
+  }
+}

@@ -1,0 +1,212 @@
+// The Docker daemon of one host: its networks, containers and images, the dockerd process that holds its sockets, and what
+// it does when it starts (docker0, ip_forward, the first rules). Answers to moby daemon/daemon.go and
+// daemon_unix.go (initNetworkController, initBridgeDriver).
+
+import { NetError } from "../base/errno.ts";
+import type { Host } from "../host/host.ts";
+import { AF_INET6, SOCK_STREAM } from "../net/core/sock.ts";
+import type { NetNamespace } from "../net/netns.ts";
+import type { OpenFile } from "../posix/file.ts";
+import { type Process, SIGKILL } from "../posix/process.ts";
+import type { Rng } from "../sim/rng.ts";
+import { type Task, WaitQueue } from "../sim/task.ts";
+import { formatCidr, formatIpv4, parseIpv4 } from "../wire/addr.ts";
+import type { Container } from "./container.ts";
+import { bindProxySocket, dockerProxyWithSocket, proxyBindError } from "./docker-proxy.ts";
+import { badRequest, DaemonError, notFound } from "./errors.ts";
+import { docker20 } from "./generations/docker20.ts";
+import { docker28 } from "./generations/docker28.ts";
+import type { Generation } from "./generations/generation.ts";
+import { ImageStore } from "./images.ts";
+import { electSubnet } from "./ipam.ts";
+import type { RunIptables } from "./iptables.ts";
+import { randomId } from "./names.ts";
+import { enableIpForward, overlapsRoutes } from "./netlink.ts";
+import type { NetworkRequest } from "./network.ts";
+import { NetworkController } from "./network-controller.ts";
+import { runIptablesIn } from "./run-iptables.ts";
+
+const SERVICE = "docker";
+const SETTINGS = "docker-settings";
+export const PROXY_PATH = "/usr/bin/docker-proxy";
+
+/** What a script says about Docker before it starts. */
+export interface DockerSettings {
+  readonly generation: "20" | "28";
+  /** "NAME PORT[/proto] PROGRAM…", see images.ts */
+  readonly images: readonly string[];
+}
+
+export function generationOf(name: "20" | "28"): Generation {
+  return name === "28" ? docker28 : docker20;
+}
+
+/** Says how a host's daemon is to be, before its first use. */
+export function configureDocker(host: Host, settings: DockerSettings): void {
+  host.services.set(SETTINGS, settings);
+}
+
+/** Does a script call docker? Then the daemon runs from the start, and docker0 has the number that follows lo's. */
+export function scriptCallsDocker(script: string): boolean {
+  return /\bdocker(-compose)?\b/.test(script);
+}
+
+/** The daemon of a host, started now unless it runs. It takes no virtual time. */
+export function startDocker(host: Host): Daemon {
+  const running = host.services.get(SERVICE);
+  if (running instanceof Daemon) return running;
+  const settings = (host.services.get(SETTINGS) as DockerSettings | undefined) ?? { generation: "20", images: [] };
+  const daemon = new Daemon(host, settings);
+  host.services.set(SERVICE, daemon);
+  return daemon;
+}
+
+export class Daemon {
+  readonly host: Host;
+  readonly generation: Generation;
+  readonly rng: Rng;
+  readonly process: Process;
+  readonly images: ImageStore;
+  readonly net: NetworkController;
+  /** by id, oldest first */
+  readonly containers: Map<string, Container> = new Map();
+  readonly startedNs: bigint;
+  /** of the installation, as `docker info` prints it */
+  readonly systemId: string;
+
+  /** Use startDocker. Throws BadImageDirective. */
+  constructor(host: Host, settings: DockerSettings) {
+    this.host = host;
+    this.generation = generationOf(settings.generation);
+    this.rng = host.rng.fork("docker");
+    this.systemId = randomId(this.rng.fork("system"));
+    this.startedNs = this.now();
+    this.images = new ImageStore(this.rng.fork("images"), this.startedNs, settings.images);
+    this.process = host.spawn(waitForever, {
+      argv: ["/usr/sbin/dockerd", "-H", "fd://", "--containerd=/run/containerd/containerd.sock"],
+    });
+    this.net = new NetworkController({
+      host,
+      generation: this.generation,
+      rng: this.rng.fork("networks"),
+      dockerd: this.process,
+      now: () => this.now(),
+      iptablesIn: (netns) => this.#iptablesIn(netns),
+      startProxy: (mapping) => this.#startProxy(mapping),
+      stopProxy: (proxy) => proxy.kill(SIGKILL),
+      ipv6Listenable: () => this.#ipv6Listenable(),
+    });
+    this.#start();
+  }
+
+  /** Wall clock, ns since 1970. */
+  now(): bigint {
+    return this.host.machine.wallClockNs();
+  }
+
+  #start(): void {
+    enableIpForward(this.host.netns);
+    this.generation.firewall.start(this.net.ipt);
+    for (const [name, driver] of [
+      ["none", "null"],
+      ["host", "host"],
+    ] as const)
+      this.net.create(predefined(name, driver, new Map(), []));
+    const options = new Map([
+      ["com.docker.network.bridge.default_bridge", "true"],
+      ["com.docker.network.bridge.enable_icc", "true"],
+      ["com.docker.network.bridge.enable_ip_masquerade", "true"],
+      ["com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"],
+      ["com.docker.network.bridge.name", "docker0"],
+      ["com.docker.network.driver.mtu", "1500"],
+    ]);
+    const pool = electSubnet((candidate) => overlapsRoutes(this.host.netns, candidate));
+    const subnet = formatCidr(pool.address, pool.prefix);
+    const gateway = this.generation.defaultBridgeHasGateway ? formatIpv4(pool.address + 1) : "";
+    this.net.create(
+      predefined("bridge", "bridge", options, [{ subnet, ipRange: "", gateway, auxAddresses: new Map() }]),
+    );
+    this.net.ipt.takeCost();
+  }
+
+  #iptablesIn(netns: NetNamespace): RunIptables {
+    return (argv) => runIptablesIn(netns, this.host, argv);
+  }
+
+  /** Ports are bound on :: too where the host speaks IPv6. */
+  #ipv6Listenable(): boolean {
+    try {
+      const socket = this.host.netns.socket(AF_INET6, SOCK_STREAM, 0);
+      socket.release();
+      return true;
+    } catch (error) {
+      if (error instanceof NetError) return false;
+      throw error;
+    }
+  }
+
+  #startProxy(mapping: {
+    readonly protocol: string;
+    readonly hostIp: string;
+    readonly hostPort: number;
+    readonly containerIp: string;
+    readonly containerPort: number;
+  }): Process {
+    const { protocol, hostIp, hostPort, containerIp, containerPort } = mapping;
+    const address = { addr: parseIpv4(hostIp) ?? 0, port: hostPort };
+    let socket: OpenFile;
+    try {
+      socket = bindProxySocket(this.process, protocol, address);
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      throw new DaemonError(proxyBindError(protocol, `${formatIpv4(address.addr)}:${hostPort}`, error));
+    }
+    const proxy = this.process.spawn(dockerProxyWithSocket, {
+      argv: [
+        ...[PROXY_PATH, "-proto", protocol, "-host-ip", hostIp, "-host-port", String(hostPort)],
+        ...["-container-ip", containerIp, "-container-port", String(containerPort)],
+      ],
+      fds: new Map([[4, socket]]),
+    });
+    socket.release();
+    return proxy;
+  }
+
+  /** By id, name or the beginning of an id. Throws DaemonError 404, 400 when it is ambiguous. */
+  findContainer(term: string): Container {
+    const name = term.replace(/^\//, "");
+    const all = [...this.containers.values()];
+    const exact = all.find(({ id }) => id === term) ?? all.find((container) => container.name === name);
+    if (exact) return exact;
+    const partial = term === "" ? [] : all.filter(({ id }) => id.startsWith(term));
+    if (partial.length > 1) throw badRequest(`Multiple IDs found with provided prefix: ${term}`);
+    if (!partial[0]) throw notFound(`No such container: ${term}`);
+    return partial[0];
+  }
+}
+
+function predefined(
+  name: string,
+  driver: string,
+  options: ReadonlyMap<string, string>,
+  ipam: NetworkRequest["ipam"],
+): NetworkRequest {
+  return {
+    name,
+    driver,
+    internal: false,
+    attachable: false,
+    ipv6: false,
+    ipamDriver: "default",
+    ipamOptions: new Map(),
+    ipam,
+    options,
+    labels: new Map(),
+  };
+}
+
+/** dockerd and containerd-shim: they wait for others to ask them. */
+export function* waitForever(): Task<number> {
+  yield* new WaitQueue().wait();
+  return 0;
+}

@@ -1,0 +1,221 @@
+// Starting a container: its network, its namespaces, its environment, its first process. Answers to moby daemon/start.go,
+// oci_linux.go and links/links.go.
+
+import type { NetNamespace } from "../net/netns.ts";
+import { NullFile, type OpenFile } from "../posix/file.ts";
+import { type Namespaces, type Process, SIGKILL } from "../posix/process.ts";
+import { EXEC_NS } from "../shell/cost.ts";
+import type { Image as ProgramImage } from "../shell/exec.ts";
+import { sleep, type Task } from "../sim/task.ts";
+import { formatIpv4 } from "../wire/addr.ts";
+import type { Container } from "./container.ts";
+import { allocateNetwork, networkedContainer, releaseNetwork } from "./container-network.ts";
+import { parsePort } from "./container-ports.ts";
+import { prepareNamespace } from "./container-world.ts";
+import { PREPARE_NS, RUNC_CREATE_NS, RUNC_START_NS, SHARED_CREATE_NS, STARTED_NS } from "./cost.ts";
+import { type Daemon, waitForever } from "./daemon.ts";
+import { DaemonError } from "./errors.ts";
+import { handleExit, removeRecords } from "./lifecycle.ts";
+import { loadProgram } from "./load-program.ts";
+import { ContainerStdin, LogFile } from "./logs.ts";
+import { writeFileNode } from "./netlink.ts";
+
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Every signal whose default would end a program; the kernel keeps them from a namespace's first process. */
+const ENDING_SIGNALS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 20, 21, 22, 24, 25, 26, 27, 29, 30, 31];
+
+/** The namespaces of a container's processes, and what else sets them apart. */
+export interface ContainerNamespaces extends Namespaces {
+  /** "NET_ADMIN", … or "ALL" */
+  readonly capabilities: ReadonlySet<string>;
+}
+
+const DEFAULT_CAPABILITIES = [
+  ...["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP"],
+  ...["NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE"],
+];
+
+/** `docker start`. Harmless when it runs. Throws DaemonError; then the container is as before, with its error noted. */
+export function* startContainer(daemon: Daemon, container: Container): Task<void> {
+  if (container.running) return;
+  container.stoppedByUser = false;
+  try {
+    yield* sleep(PREPARE_NS);
+    yield* launch(daemon, container);
+  } catch (error) {
+    if (!(error instanceof DaemonError)) throw error;
+    container.error = error.message;
+    container.exitCode = error.exitCode === 125 ? 128 : error.exitCode;
+    releaseNetwork(daemon, container);
+    container.shim?.kill(SIGKILL);
+    container.shim = null;
+    yield* sleep(daemon.net.ipt.takeCost());
+    if (container.request.autoRemove) removeRecords(daemon, container);
+    throw error;
+  }
+}
+
+function* launch(daemon: Daemon, container: Container): Task<void> {
+  const shared = networkedContainer(daemon, container);
+  let netns: NetNamespace | null = null;
+  if (shared) {
+    for (const [path, node] of [
+      ["hosts", shared.files.hosts],
+      ["resolv.conf", shared.files.resolvConf],
+      ["hostname", shared.files.hostname],
+    ] as const)
+      container.rootfs.put(`/etc/${path}`, node);
+    netns = netnsOfContainer(shared);
+    yield* sleep(SHARED_CREATE_NS);
+  } else {
+    const inside = daemon.generation.vethPeer === "inside";
+    const sandbox = allocateNetwork(daemon, container, inside ? () => makeNetns(daemon, container) : undefined);
+    writeFileNode(container.files.hostname, `${container.hostname}\n`);
+    yield* sleep(daemon.net.ipt.takeCost() + RUNC_CREATE_NS);
+    sandbox.netns ??= sandbox.options.useHost ? daemon.host.netns : makeNetns(daemon, container);
+    netns = sandbox.netns;
+    if (!inside) for (const endpoint of sandbox.endpoints) daemon.net.populate(sandbox, endpoint);
+    yield* sleep(daemon.net.ipt.takeCost());
+  }
+  const env = environment(daemon, container);
+  yield* sleep(RUNC_START_NS);
+  run(daemon, container, netns, env, shared);
+  yield* sleep(STARTED_NS);
+}
+
+function makeNetns(daemon: Daemon, container: Container): NetNamespace {
+  const netns = daemon.host.createNetNamespace(container.name);
+  prepareNamespace(netns, container.request.sysctls);
+  return netns;
+}
+
+function netnsOfContainer(container: Container): NetNamespace {
+  return container.process!.ns.net as NetNamespace;
+}
+
+/** Starts the program as the first process of the container. Throws DaemonError 126 or 127. */
+function run(
+  daemon: Daemon,
+  container: Container,
+  netns: NetNamespace,
+  env: ReadonlyMap<string, string>,
+  shared: Container | undefined,
+): void {
+  const { request, rootfs } = container;
+  const ns = namespaces(daemon, container, netns, shared);
+  const shim = daemon.host.spawn(waitForever, {
+    argv: [
+      ...["/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", container.id],
+      ...["-address", "/run/containerd/containerd.sock"],
+    ],
+  });
+  container.shim = shim;
+  container.stdin = request.tty || request.openStdin ? new ContainerStdin(request.tty) : null;
+  const stdin: OpenFile = container.stdin ?? new NullFile();
+  const fds = new Map<number, OpenFile>([
+    [0, stdin],
+    [1, new LogFile(container.log, "stdout", request.tty)],
+    [2, new LogFile(container.log, "stderr", request.tty)],
+  ]);
+  const cwd = workingDirOf(container);
+  const program = loadProgram({ root: rootfs, cwd, env }, container.argv, (why) =>
+    daemon.generation.texts.startFailed(why),
+  );
+  const process = shim.spawn((proc) => firstProcess(proc, program), {
+    argv: container.argv,
+    env,
+    cwd,
+    fds,
+    root: rootfs,
+    ns,
+  });
+  for (const file of fds.values()) file.release();
+  process.pgid = process.pid;
+  container.process = process;
+  container.status = "running";
+  container.startedNs = daemon.now();
+  container.error = "";
+  container.exitCode = 0;
+  container.changed.wakeAll();
+  process.onExit.push(() => {
+    daemon.process.thread("monitor", handleExit(daemon, container, process, startContainer));
+  });
+}
+
+/** The first process of a PID namespace: signals that it does not handle do nothing to it (pid_namespaces(7)). */
+function* firstProcess(proc: Process, image: ProgramImage): Task<number> {
+  proc.argv = image.argv;
+  for (const signal of ENDING_SIGNALS) proc.onSignal(signal, () => {});
+  yield* proc.cpu(EXEC_NS);
+  return yield* image.program(proc);
+}
+
+function workingDirOf(container: Container): string {
+  return container.request.workingDir || container.image.workingDir || "/";
+}
+
+function namespaces(
+  daemon: Daemon,
+  container: Container,
+  netns: NetNamespace,
+  shared: Container | undefined,
+): ContainerNamespaces {
+  const { host } = daemon;
+  const { request } = container;
+  const inodes = new Map(host.ns.inodes);
+  for (const type of ["mnt", "uts", "ipc", "pid"]) inodes.set(type, host.allocateInode());
+  inodes.set("net", netns.inode);
+  const hostname = shared ? shared.hostname : container.hostname;
+  const capabilities = new Set(request.privileged ? ["ALL"] : DEFAULT_CAPABILITIES);
+  for (const name of request.capAdd) capabilities.add(name.toUpperCase().replace(/^CAP_/, ""));
+  for (const name of request.capDrop) {
+    if (name.toUpperCase() === "ALL") capabilities.clear();
+    else capabilities.delete(name.toUpperCase().replace(/^CAP_/, ""));
+  }
+  return { net: netns, uts: { hostname }, inodes, capabilities };
+}
+
+/** PATH, HOSTNAME, TERM, what links say, what the user says, HOME. Throws DaemonError for a link to a stopped container. */
+function environment(daemon: Daemon, container: Container): Map<string, string> {
+  const env = new Map([
+    ["PATH", PATH],
+    ["HOSTNAME", container.hostname],
+  ]);
+  if (container.request.tty) env.set("TERM", "xterm");
+  for (const [alias, id] of container.links)
+    for (const [name, value] of linkEnvironment(daemon, container, alias, id)) env.set(name, value);
+  for (const entry of container.env) {
+    const at = entry.indexOf("=");
+    env.set(entry.slice(0, at), entry.slice(at + 1));
+  }
+  if (!env.has("HOME")) env.set("HOME", "/root");
+  return env;
+}
+
+/** WEB_PORT=tcp://… and so on (daemon/links/links.go ToEnv). */
+function linkEnvironment(daemon: Daemon, container: Container, alias: string, id: string): [string, string][] {
+  const child = daemon.containers.get(id);
+  const full = `/${container.name}/${alias}`;
+  if (!child) return [];
+  if (!child.running) throw new DaemonError(`Cannot link to a non running container: /${child.name} AS ${full}`);
+  const address = child.networks.get("bridge")?.endpoint?.address;
+  if (address === undefined || !container.networks.get("bridge")?.endpoint) return [];
+  const ip = formatIpv4(address);
+  const prefix = alias.toUpperCase().replaceAll("-", "_");
+  const out: [string, string][] = [];
+  const ports = child.exposedPorts.map(parsePort).sort((a, b) => a.port - b.port || (a.protocol === "tcp" ? -1 : 1));
+  const first = ports[0];
+  if (first) out.push([`${prefix}_PORT`, `${first.protocol}://${ip}:${first.port}`]);
+  for (const { port, protocol } of ports) {
+    const name = `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
+    out.push([name, `${protocol}://${ip}:${port}`]);
+    out.push([`${name}_ADDR`, ip], [`${name}_PORT`, String(port)], [`${name}_PROTO`, protocol]);
+  }
+  out.push([`${prefix}_NAME`, full]);
+  for (const entry of child.env) {
+    const at = entry.indexOf("=");
+    const name = entry.slice(0, at);
+    if (name !== "HOME" && name !== "PATH") out.push([`${prefix}_ENV_${name}`, entry.slice(at + 1)]);
+  }
+  return out;
+}

@@ -1,0 +1,119 @@
+// `ip link`: add, set, delete, show. Answers to iproute2's ip/iplink.c, do_iplink.
+
+import { setLink, newLink, delLink } from "./rtnl-link.ts";
+import { type Context, deviceNamed, devicesByIndex } from "./context.ts";
+import { Args, CommandError, duparg2, invarg, matches, rtnl } from "./lib/args.ts";
+import { parseGroup } from "./lib/names.ts";
+import { linkKind } from "./link-kinds.ts";
+import { type LinkRequest, parseLinkRequest } from "./link-request.ts";
+import { printLinkInfo, reportedFlags } from "./link-show.ts";
+import { linkUsage } from "./link-usage.ts";
+import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
+
+export function doLink(ctx: Context, words: readonly string[]): number {
+  const verb = words[0] ?? "show";
+  const args = new Args(words.slice(1));
+  if (matches(verb, "add")) return modify(ctx, args, true);
+  if (matches(verb, "set") || matches(verb, "change")) {
+    // "ip link set add …" is what some write for "ip link add …": set takes the word for a device
+    return modify(ctx, args, false);
+  }
+  if (matches(verb, "replace")) throw new CommandError('ip link: "replace" is not supported by vethlab\n', 2);
+  if (matches(verb, "delete")) return remove(ctx, args);
+  if (matches(verb, "show") || matches(verb, "lst") || matches(verb, "list")) return showLinks(ctx, args);
+  if (matches(verb, "help")) linkUsage();
+  for (const known of ["xstats", "afstats", "property"])
+    if (matches(verb, known)) throw new CommandError(`ip link: "${known}" is not supported by vethlab\n`, 2);
+  throw new CommandError(`Command "${verb}" is unknown, try "ip link help".\n`, 255);
+}
+
+function parseKind(ctx: Context, args: Args, request: LinkRequest): unknown {
+  if (request.kind === null || args.done) return undefined;
+  const kind = linkKind(request.kind);
+  if (kind?.parse) return kind.parse(ctx, args, request);
+  if (args.matches("help")) linkUsage();
+  throw new CommandError(`Garbage instead of arguments "${args.word} ...". Try "ip link help".\n`, 1);
+}
+
+/** iplink_modify */
+function modify(ctx: Context, args: Args, create: boolean): number {
+  const request = parseLinkRequest(ctx, args, create);
+  const data = parseKind(ctx, args, request);
+  if (create) {
+    if (request.kind === null) throw new CommandError('Not enough information: "type" argument is required\n', 1);
+    rtnl(() => newLink(ctx, request, data));
+    return 0;
+  }
+  const devices = request.wholeGroup ? inGroup(ctx, request.group) : [request.dev!];
+  const change = request.wholeGroup ? { ...request, group: -1 } : request;
+  rtnl(() => {
+    for (const dev of devices) setLink(ctx, dev, change, data);
+  });
+  return 0;
+}
+
+function inGroup(ctx: Context, group: number): NetDevice[] {
+  return devicesByIndex(ctx.ns.net).filter((dev) => dev.group === group);
+}
+
+function remove(ctx: Context, args: Args): number {
+  const request = parseLinkRequest(ctx, args, false);
+  const devices = request.wholeGroup ? inGroup(ctx, request.group) : [request.dev!];
+  rtnl(() => {
+    for (const dev of devices) if (dev.registered) delLink(dev);
+  });
+  return 0;
+}
+
+/** ip link show: filters by device, group, master, type, up. */
+function showLinks(ctx: Context, args: Args): number {
+  const { net } = ctx.ns;
+  let name: string | null = null;
+  let up = false;
+  let group = -1;
+  let master: NetDevice | null | undefined;
+  let kind: string | null = null;
+  for (; !args.done; args.advance()) {
+    if (args.is("up")) up = true;
+    else if (args.is("group")) {
+      const word = args.next();
+      group = parseGroup(word) ?? invarg('Invalid "group" value\n', word);
+    } else if (args.is("master")) {
+      const word = args.next();
+      master = deviceNamed(net, word) ?? invarg("Device does not exist\n", word);
+    } else if (args.is("nomaster")) master = null;
+    else if (args.is("type")) kind = args.next();
+    else {
+      if (args.is("dev")) args.next();
+      else if (args.matches("help")) linkUsage();
+      if (name !== null) duparg2("dev", args.word);
+      name = args.word;
+    }
+  }
+  let only: NetDevice | undefined;
+  if (name !== null) {
+    only = deviceNamed(net, name);
+    if (!only) throw new CommandError(`Device "${name}" does not exist.\n`, 1);
+  }
+  ctx.out.begin();
+  for (const dev of devicesByIndex(net)) {
+    const hidden =
+      (only && dev !== only) ||
+      (up && !(reportedFlags(dev) & IFF_UP)) ||
+      (group !== -1 && dev.group !== group) ||
+      (master !== undefined && dev.master !== master) ||
+      (kind !== null && !isKind(dev, kind));
+    if (hidden) continue;
+    ctx.out.openObject();
+    printLinkInfo(ctx, dev, true);
+    ctx.out.closeObject();
+  }
+  ctx.out.end();
+  return 0;
+}
+
+/** Of that type, or (bridge_slave) a port of such a device. */
+export function isKind(dev: NetDevice, kind: string): boolean {
+  if (kind.endsWith("_slave")) return dev.master?.kind === kind.slice(0, -"_slave".length);
+  return dev.kind === kind;
+}

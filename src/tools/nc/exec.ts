@@ -1,0 +1,93 @@
+// ncat's -e and -c: a program whose standard input and output are pipes, and a relay between them and the connection
+// (ncat_posix.c, netrun). The program inherits the connection too, so that the connection ends when both have ended.
+
+import { Errno, strerror } from "../../base/errno.ts";
+import { type Ns, USEC } from "../../base/time.ts";
+import type { Socket } from "../../net/socket.ts";
+import { makePipe, type OpenFile } from "../../posix/file.ts";
+import { type Process, SIGCHLD } from "../../posix/process.ts";
+import { sleep, type Task } from "../../sim/task.ts";
+import { closeFile, errnoOf, findProgram, pollEntries, pollIn } from "../net-util/sockets.ts";
+import type { NcatOptions } from "./options.ts";
+
+/** fork(2) to the child's execve(2). */
+const FORK_NS: Ns = 300 * USEC;
+/** execve(2), the dynamic linker, the program's own beginning. */
+const EXEC_NS: Ns = 1_200 * USEC;
+/** One round of the relay. */
+const RELAY_NS: Ns = 25 * USEC;
+/** exit(2) of the relay and of the program: until the connection is really closed. */
+const EXIT_NS: Ns = 300 * USEC;
+const BUFFER_BYTES = 8192;
+
+export type ExecCommand = NonNullable<NcatOptions["exec"]>;
+
+/** Runs the command on the connection until one of them ends. */
+export function* runWithPipes(proc: Process, connection: Socket, command: ExecCommand): Task<void> {
+  proc.onSignal(SIGCHLD, "ignore");
+  const [childIn, toChild] = makePipe();
+  const [fromChild, childOut] = makePipe();
+  const argv = command.kind === "shell" ? ["/bin/sh", "-c", command.command] : splitCommand(command.command);
+  const fds = new Map<number, OpenFile>([
+    [0, childIn],
+    [1, childOut],
+    [5, connection],
+  ]);
+  const stderr = proc.fds.get(2);
+  if (stderr) fds.set(2, stderr);
+  yield* sleep(FORK_NS);
+  proc.spawn((child) => execInChild(child, argv), { argv, fds });
+  childIn.release();
+  childOut.release();
+  try {
+    yield* relay(proc, connection, toChild, fromChild);
+  } catch (error) {
+    errnoOf(error);
+  } finally {
+    toChild.release();
+    fromChild.release();
+  }
+  if (proc.exitStatus) return;
+  closeFile(proc, connection);
+  yield* sleep(EXIT_NS);
+}
+
+function* execInChild(child: Process, argv: readonly string[]): Task<number> {
+  yield* sleep(EXEC_NS);
+  let status: number;
+  try {
+    const program = findProgram(child, argv[0] ?? "");
+    status = yield* program(child);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== Errno.ENOENT && errno !== Errno.EACCES) throw error;
+    yield* child.printError(`exec: ${strerror(errno)}\n`);
+    return 1;
+  }
+  yield* sleep(EXIT_NS);
+  return status;
+}
+
+function* relay(proc: Process, connection: Socket, toChild: OpenFile, fromChild: OpenFile): Task<void> {
+  const entries = [pollIn(connection), pollIn(fromChild)];
+  for (;;) {
+    const ready = yield* pollEntries(proc, entries);
+    yield* sleep(RELAY_NS);
+    if (ready.includes(0)) {
+      const { bytes } = yield* connection.recv(BUFFER_BYTES);
+      if (bytes.length === 0) return;
+      yield* toChild.write(bytes);
+    }
+    if (ready.includes(1)) {
+      const bytes = yield* fromChild.read(BUFFER_BYTES);
+      if (!bytes) return;
+      yield* connection.send(bytes);
+    }
+  }
+}
+
+/** Words of -e: split at blanks, a backslash keeps the next character. */
+export function splitCommand(command: string): string[] {
+  const words = command.match(/(?:\\.|[^\s\\])+/g) ?? [];
+  return words.map((word) => word.replace(/\\(.)/g, "$1"));
+}

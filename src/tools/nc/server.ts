@@ -1,0 +1,269 @@
+// ncat's listen mode: TCP connections, or one UDP peer at a time, joined to standard input and output or each to a program
+// (ncat_listen.c). One select loop over descriptors in their order; without -k it ends with its first connection.
+
+import { Errno, strerror } from "../../base/errno.ts";
+import { type Ns, USEC } from "../../base/time.ts";
+import { openSocket } from "../../host/host.ts";
+import { AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../net/core/sock.ts";
+import type { Socket } from "../../net/socket.ts";
+import { NullFile, type OpenFile } from "../../posix/file.ts";
+import { type Process, SIGCHLD, SIGPIPE } from "../../posix/process.ts";
+import { sleep, type Task } from "../../sim/task.ts";
+import { formatIpv4 } from "../../wire/addr.ts";
+import { closeFile, errnoOf, pollEntries, pollIn } from "../net-util/sockets.ts";
+import { withCrlf } from "./client.ts";
+import { runWithPipes } from "./exec.ts";
+import type { NcatOptions } from "./options.ts";
+
+/** One round of the loop. */
+const ROUND_NS: Ns = 20 * USEC;
+/** fork(2) of a handler. */
+const FORK_NS: Ns = 200 * USEC;
+const BACKLOG = 10;
+const READ_BYTES = 8192;
+const UDP_READ_BYTES = 131072;
+
+export function* listenMode(proc: Process, options: NcatOptions, address: number, port: number): Task<number> {
+  proc.onSignal(SIGPIPE, "ignore");
+  let listener: Socket;
+  try {
+    listener = openListener(proc, options, address, port);
+  } catch (error) {
+    yield* proc.printError(`Ncat: bind to ${formatIpv4(address)}:${port}: ${strerror(errnoOf(error))}. QUITTING.\n`);
+    return 2;
+  }
+  if (options.verbose > 0) yield* proc.printError(`Ncat: Listening on ${formatIpv4(address)}:${port}\n`);
+  if (options.udp) return yield* new UdpServer(proc, options, listener, address, port).run();
+  return yield* new TcpServer(proc, options, listener).run();
+}
+
+function openListener(proc: Process, options: NcatOptions, addr: number, port: number): Socket {
+  const socket = openSocket(proc, AF_INET, options.udp ? SOCK_DGRAM : SOCK_STREAM);
+  socket.setOption("SO_REUSEADDR", 1);
+  socket.bind({ addr, port });
+  if (!options.udp) socket.listen(BACKLOG);
+  return socket;
+}
+
+function* announce(proc: Process, options: NcatOptions, connection: Socket): Task<void> {
+  if (options.verbose === 0) return;
+  const { addr, port } = connection.peerAddress;
+  yield* proc.printError(
+    `Ncat: Connection from ${formatIpv4(addr)}.\nNcat: Connection from ${formatIpv4(addr)}:${port}.\n`,
+  );
+}
+
+/** Descriptors of a forked handler: the connection and what was inherited. */
+function handlerFds(proc: Process, connection: Socket): Map<number, OpenFile> {
+  const fds = new Map<number, OpenFile>();
+  for (const fd of [0, 1, 2]) {
+    const file = proc.fds.get(fd);
+    if (file) fds.set(fd, file);
+  }
+  return fds.set(3, connection);
+}
+
+class TcpServer {
+  readonly #proc: Process;
+  readonly #options: NcatOptions;
+  #listener: Socket | undefined;
+  readonly #connections: Socket[] = [];
+  readonly #stdin: OpenFile;
+  #stdinOpen: boolean;
+  #hadConnection = false;
+  #handlers = 0;
+
+  constructor(proc: Process, options: NcatOptions, listener: Socket) {
+    this.#proc = proc;
+    this.#options = options;
+    this.#listener = listener;
+    this.#stdin = proc.fds.get(0) ?? new NullFile();
+    this.#stdinOpen = !options.recvOnly && !options.exec;
+  }
+
+  *run(): Task<number> {
+    const proc = this.#proc;
+    const { idleTimeoutNs } = this.#options;
+    for (;;) {
+      const watched: ("stdin" | Socket)[] = [];
+      if (this.#stdinOpen && this.#hadConnection) watched.push("stdin");
+      if (this.#listener) watched.push(this.#listener);
+      watched.push(...this.#connections);
+      const entries = watched.map((what) => pollIn(what === "stdin" ? this.#stdin : what));
+      const timeout = idleTimeoutNs > 0 ? idleTimeoutNs : Number.POSITIVE_INFINITY;
+      const ready = yield* pollEntries(proc, entries, timeout);
+      if (ready.length === 0) {
+        yield* proc.printError(`Ncat: Idle timeout expired (${Math.round(idleTimeoutNs / 1_000_000)} ms). QUITTING.\n`);
+        return 2;
+      }
+      yield* sleep(ROUND_NS);
+      for (const i of ready) {
+        const what = watched[i]!;
+        let status: number | undefined;
+        if (what === "stdin") status = yield* this.#readStdin();
+        else if (what === this.#listener) status = yield* this.#accept(what);
+        else if (this.#connections.includes(what)) status = yield* this.#read(what);
+        if (status !== undefined) return status;
+      }
+    }
+  }
+
+  *#accept(listener: Socket): Task<number | undefined> {
+    const proc = this.#proc;
+    const { exec, keepOpen, maxConnections } = this.#options;
+    const connection = yield* listener.accept();
+    if (this.#connections.length + this.#handlers >= maxConnections) {
+      connection.release();
+      return undefined;
+    }
+    proc.install(connection);
+    yield* announce(proc, this.#options, connection);
+    this.#hadConnection = true;
+    if (!keepOpen) {
+      closeFile(proc, listener);
+      this.#listener = undefined;
+    }
+    if (!exec) {
+      this.#connections.push(connection);
+      return undefined;
+    }
+    if (!keepOpen) {
+      yield* runWithPipes(proc, connection, exec);
+      return 0;
+    }
+    yield* sleep(FORK_NS);
+    this.#handlers++;
+    const handler = proc.spawn((child) => handle(child, connection, exec), {
+      argv: proc.argv,
+      fds: handlerFds(proc, connection),
+    });
+    handler.onExit.push(() => this.#handlers--);
+    closeFile(proc, connection);
+    return undefined;
+  }
+
+  /** What was typed goes to everybody. */
+  *#readStdin(): Task<number | undefined> {
+    const bytes = yield* this.#stdin.read(READ_BYTES);
+    if (!bytes) {
+      this.#stdinOpen = false;
+      for (const connection of this.#connections) {
+        try {
+          if (!this.#options.noShutdown) yield* connection.shutdown(SHUT_WR);
+        } catch (error) {
+          errnoOf(error);
+        }
+      }
+      return this.#options.sendOnly ? 0 : undefined;
+    }
+    const out = this.#options.crlf ? withCrlf(bytes) : bytes;
+    for (const connection of [...this.#connections]) {
+      try {
+        yield* connection.send(out);
+      } catch (error) {
+        errnoOf(error);
+        this.#drop(connection);
+      }
+    }
+    return undefined;
+  }
+
+  *#read(connection: Socket): Task<number | undefined> {
+    let bytes: Uint8Array | undefined;
+    try {
+      ({ bytes } = yield* connection.recv(READ_BYTES, { dontWait: true }));
+    } catch (error) {
+      if (errnoOf(error) === Errno.EAGAIN) return undefined;
+    }
+    if (bytes && bytes.length > 0) {
+      if (!this.#options.sendOnly) yield* this.#proc.printBytes(bytes);
+      return undefined;
+    }
+    this.#drop(connection);
+    return !this.#options.keepOpen && this.#connections.length === 0 ? 0 : undefined;
+  }
+
+  #drop(connection: Socket): void {
+    this.#connections.splice(this.#connections.indexOf(connection), 1);
+    closeFile(this.#proc, connection);
+  }
+}
+
+function* handle(proc: Process, connection: Socket, exec: NonNullable<NcatOptions["exec"]>): Task<number> {
+  yield* runWithPipes(proc, connection, exec);
+  return 0;
+}
+
+class UdpServer {
+  readonly #proc: Process;
+  readonly #options: NcatOptions;
+  #listener: Socket;
+  readonly #address: number;
+  readonly #port: number;
+
+  constructor(proc: Process, options: NcatOptions, listener: Socket, address: number, port: number) {
+    this.#proc = proc;
+    this.#options = options;
+    this.#listener = listener;
+    this.#address = address;
+    this.#port = port;
+  }
+
+  *run(): Task<number> {
+    const proc = this.#proc;
+    const { exec, keepOpen } = this.#options;
+    proc.onSignal(SIGCHLD, "ignore");
+    for (;;) {
+      const connection = this.#listener;
+      const { from } = yield* connection.recv(UDP_READ_BYTES, { peek: true });
+      yield* sleep(ROUND_NS);
+      yield* connection.connect(from);
+      yield* announce(proc, this.#options, connection);
+      if (exec && keepOpen) {
+        yield* sleep(FORK_NS);
+        const fds = handlerFds(proc, connection);
+        proc.spawn((child) => handle(child, connection, exec), { argv: proc.argv, fds });
+        closeFile(proc, connection);
+      } else if (exec) {
+        yield* runWithPipes(proc, connection, exec);
+        return 0;
+      } else {
+        const status = yield* this.#converse(connection);
+        if (!keepOpen) return status;
+        closeFile(proc, connection);
+      }
+      this.#listener = openListener(proc, this.#options, this.#address, this.#port);
+    }
+  }
+
+  /** Until the peer's port refuses; a datagram socket has no end. */
+  *#converse(connection: Socket): Task<number> {
+    const proc = this.#proc;
+    const stdin = proc.fds.get(0) ?? new NullFile();
+    let stdinOpen = !this.#options.recvOnly;
+    for (;;) {
+      const entries = stdinOpen ? [pollIn(connection), pollIn(stdin)] : [pollIn(connection)];
+      const ready = yield* pollEntries(proc, entries);
+      yield* sleep(ROUND_NS);
+      try {
+        if (ready.includes(1)) {
+          const bytes = yield* stdin.read(UDP_READ_BYTES);
+          if (bytes) yield* connection.send(bytes);
+          else {
+            stdinOpen = false;
+            if (this.#options.sendOnly) return 0;
+          }
+        }
+        if (ready.includes(0)) {
+          const { bytes } = yield* connection.recv(UDP_READ_BYTES, { dontWait: true });
+          if (!this.#options.sendOnly) yield* proc.printBytes(bytes);
+        }
+      } catch (error) {
+        const errno = errnoOf(error);
+        if (errno === Errno.EAGAIN) continue;
+        yield* proc.printError(`Ncat: recvfrom: ${strerror(errno)}.\n`);
+        return 1;
+      }
+    }
+  }
+}
