@@ -69,7 +69,7 @@ function hostnameOf(daemon: Daemon, request: ContainerRequest, id: string): stri
   return shortId(id);
 }
 
-function reserveName(daemon: Daemon, id: string, wished: string): string {
+export function reserveName(daemon: Daemon, id: string, wished: string): string {
   const taken = (name: string) => [...daemon.containers.values()].find((container) => container.name === name);
   if (wished === "") return randomName(daemon.rng, (name) => taken(name) !== undefined);
   const name = wished.replace(/^\//, "");

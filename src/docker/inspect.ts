@@ -52,7 +52,7 @@ export function inspectContainer(daemon: Daemon, container: Container): Inspecte
 }
 
 function containerValue(container: Container, hostConfig: GoStruct, networkSettings: GoStruct): GoStruct {
-  const { id, request } = container;
+  const { id } = container;
   const files = `${DOCKER_ROOT}/containers/${id}`;
   return struct(
     {

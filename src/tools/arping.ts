@@ -9,8 +9,8 @@ import { AF_INET, AF_PACKET, type Message, SOCK_DGRAM } from "../net/core/sock.t
 import type { Socket } from "../net/socket.ts";
 import { type Process, type Program, SIGINT, SIGTERM } from "../posix/process.ts";
 import { sleep, type Task, WaitQueue, waitAny } from "../sim/task.ts";
-import { formatIpv4, formatMac, parseInetAton } from "../wire/addr.ts";
-import { get16, get32, set16 } from "../wire/layout.ts";
+import { formatIpv4, formatMac, ipv4Addr, macFromNumber, macToNumber, parseInetAton } from "../wire/addr.ts";
+import { emit, HEADER_LENGTH, OP_REPLY, OP_REQUEST, parse } from "../wire/arp.ts";
 import { getopt } from "./net-util/getopt.ts";
 import { GaiError, getaddrinfo } from "./net-util/resolve.ts";
 import { closeFile, errnoOf } from "./net-util/sockets.ts";
@@ -18,9 +18,7 @@ import { Stdout } from "./net-util/stdio.ts";
 
 const ETH_P_ARP = 0x0806;
 const PACKET_HOST = 0;
-const ARP_LENGTH = 28;
-const ARP_REQUEST = 1;
-const ARP_REPLY = 2;
+const PACKET_MULTICAST = 2;
 const PROBE_PORT = 1025;
 
 /** Up to the first packet. */
@@ -313,16 +311,18 @@ class Arping {
   *#send(): Task<void> {
     const { device, target, source, socket } = this.#session;
     const { answers } = this.#options;
-    const packet = new Uint8Array(ARP_LENGTH);
-    set16(packet, 0, 1);
-    set16(packet, 2, 0x0800);
-    packet[4] = 6;
-    packet[5] = 4;
-    set16(packet, 6, answers ? ARP_REPLY : ARP_REQUEST);
-    packet.set(device.address, 8);
-    putAddress(packet, 14, source);
-    packet.set(answers ? device.address : this.#peer, 18);
-    putAddress(packet, 24, target);
+    const packet = new Uint8Array(HEADER_LENGTH);
+    emit(
+      {
+        operation: answers ? OP_REPLY : OP_REQUEST,
+        senderMac: macToNumber(device.address),
+        senderIp: ipv4Addr(source),
+        targetMac: macToNumber(answers ? device.address : this.#peer),
+        targetIp: ipv4Addr(target),
+      },
+      packet,
+      0,
+    );
     this.#lastNs = this.#proc.sim.now;
     yield* socket.send(packet, { ifindex: device.ifindex, protocol: ETH_P_ARP, hwAddr: this.#peer });
     this.#sent++;
@@ -331,30 +331,26 @@ class Arping {
 
   /** True when this answer was enough. */
   *#take(message: Message): Task<boolean> {
-    const { bytes } = message;
     const { device, target, source } = this.#session;
-    if (message.ifindex !== device.ifindex || (message.pktType ?? 0) > 2 || bytes.length < ARP_LENGTH) return false;
-    const operation = get16(bytes, 6);
-    if (get16(bytes, 2) !== 0x0800 || bytes[4] !== 6 || bytes[5] !== 4) return false;
-    if (operation !== ARP_REQUEST && operation !== ARP_REPLY) return false;
-    const sender = bytes.slice(8, 14);
-    const senderIp = get32(bytes, 14);
-    const targetIp = get32(bytes, 24);
-    const forMe = device.address.every((byte, i) => byte === bytes[18 + i]);
-    if (senderIp !== target) return false;
+    const arp = parse(message.bytes, 0, message.bytes.length);
+    if (!arp || message.ifindex !== device.ifindex || (message.pktType ?? 0) > PACKET_MULTICAST) return false;
+    if (arp.operation !== OP_REQUEST && arp.operation !== OP_REPLY) return false;
+    const own = macToNumber(device.address);
+    if (arp.senderIp !== target) return false;
     if (this.#options.duplicateDetection) {
-      if (device.address.every((byte, i) => byte === sender[i])) return false;
-      if (source !== 0 && source !== targetIp) return false;
-    } else if (targetIp !== source || !forMe) return false;
+      if (arp.senderMac === own || (source !== 0 && source !== arp.targetIp)) return false;
+    } else if (arp.targetIp !== source || arp.targetMac !== own) return false;
+    const sender = new Uint8Array(6);
+    macFromNumber(arp.senderMac, sender);
     const unicast = message.pktType === PACKET_HOST;
     if (!this.#options.quiet) {
       yield* sleep(PRINT_NS);
-      yield* this.#out.print(this.#answerText(unicast, operation, sender, targetIp));
+      yield* this.#out.print(this.#answerText(unicast, arp.operation, sender, arp.targetIp));
       yield* this.#out.flush();
     }
     this.#received++;
     if (!unicast) this.#receivedBroadcasts++;
-    if (operation === ARP_REQUEST) this.#receivedRequests++;
+    if (arp.operation === OP_REQUEST) this.#receivedRequests++;
     if (this.#options.quitOnReply) return true;
     if (!this.#options.keepBroadcasting) {
       this.#peer = sender;
@@ -366,7 +362,7 @@ class Arping {
   #answerText(unicast: boolean, operation: number, sender: Uint8Array, targetIp: number): string {
     const { busybox } = this.#options;
     const mac = busybox ? formatMac(sender) : formatMac(sender).toUpperCase();
-    let text = `${unicast ? "Unicast" : "Broadcast"} ${operation === ARP_REPLY ? "reply" : "request"}`;
+    let text = `${unicast ? "Unicast" : "Broadcast"} ${operation === OP_REPLY ? "reply" : "request"}`;
     text += ` from ${formatIpv4(this.#session.target)} [${mac}]`;
     if (targetIp !== this.#session.source) text += `${busybox ? " " : ""}for ${formatIpv4(targetIp)} `;
     const us = Math.floor((this.#proc.sim.now - PRINT_NS - this.#lastNs) / USEC);
@@ -394,9 +390,4 @@ class Arping {
     if (unsolicited) return 0;
     return this.#received > 0 ? 0 : 1;
   }
-}
-
-function putAddress(b: Uint8Array, at: number, address: number): void {
-  set16(b, at, address >>> 16);
-  set16(b, at + 2, address & 0xffff);
 }

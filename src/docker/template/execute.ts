@@ -206,8 +206,9 @@ class Execution {
       }
       if (value === null) this.#fail(place, `nil pointer evaluating interface {}.${name}`);
       if (value instanceof GoStruct) {
-        if (!value.fields.has(name)) this.#fail(place, `can't evaluate field ${name} in type ${value.typeName}`);
-        value = value.fields.get(name);
+        const key = value.keyOf(name);
+        if (key === undefined) this.#fail(place, `can't evaluate field ${name} in type ${value.typeName}`);
+        value = value.fields.get(key);
         continue;
       }
       if (value instanceof GoMap) {

@@ -1,6 +1,23 @@
 // The values that Go templates and `json` see: structs with ordered fields, maps, slices and scalars; how Go prints them
 // (fmt's %v) and how encoding/json writes them. Answers to fmt/print.go and encoding/json/encode.go.
 
+/** Go's names of fields whose JSON names differ from them. */
+const GO_NAMES: ReadonlyMap<string, string> = new Map([
+  ["Id", "ID"],
+  ["Dns", "DNS"],
+  ["DnsOptions", "DNSOptions"],
+  ["DnsSearch", "DNSSearch"],
+  ["HostIp", "HostIP"],
+  ["CpuShares", "CPUShares"],
+  ["CpuPeriod", "CPUPeriod"],
+  ["CpuQuota", "CPUQuota"],
+  ["CpuRealtimePeriod", "CPURealtimePeriod"],
+  ["CpuRealtimeRuntime", "CPURealtimeRuntime"],
+  ["CpuCount", "CPUCount"],
+  ["CpuPercent", "CPUPercent"],
+]);
+const JSON_NAMES: ReadonlyMap<string, string> = new Map([...GO_NAMES].map(([json, go]) => [go, json]));
+
 /** A struct: fields in declaration order. `nested` pointers print as addresses inside other values, as Go's do. */
 export class GoStruct {
   readonly fields: Map<string, GoValue>;
@@ -13,6 +30,14 @@ export class GoStruct {
     this.fields = new Map(fields);
     this.pointer = pointer;
     this.typeName = typeName;
+  }
+
+  /** The key of a field under its Go name; undefined when there is none of that name. */
+  keyOf(goName: string): string | undefined {
+    if (GO_NAMES.has(goName)) return undefined;
+    if (this.fields.has(goName)) return goName;
+    const json = JSON_NAMES.get(goName);
+    return json !== undefined && this.fields.has(json) ? json : undefined;
   }
 }
 

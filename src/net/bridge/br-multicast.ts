@@ -300,3 +300,20 @@ function buildQuery(br: NetBridge): SkBuff {
   skb.protocol = ethernet.ETH_P_IP;
   return skb;
 }
+
+/** mcast_snooping: off forgets what was learned. */
+export function brMulticastSetSnooping(br: NetBridge, on: boolean): void {
+  const { multicast } = br;
+  if (multicast.enabled === on) return;
+  multicast.enabled = on;
+  if (on) {
+    if (br.dev.up) brMulticastOpen(br);
+    return;
+  }
+  brMulticastStop(br);
+  for (const entry of [...multicast.groups.values()]) {
+    entry.hostJoined = false;
+    for (const member of entry.ports) if (!member.permanent) removeMember(br, entry, member);
+    expireIfEmpty(br, entry);
+  }
+}

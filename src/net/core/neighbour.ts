@@ -33,7 +33,7 @@ export const NUD_CONNECTED: number = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE;
 /** What may be overruled in an update. */
 export const NEIGH_UPDATE_F_OVERRIDE = 0x01;
 export const NEIGH_UPDATE_F_WEAK_OVERRIDE = 0x02;
-export const NEIGH_UPDATE_F_ADMIN = 0x80000000 | 0;
+export const NEIGH_UPDATE_F_ADMIN = -0x80000000;
 
 /** Shortest time between two probes (HZ/100). */
 const MIN_TICK: Ns = 10 * MSEC;

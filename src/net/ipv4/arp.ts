@@ -3,11 +3,10 @@
 
 import * as arp from "../../wire/arp.ts";
 import * as ethernet from "../../wire/ethernet.ts";
+import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { devQueueXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import type { NetDevice } from "../core/net-device.ts";
-import { IFF_NOARP, IFF_POINTOPOINT } from "../core/net-device.ts";
 import {
   NEIGH_UPDATE_F_ADMIN,
   NEIGH_UPDATE_F_OVERRIDE,
@@ -19,14 +18,9 @@ import {
   NUD_STALE,
   NUD_VALID,
 } from "../core/neighbour.ts";
-import {
-  consumeSkb,
-  drop,
-  PACKET_HOST,
-  PACKET_LOOPBACK,
-  PACKET_OTHERHOST,
-  type SkBuff,
-} from "../core/skb.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import { IFF_NOARP, IFF_POINTOPOINT } from "../core/net-device.ts";
+import { consumeSkb, drop, PACKET_HOST, PACKET_LOOPBACK, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
 import { type InDevice, inDevOf } from "./devconf.ts";
 import { inetAddrOnlink, inetConfirmAddr, inetSelectAddr } from "./devinet-addr.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from "./fib-types.ts";
@@ -34,7 +28,6 @@ import type { Ipv4 } from "./ipv4.ts";
 import { inetAddrType, ipRouteOutputKey } from "./route.ts";
 import { ipRouteInput } from "./route-input.ts";
 import { FlowKey, skbRtable } from "./rtable.ts";
-import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from "../../wire/icmp.ts";
 
 /** Netfilter's hook points of the ARP family. */
 export const NF_ARP_IN = 0;
@@ -99,10 +92,7 @@ function arpSolicit(ip4: Ipv4, neigh: Neighbour, skb: SkBuff | null): void {
   const announce = inDev.max("arpAnnounce");
   if (skb && announce < 2) {
     const candidate = ipv4.getSource(skb.head, skb.networkHeader);
-    if (
-      inetAddrType(ip4, candidate) === RTN_LOCAL &&
-      (announce === 0 || inetAddrOnlink(inDev, target, candidate))
-    )
+    if (inetAddrType(ip4, candidate) === RTN_LOCAL && (announce === 0 || inetAddrOnlink(inDev, target, candidate)))
       saddr = candidate;
   }
   if (saddr === 0) saddr = inetSelectAddr(ip4, dev, target, RT_SCOPE_LINK);
@@ -161,7 +151,11 @@ export function arpRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
     return;
   }
   const { head, data } = skb;
-  if (skb.len < arp.HEADER_LENGTH || arp.getHardwareLength(head, data) !== 6 || arp.getProtocolLength(head, data) !== 4) {
+  if (
+    skb.len < arp.HEADER_LENGTH ||
+    arp.getHardwareLength(head, data) !== 6 ||
+    arp.getProtocolLength(head, data) !== 4
+  ) {
     drop(skb, DropReason.HDR_TRUNC);
     return;
   }
@@ -249,8 +243,7 @@ function learn(
   // gratuitous: about itself, of an address that is not ours; a reply must also name the same MAC twice
   let garp = tip === sip;
   const tha = sha - arp.SENDER_MAC + arp.TARGET_MAC;
-  if (garp && operation === arp.OP_REPLY)
-    garp = ethernet.equalMac(head, tha, head, sha);
+  if (garp && operation === arp.OP_REPLY) garp = ethernet.equalMac(head, tha, head, sha);
   const unicast = inetAddrType(ip4, sip) === RTN_UNICAST;
   garp &&= unicast;
   if (accept && !neigh && (garp || (operation === arp.OP_REPLY && unicast))) neigh = ip4.arp.lookupOrCreate(dev, sip);

@@ -3,7 +3,7 @@
 // (devinet_conf_proc, devinet_sysctl_forward, inet_forward_change).
 
 import { neighSysctlRegister } from "../core/neigh-parms.ts";
-import { DEVCONF_KEYS, type DevconfField, type InDevice, inDevOf, type Ipv4Devconf } from "./devconf.ts";
+import { DEVCONF_KEYS, type DevconfField, type InDevice, type Ipv4Devconf, inDevOf } from "./devconf.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
 /** Registers "all" and "default". */

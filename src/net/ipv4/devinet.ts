@@ -16,18 +16,11 @@ import {
 } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { arpAnnounce } from "./arp.ts";
-import {
-  IFA_F_PERMANENT,
-  IFA_F_SECONDARY,
-  InDevice,
-  InIfaddr,
-  INFINITY_LIFE_TIME,
-  inDevOf,
-} from "./devconf.ts";
+import { IFA_F_PERMANENT, IFA_F_SECONDARY, INFINITY_LIFE_TIME, InDevice, InIfaddr, inDevOf } from "./devconf.ts";
 import { devconfRegister, devconfUnregister } from "./devinet-sysctl.ts";
-import { fibDelIfaddr, fibInetaddrEvent, fibAddIfaddr } from "./fib-frontend.ts";
-import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp } from "./igmp.ts";
+import { fibAddIfaddr, fibDelIfaddr, fibInetaddrEvent } from "./fib-frontend.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_UNIVERSE } from "./fib-types.ts";
+import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp } from "./igmp.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { IPV4_MIN_MTU } from "./rtable.ts";
 
@@ -150,8 +143,7 @@ export function inetAddrDelete(ip4: Ipv4, dev: NetDevice, match: IfaddrMatch): v
     (candidate) =>
       (match.local === undefined || candidate.local === match.local) &&
       (match.label === undefined || candidate.label === match.label) &&
-      (match.address === undefined ||
-        (match.prefixLen === candidate.prefixLen && candidate.matches(match.address))),
+      (match.address === undefined || (match.prefixLen === candidate.prefixLen && candidate.matches(match.address))),
   );
   if (!ifa) throw new NetError(Errno.EADDRNOTAVAIL, "ipv4: Address not found");
   inetDelIfa(ip4, ifa);
@@ -200,7 +192,8 @@ export function inetAddrDump(ip4: Ipv4, dev: NetDevice | null = null): InIfaddr[
 export function inetdevEvent(ip4: Ipv4, event: NetdevEvent, dev: NetDevice): void {
   let inDev = inDevOf(dev);
   if (!inDev) {
-    if (event === NETDEV_REGISTER || (event === NETDEV_CHANGEMTU && dev.mtu >= IPV4_MIN_MTU)) inDev = inetdevInit(ip4, dev);
+    if (event === NETDEV_REGISTER || (event === NETDEV_CHANGEMTU && dev.mtu >= IPV4_MIN_MTU))
+      inDev = inetdevInit(ip4, dev);
     return;
   }
   switch (event) {

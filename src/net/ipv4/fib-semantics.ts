@@ -79,8 +79,7 @@ export function fibCreateInfo(tables: FibTables, config: FibConfig): FibInfo {
 
 function makeNexthops(config: FibConfig): FibNh[] {
   if (!config.multipath) return [new FibNh(config.oif, config.gw, 1, config.flags & 0xff)];
-  if (config.multipath.length === 0)
-    refuse(Errno.EINVAL, "Invalid nexthop configuration - extra data after nexthop");
+  if (config.multipath.length === 0) refuse(Errno.EINVAL, "Invalid nexthop configuration - extra data after nexthop");
   return config.multipath.map((nh) => {
     if (nh.flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN))
       refuse(Errno.EINVAL, "Invalid flags for nexthop - can not contain DEAD or LINKDOWN");

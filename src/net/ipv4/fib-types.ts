@@ -131,7 +131,7 @@ export class FibNh {
   /** 0 none */
   gw: number;
   /** RT_SCOPE_* of the way to the nexthop: LINK when the gateway is a neighbour */
-  scope = RT_SCOPE_UNIVERSE;
+  scope: number = RT_SCOPE_UNIVERSE;
   /** RTNH_F_* */
   flags: number;
   weight: number;

@@ -210,7 +210,11 @@ export function icmpRcv(ip4: Ipv4, skb: SkBuff): void {
   const { icmp: mib, icmpMsgIn } = ip4.mib;
   const { head, data: at } = skb;
   mib.InMsgs++;
-  if (skb.ipSummed !== CHECKSUM_UNNECESSARY && skb.ipSummed !== CHECKSUM_PARTIAL && internetChecksum(head, at, skb.tail) !== 0) {
+  if (
+    skb.ipSummed !== CHECKSUM_UNNECESSARY &&
+    skb.ipSummed !== CHECKSUM_PARTIAL &&
+    internetChecksum(head, at, skb.tail) !== 0
+  ) {
     mib.InCsumErrors++;
     mib.InErrors++;
     drop(skb, DropReason.ICMP_CSUM);
@@ -247,8 +251,7 @@ function dispatch(ip4: Ipv4, skb: SkBuff, type: number): void {
   switch (type) {
     case icmp.ICMP_ECHO:
       mib.InEchos++;
-      if (!ip4.sysctl.icmpEchoIgnoreAll)
-        icmpReply(ip4, skb, icmp.ICMP_ECHOREPLY, skb.head, skb.data, skb.len);
+      if (!ip4.sysctl.icmpEchoIgnoreAll) icmpReply(ip4, skb, icmp.ICMP_ECHOREPLY, skb.head, skb.data, skb.len);
       consumeSkb(skb);
       return;
     case icmp.ICMP_ECHOREPLY:
@@ -278,7 +281,14 @@ function dispatch(ip4: Ipv4, skb: SkBuff, type: number): void {
     case icmp.ICMP_REDIRECT:
       mib.InRedirects++;
       if (skb.len < ipv4.HEADER_LENGTH) mib.InErrors++;
-      else socketDeliver(ip4, skb, type, icmp.getCode(skb.head, skb.transportHeader), icmp.getRest32(skb.head, skb.transportHeader));
+      else
+        socketDeliver(
+          ip4,
+          skb,
+          type,
+          icmp.getCode(skb.head, skb.transportHeader),
+          icmp.getRest32(skb.head, skb.transportHeader),
+        );
       consumeSkb(skb);
       return;
     case icmp.ICMP_TIMESTAMPREPLY:

@@ -2,11 +2,12 @@
 // sending of one message. Answers to include/net/inet_sock.h, net/ipv4/ip_sockglue.c and net/core/datagram.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import type { Task } from "../../sim/task.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import type { NetDevice } from "../core/net-device.ts";
 import { skbTruesize } from "../core/neighbour.ts";
+import type { NetDevice } from "../core/net-device.ts";
 import { consumeSkb, drop, type SkBuff, SkbQueue } from "../core/skb.ts";
 import {
   AF_INET,
@@ -19,14 +20,13 @@ import {
   Sock,
   type SockAddr,
 } from "../core/sock.ts";
-import type { Task } from "../../sim/task.ts";
+import { ipMcJoinGroup, ipMcLeaveGroup } from "./igmp.ts";
 import type { IpCookie } from "./ip-append.ts";
-import { flowOfSock } from "./ip-output.ts";
 import { type IpOptions, ipOptionsGet } from "./ip-options.ts";
+import { flowOfSock } from "./ip-output.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { ipRouteOutputKey, isMulticast } from "./route.ts";
-import { FLOWI_FLAG_ANYSRC, FlowKey, type Rtable, RTCF_BROADCAST } from "./rtable.ts";
-import { ipMcJoinGroup, ipMcLeaveGroup } from "./igmp.ts";
+import { FLOWI_FLAG_ANYSRC, FlowKey, RTCF_BROADCAST, type Rtable } from "./rtable.ts";
 
 /** errno and whether it ends a connection, by code of ICMP_DEST_UNREACH (icmp_err_convert). */
 export const ICMP_ERR_CONVERT: readonly { readonly errno: number; readonly fatal: boolean }[] = [
@@ -189,7 +189,15 @@ export abstract class DatagramSock extends Sock {
   // --- errors
 
   /** An ICMP error for the error queue (ip_icmp_error): skb.data at the quoted IP header, payload from `payloadAt`. */
-  icmpError(skb: SkBuff, errno: number, port: number, info: number, type: number, code: number, payloadAt: number): void {
+  icmpError(
+    skb: SkBuff,
+    errno: number,
+    port: number,
+    info: number,
+    type: number,
+    code: number,
+    payloadAt: number,
+  ): void {
     const { head, data } = skb;
     const outer = skb.networkHeader;
     this.errors.push({
@@ -234,9 +242,14 @@ export abstract class DatagramSock extends Sock {
         return { errno: Errno.EPROTO, hard: true };
       case icmp.ICMP_DEST_UNREACH: {
         if (code === icmp.ICMP_FRAG_NEEDED)
-          return { errno: Errno.EMSGSIZE, hard: this.pmtuDisc !== 0 && !(this.pmtuDisc < 0 && this.ip4.sysctl.noPmtuDisc !== 0) };
+          return {
+            errno: Errno.EMSGSIZE,
+            hard: this.pmtuDisc !== 0 && !(this.pmtuDisc < 0 && this.ip4.sysctl.noPmtuDisc !== 0),
+          };
         const converted = ICMP_ERR_CONVERT[code];
-        return converted ? { errno: converted.errno, hard: converted.fatal } : { errno: Errno.EHOSTUNREACH, hard: false };
+        return converted
+          ? { errno: converted.errno, hard: converted.fatal }
+          : { errno: Errno.EHOSTUNREACH, hard: false };
       }
       default:
         return { errno: Errno.EHOSTUNREACH, hard: false };

@@ -11,14 +11,7 @@ import { RTN_MULTICAST } from "./fib-types.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
 import { ipSelectIdent } from "./ip-ident.ts";
 import { type IpOptions, ipOptionsBuild } from "./ip-options.ts";
-import {
-  IP_PMTUDISC_DO,
-  IP_PMTUDISC_PROBE,
-  ipDontFragment,
-  ipLocalOut,
-  ipSelectTtl,
-  pmtuDiscOf,
-} from "./ip-output.ts";
+import { IP_PMTUDISC_DO, IP_PMTUDISC_PROBE, ipDontFragment, ipLocalOut, ipSelectTtl, pmtuDiscOf } from "./ip-output.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { type FlowKey, IPV4_MIN_MTU, type Rtable } from "./rtable.ts";
 
@@ -161,4 +154,3 @@ export function icmpOutCount(ip4: Ipv4, type: number): void {
       return;
   }
 }
-

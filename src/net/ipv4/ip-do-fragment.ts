@@ -9,12 +9,7 @@ import { ipOptionsFragment } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
 /** Sends the packet in pieces by `output`. skb.data is at the IP header. Takes the packet over. 0 or a positive errno. */
-export function ipDoFragment(
-  ip4: Ipv4,
-  skb: SkBuff,
-  mtu: number,
-  output: (ip4: Ipv4, skb: SkBuff) => number,
-): number {
+export function ipDoFragment(ip4: Ipv4, skb: SkBuff, mtu: number, output: (ip4: Ipv4, skb: SkBuff) => number): number {
   // a checksum left to the device cannot be completed in pieces
   completeChecksum(skb);
   const { head } = skb;

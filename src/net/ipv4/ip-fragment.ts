@@ -236,8 +236,7 @@ export class IpFragments {
     if (first === queue) {
       if (queue.next) this.#queues.set(queue.hash, queue.next);
       else this.#queues.delete(queue.hash);
-    } else
-      for (let other = first; other; other = other.next) if (other.next === queue) other.next = queue.next;
+    } else for (let other = first; other; other = other.next) if (other.next === queue) other.next = queue.next;
     if (reason !== null) for (const skb of queue.frags) drop(skb, reason);
     else for (const skb of queue.frags) consumeSkb(skb);
     queue.frags = [];

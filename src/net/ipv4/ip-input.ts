@@ -1,29 +1,28 @@
 // The way in: checks, PRE_ROUTING, routing, and delivery on this host: defragmentation, LOCAL_IN, raw sockets, the
 // transport. Answers to net/ipv4/ip_input.c.
 
-import { headerIsValid } from "../../wire/checksum.ts";
-import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, ICMP_NET_UNREACH, ICMP_PKT_FILTERED, ICMP_PROT_UNREACH } from "../../wire/icmp.ts";
-import * as ipv4 from "../../wire/ipv4.ts";
 import { Errno } from "../../base/errno.ts";
+import { headerIsValid } from "../../wire/checksum.ts";
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_HOST_UNREACH,
+  ICMP_NET_UNREACH,
+  ICMP_PKT_FILTERED,
+  ICMP_PROT_UNREACH,
+} from "../../wire/icmp.ts";
+import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
-import {
-  consumeSkb,
-  drop,
-  PACKET_BROADCAST,
-  PACKET_MULTICAST,
-  PACKET_OTHERHOST,
-  type SkBuff,
-} from "../core/skb.ts";
+import { consumeSkb, drop, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
 import { inDevOf } from "./devconf.ts";
+import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { peerErrorAllow } from "./inet-peer.ts";
-import { ipDefrag, IP_DEFRAG_LOCAL_DELIVER } from "./ip-fragment.ts";
+import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from "./ip-fragment.ts";
 import { ipRcvOptions } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { ipRouteInput } from "./route-input.ts";
 import { skbRtable } from "./rtable.ts";
-import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 
 /** Receives an IPv4 packet (ip_rcv): skb.data is at its IP header. Takes the packet over. */
 export function ipRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
@@ -78,6 +77,7 @@ function ipRcvCore(ip4: Ipv4, skb: SkBuff): boolean {
   skb.fragMaxSize = 0;
   skb.optOffset = 0;
   skb.optLen = 0;
+  skb.sk = null;
   return true;
 }
 
@@ -203,4 +203,3 @@ export function ipError(ip4: Ipv4, skb: SkBuff): void {
     ip4.ops.icmpSend(skb, ICMP_DEST_UNREACH, code, 0);
   drop(skb, reason);
 }
-

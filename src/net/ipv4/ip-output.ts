@@ -22,14 +22,14 @@ import {
   type SkBuff,
 } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
-import { ipDoFragment } from "./ip-do-fragment.ts";
+import { RTN_MULTICAST } from "./fib-types.ts";
 import { IPSKB_FORWARDED, IPSKB_IGNORE_DF, IPSKB_REROUTED } from "./ip-cb.ts";
+import { ipDoFragment } from "./ip-do-fragment.ts";
 import { ipSelectIdent, ipSelectIdentHashed } from "./ip-ident.ts";
 import { type IpOptions, ipOptionsBuild } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { FLOWI_FLAG_ANYSRC, ipRouteOutputKey } from "./route.ts";
-import { FlowKey, RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
-import { RTN_MULTICAST } from "./fib-types.ts";
+import { type FlowKey, RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
 
 export const IP_PMTUDISC_DONT = 0;
 export const IP_PMTUDISC_WANT = 1;
@@ -78,13 +78,7 @@ export function flowOfSock(fl: FlowKey, sk: Sock, daddr: number, saddr: number, 
  * @param rt the socket's cached route; null: skb.dst, or it is looked up
  * @param options the socket's IP options, or null
  */
-export function ipQueueXmit(
-  ip4: Ipv4,
-  sk: Sock,
-  skb: SkBuff,
-  rt: Rtable | null,
-  options: IpOptions | null,
-): number {
+export function ipQueueXmit(ip4: Ipv4, sk: Sock, skb: SkBuff, rt: Rtable | null, options: IpOptions | null): number {
   let route = rt ?? skbRtable(skb);
   if (!route) {
     const fl = flowOfSock(ip4.route.fl, sk, sk.daddr, sk.saddr, sk.protocol);
@@ -157,7 +151,8 @@ export function ipOutput(skb: SkBuff): number {
   skb.protocol = ETH_P_IP;
   if (!(skb.ipcbFlags & IPSKB_REROUTED)) {
     const hooks = ip4.net.hooksIpv4;
-    if (!hooks.run(NF_INET_POST_ROUTING, skb, indev, dev, skb.sk)) return hooks.lastVerdict === NF_DROP ? Errno.EPERM : 0;
+    if (!hooks.run(NF_INET_POST_ROUTING, skb, indev, dev, skb.sk))
+      return hooks.lastVerdict === NF_DROP ? Errno.EPERM : 0;
   }
   return ipFinishOutput(ip4, skb);
 }
@@ -179,7 +174,8 @@ export function ipMcOutput(skb: SkBuff): number {
   if (rt.flags & RTCF_BROADCAST) loopBack(ip4, skb, dev);
   if (!(skb.ipcbFlags & IPSKB_REROUTED)) {
     const hooks = ip4.net.hooksIpv4;
-    if (!hooks.run(NF_INET_POST_ROUTING, skb, null, dev, skb.sk)) return hooks.lastVerdict === NF_DROP ? Errno.EPERM : 0;
+    if (!hooks.run(NF_INET_POST_ROUTING, skb, null, dev, skb.sk))
+      return hooks.lastVerdict === NF_DROP ? Errno.EPERM : 0;
   }
   return ipFinishOutput(ip4, skb);
 }

@@ -7,17 +7,18 @@ import type { Net } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { InetProtocol, Sock } from "../core/sock.ts";
-import type { Ipv4Devconf, InIfaddr } from "./devconf.ts";
+import type { InIfaddr, Ipv4Devconf } from "./devconf.ts";
 import type { FibTables } from "./fib-tables.ts";
-import { Mib } from "./mib.ts";
-import type { IpIdents } from "./ip-ident.ts";
-import type { IpFragments } from "./ip-fragment.ts";
 import type { IcmpState } from "./icmp.ts";
-import type { RouteState } from "./route.ts";
-import type { RawTable } from "./raw.ts";
-import type { UdpTable } from "./udp.ts";
-import type { PingTable } from "./ping.ts";
 import type { IgmpState } from "./igmp.ts";
+import type { InetPeers } from "./inet-peer.ts";
+import type { IpFragments } from "./ip-fragment.ts";
+import type { IpIdents } from "./ip-ident.ts";
+import { Mib } from "./mib.ts";
+import type { PingTable } from "./ping.ts";
+import type { RawTable } from "./raw.ts";
+import type { RouteState } from "./route.ts";
+import type { UdpTable } from "./udp.ts";
 
 /** Namespace-wide settings, the values behind net.ipv4.* (defaults as Linux 6.18 has them). Times in the sysctl's unit. */
 export interface Ipv4Sysctl {
@@ -161,6 +162,7 @@ export class Ipv4 {
   arp!: NeighTable;
   idents!: IpIdents;
   fragments!: IpFragments;
+  peers!: InetPeers;
   icmp!: IcmpState;
   raw!: RawTable;
   udp!: UdpTable;

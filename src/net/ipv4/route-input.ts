@@ -3,8 +3,8 @@
 // net/ipv4/fib_frontend.c (fib_validate_source). Multicast routing is left out.
 
 import { Errno } from "../../base/errno.ts";
-import { SEC } from "../../base/time.ts";
 import { hex } from "../../base/text.ts";
+import { SEC } from "../../base/time.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -13,6 +13,7 @@ import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { type InDevice, inDevOf } from "./devconf.ts";
 import { inetAddrOnlink, inetLookupIfaddr } from "./devinet-addr.ts";
+import { selectMultipath } from "./fib-semantics.ts";
 import {
   FIB_LOOKUP_IGNORE_LINKSTATE,
   type FibResult,
@@ -26,8 +27,6 @@ import {
 } from "./fib-types.ts";
 import { IPSKB_DOREDIRECT } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { selectMultipath } from "./fib-semantics.ts";
-import { fillFromException, findException, updateException } from "./route-exception.ts";
 import {
   fibMultipathHash,
   flowOfQuoted,
@@ -36,6 +35,7 @@ import {
   isLocalMulticast,
   isMulticast,
 } from "./route.ts";
+import { fillFromException, findException, updateException } from "./route-exception.ts";
 import {
   DST_ERROR,
   DST_FORWARD,
@@ -299,9 +299,7 @@ function martianSource(
   reason: DropReason,
 ): DropReason {
   if (inDev.or("logMartians")) {
-    ip4.net.kernel.printk(
-      `IPv4: martian source ${formatIpv4(daddr)} from ${formatIpv4(saddr)}, on dev ${dev.name}`,
-    );
+    ip4.net.kernel.printk(`IPv4: martian source ${formatIpv4(daddr)} from ${formatIpv4(saddr)}, on dev ${dev.name}`);
     if (dev.hardHeaderLen > 0 && skb.macHeader >= 0) {
       const header = hex(skb.head.slice(skb.macHeader, skb.macHeader + dev.hardHeaderLen), " ");
       ip4.net.kernel.printk(`ll header: 00000000: ${header}`);
@@ -319,9 +317,7 @@ function martianDestination(
   reason: DropReason,
 ): DropReason {
   if (inDev.or("logMartians"))
-    ip4.net.kernel.printk(
-      `IPv4: martian destination ${formatIpv4(daddr)} from ${formatIpv4(saddr)}, dev ${dev.name}`,
-    );
+    ip4.net.kernel.printk(`IPv4: martian destination ${formatIpv4(daddr)} from ${formatIpv4(saddr)}, dev ${dev.name}`);
   return reason;
 }
 
@@ -346,14 +342,12 @@ export function ipDoRedirect(
   if ((code & 7) > 3 || rt.gateway === 0 || rt.gateway !== oldGw) return;
   const inDev = inDevOf(dev);
   if (!inDev) return;
-  let refuse =
-    newGw === oldGw || !inDev.acceptRedirects || isMulticast(newGw) || newGw === 0xffffffff || newGw === 0;
+  let refuse = newGw === oldGw || !inDev.acceptRedirects || isMulticast(newGw) || newGw === 0xffffffff || newGw === 0;
   if (!refuse) {
     if (inDev.or("sharedMedia")) refuse = inetAddrType(ip4, newGw) !== RTN_UNICAST;
     else
       refuse =
-        !inetAddrOnlink(inDev, newGw, oldGw) ||
-        (inDev.or("secureRedirects") && !ip4.fib.isDefaultGateway(newGw, dev));
+        !inetAddrOnlink(inDev, newGw, oldGw) || (inDev.or("secureRedirects") && !ip4.fib.isDefaultGateway(newGw, dev));
   }
   if (refuse) {
     if (inDev.or("logMartians"))

@@ -2,11 +2,11 @@
 // what may be sent then. Answers to tcp_ack and its helpers in net/ipv4/tcp_input.c (RFC 9293 section 3.10.7.4, RFC 7323
 // sections 4 and 5, RFC 5961 section 5).
 
+import { ECE, getFlags, getWindow, SYN } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { SkBuff } from "../core/skb.ts";
-import { ECE, getFlags, getWindow, SYN } from "../../wire/tcp.ts";
-import { tcpSetCaState } from "./tcp-cong.ts";
 import { tcpSendChallengeAck } from "./tcp-challenge.ts";
+import { tcpSetCaState } from "./tcp-cong.ts";
 import * as loss from "./tcp-loss.ts";
 import { tcpSyncMss, tsortedRemove } from "./tcp-output.ts";
 import { tcpRateGen, tcpRateSkbDelivered } from "./tcp-rate.ts";
@@ -18,12 +18,13 @@ import {
   after,
   before,
   between,
-  jiffies,
+  HZ,
   ICSK_TIME_PROBE0,
+  jiffies,
   TCP_CA_CWR,
   TCP_CA_OPEN,
   TCP_ECN_OK,
-  TCP_PAWS_WINDOW,
+  TCP_PAWS_24DAYS,
   type TcpSock,
   tcpIsSack,
   tcpPacketsInFlight,
@@ -55,11 +56,13 @@ export function tcpSndUnaUpdate(sk: TcpSock, ack: number): void {
 
 /** May this ACK's window be believed (tcp_may_update_window; RFC 9293 section 3.10.7.4)? */
 function mayUpdateWindow(sk: TcpSock, ack: number, ackSeq: number, win: number): boolean {
-  return (
-    after(ack, sk.sndUna) ||
-    after(ackSeq, sk.sndWl1) ||
-    (ackSeq === sk.sndWl1 && (win > sk.sndWnd || win === 0))
-  );
+  return after(ack, sk.sndUna) || after(ackSeq, sk.sndWl1) || (ackSeq === sk.sndWl1 && (win > sk.sndWnd || win === 0));
+}
+
+/** The same, for a segment at hand. */
+export function tcpMayUpdateWindow(sk: TcpSock, skb: SkBuff): boolean {
+  const win = getWindow(skb.head, skb.transportHeader) * 2 ** sk.rxOpt.sndWscale;
+  return mayUpdateWindow(sk, skb.ackSeq, skb.seq, win);
 }
 
 /** tcp_ack_update_window */
@@ -84,16 +87,27 @@ function ackUpdateWindow(sk: TcpSock, skb: SkBuff, ack: number, ackSeq: number):
   return flag;
 }
 
-/** Remembers the peer's timestamp when the segment is the next expected (tcp_replace_ts_recent; RFC 7323 section 4.3). */
-export function tcpReplaceTsRecent(sk: TcpSock, seq: number): number {
+/** The timestamp is not older than the last one, within `window` (tcp_paws_check; RFC 7323 section 5). */
+export function tcpPawsCheck(sk: TcpSock, window: number): boolean {
   const { rxOpt } = sk;
-  if (!rxOpt.sawTstamp || after(seq, sk.rcvWup)) return 0;
-  // the newer of two, unless the connection slept for 24 days
-  if (((rxOpt.tsRecent - rxOpt.rcvTsval) | 0) <= TCP_PAWS_WINDOW) {
-    rxOpt.tsRecent = rxOpt.rcvTsval;
-    rxOpt.tsRecentStamp = Math.floor(jiffies(sk.net) / 250);
-  }
-  return 0;
+  if (((rxOpt.tsRecent - rxOpt.rcvTsval) | 0) <= window) return true;
+  return seconds(sk) >= rxOpt.tsRecentStamp + TCP_PAWS_24DAYS || rxOpt.tsRecent === 0;
+}
+
+function seconds(sk: TcpSock): number {
+  return Math.floor(jiffies(sk.net) / HZ);
+}
+
+/** tcp_store_ts_recent */
+export function tcpStoreTsRecent(sk: TcpSock): void {
+  sk.rxOpt.tsRecent = sk.rxOpt.rcvTsval;
+  sk.rxOpt.tsRecentStamp = seconds(sk);
+}
+
+/** Remembers the peer's timestamp when the segment is the next expected (tcp_replace_ts_recent; RFC 7323 section 4.3). */
+export function tcpReplaceTsRecent(sk: TcpSock, seq: number): void {
+  if (!sk.rxOpt.sawTstamp || after(seq, sk.rcvWup)) return;
+  if (tcpPawsCheck(sk, 0)) tcpStoreTsRecent(sk);
 }
 
 /** Updates the round-trip estimate; false when the ACK told nothing (tcp_ack_update_rtt). */
@@ -126,13 +140,7 @@ function spuriousRetrans(sk: TcpSock, seg: TxSeg): boolean {
 }
 
 /** Frees what is acknowledged (tcp_clean_rtx_queue); FLAG_*. */
-function cleanRtxQueue(
-  sk: TcpSock,
-  priorFack: number,
-  priorSndUna: number,
-  sack: SackState,
-  ece: boolean,
-): number {
+function cleanRtxQueue(sk: TcpSock, priorFack: number, priorSndUna: number, sack: SackState, ece: boolean): number {
   const priorSacked = sk.sackedOut;
   let reord = sk.sndNxt;
   let firstAckt = 0;

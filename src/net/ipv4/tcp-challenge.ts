@@ -4,10 +4,10 @@
 import { getFlags, SYN } from "../../wire/tcp.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { TcpExtName } from "./tcp-mib.ts";
-import { tcpDsackSet } from "./tcp-sack-send.ts";
 import { tcpSendAck } from "./tcp-output.ts";
-import { after, before, jiffies, TCP_MAX_QUICKACKS, type TcpSock, tcpIsSack, type TcpState } from "./tcp-sock.ts";
 import { tcpEnterQuickackMode } from "./tcp-quickack.ts";
+import { tcpDsackSet } from "./tcp-sack-send.ts";
+import { after, before, jiffies, TCP_MAX_QUICKACKS, type TcpSock, type TcpState, tcpIsSack } from "./tcp-sock.ts";
 
 /** True: too soon after the last one (__tcp_oow_rate_limited). */
 function tooSoon(sk: TcpSock, counter: TcpExtName): boolean {

@@ -3,8 +3,8 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { tcpBbr } from "./tcp-bbr.ts";
-import { tcpCubic } from "./tcp-cubic.ts";
 import { renoUndoCwnd, tcpCongAvoidAi, tcpIsCwndLimited, tcpSlowStart } from "./tcp-cong-avoid.ts";
+import { tcpCubic } from "./tcp-cubic.ts";
 import type { RateSample, TcpSock } from "./tcp-sock.ts";
 import { TCP_CA_OPEN, TCP_INFINITE_SSTHRESH, tcpInSlowStart } from "./tcp-sock.ts";
 

@@ -3,15 +3,7 @@
 
 import type { TcpCongestionOps } from "./tcp-cong.ts";
 import { renoUndoCwnd, tcpCongAvoidAi, tcpIsCwndLimited, tcpSlowStart } from "./tcp-cong-avoid.ts";
-import {
-  after,
-  HZ,
-  jiffies,
-  TCP_CA_LOSS,
-  type TcpSock,
-  tcpInSlowStart,
-  usecsToJiffies,
-} from "./tcp-sock.ts";
+import { after, HZ, jiffies, TCP_CA_LOSS, type TcpSock, tcpInSlowStart, usecsToJiffies } from "./tcp-sock.ts";
 
 /** Multiplicative decrease 717/1024 ≈ 0.7, and C = 0.4 as 410/1024. */
 const BETA = 717;
@@ -73,8 +65,7 @@ export const tcpCubic: TcpCongestionOps = {
     const c = ca(sk);
     c.epochStart = 0;
     // fast convergence: a flow that lost before it regained its last maximum makes room
-    c.lastMaxCwnd =
-      sk.sndCwnd < c.lastMaxCwnd ? Math.floor((sk.sndCwnd * (SCALE + BETA)) / (2 * SCALE)) : sk.sndCwnd;
+    c.lastMaxCwnd = sk.sndCwnd < c.lastMaxCwnd ? Math.floor((sk.sndCwnd * (SCALE + BETA)) / (2 * SCALE)) : sk.sndCwnd;
     return Math.max(Math.floor((sk.sndCwnd * BETA) / SCALE), 2);
   },
   congAvoid(sk, _ack, acked) {

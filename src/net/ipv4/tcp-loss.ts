@@ -2,13 +2,7 @@
 // reduction, RFC 6937), and how it comes back when the loss proves not to be one (Eifel RFC 3522, DSACK RFC 3708, F-RTO
 // RFC 5682). Answers to the middle of net/ipv4/tcp_input.c. What is lost is told by tcp-recovery.ts.
 
-import {
-  CA_EVENT_COMPLETE_CWR,
-  CA_EVENT_LOSS,
-  tcpCaEvent,
-  tcpCurrentSsthresh,
-  tcpSetCaState,
-} from "./tcp-cong.ts";
+import { CA_EVENT_COMPLETE_CWR, CA_EVENT_LOSS, tcpCaEvent, tcpCurrentSsthresh, tcpSetCaState } from "./tcp-cong.ts";
 import { tcpCurrentMss } from "./tcp-output.ts";
 import {
   tcpMarkSkbLost,
@@ -261,8 +255,7 @@ export function tcpCwndReduction(sk: TcpSock, newlyDelivered: number, newlyLost:
   const delta = sk.sndSsthresh - inFlight;
   sk.prrDelivered += newlyDelivered;
   let count: number;
-  if (delta < 0)
-    count = Math.floor((sk.sndSsthresh * sk.prrDelivered + sk.priorCwnd - 1) / sk.priorCwnd) - sk.prrOut;
+  if (delta < 0) count = Math.floor((sk.sndSsthresh * sk.prrDelivered + sk.priorCwnd - 1) / sk.priorCwnd) - sk.prrOut;
   else {
     count = Math.max(sk.prrDelivered - sk.prrOut, newlyDelivered);
     if (flag & FLAG_SND_UNA_ADVANCED && newlyLost === 0) count++;

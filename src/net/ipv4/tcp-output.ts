@@ -5,7 +5,7 @@
 import { Errno } from "../../base/errno.ts";
 import { pseudoHeaderSum4 } from "../../wire/checksum.ts";
 import { set16, set32 } from "../../wire/layout.ts";
-import { ACK, CWR, ECE, PSH, RST, setDataOffsetAndFlags, SYN, URG } from "../../wire/tcp.ts";
+import { ACK, CWR, ECE, PSH, RST, SYN, setDataOffsetAndFlags, URG } from "../../wire/tcp.ts";
 import * as options from "../../wire/tcp-options.ts";
 import { CHECKSUM_PARTIAL, SKB_GSO_TCP_ECN, SKB_GSO_TCPV4, type SkBuff } from "../core/skb.ts";
 import { ipQueueXmit } from "./ip-output.ts";

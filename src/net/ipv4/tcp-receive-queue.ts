@@ -1,12 +1,12 @@
 // Where received bytes wait: in order for the reader, out of order for the hole to be filled; and what they cost of the
 // receive buffer. Answers to tcp_queue_rcv, tcp_data_queue_ofo, tcp_ofo_queue and tcp_prune_queue in
 // net/ipv4/tcp_input.c. Segments are not joined here as the kernel joins its skbs, but they are charged as if they were.
-// skb.data stands at the first unread byte; skb.cb1 is what is given back when the packet goes, cb2 the fragments of the
-// joined packet so far.
+// skb.data stands at the payload; skb.cb1 is what is given back when the packet goes, cb2 the fragments of the joined
+// packet so far. Leaves out tcp_collapse, which copies small segments together when the buffer is full.
 
+import { FIN } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
-import { FIN } from "../../wire/tcp.ts";
 import { tcpDsackExtend, tcpDsackSet, tcpSackNewOfo } from "./tcp-sack-send.ts";
 import { after, before, MAX_SKB_FRAGS, scheduleAck, type TcpSock, tcpIsSack } from "./tcp-sock.ts";
 import { rcvTruesize, tcpClampWindow, tcpGrowWindow, tcpMeasureRcvMss, tcpRcvbufGrow } from "./tcp-window.ts";
@@ -66,7 +66,7 @@ export function tcpTryRmemSchedule(sk: TcpSock, skb: SkBuff): boolean {
 
 /** tcp_can_ingest */
 function canIngest(sk: TcpSock, skb: SkBuff): boolean {
-  return sk.rmemAlloc + rcvTruesize(skb) <= sk.rcvBuf;
+  return sk.rmemAlloc + skb.len <= sk.rcvBuf;
 }
 
 /** Throws away out-of-order packets from the end, those behind the one that needs room (tcp_prune_ofo_queue). */

@@ -1,24 +1,18 @@
 // Telling which segments are lost: by time with RACK (RFC 8985), or by three duplicate ACKs where the peer knows no SACK
 // (RFC 6582). Answers to net/ipv4/tcp_recovery.c and tcp_mark_skb_lost.
 
-import {
-  TCPCB_LOST,
-  TCPCB_RETRANS,
-  TCPCB_SACKED_ACKED,
-  TCPCB_SACKED_RETRANS,
-  type TxSeg,
-} from "./tcp-segment.ts";
+import { tsortedRemove } from "./tcp-output.ts";
+import { tcpSkbSentAfter } from "./tcp-rate.ts";
+import { TCPCB_LOST, TCPCB_RETRANS, TCPCB_SACKED_ACKED, TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
 import {
   before,
   ICSK_TIME_REO_TIMEOUT,
+  type RateSample,
   TCP_CA_RECOVERY,
   TCP_TIMEOUT_MIN_US,
-  type RateSample,
   type TcpSock,
   usecsToJiffies,
 } from "./tcp-sock.ts";
-import { tcpSkbSentAfter } from "./tcp-rate.ts";
-import { tsortedRemove } from "./tcp-output.ts";
 import { tcpFragment } from "./tcp-write.ts";
 import { resetXmitTimer } from "./tcp-xmit-timer.ts";
 import { minmaxGet } from "./win-minmax.ts";

@@ -4,13 +4,7 @@
 
 import { CWR, ECE, PSH, SYN } from "../../wire/tcp.ts";
 import { tcpCurrentMss, tcpDst, tcpTransmit, tcpXmitProbe, tsortedRemove } from "./tcp-output.ts";
-import {
-  TCPCB_EVER_RETRANS,
-  TCPCB_LOST,
-  TCPCB_SACKED_ACKED,
-  TCPCB_SACKED_RETRANS,
-  type TxSeg,
-} from "./tcp-segment.ts";
+import { TCPCB_EVER_RETRANS, TCPCB_LOST, TCPCB_SACKED_ACKED, TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
 import {
   after,
   before,
@@ -29,6 +23,7 @@ import {
   tcpRtoMax,
   tcpWndEnd,
 } from "./tcp-sock.ts";
+import { clampProbe0ToUserTimeout } from "./tcp-user-timeout.ts";
 import {
   tcpAdjustPcount,
   tcpEventNewDataSent,
@@ -39,7 +34,6 @@ import {
   tcpWriteXmit,
 } from "./tcp-write.ts";
 import { resetXmitTimer, tcpPacingCheck, tcpProbe0When, tcpRearmRto } from "./tcp-xmit-timer.ts";
-import { clampProbe0ToUserTimeout } from "./tcp-user-timeout.ts";
 
 /** The first `n` bytes of a segment were acknowledged (tcp_trim_head). */
 export function tcpTrimHead(sk: TcpSock, seg: TxSeg, n: number): void {
@@ -235,4 +229,3 @@ export function tcpSendProbe0(sk: TcpSock): void {
   } else timeout = TCP_RESOURCE_PROBE_INTERVAL;
   resetXmitTimer(sk, ICSK_TIME_PROBE0, clampProbe0ToUserTimeout(sk, timeout), true);
 }
-

@@ -14,13 +14,7 @@ import {
 import { tsortedRemove } from "./tcp-output.ts";
 import { tcpRateSkbDelivered } from "./tcp-rate.ts";
 import { tcpRackAdvance } from "./tcp-recovery.ts";
-import {
-  TCPCB_LOST,
-  TCPCB_RETRANS,
-  TCPCB_SACKED_ACKED,
-  TCPCB_SACKED_RETRANS,
-  type TxSeg,
-} from "./tcp-segment.ts";
+import { TCPCB_LOST, TCPCB_RETRANS, TCPCB_SACKED_ACKED, TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
 import { after, before, type TcpSock } from "./tcp-sock.ts";
 import { tcpFragment } from "./tcp-write.ts";
 

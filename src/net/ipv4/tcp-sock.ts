@@ -8,15 +8,15 @@ import type { Timer } from "../../sim/sim.ts";
 import { newOptions, type TcpOptions } from "../../wire/tcp-options.ts";
 import type { Net } from "../core/net.ts";
 import { type SkBuff, SkbQueue } from "../core/skb.ts";
-import { AF_INET, Sock, SOCK_STREAM } from "../core/sock.ts";
+import { AF_INET, SOCK_STREAM, Sock } from "../core/sock.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import type { Rtable } from "./rtable.ts";
 import type { TcpCongestionOps } from "./tcp-cong.ts";
 import type { TcpHashtables } from "./tcp-hashtables.ts";
 import type { AlertResult } from "./tcp-loss.ts";
+import type { TcpMib } from "./tcp-mib.ts";
 import type { SackState } from "./tcp-sack.ts";
 import { SegList, type SegPool, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
-import type { TcpMib } from "./tcp-mib.ts";
 import { type MinMax, newMinMax } from "./win-minmax.ts";
 
 export const IPPROTO_TCP = 6;
@@ -663,7 +663,7 @@ export function perMssMemory(sk: TcpSock): number {
 export function skStreamMemoryFree(sk: TcpSock): boolean {
   if (sk.wmemQueued >= sk.sndBuf) return false;
   const lowat = sk.notsentLowat || sk.tcp.sysctl.notsentLowat;
-  return ((sk.writeSeq - sk.sndNxt) >>> 0) < lowat;
+  return (sk.writeSeq - sk.sndNxt) >>> 0 < lowat;
 }
 
 /** sk_stream_is_writeable: what poll calls writable, a third of the buffer free. */
@@ -672,4 +672,3 @@ export function skStreamIsWriteable(sk: TcpSock): boolean {
   const lowat = sk.notsentLowat || sk.tcp.sysctl.notsentLowat;
   return ((sk.writeSeq - sk.sndNxt) >>> 0) * 2 < lowat;
 }
-

@@ -229,4 +229,3 @@ export function tcpTwskUnique(tw: TimewaitSock, sk: TcpSock, loopback: boolean):
   sk.rxOpt.tsRecentStamp = tw.tsRecentStamp;
   return (tw.sndNxt + 65535 + 2) >>> 0 || 1;
 }
-

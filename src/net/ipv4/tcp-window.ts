@@ -27,7 +27,6 @@ import {
   tcpWinFromSpace,
 } from "./tcp-sock.ts";
 
-
 const SOCK_MIN_RCVBUF = 2048 + SKB_OVERHEAD;
 const MAX_TCP_WINDOW = 32767;
 

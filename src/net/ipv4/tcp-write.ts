@@ -3,15 +3,10 @@
 // and autocorking, which wait for a device's queue: a veth has none. Nagle: RFC 9293 section 3.7.4 with Minshall's change.
 
 import { ACK, FIN, PSH, SYN } from "../../wire/tcp.ts";
-import { tcpBoundToHalfWnd, tcpCurrentMss, tcpTransmit, tsortedInsertAfter } from "./tcp-output.ts";
 import { CA_EVENT_CWND_RESTART, tcpCaEvent, tcpCurrentSsthresh } from "./tcp-cong.ts";
 import { tcpIsCwndLimited } from "./tcp-cong-avoid.ts";
-import {
-  TCPCB_LOST,
-  TCPCB_SACKED_ACKED,
-  TCPCB_SACKED_RETRANS,
-  type TxSeg,
-} from "./tcp-segment.ts";
+import { tcpBoundToHalfWnd, tcpCurrentMss, tcpTransmit, tsortedInsertAfter } from "./tcp-output.ts";
+import { TCPCB_LOST, TCPCB_SACKED_ACKED, TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
 import {
   after,
   before,
@@ -38,13 +33,7 @@ import {
   tcpWndEnd,
 } from "./tcp-sock.ts";
 import { tcpSndbufExpand } from "./tcp-window.ts";
-import {
-  resetXmitTimer,
-  tcpPacingCheck,
-  tcpProbe0When,
-  tcpRearmRto,
-  tcpScheduleLossProbe,
-} from "./tcp-xmit-timer.ts";
+import { resetXmitTimer, tcpPacingCheck, tcpProbe0When, tcpRearmRto, tcpScheduleLossProbe } from "./tcp-xmit-timer.ts";
 import { minmaxGet } from "./win-minmax.ts";
 
 const NSEC_PER_MSEC = 1_000_000;
@@ -266,11 +255,7 @@ function cwndValidate(sk: TcpSock, limited: boolean): void {
     return;
   }
   if (sk.packetsOut > sk.sndCwndUsed) sk.sndCwndUsed = sk.packetsOut;
-  if (
-    sk.tcp.sysctl.slowStartAfterIdle &&
-    jiffies(sk.net) - sk.sndCwndStamp >= sk.icskRto &&
-    !sk.caOps.congControl
-  )
+  if (sk.tcp.sysctl.slowStartAfterIdle && jiffies(sk.net) - sk.sndCwndStamp >= sk.icskRto && !sk.caOps.congControl)
     cwndApplicationLimited(sk);
 }
 
@@ -420,4 +405,3 @@ export function tcpSendFin(sk: TcpSock): void {
   }
   tcpPushPendingFramesWith(sk, tcpCurrentMss(sk), TCP_NAGLE_OFF);
 }
-

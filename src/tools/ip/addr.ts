@@ -123,8 +123,7 @@ function modify(ctx: Context, args: Args, verb: "add" | "change" | "replace" | "
       local = prefixOf(args.word);
     }
   }
-  if (device === undefined)
-    throw new CommandError('Not enough information: "dev" argument is required.\n', 1);
+  if (device === undefined) throw new CommandError('Not enough information: "dev" argument is required.\n', 1);
   let wildcard = false;
   if (!peer && local) {
     if (verb === "delete" && !local.specified) {
@@ -414,7 +413,9 @@ function flushAddrs(ctx: Context, filter: Filter): number {
     if (found.length === 0) {
       if (options.stats)
         out.fp(
-          round === 0 ? "Nothing to flush.\n" : `*** Flush is complete after ${round} round${round > 1 ? "s" : ""} ***\n`,
+          round === 0
+            ? "Nothing to flush.\n"
+            : `*** Flush is complete after ${round} round${round > 1 ? "s" : ""} ***\n`,
         );
       return 0;
     }

@@ -1,8 +1,8 @@
 // What every object of `ip` needs: the process, the namespace it works in, the options, and where it prints.
 
-import type { NetNamespace } from "../../net/netns.ts";
 import type { Net } from "../../net/core/net.ts";
 import type { NetDevice } from "../../net/core/net-device.ts";
+import type { NetNamespace } from "../../net/netns.ts";
 import type { Process } from "../../posix/process.ts";
 import { nodev } from "./lib/args.ts";
 import type { Out } from "./lib/out.ts";

@@ -1,6 +1,7 @@
 // What `ip link add` and `ip link set` ask for, as read from the command line. Answers to iproute2's ip/iplink.c,
 // iplink_parse. VF, XDP, altnames, queue numbers other than the usual and IPv6 address modes are refused by name.
 
+import { netnsOf } from "../../host/host.ts";
 import {
   IFF_ALLMULTI,
   IFF_MULTICAST,
@@ -9,16 +10,28 @@ import {
   IFF_UP,
   type NetDevice,
 } from "../../net/core/net-device.ts";
-import { type Context, deviceNamed } from "./context.ts";
 import type { NetNamespace } from "../../net/netns.ts";
-import { netnsOf } from "../../host/host.ts";
-import { type Args, CommandError, duparg, duparg2, getLlAddr, invarg, nodev, onOff, parseInteger } from "./lib/args.ts";
+import { type Context, deviceNamed } from "./context.ts";
+import {
+  type Args,
+  CommandError,
+  duparg,
+  duparg2,
+  getLlAddr,
+  invarg,
+  matches,
+  nodev,
+  onOff,
+  parseInteger,
+} from "./lib/args.ts";
 import { parseGroup } from "./lib/names.ts";
 import { netnsNamed } from "./lib/netns.ts";
 import { linkUsage } from "./link-usage.ts";
 
 const IFNAMSIZ = 16;
 const IFALIASZ = 256;
+/** uapi/linux/if.h: kept and shown, without effect */
+const IFF_DYNAMIC = 0x8000;
 
 export interface LinkRequest {
   /** IFLA_IFNAME; null: none given (or, when setting, no new one) */
@@ -132,6 +145,7 @@ export function parseLinkRequest(ctx: Context, args: Args, create: boolean): Lin
       const word = args.next();
       request.master = deviceNamed(net, word) ?? invarg("Device does not exist\n", word);
     } else if (args.matches("nomaster")) request.master = null;
+    else if (args.matches("dynamic")) flag("dynamic", IFF_DYNAMIC);
     else if (args.matches("type")) {
       request.kind = args.next();
       args.advance();
@@ -144,8 +158,7 @@ export function parseLinkRequest(ctx: Context, args: Args, create: boolean): Lin
       const word = args.next();
       if (request.group !== -1) duparg("group", word);
       request.group = parseGroup(word) ?? invarg('Invalid "group" value\n', word);
-    } else if (isRefused(args.word))
-      throw new CommandError(`ip link: "${args.word}" is not supported by vethlab\n`, 2);
+    } else if (isRefused(args.word)) throw new CommandError(`ip link: "${args.word}" is not supported by vethlab\n`, 2);
     else {
       if (args.matches("help")) linkUsage();
       const word = args.is("dev") ? args.next() : args.word;
@@ -169,8 +182,7 @@ export function parseLinkRequest(ctx: Context, args: Args, create: boolean): Lin
     return request;
   }
   if (create) {
-    if (name !== dev)
-      throw new CommandError('both "name" and "dev" cannot be used when creating devices.\n', 255);
+    if (name !== dev) throw new CommandError('both "name" and "dev" cannot be used when creating devices.\n', 255);
     if (link !== null) request.link = deviceNamed(net, link) ?? nodev(link);
     request.name = name;
     return request;
@@ -207,9 +219,10 @@ const REFUSED: readonly string[] = [
   "gso_max_segs",
   "gro_max_size",
   "parentdev",
-  "dynamic",
 ];
 
+const REFUSED_SHORTENED: readonly string[] = ["numtxqueues", "numrxqueues", "addrgenmode", "link-netns"];
+
 function isRefused(word: string): boolean {
-  return REFUSED.includes(word);
+  return REFUSED.includes(word) || REFUSED_SHORTENED.some((full) => matches(word, full));
 }

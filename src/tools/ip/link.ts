@@ -1,6 +1,6 @@
 // `ip link`: add, set, delete, show. Answers to iproute2's ip/iplink.c, do_iplink.
 
-import { setLink, newLink, delLink } from "./rtnl-link.ts";
+import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import { type Context, deviceNamed, devicesByIndex } from "./context.ts";
 import { Args, CommandError, duparg2, invarg, matches, rtnl } from "./lib/args.ts";
 import { parseGroup } from "./lib/names.ts";
@@ -8,16 +8,15 @@ import { linkKind } from "./link-kinds.ts";
 import { type LinkRequest, parseLinkRequest } from "./link-request.ts";
 import { printLinkInfo, reportedFlags } from "./link-show.ts";
 import { linkUsage } from "./link-usage.ts";
-import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
+import { delLink, newLink, setLink } from "./rtnl-link.ts";
 
 export function doLink(ctx: Context, words: readonly string[]): number {
   const verb = words[0] ?? "show";
-  const args = new Args(words.slice(1));
+  // some write "ip link set add NAME type …"; iproute2 takes that "add" for a shortened "address" and fails
+  const setAdd = matches(verb, "set") && words[1] === "add" && words.includes("type");
+  const args = new Args(words.slice(setAdd ? 2 : 1));
   if (matches(verb, "add")) return modify(ctx, args, true);
-  if (matches(verb, "set") || matches(verb, "change")) {
-    // "ip link set add …" is what some write for "ip link add …": set takes the word for a device
-    return modify(ctx, args, false);
-  }
+  if (matches(verb, "set") || matches(verb, "change")) return modify(ctx, args, setAdd);
   if (matches(verb, "replace")) throw new CommandError('ip link: "replace" is not supported by vethlab\n', 2);
   if (matches(verb, "delete")) return remove(ctx, args);
   if (matches(verb, "show") || matches(verb, "lst") || matches(verb, "list")) return showLinks(ctx, args);

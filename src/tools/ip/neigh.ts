@@ -1,7 +1,6 @@
 // `ip neighbour`: add, change, replace, delete, show, get, flush. Answers to iproute2's ip/ipneigh.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import type { NetDevice } from "../../net/core/net-device.ts";
 import {
   type NeighInfo,
   NUD_DELAY,
@@ -14,6 +13,7 @@ import {
   NUD_REACHABLE,
   NUD_STALE,
 } from "../../net/core/neighbour.ts";
+import type { NetDevice } from "../../net/core/net-device.ts";
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from "../../net/ipv4/fib-types.ts";
 import { formatIpv4, formatMac } from "../../wire/addr.ts";
 import { type Context, deviceNamed, deviceOrEnd } from "./context.ts";
@@ -217,8 +217,7 @@ function showNeigh(ctx: Context, args: Args, flush: boolean): number {
       if (args.is("to")) args.next();
       if (args.matches("help")) usage();
       filter.to = parsePrefix(args.word);
-      if (!filter.to)
-        throw new CommandError(`Error: any valid prefix is expected rather than "${args.word}".\n`, 1);
+      if (!filter.to) throw new CommandError(`Error: any valid prefix is expected rather than "${args.word}".\n`, 1);
     }
   }
   if (device !== undefined) filter.dev = deviceOrEnd(ctx, device);
@@ -321,7 +320,9 @@ function flushNeigh(ctx: Context, filter: Filter): number {
     if (found.length === 0) {
       if (options.stats)
         out.fp(
-          round === 0 ? "Nothing to flush.\n" : `*** Flush is complete after ${round} round${round > 1 ? "s" : ""} ***\n`,
+          round === 0
+            ? "Nothing to flush.\n"
+            : `*** Flush is complete after ${round} round${round > 1 ? "s" : ""} ***\n`,
         );
       return 0;
     }
@@ -336,8 +337,7 @@ function getNeigh(ctx: Context, args: Args): number {
   let device: string | undefined;
   for (; !args.done; args.advance()) {
     if (args.is("dev")) device = args.next();
-    else if (args.matches("proxy"))
-      throw new CommandError('ip neigh get: "proxy" is not supported by vethlab\n', 2);
+    else if (args.matches("proxy")) throw new CommandError('ip neigh get: "proxy" is not supported by vethlab\n', 2);
     else {
       if (args.is("to")) args.next();
       if (args.matches("help")) usage();

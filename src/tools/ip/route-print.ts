@@ -122,7 +122,7 @@ function printFlags(out: Out, flags: number): void {
 }
 
 function printMetrics(out: Out, metrics: RouteMetrics): void {
-  const numbers: readonly (readonly [string, number | undefined, boolean?])[] = [
+  const numbers: readonly (readonly [string, number | undefined, (boolean | undefined)?])[] = [
     ["mtu", metrics.mtu, metrics.mtuLock],
     ["window", metrics.window],
   ];

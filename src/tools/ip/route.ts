@@ -1,24 +1,37 @@
 // `ip route`: show, flush, get. Adding and deleting are in route-modify.ts, one line of output in route-print.ts. Answers
 // to iproute2's ip/iproute.c.
 
-import { flushRouteCache } from "./route-cache.ts";
 import { strerror } from "../../base/errno.ts";
-import { drop } from "../../net/core/skb.ts";
 import { DropReason } from "../../net/core/drop-reason.ts";
-import { fibConfig, type FibRoute, RT_TABLE_MAIN } from "../../net/ipv4/fib-types.ts";
-import { FlowKey, ipRouteInput, ipRouteOutputKey, type Rtable, skbRtable } from "../../net/ipv4/route.ts";
-import { type Context, deviceOrEnd } from "./context.ts";
-import { Args, CommandError, getAddr, getPrefix, invarg, matches, type Prefix, parseUnsigned, rtnl } from "./lib/args.ts";
-import { parseDsfield, parseIpProto, parseProto, parseRouteType, parseScope, parseTable } from "./lib/names.ts";
-import { modifyRoute } from "./route-modify.ts";
-import { routeUsage } from "./route-usage.ts";
-import { printCachedRoute, printRoute, type RouteFilter } from "./route-print.ts";
+import { drop } from "../../net/core/skb.ts";
 import {
+  type FibRoute,
+  fibConfig,
   NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_EXCL,
   NLM_F_REPLACE,
+  RT_TABLE_MAIN,
 } from "../../net/ipv4/fib-types.ts";
+import { FlowKey, ipRouteOutputKey, type Rtable, skbRtable } from "../../net/ipv4/route.ts";
+import { ipRouteInput } from "../../net/ipv4/route-input.ts";
+import { type Context, deviceOrEnd } from "./context.ts";
+import {
+  Args,
+  CommandError,
+  getAddr,
+  getPrefix,
+  invarg,
+  matches,
+  type Prefix,
+  parseUnsigned,
+  rtnl,
+} from "./lib/args.ts";
+import { parseDsfield, parseIpProto, parseProto, parseRouteType, parseScope, parseTable } from "./lib/names.ts";
+import { flushRouteCache } from "./route-cache.ts";
+import { modifyRoute } from "./route-modify.ts";
+import { printCachedRoute, printRoute, type RouteFilter } from "./route-print.ts";
+import { routeUsage } from "./route-usage.ts";
 
 export function doRoute(ctx: Context, words: readonly string[]): number {
   const verb = words[0] ?? "list";
@@ -179,7 +192,9 @@ function flushRoutes(ctx: Context, routes: () => FibRoute[]): number {
     if (found.length === 0) {
       if (options.stats)
         out.fp(
-          round === 0 ? "Nothing to flush.\n" : `*** Flush is complete after ${round} round${round > 1 ? "s" : ""} ***\n`,
+          round === 0
+            ? "Nothing to flush.\n"
+            : `*** Flush is complete after ${round} round${round > 1 ? "s" : ""} ***\n`,
         );
       return 0;
     }
@@ -262,7 +277,10 @@ function getRoute(ctx: Context, args: Args): number {
     drop(skb, DropReason.NOT_SPECIFIED);
     if (reason !== null || !found) {
       const text = reason === DropReason.IP_INNOROUTES ? "Network is unreachable" : "Invalid argument";
-      throw new CommandError(`RTNETLINK answers: ${reason === DropReason.IP_RPFILTER ? "Invalid cross-device link" : text}\n`, 2);
+      throw new CommandError(
+        `RTNETLINK answers: ${reason === DropReason.IP_RPFILTER ? "Invalid cross-device link" : text}\n`,
+        2,
+      );
     }
     rt = found;
     if (rt.error) throw new CommandError(`RTNETLINK answers: ${strerror(rt.error)}\n`, 2);

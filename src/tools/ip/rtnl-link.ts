@@ -7,24 +7,14 @@ import { bridgeOf, bridgePortOf } from "../../net/bridge/br-private.ts";
 import {
   devChangeName,
   devChangeNetNamespace,
-  devClose,
-  devOpen,
-  devSetAllmulti,
   devSetMacAddress,
   devSetMtu,
-  devSetPromiscuity,
   unregisterNetdevice,
 } from "../../net/core/dev.ts";
-import { NETDEV_CHANGE, NETDEV_CHANGEADDR } from "../../net/core/net.ts";
-import {
-  IFF_ALLMULTI,
-  IFF_MULTICAST,
-  IFF_NOARP,
-  IFF_PROMISC,
-  IFF_UP,
-  type NetDevice,
-} from "../../net/core/net-device.ts";
+import { NETDEV_CHANGEADDR } from "../../net/core/net.ts";
+import type { NetDevice } from "../../net/core/net-device.ts";
 import type { Context } from "./context.ts";
+import { changeFlags, configureLink } from "./link-flags.ts";
 import { linkKind } from "./link-kinds.ts";
 import type { LinkRequest } from "./link-request.ts";
 
@@ -48,11 +38,6 @@ export function newLink(ctx: Context, request: LinkRequest, data: unknown): void
     unregisterNetdevice(dev);
     throw error;
   }
-}
-
-/** rtnl_configure_link: flags of a new device. */
-export function configureLink(dev: NetDevice, request: LinkRequest): void {
-  if (request.change) changeFlags(dev, request.change, request.flags);
 }
 
 /** do_setlink */
@@ -96,26 +81,6 @@ export function setMaster(dev: NetDevice, master: NetDevice | null): void {
   const br = bridgeOf(master);
   if (!br) throw new NetError(Errno.EOPNOTSUPP);
   brAddIf(br, dev);
-}
-
-/** dev_change_flags: up and down, and the flags that a user may set. */
-export function changeFlags(dev: NetDevice, change: number, flags: number): void {
-  if (change & IFF_PROMISC && (dev.gflags ^ flags) & IFF_PROMISC) {
-    dev.gflags ^= IFF_PROMISC;
-    devSetPromiscuity(dev, flags & IFF_PROMISC ? 1 : -1);
-  }
-  if (change & IFF_ALLMULTI && (dev.gflags ^ flags) & IFF_ALLMULTI) {
-    dev.gflags ^= IFF_ALLMULTI;
-    devSetAllmulti(dev, flags & IFF_ALLMULTI ? 1 : -1);
-  }
-  const plain = change & (IFF_MULTICAST | IFF_NOARP);
-  if (plain && (dev.flags ^ flags) & plain) {
-    dev.flags = (dev.flags & ~plain) | (flags & plain);
-    dev.net.notify(NETDEV_CHANGE, dev);
-  }
-  if (!(change & IFF_UP)) return;
-  if (flags & IFF_UP) devOpen(dev);
-  else devClose(dev);
 }
 
 /** rtnl_dellink: what no driver made through netlink cannot be deleted. */

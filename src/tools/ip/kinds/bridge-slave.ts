@@ -126,7 +126,8 @@ export const bridgeSlave: LinkKind = {
   },
   print({ out }: Context, dev: NetDevice): void {
     const port = bridgePortOf(dev)!;
-    const onOff = (key: string, flag: number, word = key): void => printOnOff(out, key, (port.flags & flag) !== 0, word);
+    const onOff = (key: string, flag: number, word = key): void =>
+      printOnOff(out, key, (port.flags & flag) !== 0, word);
     const state = BR_STATE_NAMES[port.state]!;
     out.any("state", `state ${state} `, state);
     out.any("priority", `priority ${port.priority} `, port.priority);
@@ -167,7 +168,7 @@ export const bridgeSlave: LinkKind = {
   },
 };
 
-export function printOnOff(out: Out, key: string, on: boolean, word = key): void {
+export function printOnOff(out: Out, key: string, on: boolean, word: string = key): void {
   out.any(key, `${word} ${on ? "on" : "off"} `, on);
 }
 

@@ -5,7 +5,7 @@ import { Errno, NetError } from "../../../base/errno.ts";
 import { createBridge } from "../../../net/bridge/br-device.ts";
 import { brFdbFlush } from "../../../net/bridge/br-fdb.ts";
 import { brMulticastSetQuerier, brMulticastSetSnooping } from "../../../net/bridge/br-multicast.ts";
-import { bridgeOf, type BridgeId, type NetBridge } from "../../../net/bridge/br-private.ts";
+import { type BridgeId, bridgeOf, type NetBridge } from "../../../net/bridge/br-private.ts";
 import {
   brSetAgeingTime,
   brSetForwardDelay,
@@ -54,35 +54,97 @@ function ticks(get: (br: NetBridge) => number): (br: NetBridge) => number {
 }
 
 const BASIC: readonly Setting[] = [
-  setting("forward_delay", "forward_delay", U32, ticks((br) => br.bridgeForwardDelayNs), (br, v) =>
-    brSetForwardDelay(br, v * TICK),
+  setting(
+    "forward_delay",
+    "forward_delay",
+    U32,
+    ticks((br) => br.bridgeForwardDelayNs),
+    (br, v) => brSetForwardDelay(br, v * TICK),
   ),
-  setting("hello_time", "hello_time", U32, ticks((br) => br.bridgeHelloTimeNs), (br, v) => brSetHelloTime(br, v * TICK)),
-  setting("max_age", "max_age", U32, ticks((br) => br.bridgeMaxAgeNs), (br, v) => brSetMaxAge(br, v * TICK)),
-  setting("ageing_time", "ageing_time", U32, ticks((br) => br.ageingTimeNs), (br, v) => brSetAgeingTime(br, v * TICK)),
-  setting("stp_state", "stp_state", U32, (br) => br.stpEnabled, (br, v) => brStpSetEnabled(br, v !== 0)),
+  setting(
+    "hello_time",
+    "hello_time",
+    U32,
+    ticks((br) => br.bridgeHelloTimeNs),
+    (br, v) => brSetHelloTime(br, v * TICK),
+  ),
+  setting(
+    "max_age",
+    "max_age",
+    U32,
+    ticks((br) => br.bridgeMaxAgeNs),
+    (br, v) => brSetMaxAge(br, v * TICK),
+  ),
+  setting(
+    "ageing_time",
+    "ageing_time",
+    U32,
+    ticks((br) => br.ageingTimeNs),
+    (br, v) => brSetAgeingTime(br, v * TICK),
+  ),
+  setting(
+    "stp_state",
+    "stp_state",
+    U32,
+    (br) => br.stpEnabled,
+    (br, v) => brStpSetEnabled(br, v !== 0),
+  ),
   setting("priority", "priority", U16, (br) => br.bridgeId.priority, brStpSetBridgePriority),
   setting("vlan_filtering", "vlan_filtering", U8, () => 0, refuse),
 ];
 
 const MULTICAST: readonly Setting[] = [
-  setting("mcast_router", "mcast_router", U8, (br) => br.multicast.router, (br, v) => {
-    if (v > 2) throw new NetError(Errno.EINVAL);
-    br.multicast.router = v;
-  }),
-  setting("mcast_query_use_ifaddr", "mcast_query_use_ifaddr", U8, (br) => +br.multicast.queryUseIfaddr, (br, v) => {
-    br.multicast.queryUseIfaddr = v !== 0;
-  }),
-  setting("mcast_querier", "mcast_querier", U8, (br) => +br.multicast.querierEnabled, (br, v) =>
-    brMulticastSetQuerier(br, v !== 0),
+  setting(
+    "mcast_router",
+    "mcast_router",
+    U8,
+    (br) => br.multicast.router,
+    (br, v) => {
+      if (v > 2) throw new NetError(Errno.EINVAL);
+      br.multicast.router = v;
+    },
   ),
-  setting("mcast_hash_elasticity", "mcast_hash_elasticity", U32, () => 16, () => {}),
-  setting("mcast_hash_max", "mcast_hash_max", U32, (br) => br.multicast.hashMax, (br, v) => {
-    br.multicast.hashMax = v;
-  }),
-  setting("mcast_last_member_count", "mcast_last_member_cnt", U32, (br) => br.multicast.lastMemberCount, (br, v) => {
-    br.multicast.lastMemberCount = v;
-  }),
+  setting(
+    "mcast_query_use_ifaddr",
+    "mcast_query_use_ifaddr",
+    U8,
+    (br) => +br.multicast.queryUseIfaddr,
+    (br, v) => {
+      br.multicast.queryUseIfaddr = v !== 0;
+    },
+  ),
+  setting(
+    "mcast_querier",
+    "mcast_querier",
+    U8,
+    (br) => +br.multicast.querierEnabled,
+    (br, v) => brMulticastSetQuerier(br, v !== 0),
+  ),
+  setting(
+    "mcast_hash_elasticity",
+    "mcast_hash_elasticity",
+    U32,
+    () => 16,
+    () => {},
+  ),
+  setting(
+    "mcast_hash_max",
+    "mcast_hash_max",
+    U32,
+    (br) => br.multicast.hashMax,
+    (br, v) => {
+      br.multicast.hashMax = v;
+    },
+  ),
+  setting(
+    "mcast_last_member_count",
+    "mcast_last_member_cnt",
+    U32,
+    (br) => br.multicast.lastMemberCount,
+    (br, v) => {
+      br.multicast.lastMemberCount = v;
+    },
+  ),
   setting(
     "mcast_startup_query_count",
     "mcast_startup_query_cnt",
@@ -98,25 +160,61 @@ const MULTICAST: readonly Setting[] = [
   interval("mcast_query_interval", "mcast_query_intvl", "queryIntervalNs"),
   interval("mcast_query_response_interval", "mcast_query_response_intvl", "queryResponseIntervalNs"),
   interval("mcast_startup_query_interval", "mcast_startup_query_intvl", "startupQueryIntervalNs"),
-  setting("mcast_stats_enabled", "mcast_stats_enabled", U8, () => 0, (_br, v) => {
-    if (v !== 0) refuse();
-  }),
-  setting("mcast_igmp_version", "mcast_igmp_version", U8, (br) => br.multicast.igmpVersion, (br, v) => {
-    if (v !== 2) throw new NetError(v === 3 ? Errno.EOPNOTSUPP : Errno.EINVAL);
-    br.multicast.igmpVersion = v;
-  }),
-  setting("mcast_mld_version", "mcast_mld_version", U8, () => 1, (_br, v) => {
-    if (v !== 1) refuse();
-  }),
-  setting("nf_call_iptables", "nf_call_iptables", U8, (br) => +br.nfCallIptables, (br, v) => {
-    br.nfCallIptables = v !== 0;
-  }),
-  setting("nf_call_ip6tables", "nf_call_ip6tables", U8, (br) => +br.nfCallIp6tables, (br, v) => {
-    br.nfCallIp6tables = v !== 0;
-  }),
-  setting("nf_call_arptables", "nf_call_arptables", U8, (br) => +br.nfCallArptables, (br, v) => {
-    br.nfCallArptables = v !== 0;
-  }),
+  setting(
+    "mcast_stats_enabled",
+    "mcast_stats_enabled",
+    U8,
+    () => 0,
+    (_br, v) => {
+      if (v !== 0) refuse();
+    },
+  ),
+  setting(
+    "mcast_igmp_version",
+    "mcast_igmp_version",
+    U8,
+    (br) => br.multicast.igmpVersion,
+    (br, v) => {
+      if (v !== 2) throw new NetError(v === 3 ? Errno.EOPNOTSUPP : Errno.EINVAL);
+      br.multicast.igmpVersion = v;
+    },
+  ),
+  setting(
+    "mcast_mld_version",
+    "mcast_mld_version",
+    U8,
+    () => 1,
+    (_br, v) => {
+      if (v !== 1) refuse();
+    },
+  ),
+  setting(
+    "nf_call_iptables",
+    "nf_call_iptables",
+    U8,
+    (br) => +br.nfCallIptables,
+    (br, v) => {
+      br.nfCallIptables = v !== 0;
+    },
+  ),
+  setting(
+    "nf_call_ip6tables",
+    "nf_call_ip6tables",
+    U8,
+    (br) => +br.nfCallIp6tables,
+    (br, v) => {
+      br.nfCallIp6tables = v !== 0;
+    },
+  ),
+  setting(
+    "nf_call_arptables",
+    "nf_call_arptables",
+    U8,
+    (br) => +br.nfCallArptables,
+    (br, v) => {
+      br.nfCallArptables = v !== 0;
+    },
+  ),
 ];
 
 type IntervalField =
@@ -128,25 +226,53 @@ type IntervalField =
   | "startupQueryIntervalNs";
 
 function interval(word: string, key: string, field: IntervalField): Setting {
-  return setting(word, key, Number.MAX_SAFE_INTEGER, ticks((br) => br.multicast[field]), (br, v) => {
-    br.multicast[field] = v * TICK;
-  });
+  return setting(
+    word,
+    key,
+    Number.MAX_SAFE_INTEGER,
+    ticks((br) => br.multicast[field]),
+    (br, v) => {
+      br.multicast[field] = v * TICK;
+    },
+  );
 }
 
-const FWD_MASK = setting("group_fwd_mask", "group_fwd_mask", U16, (br) => br.groupFwdMask, (br, v) => {
-  // 802.1D's own groups and pause stay forbidden (BR_GROUPFWD_RESTRICTED)
-  if (v & 7) throw new NetError(Errno.EINVAL);
-  br.groupFwdMask = v;
-});
-const SNOOPING = setting("mcast_snooping", "mcast_snooping", U8, (br) => +br.multicast.enabled, (br, v) =>
-  brMulticastSetSnooping(br, v !== 0),
+const FWD_MASK = setting(
+  "group_fwd_mask",
+  "group_fwd_mask",
+  U16,
+  (br) => br.groupFwdMask,
+  (br, v) => {
+    // 802.1D's own groups and pause stay forbidden (BR_GROUPFWD_RESTRICTED)
+    if (v & 7) throw new NetError(Errno.EINVAL);
+    br.groupFwdMask = v;
+  },
 );
-const NO_LL_LEARN = setting("no_linklocal_learn", "no_linklocal_learn", U8, (br) => +br.noLinkLocalLearn, (br, v) => {
-  br.noLinkLocalLearn = v !== 0;
-});
-const VLAN_SNOOPING = setting("mcast_vlan_snooping", "mcast_vlan_snooping", U8, () => 0, (_br, v) => {
-  if (v !== 0) refuse();
-});
+const SNOOPING = setting(
+  "mcast_snooping",
+  "mcast_snooping",
+  U8,
+  (br) => +br.multicast.enabled,
+  (br, v) => brMulticastSetSnooping(br, v !== 0),
+);
+const NO_LL_LEARN = setting(
+  "no_linklocal_learn",
+  "no_linklocal_learn",
+  U8,
+  (br) => +br.noLinkLocalLearn,
+  (br, v) => {
+    br.noLinkLocalLearn = v !== 0;
+  },
+);
+const VLAN_SNOOPING = setting(
+  "mcast_vlan_snooping",
+  "mcast_vlan_snooping",
+  U8,
+  () => 0,
+  (_br, v) => {
+    if (v !== 0) refuse();
+  },
+);
 /** in the order in which a shortened word is looked for */
 const ALL: readonly Setting[] = [
   ...BASIC,
@@ -230,7 +356,7 @@ export function printTimer(out: Out, key: string, timer: Timer): void {
   out.number(key, `${key} ${literal.padStart(7)} `, literal);
 }
 
-export function printHex(out: Out, key: string, value: number, word = key): void {
+export function printHex(out: Out, key: string, value: number, word: string = key): void {
   const text = value === 0 ? "0" : `0x${value.toString(16)}`;
   out.any(key, `${word} ${text} `, text);
 }

@@ -5,8 +5,8 @@ import { createVethPair } from "../../../net/link/veth.ts";
 import type { NetNamespace } from "../../../net/netns.ts";
 import type { Context } from "../context.ts";
 import { type Args, CommandError, duparg } from "../lib/args.ts";
+import { configureLink } from "../link-flags.ts";
 import { type LinkRequest, parseLinkRequest } from "../link-request.ts";
-import { configureLink } from "../rtnl-link.ts";
 import { commonOptions, type LinkKind } from "./kind.ts";
 
 export const veth: LinkKind = {

@@ -124,10 +124,7 @@ export function parseInteger(word: string): number | undefined {
 export function getAddr(word: string, inet = false): number {
   const address = word === "default" || word === "any" || word === "all" ? 0 : parseInetShort(word);
   if (address === undefined)
-    throw new CommandError(
-      `Error: ${inet ? "inet" : "any valid"} address is expected rather than "${word}".\n`,
-      1,
-    );
+    throw new CommandError(`Error: ${inet ? "inet" : "any valid"} address is expected rather than "${word}".\n`, 1);
   return address;
 }
 
@@ -149,7 +146,8 @@ export function getPrefix(word: string, inet = false): Prefix {
 }
 
 export function parsePrefix(word: string): Prefix | undefined {
-  if (word === "default" || word === "any" || word === "all") return { address: 0, length: 0, specified: true, any: true };
+  if (word === "default" || word === "any" || word === "all")
+    return { address: 0, length: 0, specified: true, any: true };
   const slash = word.indexOf("/");
   const address = parseInetShort(slash < 0 ? word : word.slice(0, slash));
   if (address === undefined) return undefined;

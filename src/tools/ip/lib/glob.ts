@@ -8,7 +8,10 @@ export function globMatches(pattern: string, text: string): boolean {
     if (c === "*") regex += ".*";
     else if (c === "?") regex += ".";
     else if (close > 0) {
-      const body = pattern.slice(i + 1, close).replace(/\\/g, "\\\\").replace(/^!/, "^");
+      const body = pattern
+        .slice(i + 1, close)
+        .replace(/\\/g, "\\\\")
+        .replace(/^!/, "^");
       regex += `[${body}]`;
       i = close;
     } else regex += c.replace(/[.+^${}()|[\]\\]/g, "\\$&");

@@ -103,7 +103,7 @@ function nameOf(table: Table, value: number): string | undefined {
   return table.find(([number]) => number === value)?.[1];
 }
 
-function valueOf(table: Table, name: string): number | undefined {
+function numberOf(table: Table, name: string): number | undefined {
   return table.find(([, other]) => other === name)?.[0];
 }
 
@@ -112,7 +112,7 @@ export function scopeName(scope: number): string {
 }
 
 export function parseScope(word: string): number | undefined {
-  return valueOf(SCOPES, word) ?? parseUnsigned(word, 255);
+  return numberOf(SCOPES, word) ?? parseUnsigned(word, 255);
 }
 
 export function protoName(proto: number): string {
@@ -120,7 +120,7 @@ export function protoName(proto: number): string {
 }
 
 export function parseProto(word: string): number | undefined {
-  return valueOf(PROTOS, word) ?? parseUnsigned(word, 255);
+  return numberOf(PROTOS, word) ?? parseUnsigned(word, 255);
 }
 
 export function tableName(table: number): string {
@@ -128,7 +128,7 @@ export function tableName(table: number): string {
 }
 
 export function parseTable(word: string): number | undefined {
-  return valueOf(TABLES, word) ?? parseUnsigned(word);
+  return numberOf(TABLES, word) ?? parseUnsigned(word);
 }
 
 export function dsfieldName(tos: number): string {
@@ -136,7 +136,7 @@ export function dsfieldName(tos: number): string {
 }
 
 export function parseDsfield(word: string): number | undefined {
-  const named = valueOf(DSFIELDS, word);
+  const named = numberOf(DSFIELDS, word);
   if (named !== undefined) return named;
   return /^(0x)?[0-9a-fA-F]{1,2}$/.test(word) ? Number.parseInt(word.replace(/^0x/, ""), 16) : undefined;
 }
@@ -147,7 +147,7 @@ export function routeTypeName(type: number): string {
 
 export function parseRouteType(word: string): number | undefined {
   if (word === "brd") return 3;
-  return valueOf(TYPES, word);
+  return numberOf(TYPES, word);
 }
 
 export function groupName(group: number): string {
@@ -155,7 +155,7 @@ export function groupName(group: number): string {
 }
 
 export function parseGroup(word: string): number | undefined {
-  return valueOf(GROUPS, word) ?? parseUnsigned(word);
+  return numberOf(GROUPS, word) ?? parseUnsigned(word);
 }
 
 export function ipProtoName(proto: number): string {
@@ -163,5 +163,5 @@ export function ipProtoName(proto: number): string {
 }
 
 export function parseIpProto(word: string): number | undefined {
-  return valueOf(IP_PROTOS, word) ?? parseUnsigned(word, 255);
+  return numberOf(IP_PROTOS, word) ?? parseUnsigned(word, 255);
 }

@@ -1,0 +1,93 @@
+// docker attach, and the part of docker run that shows a container's output and feeds its input. Answers to docker/cli
+// cli/command/container/attach.go, hijack.go and signals.go.
+
+import { NetError } from "../../base/errno.ts";
+import { type Process, SIGHUP, SIGINT, SIGQUIT, SIGTERM } from "../../posix/process.ts";
+import type { Task, Thread } from "../../sim/task.ts";
+import type { Container } from "../container.ts";
+import { conflict } from "../errors.ts";
+import type { Attachment } from "../logs.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
+import { bool, string } from "./flags.ts";
+
+/** A client that is attached to a container. */
+export interface Attached {
+  /** the container runs now: its input may be fed */
+  started(): void;
+  detach(): void;
+}
+
+/**
+ * Shows what the container writes on the client's stdout and stderr, from now on; with `stdin` feeds it what the client
+ * reads; with `proxySignals` hands signals of the client on.
+ */
+export function attachTo(
+  proc: Process,
+  container: Container,
+  options: { readonly stdin: boolean; readonly all: boolean; readonly proxySignals: boolean },
+): Attached {
+  const { request, log } = container;
+  const stdout = options.all || request.attachStdout ? (proc.fds.get(1) ?? null) : null;
+  const stderr = options.all || request.attachStderr ? (proc.fds.get(2) ?? null) : null;
+  const attachment: Attachment = { stdout, stderr };
+  log.attachments.add(attachment);
+  let feeder: Thread | null = null;
+  if (options.proxySignals)
+    for (const signal of [SIGHUP, SIGINT, SIGQUIT, SIGTERM])
+      proc.onSignal(signal, () => container.process?.kill(signal));
+  return {
+    started(): void {
+      if (options.stdin && container.stdin) feeder = proc.thread("stdin", feed(proc, container));
+    },
+    detach(): void {
+      log.attachments.delete(attachment);
+      feeder?.cancel();
+    },
+  };
+}
+
+/** The client's stdin into the container's, until its end. */
+function* feed(proc: Process, container: Container): Task<void> {
+  const { stdin } = container;
+  const file = proc.fds.get(0);
+  if (!file || !stdin) return;
+  for (;;) {
+    let bytes: Uint8Array | null;
+    try {
+      bytes = yield* file.read(4096);
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      bytes = null;
+    }
+    if (bytes === null) break;
+    stdin.push(bytes);
+  }
+  if (container.request.stdinOnce || !container.request.tty) stdin.end();
+}
+
+export const attach: Command = {
+  name: "attach",
+  usage: "attach [OPTIONS] CONTAINER",
+  summary: "Attach local standard input, output, and error streams to a running container",
+  flags: [
+    string("detach-keys", "", "Override the key sequence for detaching a container"),
+    bool("no-stdin", "", "Do not attach STDIN"),
+    bool("sig-proxy", "", "Proxy all received signals to the process"),
+  ],
+  args: { min: 1, max: 1 },
+  *run(context: Context): Task<number> {
+    const { proc, flags } = context;
+    const container = context.inspected(context.args[0]!);
+    if (!container.running) throw new ClientError("You cannot attach to a stopped container, start it first");
+    if (container.status === "paused") throw conflict("You cannot attach to a paused container, unpause it first");
+    const stdin = !flags.bool("no-stdin") && container.request.openStdin;
+    if (stdin && container.request.tty && !proc.fds.get(0)?.isTty)
+      throw new ClientError("the input device is not a TTY");
+    const attached = attachTo(proc, container, { stdin, all: true, proxySignals: true });
+    attached.started();
+    const { runs } = container;
+    while (container.runs === runs && !container.removed) yield* container.changed.wait();
+    attached.detach();
+    return container.exitCode;
+  },
+};

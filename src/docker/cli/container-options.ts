@@ -1,0 +1,234 @@
+// The flags that `docker run` and `docker create` share, and the request that they make. Answers to docker/cli
+// cli/command/container/opts.go; limits of resources, security and logging are refused by name.
+
+import { NetError } from "../../base/errno.ts";
+import { signalNumber } from "../../posix/process.ts";
+import { parseMac } from "../../wire/addr.ts";
+import type { ContainerRequest, EndpointRequest, PortBinding, RestartPolicy } from "../container.ts";
+import { isUserDefined } from "../network.ts";
+import { ClientError, type Context, readClientFile } from "./command.ts";
+import { alias, bool, type Flag, int, list, string, unsupported } from "./flags.ts";
+import { parseExpose, parsePortSpec } from "./port-spec.ts";
+
+export const CONTAINER_FLAGS: readonly Flag[] = [
+  list("add-host", "", "Add a custom host-to-IP mapping (host:ip)"),
+  list("attach", "a", "Attach to STDIN, STDOUT or STDERR"),
+  list("cap-add", "", "Add Linux capabilities"),
+  list("cap-drop", "", "Drop Linux capabilities"),
+  string("cidfile", "", "Write the container ID to the file"),
+  list("dns", "", "Set custom DNS servers"),
+  list("dns-option", "", "Set DNS options"),
+  alias("dns-opt", "dns-option"),
+  list("dns-search", "", "Set custom DNS search domains"),
+  string("domainname", "", "Container NIS domain name"),
+  string("entrypoint", "", "Overwrite the default ENTRYPOINT of the image"),
+  list("env", "e", "Set environment variables"),
+  list("env-file", "", "Read in a file of environment variables"),
+  list("expose", "", "Expose a port or a range of ports"),
+  string("hostname", "h", "Container host name"),
+  bool("init", "", "Run an init inside the container that forwards signals and reaps processes"),
+  bool("interactive", "i", "Keep STDIN open even if not attached"),
+  string("ip", "", "IPv4 address (e.g., 172.30.100.104)"),
+  list("label", "l", "Set meta data on a container"),
+  list("link", "", "Add link to another container"),
+  string("mac-address", "", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
+  string("name", "", "Assign a name to the container"),
+  list("network", "", "Connect a container to a network"),
+  alias("net", "network"),
+  list("network-alias", "", "Add network-scoped alias for the container"),
+  alias("net-alias", "network-alias"),
+  bool("privileged", "", "Give extended privileges to this container"),
+  list("publish", "p", "Publish a container's port(s) to the host"),
+  bool("publish-all", "P", "Publish all exposed ports to random ports"),
+  string("restart", "", "Restart policy to apply when a container exits"),
+  bool("rm", "", "Automatically remove the container when it exits"),
+  string("stop-signal", "", "Signal to stop a container"),
+  int("stop-timeout", "", "Timeout (in seconds) to stop a container"),
+  list("sysctl", "", "Sysctl options"),
+  bool("tty", "t", "Allocate a pseudo-TTY"),
+  string("user", "u", "Username or UID (format: <name|uid>[:<group|gid>])"),
+  list("volume", "v", "Bind mount a volume"),
+  string("workdir", "w", "Working directory inside the container"),
+  ...unsupported(
+    `annotation blkio-weight blkio-weight-device cgroup-parent cgroupns cpu-count cpu-percent cpu-period cpu-quota
+    cpu-rt-period cpu-rt-runtime cpu-shares:c cpus cpuset-cpus cpuset-mems device device-cgroup-rule device-read-bps
+    device-read-iops device-write-bps device-write-iops disable-content-trust! gpus group-add health-cmd health-interval
+    health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation
+    kernel-memory label-file link-local-ip log-driver log-opt memory:m memory-reservation memory-swap memory-swappiness
+    mount no-healthcheck! oom-kill-disable! oom-score-adj pid pids-limit platform pull quiet! read-only! runtime
+    security-opt shm-size storage-opt tmpfs ulimit use-api-socket! userns uts volume-driver volumes-from`,
+  ),
+];
+
+/** The request of a `docker run` or `docker create`. Throws ClientError. */
+export function containerRequest(context: Context): ContainerRequest {
+  const { flags, args, client } = context;
+  const bindings = new Map<string, PortBinding[]>();
+  for (const text of flags.list("publish"))
+    for (const { port, binding } of parsePortSpec(text, client)) {
+      const bound = bindings.get(port);
+      if (bound) bound.push(binding);
+      else bindings.set(port, [binding]);
+    }
+  const exposed = new Set(bindings.keys());
+  for (const text of flags.list("expose")) for (const port of parseExpose(text)) exposed.add(port);
+  const main = networkOption(flags.list("network"));
+  const mode = main.mode;
+  const mac = main.mac !== "" ? main.mac : flags.string("mac-address");
+  if (mac !== "" && !parseMac(mac)) throw new ClientError(`${mac} is not a valid mac address`);
+  const links = flags.list("link").map(parseLink);
+  const userDefined = isUserDefined(mode);
+  if (links.length > 0 && (mode === "host" || mode === "none") && context.daemon.generation.name === "20")
+    throw new ClientError("links are only supported for user-defined networks");
+  const attached = flags.list("attach").map((name) => name.toLowerCase());
+  for (const name of attached)
+    if (!["stdin", "stdout", "stderr"].includes(name))
+      throw new ClientError(`valid streams are STDIN, STDOUT and STDERR`);
+  const interactive = flags.bool("interactive");
+  const detached = flags.bool("detach");
+  const anyAttached = attached.length > 0;
+  const attach = (name: string, otherwise: boolean) => !detached && (anyAttached ? attached.includes(name) : otherwise);
+  const endpoint: EndpointRequest = {
+    ip: main.ip !== "" ? main.ip : flags.string("ip"),
+    aliases: [...main.aliases, ...flags.list("network-alias")],
+    links: userDefined ? links : [],
+    mac: main.mac,
+    byConnect: false,
+  };
+  const restart = restartPolicy(flags.string("restart"));
+  if (flags.bool("rm") && restart.name !== "no") throw new ClientError("Conflicting options: --restart and --rm");
+  const stopSignal = flags.string("stop-signal");
+  if (stopSignal !== "" && signalNumber(stopSignal) === undefined)
+    throw new ClientError(`Invalid signal: ${stopSignal}`);
+  return {
+    name: flags.string("name"),
+    image: args[0]!,
+    cmd: args.slice(1),
+    entrypoint: flags.given("entrypoint") ? [flags.string("entrypoint")] : undefined,
+    hostname: flags.string("hostname"),
+    domain: flags.string("domainname"),
+    user: flags.string("user"),
+    workingDir: flags.string("workdir"),
+    env: environment(context),
+    labels: pairs(flags.list("label")),
+    tty: flags.bool("tty"),
+    openStdin: interactive,
+    stdinOnce: interactive && !detached,
+    attachStdin: attach("stdin", interactive),
+    attachStdout: attach("stdout", true),
+    attachStderr: attach("stderr", true),
+    exposed: [...exposed],
+    portBindings: bindings,
+    publishAll: flags.bool("publish-all"),
+    networkMode: mode,
+    endpoint,
+    macAddress: mac,
+    dns: { servers: flags.list("dns"), search: flags.list("dns-search"), options: flags.list("dns-option") },
+    extraHosts: flags.list("add-host").map(extraHost),
+    links: userDefined ? [] : links,
+    capAdd: flags.list("cap-add"),
+    capDrop: flags.list("cap-drop"),
+    privileged: flags.bool("privileged"),
+    sysctls: pairs(flags.list("sysctl")),
+    binds: flags.list("volume"),
+    autoRemove: flags.bool("rm"),
+    restart,
+    stopSignal,
+    stopTimeoutS: flags.int("stop-timeout"),
+    init: flags.bool("init"),
+  };
+}
+
+interface NetworkOption {
+  readonly mode: string;
+  readonly aliases: readonly string[];
+  readonly ip: string;
+  readonly mac: string;
+}
+
+/** `--network NAME` or `--network name=NAME,alias=A,ip=I,mac-address=M`. */
+function networkOption(values: readonly string[]): NetworkOption {
+  const plain = (mode: string): NetworkOption => ({ mode, aliases: [], ip: "", mac: "" });
+  if (values.length === 0) return plain("default");
+  if (values.length > 1) throw new ClientError("vethlab does not support more than one --network");
+  const text = values[0]!;
+  if (!text.includes("=")) return plain(text);
+  let mode = "";
+  let ip = "";
+  let mac = "";
+  const aliases: string[] = [];
+  for (const field of text.split(",")) {
+    const [key, value] = field.split("=", 2) as [string, string | undefined];
+    if (value === undefined) throw new ClientError(`invalid field ${field}`);
+    if (key === "name") mode = value;
+    else if (key === "alias") aliases.push(value);
+    else if (key === "ip") ip = value;
+    else if (key === "mac-address") mac = value;
+    else throw new ClientError(`vethlab does not support --network ${key}=…`);
+  }
+  if (mode === "") throw new ClientError("network name/id is not specified");
+  return { mode, aliases, ip, mac };
+}
+
+function parseLink(text: string): string {
+  const parts = text.split(":");
+  if (text === "" || parts.length > 2) throw new ClientError(`bad format for links: ${text}`);
+  return text;
+}
+
+function extraHost(text: string): string {
+  const match = /^([^:=]+)[:=](.+)$/.exec(text);
+  if (!match) throw new ClientError(`bad format for add-host: ${JSON.stringify(text)}`);
+  const address = match[2]!.replace(/^\[(.*)\]$/, "$1");
+  if (address !== "host-gateway" && !/^(\d+\.\d+\.\d+\.\d+|[0-9a-fA-F:]+)$/.test(address))
+    throw new ClientError(`invalid IP address in add-host: ${JSON.stringify(address)}`);
+  return `${match[1]}:${address}`;
+}
+
+/** "a=b" entries; one without = has an empty value. */
+export function pairs(entries: readonly string[]): Map<string, string> {
+  const out = new Map<string, string>();
+  for (const entry of entries) {
+    const at = entry.indexOf("=");
+    out.set(at < 0 ? entry : entry.slice(0, at), at < 0 ? "" : entry.slice(at + 1));
+  }
+  return out;
+}
+
+/** --env-file and -e; a name alone takes the client's own value, or nothing. */
+function environment({ flags, proc }: Context): string[] {
+  const out: string[] = [];
+  const add = (entry: string): void => {
+    if (entry.includes("=")) out.push(entry);
+    else if (proc.env.has(entry)) out.push(`${entry}=${proc.env.get(entry)}`);
+    else if (entry === "") throw new ClientError("invalid environment variable: ");
+  };
+  for (const path of flags.list("env-file")) {
+    let text: string;
+    try {
+      text = readClientFile(proc, path);
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      throw new ClientError(`open ${path}: no such file or directory`);
+    }
+    for (const line of text.split("\n")) {
+      const trimmed = line.trimStart();
+      if (trimmed !== "" && !trimmed.startsWith("#")) add(trimmed);
+    }
+  }
+  for (const entry of flags.list("env")) add(entry);
+  return out;
+}
+
+function restartPolicy(text: string): RestartPolicy {
+  const [name, count] = text.split(":") as [string, string | undefined];
+  const maximumRetryCount = count === undefined ? 0 : Number(count);
+  if (name === "" || name === "no") return { name: "no", maximumRetryCount: 0 };
+  if (count !== undefined && !/^\d+$/.test(count)) throw new ClientError("maximum retry count must be an integer");
+  if (name === "on-failure") return { name, maximumRetryCount };
+  if (name === "always" || name === "unless-stopped") {
+    if (count !== undefined) throw new ClientError(`maximum retry count cannot be used with restart policy '${name}'`);
+    return { name, maximumRetryCount: 0 };
+  }
+  throw new ClientError(`invalid restart policy '${name}'`);
+}

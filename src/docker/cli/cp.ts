@@ -1,0 +1,68 @@
+// docker cp between a container and the client's file system. Answers to docker/cli cli/command/container/cp.go; archives on
+// stdin and stdout are refused by name.
+
+import { NetError } from "../../base/errno.ts";
+import type { Process } from "../../posix/process.ts";
+import { joinPath, type Vfs, type VfsNode } from "../../posix/vfs.ts";
+import { sleep, type Task } from "../../sim/task.ts";
+import type { Container } from "../container.ts";
+import { COPY_NS } from "../cost.ts";
+import { copyNode } from "../rootfs.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
+import { bool, unsupported } from "./flags.ts";
+
+interface Side {
+  readonly container: Container | undefined;
+  readonly root: Vfs;
+  /** a process whose folder relative paths start from */
+  readonly proc: Process;
+  readonly path: string;
+}
+
+export const cp: Command = {
+  name: "cp",
+  usage: "cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-",
+  summary: "Copy files/folders between a container and the local filesystem",
+  flags: [bool("quiet", "q", "Suppress progress output during copy"), ...unsupported("archive:a! follow-link:L!")],
+  args: { min: 2, max: 2 },
+  *run(context: Context): Task<number> {
+    const [from, to] = context.args.map((text) => side(context, text)) as [Side, Side];
+    if (from.container && to.container) throw new ClientError("copying between containers is not supported");
+    if (!from.container && !to.container) throw new ClientError("must specify at least one container source");
+    yield* sleep(COPY_NS);
+    const source = lookup(from);
+    if (!source) {
+      throw new ClientError(
+        from.container
+          ? `Error: No such container:path: ${context.args[0]}`
+          : `lstat ${joinPath(from.proc.cwd, from.path)}: no such file or directory`,
+      );
+    }
+    const target = lookup(to);
+    const name = from.path.replace(/\/+$/, "").split("/").at(-1)!;
+    const path = target?.kind === "dir" ? joinPath(to.path, name) : to.path;
+    if (target?.kind !== "dir" && to.path.endsWith("/")) throw new ClientError(`no such directory`);
+    to.root.put(joinPath(to.container ? "/" : to.proc.cwd, path), copyNode(source));
+    return 0;
+  },
+};
+
+function side(context: Context, text: string): Side {
+  const { proc } = context;
+  const colon = text.indexOf(":");
+  if (text === "-") throw new ClientError("vethlab does not support archives in docker cp");
+  if (colon > 0 && !text.startsWith("/") && !text.startsWith(".")) {
+    const container = context.inspected(text.slice(0, colon));
+    return { container, root: container.rootfs, proc, path: joinPath("/", text.slice(colon + 1)) };
+  }
+  return { container: undefined, root: proc.root, proc, path: text };
+}
+
+function lookup({ root, proc, path, container }: Side): VfsNode | undefined {
+  try {
+    return root.find(proc, container ? path : joinPath(proc.cwd, path));
+  } catch (error) {
+    if (error instanceof NetError) return undefined;
+    throw error;
+  }
+}

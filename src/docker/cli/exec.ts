@@ -1,0 +1,143 @@
+// docker exec. The program gets the client's own descriptors. Answers to docker/cli cli/command/container/exec.go and moby
+// daemon/exec.go.
+
+import { decodeUtf8 } from "../../base/text.ts";
+import { NullFile, type OpenFile } from "../../posix/file.ts";
+import { type Process, SIGINT, SIGQUIT } from "../../posix/process.ts";
+import { EXEC_NS } from "../../shell/cost.ts";
+import type { Image } from "../../shell/exec.ts";
+import { sleep, type Task } from "../../sim/task.ts";
+import { type Container, mergeEnv } from "../container.ts";
+import { EXEC_END_NS, EXEC_START_NS } from "../cost.ts";
+import { conflict, DaemonError } from "../errors.ts";
+import { loadProgram } from "../load-program.ts";
+import { ContainerStdin, TtyOutput } from "../logs.ts";
+import type { Command, Context } from "./command.ts";
+import { bool, list, string, unsupported } from "./flags.ts";
+import { checkTty } from "./run.ts";
+
+export const exec: Command = {
+  name: "exec",
+  usage: "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
+  summary: "Run a command in a running container",
+  flags: [
+    bool("detach", "d", "Detached mode: run command in the background"),
+    string("detach-keys", "", "Override the key sequence for detaching a container"),
+    list("env", "e", "Set environment variables"),
+    bool("interactive", "i", "Keep STDIN open even if not attached"),
+    bool("privileged", "", "Give extended privileges to the command"),
+    bool("tty", "t", "Allocate a pseudo-TTY"),
+    string("user", "u", "Username or UID (format: <name|uid>[:<group|gid>])"),
+    string("workdir", "w", "Working directory inside the container"),
+    ...unsupported("env-file"),
+  ],
+  args: { min: 2 },
+  stopAtArgument: true,
+  *run(context: Context): Task<number> {
+    const { daemon, flags, args, proc } = context;
+    const container = context.inspected(args[0]!);
+    const detached = flags.bool("detach");
+    if (!detached) checkTty(context);
+    const { texts } = daemon.generation;
+    if (!container.running) throw conflict(texts.notRunning(container.id, container.name));
+    if (container.status === "paused")
+      throw conflict(`Container ${container.name} is paused, unpause the container before exec`);
+    yield* sleep(EXEC_START_NS);
+    const process = startExec(context, container, detached);
+    if (typeof process === "string") {
+      yield* context.print(`${process}\n`);
+      return 126;
+    }
+    if (detached) return 0;
+    if (flags.bool("tty"))
+      for (const signal of [SIGINT, SIGQUIT]) proc.onSignal(signal, () => interrupt(process, signal));
+    const { status } = yield* process.wait();
+    yield* sleep(EXEC_END_NS);
+    return status;
+  },
+};
+
+/** Ctrl-C on the client's terminal reaches what runs in front of the container's. */
+function interrupt(process: Process, signal: number): void {
+  for (const child of process.children) interrupt(child, signal);
+  process.kill(signal);
+}
+
+/** The running process, or runc's complaint. */
+function startExec(context: Context, container: Container, detached: boolean): Process | string {
+  const { daemon, flags, args } = context;
+  const { texts } = daemon.generation;
+  const first = container.process;
+  if (!first || !container.shim) throw conflict(texts.notRunning(container.id, container.name));
+  const env = new Map(first.env);
+  const given = flags
+    .list("env")
+    .map((entry) => (entry.includes("=") ? entry : `${entry}=${context.proc.env.get(entry) ?? ""}`));
+  for (const entry of mergeEnv([], given)) {
+    const at = entry.indexOf("=");
+    env.set(entry.slice(0, at), entry.slice(at + 1));
+  }
+  const tty = flags.bool("tty");
+  if (tty && !env.has("TERM")) env.set("TERM", "xterm");
+  const user = flags.string("user");
+  const name = user.split(":")[0]!;
+  if (user !== "" && !/^\d+$/.test(name) && !knownUser(container, name))
+    return `unable to find user ${name}: no matching entries in passwd file`;
+  const cwd = flags.string("workdir") || first.cwd;
+  if (flags.given("workdir") && container.rootfs.find(first, cwd)?.kind !== "dir")
+    return texts.execFailed(
+      `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: no such file or directory`,
+    );
+  let image: Image;
+  try {
+    image = loadProgram({ root: container.rootfs, cwd, env }, args.slice(1), (why) => texts.execFailed(why));
+  } catch (error) {
+    if (error instanceof DaemonError) return error.message;
+    throw error;
+  }
+  const fds = descriptors(context, detached, tty);
+  const process = container.shim.spawn((proc) => become(proc, image), {
+    argv: args.slice(1),
+    env,
+    cwd,
+    fds,
+    root: container.rootfs,
+    ns: first.ns,
+  });
+  for (const file of fds.values()) file.release();
+  process.pgid = process.pid;
+  return process;
+}
+
+function* become(proc: Process, image: Image): Task<number> {
+  proc.argv = image.argv;
+  yield* proc.cpu(EXEC_NS);
+  return yield* image.program(proc);
+}
+
+function knownUser(container: Container, name: string): boolean {
+  const passwd = container.rootfs.find(container.process!, "/etc/passwd");
+  if (passwd?.kind !== "file") return false;
+  const lines = decodeUtf8(passwd.data, 0, passwd.size).split("\n");
+  return lines.some((line) => line.startsWith(`${name}:`));
+}
+
+/** stdin only with -i; with -t a terminal, whose output goes to the client's stdout. */
+function descriptors({ proc, flags }: Context, detached: boolean, tty: boolean): Map<number, OpenFile> {
+  const own = (fd: number): OpenFile => (detached ? new NullFile() : (proc.fds.get(fd)?.retain() ?? new NullFile()));
+  const stdin = flags.bool("interactive") ? own(0) : tty ? new ContainerStdin(true) : new NullFile();
+  if (!tty)
+    return new Map([
+      [0, stdin],
+      [1, own(1)],
+      [2, own(2)],
+    ]);
+  const out = own(1);
+  const terminal = out.isTty ? out : new TtyOutput(out);
+  if (terminal !== out) out.release();
+  return new Map([
+    [0, stdin],
+    [1, terminal],
+    [2, terminal.retain()],
+  ]);
+}

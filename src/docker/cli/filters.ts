@@ -1,0 +1,29 @@
+// --filter NAME=VALUE of the list commands. Answers to docker/cli opts/opts.go (FilterOpt) and moby api/types/filters.
+
+import { ClientError } from "./command.ts";
+
+/** Values by filter, in the order in which they came. */
+export type Filters = ReadonlyMap<string, readonly string[]>;
+
+/** Throws ClientError for one without "=". */
+export function parseFilters(texts: readonly string[]): Filters {
+  const out = new Map<string, string[]>();
+  for (const text of texts) {
+    const at = text.indexOf("=");
+    if (at < 0) throw new ClientError("bad format of filter (expected name=value)");
+    const key = text.slice(0, at).trim().toLowerCase();
+    const list = out.get(key) ?? [];
+    list.push(text.slice(at + 1).trim());
+    out.set(key, list);
+  }
+  return out;
+}
+
+/** A filter's value as a regular expression over a name, as the daemon matches names; an invalid one matches literally. */
+export function matchesText(name: string, value: string): boolean {
+  try {
+    return new RegExp(value).test(name);
+  } catch {
+    return name === value;
+  }
+}

@@ -1,0 +1,227 @@
+// docker images, rmi, tag. Answers to docker/cli cli/command/image and moby daemon/images.
+
+import type { Task } from "../../sim/task.ts";
+import { goTime, humanDuration } from "../clock.ts";
+import type { Daemon } from "../daemon.ts";
+import { badRequest, conflict, notFound } from "../errors.ts";
+import { formatList, type ListShape, type Row } from "../format.ts";
+import { BadReference, type Image, parseReference } from "../images.ts";
+import { shortId } from "../names.ts";
+import type { GoValue } from "../template/value.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
+import { parseFilters } from "./filters.ts";
+import { bool, list, string, unsupported } from "./flags.ts";
+
+const SHAPE: ListShape = {
+  headings: new Map([
+    ["ID", "IMAGE ID"],
+    ["Repository", "REPOSITORY"],
+    ["Tag", "TAG"],
+    ["Digest", "DIGEST"],
+    ["CreatedSince", "CREATED"],
+    ["CreatedAt", "CREATED AT"],
+    ["Size", "SIZE"],
+  ]),
+  table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+  json: [
+    "Containers",
+    "CreatedAt",
+    "CreatedSince",
+    "Digest",
+    "ID",
+    "Repository",
+    "SharedSize",
+    "Size",
+    "Tag",
+    "UniqueSize",
+    "VirtualSize",
+  ],
+  typeName: "*formatter.imageContext",
+};
+
+export const images: Command = {
+  name: "images",
+  usage: "images [OPTIONS] [REPOSITORY[:TAG]]",
+  summary: "List images",
+  flags: [
+    bool("all", "a", "Show all images (default hides intermediate images)"),
+    bool("digests", "", "Show digests"),
+    list("filter", "f", "Filter output based on conditions provided"),
+    string("format", "", "Pretty-print images using a Go template"),
+    bool("no-trunc", "", "Don't truncate output"),
+    bool("quiet", "q", "Only show image IDs"),
+    ...unsupported("tree!"),
+  ],
+  args: { min: 0, max: 1 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags, args } = context;
+    const filters = parseFilters(flags.list("filter"));
+    for (const key of filters.keys())
+      if (!["reference", "dangling", "label", "before", "since"].includes(key))
+        throw badRequest(`Invalid filter '${key}'`);
+    const wanted = [...args, ...(filters.get("reference") ?? [])];
+    const full = flags.bool("no-trunc");
+    const idOf = (image: Image) => (full ? `sha256:${image.id}` : shortId(image.id));
+    const entries = daemon.images
+      .list()
+      .flatMap((image) => (image.tags.length > 0 ? image.tags : ["<none>:<none>"]).map((tag) => ({ image, tag })))
+      .filter(({ tag }) => wanted.length === 0 || wanted.some((pattern) => matchesReference(tag, pattern)))
+      .filter(({ tag }) => (filters.get("dangling")?.includes("true") ?? false) === tag.startsWith("<none>"));
+    if (flags.bool("quiet") && flags.string("format") === "") {
+      yield* context.print(entries.map(({ image }) => `${idOf(image)}\n`).join(""));
+      return 0;
+    }
+    const rows = entries.map(({ image, tag }) => imageRow(daemon, image, tag, idOf(image)));
+    const digests = flags.bool("digests");
+    const shape = digests ? { ...SHAPE, table: SHAPE.table.replace("{{.Tag}}", "{{.Tag}}\t{{.Digest}}") } : SHAPE;
+    yield* context.print(formatList(rows, flags.string("format"), shape));
+    return 0;
+  },
+};
+
+function matchesReference(tag: string, pattern: string): boolean {
+  const glob = (text: string) =>
+    new RegExp(
+      `^${text
+        .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+        .replace(/\*/g, "[^/]*")
+        .replace(/\?/g, "[^/]")}$`,
+    );
+  return glob(pattern).test(tag) || glob(pattern).test(tag.replace(/:[^:/]+$/, ""));
+}
+
+function imageRow(daemon: Daemon, image: Image, name: string, id: string): Row {
+  const at = name.lastIndexOf(":");
+  return new Map<string, GoValue>([
+    ["Containers", "N/A"],
+    ["CreatedAt", goTime(image.createdNs, true)],
+    ["CreatedSince", `${humanDuration(Number(daemon.now() - image.createdNs))} ago`],
+    ["Digest", "<none>"],
+    ["ID", id],
+    ["Repository", name.slice(0, at)],
+    ["SharedSize", "N/A"],
+    ["Size", humanSize(image.sizeBytes)],
+    ["Tag", name.slice(at + 1)],
+    ["UniqueSize", "N/A"],
+    ["VirtualSize", humanSize(image.sizeBytes)],
+  ]);
+}
+
+/** 71910938 → "71.9MB" (units.HumanSizeWithPrecision 3). */
+function humanSize(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB"];
+  let size = bytes;
+  let unit = 0;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit++;
+  }
+  return `${Number(size.toPrecision(3))}${units[unit]}`;
+}
+
+export const rmi: Command = {
+  name: "rmi",
+  usage: "rmi [OPTIONS] IMAGE [IMAGE...]",
+  summary: "Remove one or more images",
+  flags: [
+    bool("force", "f", "Force removal of the image"),
+    bool("no-prune", "", "Do not delete untagged parents"),
+    ...unsupported("platform"),
+  ],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    const { flags, args } = context;
+    let status = 0;
+    for (const term of args) {
+      try {
+        const text = removeImage(context, term, flags.bool("force"));
+        yield* context.print(text);
+      } catch (error) {
+        if (!(error instanceof Error) || (error.name !== "DaemonError" && error.name !== "ClientError")) throw error;
+        const known = error.name === "ClientError" ? error.message : `Error response from daemon: ${error.message}`;
+        yield* context.printError(`${known}\n`);
+        status = 1;
+      }
+    }
+    return status;
+  },
+};
+
+function removeImage({ daemon, client }: Context, term: string, force: boolean): string {
+  const image = findImage(daemon, term);
+  if (!image) throw new ClientError(client.noSuchImage(term));
+  const byName = referenceOf(term);
+  const users = [...daemon.containers.values()].filter((container) => container.image === image);
+  const user = users[0];
+  if (byName !== undefined && image.tags.includes(byName)) {
+    if (image.tags.length > 1) {
+      image.tags.splice(image.tags.indexOf(byName), 1);
+      return `Untagged: ${byName}\n`;
+    }
+    if (user && !force)
+      throw conflict(
+        `conflict: unable to remove repository reference "${term}" (must force) - container ${user.shortId} is using its referenced image ${shortId(image.id)}`,
+      );
+    image.tags.length = 0;
+    if (user) return `Untagged: ${byName}\n`;
+    daemon.images.remove(image);
+    return `Untagged: ${byName}\nDeleted: sha256:${image.id}\n`;
+  }
+  const running = users.find((container) => container.running);
+  if (running)
+    throw conflict(
+      `conflict: unable to delete ${shortId(image.id)} (cannot be forced) - image is being used by running container ${running.shortId}`,
+    );
+  if (user && !force)
+    throw conflict(
+      `conflict: unable to delete ${shortId(image.id)} (must be forced) - image is being used by stopped container ${user.shortId}`,
+    );
+  if (image.tags.length > 1 && !force)
+    throw conflict(
+      `conflict: unable to delete ${shortId(image.id)} (must be forced) - image is referenced in multiple repositories`,
+    );
+  const untagged = image.tags.splice(0).map((tag) => `Untagged: ${tag}\n`);
+  daemon.images.remove(image);
+  return `${untagged.join("")}Deleted: sha256:${image.id}\n`;
+}
+
+function referenceOf(term: string): string | undefined {
+  try {
+    return parseReference(term).join(":");
+  } catch (error) {
+    if (error instanceof BadReference) return undefined;
+    throw error;
+  }
+}
+
+function findImage(daemon: Daemon, term: string): Image | undefined {
+  try {
+    return daemon.images.find(term);
+  } catch (error) {
+    if (error instanceof BadReference) throw badRequest(error.message);
+    throw error;
+  }
+}
+
+export const tag: Command = {
+  name: "tag",
+  usage: "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+  summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+  flags: [],
+  args: { min: 2, max: 2 },
+  *run({ daemon, args }: Context): Task<number> {
+    const [source, target] = args as [string, string];
+    const image = findImage(daemon, source);
+    if (!image) throw notFound(`No such image: ${parseReference(source).join(":")}`);
+    try {
+      daemon.images.tag(image, target);
+    } catch (error) {
+      if (error instanceof BadReference)
+        throw new ClientError(
+          `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${error.message}`,
+        );
+      throw error;
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,253 @@
+// docker inspect, docker network inspect, docker port, docker logs, docker top. Answers to docker/cli cli/command/inspect
+// and cli/command/system/inspect.go.
+
+import type { Task } from "../../sim/task.ts";
+import { logTime } from "../clock.ts";
+import type { Daemon } from "../daemon.ts";
+import { conflict, DaemonError } from "../errors.ts";
+import { tabulate } from "../format.ts";
+import { type Inspected, inspectContainer, inspectImage, inspectNetwork } from "../inspect.ts";
+import { processesOf } from "../lifecycle.ts";
+import { Template, TemplateError } from "../template/execute.ts";
+import { goJson, goJsonIndent, toMaps } from "../template/value.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
+import { bool, string, unsupported } from "./flags.ts";
+
+export const inspect: Command = {
+  name: "inspect",
+  usage: "inspect [OPTIONS] NAME|ID [NAME|ID...]",
+  summary: "Return low-level information on Docker objects",
+  flags: [
+    string("format", "f", "Format the output using the given Go template"),
+    bool("size", "s", "Display total file sizes if the type is container"),
+    string("type", "", "Return JSON for specified type"),
+  ],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    const type = context.flags.string("type");
+    if (!["", "container", "image", "network"].includes(type))
+      throw new ClientError(
+        ["volume", "task", "secret", "service", "node", "plugin"].includes(type)
+          ? `vethlab does not support inspect --type ${type}`
+          : `${JSON.stringify(type)} is not a valid value for --type`,
+      );
+    return yield* inspectAll(context, (term) => {
+      const found = findAny(context.daemon, term, type);
+      if (!found) throw new ClientError(noSuchObject(type, term));
+      return found;
+    });
+  },
+};
+
+function noSuchObject(type: string, term: string): string {
+  return type === "" ? `Error: No such object: ${term}` : `Error: No such ${type}: ${term}`;
+}
+
+/** The first object of that name: container, image, network. */
+function findAny(daemon: Daemon, term: string, type: string): Inspected | undefined {
+  const quietly = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof DaemonError || (error as Error).name === "BadReference") return undefined;
+      throw error;
+    }
+  };
+  if (type === "" || type === "container") {
+    const container = quietly(() => daemon.findContainer(term));
+    if (container) return inspectContainer(daemon, container);
+  }
+  if (type === "" || type === "image") {
+    const image = quietly(() => daemon.images.find(term));
+    if (image) return inspectImage(daemon, image);
+  }
+  if (type === "" || type === "network") {
+    const network = quietly(() => daemon.net.find(term));
+    if (network) return inspectNetwork(daemon, network);
+  }
+  return undefined;
+}
+
+/** `docker image inspect`, `docker container inspect`: one kind only. */
+export function inspectKind(type: "container" | "image"): Command {
+  return {
+    name: `${type} inspect`,
+    usage: `${type} inspect [OPTIONS] ${type.toUpperCase()} [${type.toUpperCase()}...]`,
+    summary: `Display detailed information on one or more ${type}s`,
+    flags: [string("format", "f", "Format the output using the given Go template"), ...unsupported("size:s! platform")],
+    args: { min: 1 },
+    *run(context: Context): Task<number> {
+      return yield* inspectAll(context, (term) => {
+        const found = findAny(context.daemon, term, type);
+        if (!found) throw new ClientError(noSuchObject(type, term));
+        return found;
+      });
+    },
+  };
+}
+
+export const networkInspect: Command = {
+  name: "network inspect",
+  usage: "network inspect [OPTIONS] NETWORK [NETWORK...]",
+  summary: "Display detailed information on one or more networks",
+  flags: [
+    string("format", "f", "Format the output using the given Go template"),
+    bool("verbose", "v", "Verbose output for diagnostics"),
+  ],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    return yield* inspectAll(context, (term) => {
+      try {
+        return inspectNetwork(context.daemon, context.daemon.net.find(term));
+      } catch (error) {
+        if (error instanceof DaemonError && error.status === 404)
+          throw new ClientError(context.client.noSuchNetwork(term));
+        throw error;
+      }
+    });
+  },
+};
+
+/** Prints what is found, then says what is not. */
+function* inspectAll(context: Context, find: (term: string) => Inspected): Task<number> {
+  const format = context.flags.string("format");
+  let template: Template | undefined;
+  if (format !== "" && format !== "json") {
+    try {
+      template = new Template(format.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
+    } catch (error) {
+      if (error instanceof TemplateError) throw new ClientError(`template parsing error: ${error.message}`, 64);
+      throw error;
+    }
+  }
+  const found: Inspected[] = [];
+  const errors: string[] = [];
+  let text = "";
+  for (const term of context.args) {
+    try {
+      const value = find(term);
+      if (template) text += `${render(template, value)}\n`;
+      found.push(value);
+    } catch (error) {
+      if (error instanceof ClientError) errors.push(error.message);
+      else if (error instanceof DaemonError) errors.push(`Error response from daemon: ${error.message}`);
+      else if (error instanceof TemplateError) {
+        errors.push(`template parsing error: ${error.message}`);
+        text += "\n";
+        break;
+      } else throw error;
+    }
+  }
+  if (format === "json") text = `${goJson(found.map(({ typed }) => typed))}\n`;
+  else if (!template) text = `${goJsonIndent(found.map(({ sent }) => sent))}\n`;
+  yield* context.print(text);
+  if (errors.length === 0) return 0;
+  yield* context.printError(`${errors.join("\n")}\n`);
+  return 1;
+}
+
+/** The client's types first; where they do not know a field, the document as it came. Throws TemplateError. */
+function render(template: Template, { sent, typed }: Inspected): string {
+  try {
+    return template.execute(typed);
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return template.execute(toMaps(sent), { missingKeyError: true });
+  }
+}
+
+export const port: Command = {
+  name: "port",
+  usage: "port CONTAINER [PRIVATE_PORT[/PROTO]]",
+  summary: "List port mappings or a specific mapping for the container",
+  flags: [],
+  args: { min: 1, max: 2 },
+  *run(context: Context): Task<number> {
+    const { args, client } = context;
+    const container = context.inspected(args[0]!);
+    const mappings = (container.sandbox?.endpoints ?? []).flatMap(({ portMappings }) => portMappings);
+    const address = (mapping: { hostIp: string; hostPort: number }) =>
+      `${mapping.hostIp.includes(":") ? client.ipv6Host(mapping.hostIp) : mapping.hostIp}:${mapping.hostPort}`;
+    const wanted = args[1];
+    if (wanted !== undefined) {
+      const key = wanted.includes("/") ? wanted : `${wanted}/tcp`;
+      const found = mappings.filter((mapping) => `${mapping.port}/${mapping.protocol}` === key);
+      if (found.length === 0) throw new ClientError(client.noPublicPort(wanted, args[0]!));
+      yield* context.print(found.map((mapping) => `${address(mapping)}\n`).join(""));
+      return 0;
+    }
+    const lines = mappings
+      .map((mapping) => ({ mapping, text: `${mapping.port}/${mapping.protocol} -> ${address(mapping)}` }))
+      .sort(
+        (a, b) =>
+          a.mapping.port - b.mapping.port ||
+          (a.mapping.protocol < b.mapping.protocol ? -1 : a.mapping.protocol > b.mapping.protocol ? 1 : 0),
+      );
+    yield* context.print(lines.map(({ text }) => `${text}\n`).join(""));
+    return 0;
+  },
+};
+
+export const logs: Command = {
+  name: "logs",
+  usage: "logs [OPTIONS] CONTAINER",
+  summary: "Fetch the logs of a container",
+  flags: [
+    bool("follow", "f", "Follow log output"),
+    string("tail", "n", "Number of lines to show from the end of the logs"),
+    bool("timestamps", "t", "Show timestamps"),
+    ...unsupported("since until details!"),
+  ],
+  args: { min: 1, max: 1 },
+  *run(context: Context): Task<number> {
+    const { flags, proc } = context;
+    const container = context.inspected(context.args[0]!);
+    const { log } = container;
+    const stamped = flags.bool("timestamps");
+    const tail = flags.string("tail", "all");
+    let at = tail === "all" ? 0 : Math.max(0, log.entries.length - Math.max(0, Number(tail) || 0));
+    const show = function* (): Task<void> {
+      for (; at < log.entries.length; at++) {
+        const { timeNs, stream, bytes } = log.entries[at]!;
+        const fd = stream === "stdout" ? 1 : 2;
+        if (stamped) yield* fd === 1 ? proc.print(`${logTime(timeNs)} `) : proc.printError(`${logTime(timeNs)} `);
+        if (fd === 1) yield* proc.printBytes(bytes);
+        else yield* proc.fds.get(2)?.write(bytes) ?? nothing();
+      }
+    };
+    yield* show();
+    if (!flags.bool("follow")) return 0;
+    while (container.running || container.status === "restarting") {
+      yield* log.changed.wait();
+      yield* show();
+      if (container.removed) break;
+    }
+    return 0;
+  },
+};
+
+function* nothing(): Task<void> {}
+
+export const top: Command = {
+  name: "top",
+  usage: "top CONTAINER [ps OPTIONS]",
+  summary: "Display the running processes of a container",
+  flags: [],
+  args: { min: 1 },
+  stopAtArgument: true,
+  *run(context: Context): Task<number> {
+    const { daemon, args } = context;
+    if (args.length > 1)
+      throw new ClientError(`vethlab does not support ps options in docker top: ${args.slice(1).join(" ")}`);
+    const container = daemon.findContainer(args[0]!);
+    if (!container.running) throw conflict(daemon.generation.texts.notRunning(container.id, container.name));
+    const head = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
+    const rows = processesOf(daemon, container).map((proc) => {
+      const started = logTime(daemon.host.machine.epochNs + BigInt(Math.floor(proc.startedNs)));
+      const parent = proc.parent && !proc.parent.exitStatus ? proc.parent.pid : 1;
+      return ["root", proc.pid, parent, 0, started.slice(11, 16), "?", "00:00:00", proc.argv.join(" ")].join("\t");
+    });
+    yield* context.print(tabulate([head.join("\t"), ...rows], 20, 3));
+    return 0;
+  },
+};

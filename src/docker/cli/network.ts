@@ -1,0 +1,305 @@
+// docker network create, connect, disconnect, ls, prune, rm. Answers to docker/cli cli/command/network and moby
+// daemon/network.go.
+
+import { sleep, type Task } from "../../sim/task.ts";
+import { inNetwork as addressIn, parseCidr, parseIpv4 } from "../../wire/addr.ts";
+import { goTime } from "../clock.ts";
+import { connectContainer, disconnectContainer } from "../container-network.ts";
+import { NETWORK_CONNECT_NS, NETWORK_CREATE_NS, NETWORK_REMOVE_NS } from "../cost.ts";
+import { badRequest, DaemonError, forbidden } from "../errors.ts";
+import { formatList, type ListShape, type Row } from "../format.ts";
+import { shortId } from "../names.ts";
+import { type IpamConfig, isUserDefined, type Network } from "../network.ts";
+import { compareBytes, type GoValue } from "../template/value.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
+import { pairs } from "./container-options.ts";
+import { type Filters, matchesText, parseFilters } from "./filters.ts";
+import { bool, list, string, unsupported } from "./flags.ts";
+import { hasLabel } from "./ps.ts";
+
+export const networkCreate: Command = {
+  name: "network create",
+  usage: "network create [OPTIONS] NETWORK",
+  summary: "Create a network",
+  flags: [
+    bool("attachable", "", "Enable manual container attachment"),
+    list("aux-address", "", "Auxiliary IPv4 or IPv6 addresses used by Network driver"),
+    string("driver", "d", "Driver to manage the Network"),
+    list("gateway", "", "IPv4 or IPv6 Gateway for the master subnet"),
+    bool("internal", "", "Restrict external access to the network"),
+    list("ip-range", "", "Allocate container ip from a sub-range"),
+    string("ipam-driver", "", "IP Address Management Driver"),
+    list("ipam-opt", "", "Set IPAM driver specific options"),
+    bool("ipv6", "", "Enable IPv6 networking"),
+    list("label", "", "Set metadata on a network"),
+    list("opt", "o", "Set driver specific options"),
+    list("subnet", "", "Subnet in CIDR format that represents a network segment"),
+    ...unsupported("config-from config-only! ingress! scope ipv4!"),
+  ],
+  args: { min: 1, max: 1 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags, args } = context;
+    const name = args[0]!;
+    const ipam = ipamConfigs(
+      flags.list("subnet"),
+      flags.list("ip-range"),
+      flags.list("gateway"),
+      flags.list("aux-address"),
+    );
+    if (!isUserDefined(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
+    yield* sleep(NETWORK_CREATE_NS);
+    const network = daemon.net.create({
+      name,
+      driver: flags.string("driver", "bridge"),
+      internal: flags.bool("internal"),
+      attachable: flags.bool("attachable"),
+      ipv6: flags.bool("ipv6"),
+      ipamDriver: flags.string("ipam-driver", "default"),
+      ipamOptions: pairs(flags.list("ipam-opt")),
+      ipam,
+      options: pairs(flags.list("opt")),
+      labels: pairs(flags.list("label")),
+    });
+    yield* sleep(daemon.net.ipt.takeCost());
+    yield* context.print(`${network.id}\n`);
+    return 0;
+  },
+};
+
+/** Subnets with their ranges, gateways and auxiliary addresses (consolidateIpam). Throws ClientError. */
+function ipamConfigs(
+  subnets: readonly string[],
+  ranges: readonly string[],
+  gateways: readonly string[],
+  auxiliaries: readonly string[],
+): IpamConfig[] {
+  if (subnets.length < ranges.length || subnets.length < gateways.length)
+    throw new ClientError("every ip-range or gateway must have a corresponding subnet");
+  const all = subnets.map((subnet) => ({ subnet, ipRange: "", gateway: "", auxAddresses: new Map<string, string>() }));
+  for (const [i, one] of all.entries())
+    for (const other of all.slice(i + 1))
+      if (holds(one.subnet, other.subnet) || holds(other.subnet, one.subnet))
+        throw new ClientError("multiple overlapping subnet configuration is not supported");
+  const place = (address: string, what: string) => {
+    const config = all.find(({ subnet }) => holds(subnet, address));
+    // a subnet that is none is the daemon's to refuse
+    const unreadable = all.find(({ subnet }) => !parseCidr(subnet));
+    if (!config && !unreadable) throw new ClientError(`no matching subnet for ${what} ${address}`);
+    return config ?? unreadable!;
+  };
+  for (const range of ranges) {
+    const config = place(range, "range");
+    if (config.ipRange !== "")
+      throw new ClientError(
+        `cannot configure multiple ranges (${range}, ${config.ipRange}) on the same subnet (${config.subnet})`,
+      );
+    config.ipRange = range;
+  }
+  for (const gateway of gateways) {
+    const config = place(gateway, "gateway");
+    if (config.gateway !== "")
+      throw new ClientError(
+        `cannot configure multiple gateways (${gateway}, ${config.gateway}) for the same subnet (${config.subnet})`,
+      );
+    config.gateway = gateway;
+  }
+  for (const [name, address] of pairs(auxiliaries)) place(address, "aux-address").auxAddresses.set(name, address);
+  return all;
+}
+
+function holds(subnet: string, text: string): boolean {
+  const cidr = parseCidr(subnet);
+  const address = parseCidr(text)?.address ?? parseIpv4(text);
+  return cidr !== undefined && address !== undefined && addressIn(address, cidr.address, cidr.prefix);
+}
+
+export const networkConnect: Command = {
+  name: "network connect",
+  usage: "network connect [OPTIONS] NETWORK CONTAINER",
+  summary: "Connect a container to a network",
+  flags: [
+    list("alias", "", "Add network-scoped alias for the container"),
+    string("ip", "", "IPv4 address (e.g., 172.30.100.104)"),
+    list("link", "", "Add link to another container"),
+    ...unsupported("driver-opt gw-priority ip6 link-local-ip"),
+  ],
+  args: { min: 2, max: 2 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags, args } = context;
+    const [networkName, containerName] = args as [string, string];
+    if (daemon.generation.name === "20") daemon.net.find(networkName);
+    const container = daemon.findContainer(containerName);
+    connectContainer(daemon, container, networkName, {
+      ip: flags.string("ip"),
+      aliases: flags.list("alias"),
+      links: flags.list("link"),
+      mac: "",
+      byConnect: true,
+    });
+    if (container.running) yield* sleep(NETWORK_CONNECT_NS + daemon.net.ipt.takeCost());
+    return 0;
+  },
+};
+
+export const networkDisconnect: Command = {
+  name: "network disconnect",
+  usage: "network disconnect [OPTIONS] NETWORK CONTAINER",
+  summary: "Disconnect a container from a network",
+  flags: [bool("force", "f", "Force the container to disconnect from a network")],
+  args: { min: 2, max: 2 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags, args } = context;
+    const [networkName, containerName] = args as [string, string];
+    const container = daemon.findContainer(containerName);
+    disconnectContainer(daemon, container, networkName, flags.bool("force"));
+    if (container.running) yield* sleep(NETWORK_CONNECT_NS + daemon.net.ipt.takeCost());
+    return 0;
+  },
+};
+
+export const networkRm: Command = {
+  name: "network rm",
+  usage: "network rm NETWORK [NETWORK...]",
+  summary: "Remove one or more networks",
+  flags: [bool("force", "f", "Do not error if the network does not exist")],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    const { daemon, args, client, flags } = context;
+    let status = 0;
+    for (const term of args) {
+      try {
+        const network = daemon.net.find(term);
+        if (!network.userDefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
+        daemon.net.remove(network);
+        yield* sleep(NETWORK_REMOVE_NS + daemon.net.ipt.takeCost());
+        yield* context.print(`${term}\n`);
+      } catch (error) {
+        if (!(error instanceof DaemonError)) throw error;
+        if (error.status === 404 && flags.bool("force")) continue;
+        const text = error.status === 404 ? client.noSuchNetwork(term) : `Error response from daemon: ${error.message}`;
+        yield* context.printError(`${text}\n`);
+        status = 1;
+      }
+    }
+    return status;
+  },
+};
+
+const SHAPE: ListShape = {
+  headings: new Map([
+    ["ID", "NETWORK ID"],
+    ["Name", "NAME"],
+    ["Driver", "DRIVER"],
+    ["Scope", "SCOPE"],
+    ["IPv4", "IPV4"],
+    ["IPv6", "IPV6"],
+    ["Internal", "INTERNAL"],
+    ["Labels", "LABELS"],
+    ["CreatedAt", "CREATED AT"],
+  ]),
+  table: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+  json: ["CreatedAt", "Driver", "ID", "IPv4", "IPv6", "Internal", "Labels", "Name", "Scope"],
+  typeName: "*network.networkContext",
+};
+
+const LIST_FILTERS: ReadonlySet<string> = new Set(["dangling", "driver", "id", "label", "name", "scope", "type"]);
+
+export const networkLs: Command = {
+  name: "network ls",
+  usage: "network ls [OPTIONS]",
+  summary: "List networks",
+  flags: [
+    list("filter", "f", "Provide filter values (e.g. 'driver=bridge')"),
+    string("format", "", "Pretty-print networks using a Go template"),
+    bool("no-trunc", "", "Do not truncate the output"),
+    bool("quiet", "q", "Only display network IDs"),
+  ],
+  args: { min: 0, max: 0 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags } = context;
+    const filters = parseFilters(flags.list("filter"));
+    for (const key of filters.keys()) if (!LIST_FILTERS.has(key)) throw badRequest(`Invalid filter '${key}'`);
+    const full = flags.bool("no-trunc");
+    const networks = [...daemon.net.networks.values()]
+      .filter((network) => matches(network, filters))
+      .sort((a, b) => compareBytes(a.name, b.name));
+    const idOf = ({ id }: Network) => (full ? id : shortId(id));
+    if (flags.bool("quiet") && flags.string("format") === "") {
+      yield* context.print(networks.map((network) => `${idOf(network)}\n`).join(""));
+      return 0;
+    }
+    const rows = networks.map(
+      (network): Row =>
+        new Map<string, GoValue>([
+          ["CreatedAt", goTime(network.createdNs)],
+          ["Driver", network.driver],
+          ["ID", idOf(network)],
+          ["IPv4", String(daemon.generation.name === "28")],
+          ["IPv6", "false"],
+          ["Internal", String(network.internal)],
+          ["Labels", [...network.request.labels].map(([key, value]) => `${key}=${value}`).join(",")],
+          ["Name", network.name],
+          ["Scope", "local"],
+        ]),
+    );
+    yield* context.print(formatList(rows, flags.string("format"), SHAPE));
+    return 0;
+  },
+};
+
+function matches(network: Network, filters: Filters): boolean {
+  const wants = (key: string, test: (value: string) => boolean) => filters.get(key)?.some(test) ?? true;
+  return (
+    wants("driver", (value) => network.driver === value) &&
+    wants("id", (value) => network.id.startsWith(value)) &&
+    wants("name", (value) => matchesText(network.name, value)) &&
+    wants("scope", (value) => value === "local") &&
+    (filters.get("label") ?? []).every((value) => hasLabel(network.request.labels, value)) &&
+    wants("type", (value) => (value === "custom") === network.userDefined) &&
+    wants(
+      "dangling",
+      (value) => (value === "true" || value === "1") === (network.userDefined && network.endpoints.size === 0),
+    )
+  );
+}
+
+export const networkPrune: Command = {
+  name: "network prune",
+  usage: "network prune [OPTIONS]",
+  summary: "Remove all unused networks",
+  flags: [bool("force", "f", "Do not prompt for confirmation"), ...unsupported("filter")],
+  args: { min: 0, max: 0 },
+  *run(context: Context): Task<number> {
+    if (!context.flags.bool("force")) {
+      const warning = "WARNING! This will remove all custom networks not used by at least one container.";
+      if (!(yield* confirm(context, warning))) return 0;
+    }
+    yield* context.print(yield* pruneNetworks(context));
+    return 0;
+  },
+};
+
+/** Removes the networks that no container is in, and returns what to print. */
+export function* pruneNetworks({ daemon }: Context): Task<string> {
+  const used = new Set([...daemon.containers.values()].flatMap((container) => [...container.networks.keys()]));
+  const removed: string[] = [];
+  for (const network of [...daemon.net.networks.values()]) {
+    if (!network.userDefined || network.endpoints.size > 0 || used.has(network.name)) continue;
+    daemon.net.remove(network);
+    yield* sleep(NETWORK_REMOVE_NS + daemon.net.ipt.takeCost());
+    removed.push(network.name);
+  }
+  return removed.length === 0 ? "" : `Deleted Networks:\n${removed.join("\n")}\n\n`;
+}
+
+/** Asks on stdout and reads a line: "y" goes on. */
+export function* confirm(context: Context, warning: string): Task<boolean> {
+  yield* context.print(`${warning}\nAre you sure you want to continue? [y/N] `);
+  const bytes = yield* context.proc.fd(0).read(1024);
+  const answer = bytes
+    ? String.fromCharCode(...bytes)
+        .trim()
+        .toLowerCase()
+    : "";
+  return answer === "y" || answer === "yes";
+}

@@ -1,0 +1,251 @@
+// docker ps. Answers to docker/cli cli/command/container/list.go, cli/command/formatter/container.go and moby
+// daemon/list.go (filters).
+
+import type { Task } from "../../sim/task.ts";
+import { goTime, humanDuration } from "../clock.ts";
+import type { Container } from "../container.ts";
+import { sortedPorts } from "../container-ports.ts";
+import type { Daemon } from "../daemon.ts";
+import { badRequest } from "../errors.ts";
+import { formatList, type ListShape, type Row } from "../format.ts";
+import type { ClientTexts } from "../generations/generation.ts";
+import type { GoValue } from "../template/value.ts";
+import type { Command, Context } from "./command.ts";
+import { type Filters, matchesText, parseFilters } from "./filters.ts";
+import { bool, int, list, string } from "./flags.ts";
+
+const JSON_20 = [
+  ...[
+    "Command",
+    "CreatedAt",
+    "ID",
+    "Image",
+    "Labels",
+    "LocalVolumes",
+    "Mounts",
+    "Names",
+    "Networks",
+    "Platform",
+    "Ports",
+  ],
+  ...["RunningFor", "Size", "State", "Status"],
+];
+
+const SHAPE: ListShape = {
+  headings: new Map([
+    ["ID", "CONTAINER ID"],
+    ["Names", "NAMES"],
+    ["Image", "IMAGE"],
+    ["Command", "COMMAND"],
+    ["CreatedAt", "CREATED AT"],
+    ["RunningFor", "CREATED"],
+    ["Ports", "PORTS"],
+    ["State", "STATE"],
+    ["Status", "STATUS"],
+    ["Size", "SIZE"],
+    ["Labels", "LABELS"],
+    ["Mounts", "MOUNTS"],
+    ["LocalVolumes", "LOCAL VOLUMES"],
+    ["Networks", "NETWORKS"],
+  ]),
+  table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+  json: JSON_20,
+  typeName: "*formatter.ContainerContext",
+};
+
+export const ps: Command = {
+  name: "ps",
+  usage: "ps [OPTIONS]",
+  summary: "List containers",
+  flags: [
+    bool("all", "a", "Show all containers (default shows just running)"),
+    list("filter", "f", "Filter output based on conditions provided"),
+    string("format", "", "Pretty-print containers using a Go template"),
+    int("last", "n", "Show n last created containers (includes all states)"),
+    bool("latest", "l", "Show the latest created container (includes all states)"),
+    bool("no-trunc", "", "Don't truncate output"),
+    bool("quiet", "q", "Only display container IDs"),
+    bool("size", "s", "Display total file sizes"),
+  ],
+  args: { min: 0, max: 0 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags, client } = context;
+    const filters = parseFilters(flags.list("filter"));
+    const last = flags.bool("latest") ? 1 : (flags.int("last") ?? -1);
+    let chosen = listContainers(daemon, filters, flags.bool("all") || last > 0);
+    if (last > 0) chosen = chosen.slice(0, last);
+    const full = flags.bool("no-trunc");
+    if (flags.bool("quiet") && flags.string("format") === "") {
+      yield* context.print(chosen.map(({ id, shortId }) => `${full ? id : shortId}\n`).join(""));
+      return 0;
+    }
+    const rows = chosen.map((container) => containerRow(daemon, container, client, full));
+    const size = flags.bool("size");
+    const shape = size ? { ...SHAPE, table: `${SHAPE.table}\t{{.Size}}` } : SHAPE;
+    yield* context.print(formatList(rows, flags.string("format"), shape));
+    return 0;
+  },
+};
+
+/** Newest first. Throws DaemonError for a filter that is not known. */
+export function listContainers(daemon: Daemon, filters: Filters, all: boolean): Container[] {
+  const known = new Set([
+    "id",
+    "name",
+    "status",
+    "label",
+    "ancestor",
+    "network",
+    "exited",
+    "expose",
+    "publish",
+    "before",
+    "since",
+    "is-task",
+    "health",
+    "volume",
+  ]);
+  for (const key of filters.keys()) if (!known.has(key)) throw badRequest(`Invalid filter '${key}'`);
+  const ordered = [...daemon.containers.values()].reverse();
+  const before = filters.get("before")?.map((term) => daemon.findContainer(term).createdNs);
+  const since = filters.get("since")?.map((term) => daemon.findContainer(term).createdNs);
+  return ordered.filter((container) => {
+    const wants = (key: string, test: (value: string) => boolean) => {
+      const values = filters.get(key);
+      return values === undefined || values.some(test);
+    };
+    if (
+      !all &&
+      !filters.has("status") &&
+      !filters.has("exited") &&
+      !container.running &&
+      container.status !== "restarting"
+    )
+      return false;
+    if (before?.some((ns) => container.createdNs >= ns) || since?.some((ns) => container.createdNs <= ns)) return false;
+    return (
+      wants("id", (value) => container.id.startsWith(value)) &&
+      wants("name", (value) => matchesText(container.name, value.replace(/^(\^?)\//, "$1"))) &&
+      wants("status", (value) => container.status === value) &&
+      wants("exited", (value) => container.status === "exited" && container.exitCode === Number(value)) &&
+      (filters.get("label") ?? []).every((value) => hasLabel(container.request.labels, value)) &&
+      wants("ancestor", (value) => daemon.images.find(value) === container.image) &&
+      wants("network", (value) => inNetwork(daemon, container, value)) &&
+      wants("expose", (value) => container.exposedPorts.includes(value.includes("/") ? value : `${value}/tcp`)) &&
+      wants("publish", (value) => container.request.portBindings.has(value.includes("/") ? value : `${value}/tcp`)) &&
+      wants("volume", (value) => container.request.binds.some((bind) => bind.split(":").includes(value)))
+    );
+  });
+}
+
+export function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean {
+  const at = wanted.indexOf("=");
+  return at < 0 ? labels.has(wanted) : labels.get(wanted.slice(0, at)) === wanted.slice(at + 1);
+}
+
+function inNetwork(daemon: Daemon, container: Container, term: string): boolean {
+  return (
+    [...container.networks].some(
+      ([name, { networkId }]) => name === term || (networkId !== "" && networkId.startsWith(term)),
+    ) ||
+    (daemon.containers.size > 0 && false)
+  );
+}
+
+function containerRow(daemon: Daemon, container: Container, client: ClientTexts, full: boolean): Row {
+  const now = daemon.now();
+  const command = container.argv.join(" ");
+  const shown = full || [...command].length <= 20 ? command : `${[...command].slice(0, 19).join("")}…`;
+  const links = [...daemon.containers.values()].flatMap((parent) =>
+    [...parent.links].filter(([, id]) => id === container.id).map(([alias]) => `${parent.name}/${alias}`),
+  );
+  const networks = [...container.networks.keys()];
+  return new Map<string, GoValue>([
+    ["Command", JSON.stringify(shown)],
+    ["CreatedAt", goTime(container.createdNs, true).replace(/ UTC$/, " UTC")],
+    ["ID", full ? container.id : container.shortId],
+    ["Image", container.request.image],
+    ["Labels", [...container.request.labels].map(([key, value]) => `${key}=${value}`).join(",")],
+    ["LocalVolumes", "0"],
+    ["Mounts", container.request.binds.map((bind) => bind.split(":")[0]!).join(",")],
+    ["Names", full ? [...links, container.name].join(",") : container.name],
+    ["Networks", networks.join(",")],
+    ["Platform", null],
+    ["Ports", portsText(container, client)],
+    ["RunningFor", `${humanDuration(Number(now - container.createdNs))} ago`],
+    ["Size", "0B (virtual 69.8MB)"],
+    ["State", container.status],
+    ["Status", container.statusText(now)],
+  ]);
+}
+
+interface PortEntry {
+  readonly port: number;
+  readonly protocol: string;
+  readonly hostIp: string;
+  readonly hostPort: number;
+}
+
+/** "0.0.0.0:8080->80/tcp, 443/tcp" (formatter.DisplayablePorts). */
+export function portsText(container: Container, client: ClientTexts): string {
+  if (!container.running) return "";
+  const published: PortEntry[] = (container.sandbox?.endpoints ?? []).flatMap(({ portMappings }) => portMappings);
+  const taken = new Set(published.map(({ port, protocol }) => `${port}/${protocol}`));
+  const bridged = container.sandbox?.endpoints.some((endpoint) => endpoint.network.bridge) ?? false;
+  const exposed = bridged ? sortedPorts(container.exposedPorts, new Map()).map(([port]) => port) : [];
+  const entries: PortEntry[] = [
+    ...published,
+    ...exposed
+      .filter((port) => !taken.has(port))
+      .map((text) => ({ port: Number(text.split("/")[0]), protocol: text.split("/")[1]!, hostIp: "", hostPort: 0 })),
+  ].sort(
+    (a, b) =>
+      a.port - b.port ||
+      (a.hostIp < b.hostIp ? -1 : a.hostIp > b.hostIp ? 1 : 0) ||
+      a.hostPort - b.hostPort ||
+      (a.protocol < b.protocol ? -1 : 1),
+  );
+  return groupPorts(entries)
+    .map(({ hostIp, first, last, hostFirst, hostLast, protocol }) => {
+      const range = first === last ? `${first}` : `${first}-${last}`;
+      if (hostIp === "") return `${range}/${protocol}`;
+      const host = hostFirst === hostLast ? `${hostFirst}` : `${hostFirst}-${hostLast}`;
+      return `${hostIp.includes(":") ? client.ipv6Host(hostIp) : hostIp}:${host}->${range}/${protocol}`;
+    })
+    .join(", ");
+}
+
+interface PortGroup {
+  readonly hostIp: string;
+  readonly protocol: string;
+  readonly first: number;
+  last: number;
+  readonly hostFirst: number;
+  hostLast: number;
+}
+
+/** Neighbouring ports that are published on the same numbers are one entry; unpublished neighbours too. */
+function groupPorts(entries: readonly PortEntry[]): PortGroup[] {
+  const plain: PortGroup[] = [];
+  const grouped = new Map<string, PortGroup>();
+  const done: PortGroup[] = [];
+  for (const { port, protocol, hostIp, hostPort } of entries) {
+    const fresh: PortGroup = { hostIp, protocol, first: port, last: port, hostFirst: hostPort, hostLast: hostPort };
+    if (hostIp !== "" && hostPort !== port) {
+      plain.push(fresh);
+      continue;
+    }
+    const key = `${hostIp}/${protocol}`;
+    const group = grouped.get(key);
+    if (group && group.last === port - 1) {
+      group.last = port;
+      group.hostLast = hostPort;
+      continue;
+    }
+    if (group) done.push(group);
+    grouped.set(key, fresh);
+  }
+  return [...plain, ...done, ...grouped.values()].sort(
+    (a, b) => a.first - b.first || a.hostFirst - b.hostFirst || (a.hostIp < b.hostIp ? -1 : 1),
+  );
+}

@@ -1,0 +1,131 @@
+// docker run and docker create. Answers to docker/cli cli/command/container/run.go and create.go.
+
+import { sleep, type Task } from "../../sim/task.ts";
+import type { Container, ContainerRequest } from "../container.ts";
+import { createContainer } from "../create.ts";
+import { DaemonError } from "../errors.ts";
+import { BadReference, parseReference } from "../images.ts";
+import { startContainer } from "../start.ts";
+import { attachTo } from "./attach.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
+import { CONTAINER_FLAGS, containerRequest } from "./container-options.ts";
+import { bool, string } from "./flags.ts";
+import { imageHelp, pullImage } from "./pull.ts";
+
+/** What `docker run` exits with when Docker itself failed. */
+const DOCKER_FAILED = 125;
+
+export const create: Command = {
+  name: "create",
+  usage: "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
+  summary: "Create a new container",
+  flags: CONTAINER_FLAGS,
+  args: { min: 1 },
+  stopAtArgument: true,
+  *run(context: Context): Task<number> {
+    const made = yield* make(context);
+    if (typeof made === "number") return made === DOCKER_FAILED ? 1 : made;
+    yield* context.print(`${made.id}\n`);
+    return 0;
+  },
+};
+
+export const run: Command = {
+  name: "run",
+  usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+  summary: "Run a command in a new container",
+  flags: [
+    ...CONTAINER_FLAGS,
+    bool("detach", "d", "Run container in background and print container ID"),
+    string("detach-keys", "", "Override the key sequence for detaching a container"),
+    bool("sig-proxy", "", "Proxy received signals to the process"),
+  ],
+  args: { min: 1 },
+  stopAtArgument: true,
+  *run(context: Context): Task<number> {
+    const { daemon, flags, proc, client } = context;
+    const detached = flags.bool("detach");
+    if (!detached) checkTty(context);
+    const made = yield* make(context);
+    if (typeof made === "number") return made;
+    const container = made;
+    if (detached) yield* context.print(`${container.id}\n`);
+    const stdin = container.request.attachStdin;
+    const attachment = detached ? undefined : attachTo(proc, container, { stdin, all: false, proxySignals: true });
+    const runs = container.runs;
+    try {
+      yield* startContainer(daemon, container);
+    } catch (error) {
+      if (!(error instanceof DaemonError)) throw error;
+      attachment?.detach();
+      const message = `Error response from daemon: ${error.message}`;
+      yield* context.printError(client.runFailed("run", message, true));
+      return error.exitCode;
+    }
+    if (!attachment) return 0;
+    attachment.started();
+    while (container.runs === runs && !container.removed) yield* container.changed.wait();
+    yield* sleep(0);
+    attachment.detach();
+    return container.exitCode;
+  },
+};
+
+/** Refuses a terminal in the container where the client has none. Throws ClientError. */
+export function checkTty({ flags, proc }: Context): void {
+  if (flags.bool("tty") && flags.bool("interactive") && !proc.fds.get(0)?.isTty)
+    throw new ClientError("the input device is not a TTY");
+}
+
+/** The container, or the exit status when it could not be made. */
+function* make(context: Context): Task<Container | number> {
+  const { client, command, proc, flags } = context;
+  const failed = function* (message: string): Task<number> {
+    yield* context.printError(client.runFailed(command.name, message, false));
+    return DOCKER_FAILED;
+  };
+  let request: ContainerRequest;
+  try {
+    request = containerRequest(context);
+  } catch (error) {
+    if (error instanceof ClientError) return yield* failed(error.message);
+    throw error;
+  }
+  try {
+    const container = yield* createOrPull(context, request);
+    if (request.networkMode === "host" && request.portBindings.size > 0)
+      yield* context.printError("WARNING: Published ports are discarded when using host network mode\n");
+    const idFile = flags.string("cidfile");
+    if (idFile !== "") proc.root.writeFile(proc, idFile, container.id);
+    return container;
+  } catch (error) {
+    if (error instanceof BadReference) return yield* failed(error.message);
+    if (!(error instanceof DaemonError)) throw error;
+    const status = yield* failed(`Error response from daemon: ${error.message}`);
+    if (error instanceof UnknownImage) yield* context.printError(imageHelp(request.image));
+    return status;
+  }
+}
+
+class UnknownImage extends DaemonError {}
+
+function* createOrPull(context: Context, request: ContainerRequest): Task<Container> {
+  const { daemon } = context;
+  try {
+    return yield* createContainer(daemon, request);
+  } catch (error) {
+    if (!(error instanceof DaemonError) || error.status !== 404 || !error.message.startsWith("No such image"))
+      throw error;
+  }
+  const reference = parseReference(request.image).join(":");
+  yield* context.printError(`Unable to find image '${reference}' locally\n`);
+  let lines: string;
+  try {
+    lines = yield* pullImage(daemon, request.image);
+  } catch (error) {
+    if (error instanceof DaemonError) throw new UnknownImage(error.message, error.status);
+    throw error;
+  }
+  yield* context.printError(lines);
+  return yield* createContainer(daemon, request);
+}

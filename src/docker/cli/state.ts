@@ -1,0 +1,240 @@
+// docker start, stop, restart, kill, pause, unpause, wait, rm, rename. Answers to docker/cli cli/command/container.
+
+import { SIGKILL, signalNumber } from "../../posix/process.ts";
+import type { Task } from "../../sim/task.ts";
+import { renameEndpoints } from "../container-network.ts";
+import { reserveName } from "../create.ts";
+import { badRequest, DaemonError } from "../errors.ts";
+import { killContainer, pauseContainer, removeContainer, stopContainer, unpauseContainer } from "../lifecycle.ts";
+import { startContainer } from "../start.ts";
+import { attachTo } from "./attach.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
+import { bool, int, string, unsupported } from "./flags.ts";
+
+const MANY = "CONTAINER [CONTAINER...]";
+
+export const start: Command = {
+  name: "start",
+  usage: `start [OPTIONS] ${MANY}`,
+  summary: "Start one or more stopped containers",
+  flags: [
+    bool("attach", "a", "Attach STDOUT/STDERR and forward signals"),
+    bool("interactive", "i", "Attach container's STDIN"),
+    ...unsupported("detach-keys checkpoint checkpoint-dir"),
+  ],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    const { args, flags } = context;
+    if (flags.bool("attach") || flags.bool("interactive")) return yield* startAttached(context);
+    const failed: string[] = [];
+    for (const name of args) {
+      try {
+        yield* startContainer(context.daemon, context.daemon.findContainer(name));
+        yield* context.print(`${name}\n`);
+      } catch (error) {
+        if (!(error instanceof DaemonError)) throw error;
+        yield* context.printError(`Error response from daemon: ${error.message}\n`);
+        failed.push(name);
+      }
+    }
+    if (failed.length === 0) return 0;
+    yield* context.printError(
+      context.daemon.generation.name === "20"
+        ? `Error: failed to start containers: ${failed.join(", ")}\n`
+        : `failed to start containers: ${failed.join(", ")}\n`,
+    );
+    return 1;
+  },
+};
+
+function* startAttached(context: Context): Task<number> {
+  const { args, daemon, proc, flags } = context;
+  if (args.length > 1) throw new ClientError("you cannot start and attach multiple containers at once");
+  const container = context.inspected(args[0]!);
+  const attached = attachTo(proc, container, {
+    stdin: flags.bool("interactive") && container.request.openStdin,
+    all: true,
+    proxySignals: true,
+  });
+  const { runs } = container;
+  try {
+    yield* startContainer(daemon, container);
+    attached.started();
+    while (container.runs === runs && !container.removed) yield* container.changed.wait();
+  } finally {
+    attached.detach();
+  }
+  return container.exitCode;
+}
+
+export const stop: Command = {
+  name: "stop",
+  usage: `stop [OPTIONS] ${MANY}`,
+  summary: "Stop one or more running containers",
+  flags: [int("time", "t", "Seconds to wait for stop before killing it"), ...unsupported("signal:s")],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    return yield* context.each(context.args, function* (name) {
+      yield* stopContainer(context.daemon, context.daemon.findContainer(name), context.flags.int("time"));
+      return name;
+    });
+  },
+};
+
+export const restart: Command = {
+  name: "restart",
+  usage: `restart [OPTIONS] ${MANY}`,
+  summary: "Restart one or more containers",
+  flags: [int("time", "t", "Seconds to wait for stop before killing the container"), ...unsupported("signal:s")],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    return yield* context.each(context.args, function* (name) {
+      const container = context.daemon.findContainer(name);
+      yield* stopContainer(context.daemon, container, context.flags.int("time"));
+      yield* startContainer(context.daemon, container);
+      return name;
+    });
+  },
+};
+
+export const kill: Command = {
+  name: "kill",
+  usage: `kill [OPTIONS] ${MANY}`,
+  summary: "Kill one or more running containers",
+  flags: [string("signal", "s", "Signal to send to the container")],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    const word = context.flags.string("signal", "KILL");
+    return yield* context.each(context.args, function* (name) {
+      const signal = signalNumber(word);
+      if (signal === undefined || signal === 0) throw badRequest(`Invalid signal: ${word}`);
+      let container: ReturnType<typeof context.daemon.findContainer>;
+      try {
+        container = context.daemon.findContainer(name);
+      } catch (error) {
+        if (error instanceof DaemonError)
+          throw new DaemonError(`Cannot kill container: ${name}: ${error.message}`, 404);
+        throw error;
+      }
+      if (!container.running)
+        throw new DaemonError(
+          `Cannot kill container: ${name}: ${context.daemon.generation.texts.notRunning(container.id, container.name)}`,
+          409,
+        );
+      yield* killContainer(context.daemon, container, signal === SIGKILL ? SIGKILL : signal);
+      return name;
+    });
+  },
+};
+
+export const pause: Command = {
+  name: "pause",
+  usage: `pause ${MANY}`,
+  summary: "Pause all processes within one or more containers",
+  flags: [],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    return yield* context.each(context.args, function* (name) {
+      yield* pauseContainer(context.daemon, context.daemon.findContainer(name));
+      return name;
+    });
+  },
+};
+
+export const unpause: Command = {
+  name: "unpause",
+  usage: `unpause ${MANY}`,
+  summary: "Unpause all processes within one or more containers",
+  flags: [],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    return yield* context.each(context.args, function* (name) {
+      yield* unpauseContainer(context.daemon, context.daemon.findContainer(name));
+      return name;
+    });
+  },
+};
+
+export const wait: Command = {
+  name: "wait",
+  usage: `wait ${MANY}`,
+  summary: "Block until one or more containers stop, then print their exit codes",
+  flags: [],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    return yield* context.each(context.args, function* (name) {
+      const container = context.daemon.findContainer(name);
+      while (container.running || container.status === "restarting") yield* container.changed.wait();
+      return String(container.exitCode);
+    });
+  },
+};
+
+export const rm: Command = {
+  name: "rm",
+  usage: `rm [OPTIONS] ${MANY}`,
+  summary: "Remove one or more containers",
+  flags: [
+    bool("force", "f", "Force the removal of a running container (uses SIGKILL)"),
+    bool("volumes", "v", "Remove anonymous volumes associated with the container"),
+    ...unsupported("link:l!"),
+  ],
+  args: { min: 1 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags, client } = context;
+    const force = flags.bool("force");
+    const errors: string[] = [];
+    let failed = false;
+    for (const name of context.args) {
+      try {
+        const container = context.inspected(name.replace(/^\//, ""));
+        yield* removeContainer(daemon, container, force);
+        yield* context.print(`${name}\n`);
+      } catch (error) {
+        if (error instanceof ClientError) {
+          errors.push(client.noSuchContainer(name));
+          if (!force) failed = true;
+        } else if (error instanceof DaemonError) {
+          errors.push(`Error response from daemon: ${error.message}`);
+          failed = true;
+        } else throw error;
+      }
+    }
+    if (errors.length > 0) yield* context.printError(`${errors.join("\n")}\n`);
+    return failed ? 1 : 0;
+  },
+};
+
+export const rename: Command = {
+  name: "rename",
+  usage: "rename CONTAINER NEW_NAME",
+  summary: "Rename a container",
+  flags: [],
+  args: { min: 2, max: 2 },
+  *run(context: Context): Task<number> {
+    const { daemon, args } = context;
+    const [oldName, newName] = args as [string, string];
+    try {
+      const container = daemon.findContainer(oldName.trim());
+      if (container.name === newName.replace(/^\//, ""))
+        throw badRequest("Renaming a container with the same name as its current name");
+      try {
+        container.name = reserveName(daemon, container.id, newName);
+      } catch (error) {
+        if (error instanceof DaemonError)
+          throw new DaemonError(`Error when allocating new name: ${error.message}`, error.status);
+        throw error;
+      }
+      renameEndpoints(container);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof DaemonError)) throw error;
+      yield* context.printError(
+        `Error response from daemon: ${error.message}\n${
+          daemon.generation.name === "20" ? `Error: failed to rename container named ${oldName}\n` : ""
+        }`,
+      );
+      return 1;
+    }
+  },
+};

@@ -1,0 +1,14 @@
+// The programs that Docker brings to a host.
+
+import type { Program } from "../posix/process.ts";
+import { docker } from "./cli/docker.ts";
+import { dockerProxy } from "./docker-proxy.ts";
+
+/** By name: docker, docker-proxy. */
+export const dockerPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
+  ["docker", docker],
+  ["docker-proxy", dockerProxy],
+]);
+
+export { configureDocker, type DockerSettings, scriptCallsDocker, startDocker } from "./daemon.ts";
+export { BadImageDirective, parseImageDirective } from "./images.ts";

@@ -1,0 +1,105 @@
+// Makes IPv4 of a namespace: its parts, the functions that call upwards, packet types, notifiers, sysctls; and creates
+// sockets. Answers to net/ipv4/af_inet.c. TCP adds itself by `inetRegisterSocketType` and `addProtocol`.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import { ETH_P_ARP, ETH_P_IP } from "../../wire/ethernet.ts";
+import * as ipv4 from "../../wire/ipv4.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_REGISTER, type Net, type NetdevEvent } from "../core/net.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import { drop } from "../core/skb.ts";
+import { SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, type Sock } from "../core/sock.ts";
+import { arpRcv, createArpTable } from "./arp.ts";
+import { Ipv4Devconf, inDevOf } from "./devconf.ts";
+import { inetdevEvent } from "./devinet.ts";
+import { devconfInit } from "./devinet-sysctl.ts";
+import { fibNetdevEvent } from "./fib-frontend.ts";
+import { FibTables } from "./fib-tables.ts";
+import { IcmpState, icmpProtocol, icmpSend } from "./icmp.ts";
+import { IgmpState, igmpProtocol } from "./igmp.ts";
+import { InetPeers } from "./inet-peer.ts";
+import { ipForward } from "./ip-forward.ts";
+import { IpFragments } from "./ip-fragment.ts";
+import { IpIdents } from "./ip-ident.ts";
+import { ipError, ipLocalDeliver, ipRcv } from "./ip-input.ts";
+import { ipMcOutput, ipOutput } from "./ip-output.ts";
+import { Ipv4 } from "./ipv4.ts";
+import { PingSock, PingTable } from "./ping.ts";
+import { RawSock, RawTable } from "./raw.ts";
+import { RouteState } from "./route.ts";
+import { ipv4SysctlInit } from "./sysctl-net-ipv4.ts";
+import { UdpSock, UdpTable, udpProtocol } from "./udp.ts";
+
+/** IPv4 of one namespace, ready for devices to be registered (inet_init and the pernet inits). */
+export function createIpv4(net: Net): Ipv4 {
+  const ip4 = new Ipv4(net);
+  ip4.devconfAll = new Ipv4Devconf();
+  ip4.devconfDflt = new Ipv4Devconf();
+  ip4.devconfDflt.acceptSourceRoute = 1;
+  ip4.fib = new FibTables(ip4);
+  ip4.route = new RouteState(ip4);
+  ip4.arp = createArpTable(ip4);
+  ip4.idents = new IpIdents(ip4.rng.fork("ident"));
+  ip4.fragments = new IpFragments(ip4);
+  ip4.peers = new InetPeers();
+  ip4.icmp = new IcmpState(ip4);
+  ip4.raw = new RawTable();
+  ip4.udp = new UdpTable(ip4);
+  ip4.ping = new PingTable(ip4);
+  ip4.igmp = new IgmpState(ip4);
+  ip4.ops = {
+    localDeliver: (skb) => ipLocalDeliver(ip4, skb),
+    forward: (skb) => ipForward(ip4, skb),
+    error: (skb) => ipError(ip4, skb),
+    discard: (skb) => drop(skb, DropReason.NOT_SPECIFIED),
+    output: ipOutput,
+    mcOutput: ipMcOutput,
+    icmpSend: (skb, type, code, info) => icmpSend(ip4, skb, type, code, info),
+  };
+  ip4.rawLocalDeliver = (skb, protocol) => ip4.raw.localDeliver(skb, protocol);
+  ip4.addProtocol(ipv4.IPPROTO_ICMP, icmpProtocol(ip4));
+  ip4.addProtocol(ipv4.IPPROTO_IGMP, igmpProtocol(ip4));
+  ip4.addProtocol(ipv4.IPPROTO_UDP, udpProtocol(ip4));
+  net.packetTypes.set(ETH_P_IP, (skb, dev) => ipRcv(ip4, skb, dev));
+  net.packetTypes.set(ETH_P_ARP, (skb, dev) => arpRcv(ip4, skb, dev));
+  // in the order in which the kernel's notifiers run: ARP, addresses, routes
+  net.notifiers.push((event, dev) => {
+    arpNetdevEvent(ip4, event, dev);
+    inetdevEvent(ip4, event, dev);
+    fibNetdevEvent(ip4, event, dev);
+  });
+  devconfInit(ip4);
+  ipv4SysctlInit(ip4);
+  inetRegisterSocketType(ip4, SOCK_DGRAM, (protocol) => {
+    if (protocol === 0 || protocol === ipv4.IPPROTO_UDP) return new UdpSock(ip4);
+    if (protocol === ipv4.IPPROTO_ICMP) return new PingSock(ip4);
+    throw new NetError(Errno.EPROTONOSUPPORT);
+  });
+  inetRegisterSocketType(ip4, SOCK_RAW, (protocol) => {
+    if (protocol === 0) throw new NetError(Errno.EPROTONOSUPPORT);
+    return new RawSock(ip4, protocol);
+  });
+  for (const dev of net.devices.values()) inetdevEvent(ip4, NETDEV_REGISTER, dev);
+  return ip4;
+}
+
+/** arp_netdev_event */
+function arpNetdevEvent(ip4: Ipv4, event: NetdevEvent, dev: NetDevice): void {
+  if (event === NETDEV_CHANGEADDR) {
+    ip4.arp.changeaddr(dev);
+    ip4.rtCacheFlush();
+  } else if (event === NETDEV_CHANGE && !dev.carrier && inDevOf(dev)?.and("arpEvictNocarrier"))
+    ip4.arp.carrierDown(dev);
+}
+
+/** A transport offers sockets of a type: `create` gets the protocol asked for (0: its own) and may throw EPROTONOSUPPORT. */
+export function inetRegisterSocketType(ip4: Ipv4, type: number, create: (protocol: number) => Sock): void {
+  ip4.socketTypes.set(type, create);
+}
+
+/** socket(AF_INET, type, protocol). Throws ESOCKTNOSUPPORT, EPROTONOSUPPORT, EACCES (ping sockets). */
+export function inetCreateSock(ip4: Ipv4, type: number, protocol: number): Sock {
+  const create = ip4.socketTypes.get(type);
+  if (!create) throw new NetError(type === SOCK_STREAM ? Errno.EPROTONOSUPPORT : Errno.ESOCKTNOSUPPORT);
+  return create(protocol);
+}

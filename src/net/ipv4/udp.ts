@@ -1,0 +1,377 @@
+// UDP (RFC 768, RFC 1122 section 4.1): ports, who gets a datagram, checksums left to the device or made here, and ICMP
+// errors back to the sender. Answers to net/ipv4/udp.c. UDP-Lite, segmentation offload and the BPF hooks are left out.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import type { Rng } from "../../sim/rng.ts";
+import type { Task } from "../../sim/task.ts";
+import { internetChecksum, pseudoHeaderSumAt, udpChecksum } from "../../wire/checksum.ts";
+import * as icmp from "../../wire/icmp.ts";
+import * as ipv4 from "../../wire/ipv4.ts";
+import * as udp from "../../wire/udp.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, consumeSkb, drop, type SkBuff } from "../core/skb.ts";
+import { type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
+import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
+import { DatagramSock } from "./inet-sock.ts";
+import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
+import type { Ipv4 } from "./ipv4.ts";
+import { isReservedPort } from "./local-ports.ts";
+import { inetAddrType, ipv4UpdatePmtu } from "./route.ts";
+import { ipv4Redirect } from "./route-input.ts";
+import { RTCF_BROADCAST, RTCF_MULTICAST, skbRtable } from "./rtable.ts";
+
+/** Receives for a port in place of a socket (udp_tunnel's encap_rcv): skb.data is behind the UDP header. Takes it over. */
+export type UdpEncapRcv = (skb: SkBuff) => void;
+
+/** The UDP sockets of one namespace, by local port. */
+export class UdpTable {
+  readonly #ip4: Ipv4;
+  readonly #socks: Map<number, UdpSock[]> = new Map();
+  readonly #rng: Rng;
+
+  constructor(ip4: Ipv4) {
+    this.#ip4 = ip4;
+    this.#rng = ip4.rng.fork("udp");
+  }
+
+  all(): UdpSock[] {
+    return [...this.#socks.values()].flat();
+  }
+
+  /** udp_lib_get_port: `port` 0 for a random free one. Throws EADDRINUSE (EAGAIN when all are taken). */
+  getPort(sock: UdpSock, port: number): void {
+    if (port === 0) {
+      const [low, high] = this.#ip4.sysctl.localPortRange;
+      const count = high - low + 1;
+      const first = this.#rng.below(count);
+      for (let i = 0; i < count; i++) {
+        const candidate = low + ((first + i) % count);
+        if (this.#socks.has(candidate) || isReservedPort(this.#ip4, candidate)) continue;
+        port = candidate;
+        break;
+      }
+      if (port === 0) throw new NetError(Errno.EAGAIN);
+    } else if (this.#inUse(sock, port)) throw new NetError(Errno.EADDRINUSE);
+    sock.sport = port;
+    const list = this.#socks.get(port);
+    if (list) list.unshift(sock);
+    else this.#socks.set(port, [sock]);
+  }
+
+  /** udp_lib_lport_inuse */
+  #inUse(sock: UdpSock, port: number): boolean {
+    for (const other of this.#socks.get(port) ?? []) {
+      if (other === sock || (other.reuseAddr && sock.reuseAddr)) continue;
+      if (other.boundDevIf !== 0 && sock.boundDevIf !== 0 && other.boundDevIf !== sock.boundDevIf) continue;
+      if (other.rcvSaddr !== 0 && sock.rcvSaddr !== 0 && other.rcvSaddr !== sock.rcvSaddr) continue;
+      if (other.reusePort && sock.reusePort && other.uid === sock.uid) continue;
+      return true;
+    }
+    return false;
+  }
+
+  unhash(sock: UdpSock): void {
+    const list = (this.#socks.get(sock.sport) ?? []).filter((other) => other !== sock);
+    if (list.length > 0) this.#socks.set(sock.sport, list);
+    else this.#socks.delete(sock.sport);
+  }
+
+  /** The socket that a unicast datagram is for (__udp4_lib_lookup): bound to its address first, the best match wins. */
+  lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
+    const list = this.#socks.get(dport);
+    if (!list) return null;
+    return best(list, daddr, saddr, sport, daddr, dport, ifindex) ?? best(list, 0, saddr, sport, daddr, dport, ifindex);
+  }
+
+  /** Every socket that a multicast or broadcast datagram is for (__udp4_lib_mcast_deliver). Takes the packet over. */
+  deliverToMany(skb: SkBuff, saddr: number, sport: number, daddr: number, dport: number): void {
+    const list = this.#socks.get(dport);
+    let first: UdpSock | null = null;
+    if (list)
+      for (const sock of list) {
+        if (sock.daddr !== 0 && sock.daddr !== saddr) continue;
+        if (sock.dport !== 0 && sock.dport !== sport) continue;
+        if (sock.rcvSaddr !== 0 && sock.rcvSaddr !== daddr) continue;
+        if (sock.boundDevIf !== 0 && sock.boundDevIf !== skb.skbIif) continue;
+        if (first === null) first = sock;
+        else sock.receive(skb.pool.copy(skb));
+      }
+    if (first) first.receive(skb);
+    else {
+      this.#ip4.mib.udp.IgnoredMulti++;
+      consumeSkb(skb);
+    }
+  }
+}
+
+/** Highest score of those bound to `bound` (compute_score); equal ones with SO_REUSEPORT share by a hash. */
+function best(
+  list: readonly UdpSock[],
+  bound: number,
+  saddr: number,
+  sport: number,
+  daddr: number,
+  dport: number,
+  ifindex: number,
+): UdpSock | null {
+  let winner: UdpSock | null = null;
+  let high = -1;
+  let equals = 0;
+  for (let i = 0; i < list.length; i++) {
+    const score = list[i]!.score(bound, saddr, sport, ifindex);
+    if (score < 0 || score < high) continue;
+    if (score > high) {
+      high = score;
+      winner = list[i]!;
+      equals = 1;
+    } else if (winner!.reusePort && list[i]!.reusePort) equals++;
+  }
+  if (equals < 2 || !winner?.reusePort || winner.established) return winner;
+  let h = Math.imul(saddr ^ Math.imul(daddr, 0x9e3779b1), 0x85ebca6b) ^ ((sport << 16) | dport);
+  h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) >>> 0;
+  let pick = Math.floor((h / 4294967296) * equals);
+  // sockets stand newest first; the group is numbered from its oldest
+  for (let i = list.length - 1; i >= 0; i--) {
+    const sock = list[i]!;
+    if (sock.reusePort && sock.score(bound, saddr, sport, ifindex) === high && pick-- === 0) return sock;
+  }
+  return winner;
+}
+
+export class UdpSock extends DatagramSock {
+  /** a tunnel device's port: packets go there */
+  encapRcv: UdpEncapRcv | null = null;
+  #corked: Uint8Array[] = [];
+
+  constructor(ip4: Ipv4) {
+    super(ip4, SOCK_DGRAM, ipv4.IPPROTO_UDP);
+  }
+
+  /** −1: not for this socket. */
+  score(bound: number, saddr: number, sport: number, ifindex: number): number {
+    if (this.rcvSaddr !== bound) return -1;
+    let score = 2;
+    if (this.daddr !== 0) {
+      if (this.daddr !== saddr) return -1;
+      score += 4;
+    }
+    if (this.dport !== 0) {
+      if (this.dport !== sport) return -1;
+      score += 4;
+    }
+    if (this.boundDevIf !== 0) {
+      if (this.boundDevIf !== ifindex) return -1;
+      score += 4;
+    }
+    return score;
+  }
+
+  bind(address: SockAddr): void {
+    if (this.sport !== 0) throw new NetError(Errno.EINVAL);
+    this.checkBindable(address.addr);
+    this.rcvSaddr = address.addr;
+    try {
+      this.ip4.udp.getPort(this, address.port);
+    } catch (error) {
+      this.rcvSaddr = 0;
+      throw error instanceof NetError ? new NetError(Errno.EADDRINUSE) : error;
+    }
+    const type = inetAddrType(this.ip4, address.addr);
+    this.saddr = address.addr !== 0 && (type === RTN_MULTICAST || type === RTN_BROADCAST) ? 0 : address.addr;
+  }
+
+  connectStart(address: SockAddr): void {
+    this.#autobind();
+    this.datagramConnect(address);
+  }
+
+  #autobind(): void {
+    if (this.sport === 0) this.ip4.udp.getPort(this, 0);
+  }
+
+  *sendmsg(bytes: Uint8Array, options: SendOptions): Task<number> {
+    if (bytes.length > 0xffff) throw new NetError(Errno.EMSGSIZE);
+    if (options.oob) throw new NetError(Errno.EOPNOTSUPP);
+    this.throwError();
+    if (this.sndShutdown) throw new NetError(Errno.EPIPE);
+    const to = this.destination(options);
+    if (to.port === 0) throw new NetError(Errno.EINVAL);
+    this.#autobind();
+    if (options.more) {
+      this.#corked.push(bytes.slice());
+      return bytes.length;
+    }
+    let payload = bytes;
+    const corked = this.#corked.length > 0;
+    if (corked) {
+      payload = joined(this.#corked, bytes);
+      this.#corked = [];
+    }
+    this.#send(payload, to, corked);
+    return bytes.length;
+  }
+
+  /** udp_sendmsg and udp_send_skb */
+  #send(payload: Uint8Array, to: SockAddr, corked: boolean): void {
+    const { ip4 } = this;
+    const rt = this.route(to.addr, to.port, this.sport);
+    const { fl } = this;
+    let skb: SkBuff;
+    try {
+      skb = ipMakeSkb(ip4, this, fl, rt, this.cookie(to.addr), udp.HEADER_LENGTH, payload, corked);
+    } catch (error) {
+      if (error instanceof LocalMtuError) this.localError(error.errno, fl.daddr, to.port, error.mtu);
+      throw error;
+    }
+    const { head } = skb;
+    const at = skb.transportHeader;
+    const length = skb.tail - at;
+    udp.setSourcePort(head, at, this.sport);
+    udp.setDestinationPort(head, at, to.port);
+    udp.setLength(head, at, length);
+    udp.setChecksum(head, at, 0);
+    // the pseudo-header's destination is the final one, also when a source route comes first
+    const pseudo = pseudoHeaderSumAt(head, skb.networkHeader, ipv4.IPPROTO_UDP, length);
+    if (skb.ipSummed === CHECKSUM_PARTIAL) {
+      udp.setChecksum(head, at, pseudo);
+      skb.csumStart = at;
+      skb.csumOffset = udp.CHECKSUM;
+    } else udp.setChecksum(head, at, udpChecksum(internetChecksum(head, at, skb.tail, pseudo)));
+    const err = ipSendSkb(ip4, skb);
+    if (err !== 0) throw new NetError(err);
+    ip4.mib.udp.OutDatagrams++;
+  }
+
+  /** A datagram for this socket (udp_queue_rcv_skb): skb.data is at the UDP header. Takes the packet over. */
+  receive(skb: SkBuff): void {
+    if (this.encapRcv) {
+      skb.pull(udp.HEADER_LENGTH);
+      this.encapRcv(skb);
+      return;
+    }
+    const { udp: mib } = this.ip4.mib;
+    if (this.enqueue(skb)) return;
+    mib.RcvbufErrors++;
+    mib.InErrors++;
+  }
+
+  protected toMessage(skb: SkBuff, max: number): Message {
+    const { head } = skb;
+    const at = skb.data + udp.HEADER_LENGTH;
+    return {
+      bytes: head.slice(at, Math.min(skb.tail, at + max)),
+      from: { addr: ipv4.getSource(head, skb.networkHeader), port: udp.getSourcePort(head, skb.data) },
+      ...this.ipParts(skb),
+    };
+  }
+
+  override recvNow(max: number, options: { errQueue?: boolean; peek?: boolean }): Message | null {
+    const message = super.recvNow(max, options);
+    if (message && !options.errQueue && !options.peek) this.ip4.mib.udp.InDatagrams++;
+    return message;
+  }
+
+  /** @internal __udp4_lib_err */
+  icmpErr(skb: SkBuff, type: number, code: number, info: number, udpAt: number): void {
+    const { ip4 } = this;
+    if (type === icmp.ICMP_REDIRECT) {
+      ipv4Redirect(ip4, skb, this.boundDevIf, this.protocol, code, info);
+      return;
+    }
+    if (type === icmp.ICMP_DEST_UNREACH && code === icmp.ICMP_FRAG_NEEDED)
+      ipv4UpdatePmtu(ip4, skb, info, this.boundDevIf, this.protocol, this.mark);
+    const converted = this.convertError(type, code);
+    if (!converted || (converted.errno === Errno.EMSGSIZE && !converted.hard)) return;
+    if (this.recvErr) {
+      const port = udp.getDestinationPort(skb.head, udpAt);
+      this.icmpError(skb, converted.errno, port, info, type, code, udpAt + udp.HEADER_LENGTH);
+    } else if (!converted.hard || !this.established) return;
+    this.reportError(converted.errno);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    if (this.sport !== 0) this.ip4.udp.unhash(this);
+    this.release();
+  }
+}
+
+function joined(parts: readonly Uint8Array[], last: Uint8Array): Uint8Array {
+  let length = last.length;
+  for (const part of parts) length += part.length;
+  const out = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  out.set(last, at);
+  return out;
+}
+
+/** Registered for IPPROTO_UDP. */
+export function udpProtocol(ip4: Ipv4): InetProtocol {
+  return {
+    name: "udp",
+    handler: (skb) => udpRcv(ip4, skb),
+    errHandler: (skb, type, code, info) => {
+      const { head, data } = skb;
+      const at = data + ipv4.getHeaderLength(head, data);
+      const sock = ip4.udp.lookup(
+        ipv4.getDestination(head, data),
+        udp.getDestinationPort(head, at),
+        ipv4.getSource(head, data),
+        udp.getSourcePort(head, at),
+        skb.skbIif,
+      );
+      if (sock) sock.icmpErr(skb, type, code, info, at);
+      else ip4.mib.icmp.InErrors++;
+    },
+  };
+}
+
+/** Receives UDP (__udp4_lib_rcv): skb.data is at its header. Takes the packet over. */
+export function udpRcv(ip4: Ipv4, skb: SkBuff): void {
+  const { udp: mib } = ip4.mib;
+  const { head, data: at } = skb;
+  const length = skb.len >= udp.HEADER_LENGTH ? udp.getLength(head, at) : 0;
+  if (length < udp.HEADER_LENGTH || length > skb.len) {
+    mib.InErrors++;
+    drop(skb, DropReason.PKT_TOO_SMALL);
+    return;
+  }
+  skb.trim(length);
+  const ip = skb.networkHeader;
+  if (!checksumIsGood(skb, ip, at, length)) {
+    mib.InCsumErrors++;
+    mib.InErrors++;
+    drop(skb, DropReason.UDP_CSUM);
+    return;
+  }
+  const saddr = ipv4.getSource(head, ip);
+  const daddr = ipv4.getDestination(head, ip);
+  const sport = udp.getSourcePort(head, at);
+  const dport = udp.getDestinationPort(head, at);
+  if ((skbRtable(skb)?.flags ?? 0) & (RTCF_BROADCAST | RTCF_MULTICAST)) {
+    ip4.udp.deliverToMany(skb, saddr, sport, daddr, dport);
+    return;
+  }
+  const sock = ip4.udp.lookup(saddr, sport, daddr, dport, skb.skbIif);
+  if (sock) {
+    sock.receive(skb);
+    return;
+  }
+  mib.NoPorts++;
+  ip4.ops.icmpSend(skb, icmp.ICMP_DEST_UNREACH, icmp.ICMP_PORT_UNREACH, 0);
+  drop(skb, DropReason.NO_SOCKET);
+}
+
+function checksumIsGood(skb: SkBuff, ip: number, at: number, length: number): boolean {
+  if (skb.ipSummed === CHECKSUM_PARTIAL || skb.ipSummed === CHECKSUM_UNNECESSARY) return true;
+  const { head } = skb;
+  if (udp.getChecksum(head, at) === 0) return true;
+  if (internetChecksum(head, at, at + length, pseudoHeaderSumAt(head, ip, ipv4.IPPROTO_UDP, length)) !== 0)
+    return false;
+  if (skb.ipSummed === CHECKSUM_NONE) skb.ipSummed = CHECKSUM_UNNECESSARY;
+  return true;
+}

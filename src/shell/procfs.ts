@@ -1,0 +1,111 @@
+// /proc as far as processes go: /proc/self, /proc/PID/{cmdline,comm,cwd,environ,fd,ns,root,stat,status}. What the network
+// stack shows there (/proc/net, /proc/sys) is handed in by those who know it. Answers to proc(5).
+
+import { SEC } from "../base/time.ts";
+import type { Process } from "../posix/process.ts";
+import type { LinkNode, NamespaceNode, SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
+import { strftime } from "./strftime.ts";
+import { descriptorDir } from "./devices.ts";
+
+function text(read: (proc: Process) => string, mode = 0o444): SyntheticFileNode {
+  return { kind: "synthetic", mode, mtimeNs: 0, read };
+}
+
+function link(target: string): LinkNode {
+  return { kind: "link", target, mode: 0o777, mtimeNs: 0 };
+}
+
+function folder(
+  list: (proc: Process) => string[],
+  lookup: (proc: Process, name: string) => VfsNode | undefined,
+  mode = 0o555,
+): SyntheticDirNode {
+  return { kind: "syntheticDir", mode, mtimeNs: 0, list, lookup };
+}
+
+function namespaces(owner: Process): SyntheticDirNode {
+  const names = (): string[] => [...owner.ns.inodes.keys()].sort();
+  return folder(
+    names,
+    (_proc, name): NamespaceNode | undefined => {
+      const inode = owner.ns.inodes.get(name);
+      if (inode === undefined) return undefined;
+      const target = name === "net" ? owner.ns.net : name === "uts" ? owner.ns.uts : owner.ns.inodes;
+      return { kind: "namespace", type: name, inode, target, mode: 0o777, mtimeNs: owner.startedNs };
+    },
+    0o511,
+  );
+}
+
+function statLine(owner: Process): string {
+  const state = owner.stopped ? "T" : "S";
+  const start = Math.floor(owner.startedNs / (SEC / 100));
+  const head = [owner.pid, `(${owner.name})`, state, owner.ppid, owner.pgid, owner.pgid, 0, -1, 0];
+  return `${[...head, ...new Array<number>(12).fill(0), start, ...new Array<number>(30).fill(0)].join(" ")}\n`;
+}
+
+function status(owner: Process): string {
+  return `Name:\t${owner.name}
+Umask:\t${owner.umask.toString(8).padStart(4, "0")}
+State:\t${owner.stopped ? "T (stopped)" : "S (sleeping)"}
+Tgid:\t${owner.pid}
+Ngid:\t0
+Pid:\t${owner.pid}
+PPid:\t${owner.ppid}
+TracerPid:\t0
+Uid:\t0\t0\t0\t0
+Gid:\t0\t0\t0\t0
+Groups:\t0 
+Threads:\t1
+`;
+}
+
+function processFolder(owner: Process): SyntheticDirNode {
+  const entries = new Map<string, VfsNode>([
+    ["cmdline", text(() => owner.argv.map((word) => `${word}\0`).join(""))],
+    ["comm", text(() => `${owner.name}\n`, 0o644)],
+    ["cwd", link(owner.cwd)],
+    ["environ", text(() => [...owner.env].map(([name, value]) => `${name}=${value}\0`).join(""), 0o400)],
+    ["fd", descriptorDir(() => owner)],
+    ["ns", namespaces(owner)],
+    ["root", link("/")],
+    ["stat", text(() => statLine(owner))],
+    ["status", text(() => status(owner))],
+  ]);
+  return folder(
+    () => [...entries.keys()],
+    (_proc, name) => entries.get(name),
+  );
+}
+
+/**
+ * The /proc directory of a root.
+ * @param more further entries by name ("net", "sys" …); looked at when asked, so it may grow later
+ */
+export function procDir(more: ReadonlyMap<string, VfsNode>): SyntheticDirNode {
+  const own = new Map<string, VfsNode>([
+    ["uptime", text((proc) => `${(proc.sim.now / SEC).toFixed(2)} ${(proc.sim.now / SEC).toFixed(2)}\n`)],
+    ["loadavg", text((proc) => `0.00 0.00 0.00 1/${proc.machine.processes.size} ${proc.pid}\n`)],
+    [
+      "version",
+      text(
+        (proc) =>
+          `Linux version 6.18.0 (vethlab) #1 SMP ${strftime("%a %b %e %H:%M:%S %Z %Y", proc.machine.epochNs)}\n`,
+      ),
+    ],
+  ]);
+  return folder(
+    (proc) => [
+      ...[...proc.machine.processes.keys()].sort((a, b) => a - b).map(String),
+      ...new Set([...own.keys(), ...more.keys(), "self", "thread-self"]),
+    ],
+    (proc, name) => {
+      if (name === "self" || name === "thread-self") return link(String(proc.pid));
+      if (/^\d+$/.test(name)) {
+        const owner = proc.machine.processes.get(Number(name));
+        return owner && processFolder(owner);
+      }
+      return more.get(name) ?? own.get(name);
+    },
+  );
+}

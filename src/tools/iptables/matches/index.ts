@@ -1,0 +1,64 @@
+// The texts of the matches: a new one is a file and a line here, and its kernel half in net/netfilter/matches/.
+
+import type { AnyExtension } from "../extension.ts";
+import { addrtype } from "./addrtype.ts";
+import { comment } from "./comment.ts";
+import { connbytes, connlimit, quota } from "./connections.ts";
+import { conntrack, state } from "./conntrack.ts";
+import { hashlimit } from "./hashlimit.ts";
+import { dscp, ecn, length, tos, ttl } from "./header-fields.ts";
+import { icmp } from "./icmp.ts";
+import { iprange } from "./iprange.ts";
+import { limit } from "./limit.ts";
+import { cpu, devgroup, physdev, pkttype } from "./link.ts";
+import { mac } from "./mac.ts";
+import { connmark, mark } from "./mark.ts";
+import { multiport } from "./multiport.ts";
+import { owner } from "./owner.ts";
+import { recent } from "./recent.ts";
+import { rpfilter, tcpmss } from "./route.ts";
+import { sctp } from "./sctp.ts";
+import { statistic } from "./statistic.ts";
+import { string } from "./string.ts";
+import { tcp } from "./tcp.ts";
+import { time } from "./time.ts";
+import { udp } from "./udp.ts";
+
+export const MATCH_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
+  [
+    addrtype,
+    comment,
+    connbytes,
+    connlimit,
+    connmark,
+    conntrack,
+    cpu,
+    devgroup,
+    dscp,
+    ecn,
+    hashlimit,
+    icmp,
+    iprange,
+    length,
+    limit,
+    mac,
+    mark,
+    multiport,
+    owner,
+    physdev,
+    pkttype,
+    quota,
+    recent,
+    rpfilter,
+    sctp,
+    state,
+    statistic,
+    string,
+    tcp,
+    tcpmss,
+    time,
+    tos,
+    ttl,
+    udp,
+  ].map((extension) => [extension.name, extension as AnyExtension]),
+);

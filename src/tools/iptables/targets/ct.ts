@@ -1,0 +1,55 @@
+// Texts of the targets CT and NOTRACK (extensions/libxt_CT.c, revision 2); helpers, timeouts and event masks are refused.
+
+import {
+  type CtInfo,
+  XT_CT_NOTRACK,
+  XT_CT_NOTRACK_ALIAS,
+  XT_CT_ZONE_DIR_ORIG,
+  XT_CT_ZONE_DIR_REPL,
+} from "../../../net/netfilter/targets/ct.ts";
+import type { UserExtension } from "../extension.ts";
+import { parameterProblem, strtoui } from "../xtables.ts";
+
+function zoneText({ flags, zone }: CtInfo, prefix: string): string {
+  if (zone === 0) return "";
+  const dirs = flags & (XT_CT_ZONE_DIR_ORIG | XT_CT_ZONE_DIR_REPL);
+  const suffix = dirs === XT_CT_ZONE_DIR_ORIG ? "-orig" : dirs === XT_CT_ZONE_DIR_REPL ? "-reply" : "";
+  return ` ${prefix}zone${suffix} ${zone}`;
+}
+
+export const ct: UserExtension<CtInfo> = {
+  name: "CT",
+  options: [
+    { name: "notrack", type: "none" },
+    { name: "zone-orig", type: "string" },
+    { name: "zone-reply", type: "string" },
+    { name: "zone", type: "string" },
+  ],
+  init: () => ({ flags: 0, zone: 0 }),
+  parse({ info, option, arg }) {
+    if (option === "notrack") {
+      info.flags |= XT_CT_NOTRACK;
+      return;
+    }
+    if (option === "zone-orig") info.flags |= XT_CT_ZONE_DIR_ORIG;
+    if (option === "zone-reply") info.flags |= XT_CT_ZONE_DIR_REPL;
+    if (arg.toLowerCase() === "mark") parameterProblem("CT: zones taken from the mark are not supported");
+    info.zone = strtoui(arg, 0, 65535) ?? parameterProblem(`Cannot parse ${arg} as a zone ID`);
+  },
+  print: (info) =>
+    info.flags & XT_CT_NOTRACK_ALIAS
+      ? " NOTRACK"
+      : ` CT${info.flags & XT_CT_NOTRACK ? " notrack" : ""}${zoneText(info, "")}`,
+  save: (info) =>
+    info.flags & XT_CT_NOTRACK_ALIAS
+      ? ""
+      : `${info.flags & XT_CT_NOTRACK ? " --notrack" : ""}${zoneText(info, "--")}`,
+  shownName: (info) => (info.flags & XT_CT_NOTRACK_ALIAS ? "NOTRACK" : "CT"),
+};
+
+export const notrack: UserExtension<CtInfo> = {
+  name: "NOTRACK",
+  kernelName: "CT",
+  options: [],
+  init: () => ({ flags: XT_CT_NOTRACK | XT_CT_NOTRACK_ALIAS, zone: 0 }),
+};

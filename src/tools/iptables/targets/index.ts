@@ -1,0 +1,33 @@
+// The texts of the targets: a new one is a file and a line here, and its kernel half in net/netfilter/targets/.
+
+import type { AnyExtension } from "../extension.ts";
+import { ct, notrack } from "./ct.ts";
+import { checksum, classify, dscp, tcpmss, tos, trace, ttl } from "./header-fields.ts";
+import { log, nflog } from "./log.ts";
+import { connmark, mark } from "./mark.ts";
+import { dnat, masquerade, netmap, redirect, snat } from "./nat.ts";
+import { reject } from "./reject.ts";
+
+export const TARGET_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
+  [
+    checksum,
+    classify,
+    connmark,
+    ct,
+    dnat,
+    dscp,
+    log,
+    mark,
+    masquerade,
+    netmap,
+    nflog,
+    notrack,
+    redirect,
+    reject,
+    snat,
+    tcpmss,
+    tos,
+    trace,
+    ttl,
+  ].map((extension) => [extension.name, extension as AnyExtension]),
+);

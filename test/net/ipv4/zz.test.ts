@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { Lab } from "/work/main/test/net/ipv4/ip-lab.ts";
+test("x", () => {
+  const lab = new Lab();
+  const a = lab.host("a"), b = lab.host("b"), c = lab.host("c");
+  lab.link(a, "eth0", b, "p0");
+  lab.link(b, "p1", c, "eth0");
+  a.addr("10.1.0.2/24", "eth0"); b.addr("10.1.0.1/24","p0"); b.addr("10.2.0.1/24","p1"); c.addr("10.2.0.2/24","eth0");
+  a.route("0.0.0.0/0", {via: "10.1.0.1"}); c.route("0.0.0.0/0", {via:"10.2.0.1"});
+  const cap = b.capture("p0", 1);
+  a.ping("10.2.0.2");
+  lab.run(1);
+  b.sysctl("ip_forward", 1);
+  const s = a.ping("10.2.0.2");
+  lab.run(1);
+  console.log(cap.join("\n"), a.received(s));
+  a.ping("10.2.0.2", {ttl:1}); lab.run(1);
+  a.ping("10.2.0.77"); lab.run(5);
+  a.ping("10.9.0.77"); lab.run(5);
+  a.ping("10.2.0.2", {size: 3000}); lab.run(5);
+  a.ping("10.1.0.2"); lab.run(1);
+  const u = a.socket(2); a.send(u, new Uint8Array(5), "10.2.0.2", 9); lab.run(8);
+  console.log(cap.slice(6).join("\n"), lab.drops, lab.kernel.skbs.inUse);
+});
