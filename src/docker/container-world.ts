@@ -5,15 +5,19 @@ import { NetError } from "../base/errno.ts";
 import { decodeUtf8 } from "../base/text.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { DirNode, VfsNode } from "../posix/vfs.ts";
+import { populateDev } from "../shell/devices.ts";
 import type { Container } from "./container.ts";
 import type { Daemon } from "./daemon.ts";
 import { DaemonError } from "./errors.ts";
 import { setLoopbackUp, writeSysctl } from "./netlink.ts";
 
-/** Devices and /proc; see populateVfs. */
+/** Devices, and the host's /proc and /sys: they show each process its own namespaces. */
 export function furnishContainer(daemon: Daemon, container: Container): void {
-  void daemon;
-  void container;
+  populateDev(container.rootfs);
+  for (const name of ["proc", "sys"]) {
+    const node = daemon.host.root.root.children.get(name);
+    if (node) container.rootfs.put(`/${name}`, node);
+  }
 }
 
 /** lo up, and the settings that dockerd gives every namespace of its own (oci_linux.go), then those of --sysctl. */

@@ -99,10 +99,11 @@ export class Container {
   readonly createdNs: bigint;
   /** the program and its arguments: entrypoint and command together */
   readonly argv: readonly string[];
-  readonly hostname: string;
+  /** its own, or, once it runs, that of the container whose network it shares */
+  hostname: string;
   readonly domain: string;
-  /** --name was given */
-  readonly named: boolean;
+  /** --name was given, or it was renamed */
+  named: boolean;
   readonly rootfs: Vfs;
   readonly files: { readonly hosts: FileNode; readonly resolvConf: FileNode; readonly hostname: FileNode };
   readonly log: ContainerLog;
@@ -119,6 +120,8 @@ export class Container {
   /** containerd-shim, the parent of all its processes */
   shim: Process | null = null;
   stdin: ContainerStdin | null = null;
+  /** the environment in which its program was started, and what runs by exec gets */
+  environment: ReadonlyMap<string, string> = new Map();
   exitCode = 0;
   error = "";
   startedNs: bigint | undefined;

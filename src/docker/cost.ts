@@ -1,35 +1,75 @@
-// What Docker's steps take, measured on the machine of the recordings with 20.10: so that a capture's gaps resemble its.
+// What Docker's steps take, measured on the machine of the recordings, for each generation: so that a capture's gaps
+// resemble its.
 
 import { MSEC, type Ns } from "../base/time.ts";
 
-/** From the shell's fork to the request at the daemon, and from its answer to the client's end. */
-export const CLIENT_BEFORE_NS: Ns = 8 * MSEC;
-export const CLIENT_AFTER_NS: Ns = 3 * MSEC;
-/** `docker create`: file system and records. */
-export const CREATE_NS: Ns = 5 * MSEC;
-/** Before the endpoint's interfaces: mounts. */
-export const PREPARE_NS: Ns = 12 * MSEC;
-/** containerd and runc make the namespaces; then the interfaces move in. */
-export const RUNC_CREATE_NS: Ns = 70 * MSEC;
-/** From the interfaces to the program's first instruction. */
-export const RUNC_START_NS: Ns = 35 * MSEC;
-/** From then to the daemon's answer. */
-export const STARTED_NS: Ns = 20 * MSEC;
-/** A joining container that shares another's network starts sooner. */
-export const SHARED_CREATE_NS: Ns = 10 * MSEC;
-/** From the end of a container's program to the daemon's taking its network down. */
-export const EXIT_NOTICED_NS: Ns = 35 * MSEC;
-export const CLEANUP_NS: Ns = 40 * MSEC;
-/** exec: from the request to the program, and from its end to the answer. */
-export const EXEC_START_NS: Ns = 35 * MSEC;
-export const EXEC_END_NS: Ns = 6 * MSEC;
-/** A network's bridge, besides its rules. */
-export const NETWORK_CREATE_NS: Ns = 8 * MSEC;
-export const NETWORK_REMOVE_NS: Ns = 60 * MSEC;
-/** connect and disconnect, besides rules. */
-export const NETWORK_CONNECT_NS: Ns = 40 * MSEC;
-/** Ends a container that does not answer its stop signal. */
-export const PAUSE_NS: Ns = 8 * MSEC;
-export const REMOVE_NS: Ns = 15 * MSEC;
-export const COPY_NS: Ns = 40 * MSEC;
-export const PULL_NS: Ns = 1500 * MSEC;
+export interface Costs {
+  /** From the client's start to its request, and from the daemon's answer to the client's end. */
+  readonly clientBefore: Ns;
+  readonly clientAfter: Ns;
+  /** `docker create`: file system and records. */
+  readonly create: Ns;
+  /** Before the container's endpoints: mounts. */
+  readonly prepare: Ns;
+  /** containerd and runc make the namespaces. */
+  readonly runcCreate: Ns;
+  /** From the interfaces' being there to the program's first instruction, and from then to the daemon's answer. */
+  readonly runcStart: Ns;
+  readonly started: Ns;
+  /** The same for a container that shares another's network. */
+  readonly sharedCreate: Ns;
+  /** From the end of a container's program to the daemon's taking its network down, and what that takes. */
+  readonly exitNoticed: Ns;
+  readonly cleanup: Ns;
+  /** exec: from the request to the program, and from its end to the answer. */
+  readonly execStart: Ns;
+  readonly execEnd: Ns;
+  /** A network's bridge, besides its rules. */
+  readonly networkCreate: Ns;
+  readonly networkRemove: Ns;
+  /** connect and disconnect, besides rules: before the interface and after it. */
+  readonly networkConnect: Ns;
+  readonly networkConnected: Ns;
+  readonly pause: Ns;
+  readonly remove: Ns;
+  readonly copy: Ns;
+  readonly pull: Ns;
+}
+
+export const costs20: Costs = {
+  clientBefore: 8 * MSEC,
+  clientAfter: 3 * MSEC,
+  create: 5 * MSEC,
+  prepare: 12 * MSEC,
+  runcCreate: 70 * MSEC,
+  runcStart: 35 * MSEC,
+  started: 20 * MSEC,
+  sharedCreate: 10 * MSEC,
+  exitNoticed: 35 * MSEC,
+  cleanup: 40 * MSEC,
+  execStart: 35 * MSEC,
+  execEnd: 6 * MSEC,
+  networkCreate: 8 * MSEC,
+  networkRemove: 60 * MSEC,
+  networkConnect: 40 * MSEC,
+  networkConnected: 40 * MSEC,
+  pause: 8 * MSEC,
+  remove: 15 * MSEC,
+  copy: 40 * MSEC,
+  pull: 1500 * MSEC,
+};
+
+export const costs28: Costs = {
+  ...costs20,
+  clientBefore: 14 * MSEC,
+  clientAfter: 4 * MSEC,
+  create: 25 * MSEC,
+  prepare: 108 * MSEC,
+  runcCreate: 2 * MSEC,
+  runcStart: 6 * MSEC,
+  started: 5 * MSEC,
+  execStart: 65 * MSEC,
+  execEnd: 10 * MSEC,
+  networkConnect: 45 * MSEC,
+  networkConnected: 10 * MSEC,
+};

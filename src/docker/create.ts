@@ -8,15 +8,15 @@ import { Container, type ContainerRequest } from "./container.ts";
 import { validateRequest } from "./container-checks.ts";
 import { mainNetworkOf } from "./container-network.ts";
 import { furnishContainer } from "./container-world.ts";
-import { CREATE_NS } from "./cost.ts";
 import type { Daemon } from "./daemon.ts";
 import { badRequest, conflict, DaemonError, notFound } from "./errors.ts";
 import { randomId, randomName, shortId } from "./names.ts";
 import { buildRootfs, programsOf } from "./rootfs.ts";
 
 /** `docker create`. Throws DaemonError: no such image (404), name taken (409), options that exclude each other (400). */
-export function* createContainer(daemon: Daemon, request: ContainerRequest): Task<Container> {
-  yield* sleep(CREATE_NS);
+export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<Container> {
+  const request = { ...asked, networkMode: byId(daemon, asked.networkMode) };
+  yield* sleep(daemon.generation.costs.create);
   const image = daemon.images.find(request.image);
   if (!image)
     throw notFound(`No such image: ${request.image.includes(":") ? request.image : `${request.image}:latest`}`);
@@ -63,8 +63,21 @@ export function* createContainer(daemon: Daemon, request: ContainerRequest): Tas
   return container;
 }
 
+/** "container:NAME" names the other one by its id, where it exists. */
+function byId(daemon: Daemon, mode: string): string {
+  const name = mode.startsWith("container:") ? mode.slice("container:".length) : "";
+  if (name === "") return mode;
+  try {
+    return `container:${daemon.findContainer(name).id}`;
+  } catch (error) {
+    if (error instanceof DaemonError) return mode;
+    throw error;
+  }
+}
+
 function hostnameOf(daemon: Daemon, request: ContainerRequest, id: string): string {
   if (request.hostname !== "") return request.hostname;
+  if (request.networkMode.startsWith("container:")) return "";
   if (request.networkMode === "host") return daemon.host.ns.uts.hostname;
   return shortId(id);
 }

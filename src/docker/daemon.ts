@@ -130,7 +130,7 @@ export class Daemon {
   }
 
   #iptablesIn(netns: NetNamespace): RunIptables {
-    return (argv) => runIptablesIn(netns, this.host, argv);
+    return (argv) => runIptablesIn(netns, argv);
   }
 
   /** Ports are bound on :: too where the host speaks IPv6. */

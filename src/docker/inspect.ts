@@ -9,7 +9,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { FieldOrder } from "./generations/generation.ts";
 import type { Image } from "./images.ts";
 import type { IpamConfig, Network } from "./network.ts";
-import { GoMap, GoStruct, type GoValue, stringMap, struct } from "./template/value.ts";
+import { GoMap, GoStruct, type GoValue, NIL_MAP, NIL_SLICE, stringMap, struct } from "./template/value.ts";
 
 /** Both ways to look at an object: as the daemon sends it, and as the client's types hold it. */
 export interface Inspected {
@@ -37,7 +37,7 @@ const both = <T>(order: FieldOrder, make: (fields: readonly string[]) => T): { s
   typed: make(order.typed),
 });
 
-const listOrNull = (list: readonly string[]): GoValue => (list.length > 0 ? list : null);
+const listOrNull = (list: readonly string[]): GoValue => (list.length > 0 ? list : NIL_SLICE);
 
 export function inspectContainer(daemon: Daemon, container: Container): Inspected {
   const { hostConfig, networkSettings } = daemon.generation.inspect;
@@ -73,7 +73,7 @@ function containerValue(container: Container, hostConfig: GoStruct, networkSetti
       MountLabel: "",
       ProcessLabel: "",
       AppArmorProfile: "",
-      ExecIDs: null,
+      ExecIDs: NIL_SLICE,
       HostConfig: hostConfig,
       GraphDriver: graphDriver(container.graphId, container.image.graphId),
       Mounts: container.request.binds.map(mountValue),
@@ -133,7 +133,7 @@ function configValue(container: Container): GoStruct {
   const { request } = container;
   const exposed = container.exposedPorts;
   return struct({
-    Hostname: request.networkMode.startsWith("container:") ? "" : container.hostname,
+    Hostname: container.hostname,
     Domainname: container.domain,
     User: request.user,
     AttachStdin: request.attachStdin,
@@ -146,11 +146,11 @@ function configValue(container: Container): GoStruct {
     Env: listOrNull(container.env),
     Cmd: listOrNull(container.cmd),
     Image: request.image,
-    Volumes: null,
+    Volumes: NIL_MAP,
     WorkingDir: request.workingDir || container.image.workingDir,
     Entrypoint: listOrNull(container.entrypoint),
     ...(request.macAddress !== "" ? { MacAddress: request.macAddress } : {}),
-    OnBuild: null,
+    OnBuild: NIL_SLICE,
     Labels: stringMap(request.labels),
     ...(request.stopSignal !== "" ? { StopSignal: request.stopSignal } : {}),
     ...(request.stopTimeoutS !== undefined ? { StopTimeout: request.stopTimeoutS } : {}),
@@ -210,8 +210,8 @@ function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoV
     ["CpusetCpus", ""],
     ["CpusetMems", ""],
     ["OomKillDisable", false],
-    ["MaskedPaths", request.privileged ? null : MASKED_PATHS],
-    ["ReadonlyPaths", request.privileged ? null : READONLY_PATHS],
+    ["MaskedPaths", request.privileged ? NIL_SLICE : MASKED_PATHS],
+    ["ReadonlyPaths", request.privileged ? NIL_SLICE : READONLY_PATHS],
   ]);
   for (const name of [
     ...["OomScoreAdj", "CpuShares", "Memory", "NanoCpus", "BlkioWeight", "CpuPeriod", "CpuQuota", "CpuRealtimePeriod"],
@@ -230,6 +230,8 @@ function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoV
     ...["Devices", "Ulimits"],
   ])
     values.set(name, []);
+  for (const name of ["VolumesFrom", "GroupAdd", "SecurityOpt", "DeviceCgroupRules", "DeviceRequests"])
+    values.set(name, NIL_SLICE);
   return values;
 }
 
@@ -239,11 +241,12 @@ export function portMap(container: Container): GoMap {
   if (!container.running) return new GoMap();
   const endpoints = container.sandbox?.endpoints ?? [];
   if (endpoints.some((endpoint) => endpoint.network.bridge))
-    for (const port of container.exposedPorts) out.set(port, null);
+    for (const port of container.exposedPorts) out.set(port, NIL_SLICE);
   for (const { portMappings } of endpoints)
     for (const { protocol, port, hostIp, hostPort } of portMappings) {
       const key = `${port}/${protocol}`;
-      const list = (out.get(key) as GoValue[] | null | undefined) ?? [];
+      const before = out.get(key);
+      const list: GoValue[] = Array.isArray(before) ? before : [];
       list.push(struct({ HostIp: hostIp, HostPort: String(hostPort) }));
       out.set(key, list);
     }
@@ -267,8 +270,8 @@ function networkSettingsValues(daemon: Daemon, container: Container, typed: bool
     ["LinkLocalIPv6PrefixLen", 0],
     ["Ports", portMap(container)],
     ["SandboxKey", started ? `/var/run/docker/netns/${host ? "default" : container.sandboxId.slice(0, 12)}` : ""],
-    ["SecondaryIPAddresses", null],
-    ["SecondaryIPv6Addresses", null],
+    ["SecondaryIPAddresses", NIL_SLICE],
+    ["SecondaryIPv6Addresses", NIL_SLICE],
     ["EndpointID", bridge?.id ?? ""],
     ["Gateway", bridge?.gateway === undefined ? "" : formatIpv4(bridge.gateway)],
     ["GlobalIPv6Address", ""],
@@ -283,9 +286,9 @@ function networkSettingsValues(daemon: Daemon, container: Container, typed: bool
 
 /** Every name of the endpoint in its network's DNS, where the daemon tells. */
 function dnsNames(daemon: Daemon, container: Container, { aliases, networkId }: NetworkAttachment): GoValue {
-  if (daemon.generation.aliasesHoldShortId) return null;
+  if (daemon.generation.aliasesHoldShortId) return NIL_SLICE;
   const network = daemon.net.networks.get(networkId);
-  if (!network?.userDefined) return null;
+  if (!network?.userDefined) return NIL_SLICE;
   return [...new Set([...(container.named ? [container.name] : []), ...aliases])];
 }
 
@@ -306,7 +309,7 @@ function endpointValues(daemon: Daemon, container: Container, attachment: Networ
     ["GlobalIPv6Address", ""],
     ["GlobalIPv6PrefixLen", 0],
     ["MacAddress", endpoint?.mac ? formatMac(endpoint.mac) : ""],
-    ["DriverOpts", byConnect ? new GoMap() : null],
+    ["DriverOpts", byConnect ? new GoMap() : NIL_MAP],
     ["GwPriority", 0],
     ["DNSNames", dnsNames(daemon, container, attachment)],
   ]);
@@ -395,10 +398,10 @@ export function inspectImage(daemon: Daemon, image: Image): Inspected {
         Env: null,
         Cmd: null,
         Image: "",
-        Volumes: null,
+        Volumes: NIL_MAP,
         WorkingDir: "",
         Entrypoint: null,
-        OnBuild: null,
+        OnBuild: NIL_SLICE,
         Labels: null,
       },
     }),
@@ -411,10 +414,10 @@ export function inspectImage(daemon: Daemon, image: Image): Inspected {
       Env: listOrNull(image.env),
       Cmd: listOrNull(image.cmd),
       Image: "",
-      Volumes: null,
+      Volumes: NIL_MAP,
       WorkingDir: image.workingDir,
       Entrypoint: listOrNull(image.entrypoint),
-      OnBuild: null,
+      OnBuild: NIL_SLICE,
       Labels: null,
     }),
     Architecture: "amd64",

@@ -7,7 +7,6 @@ import type { DirNode } from "../posix/vfs.ts";
 import { sleep, type Task } from "../sim/task.ts";
 import { type Container, DEFAULT_STOP_TIMEOUT_S } from "./container.ts";
 import { releaseNetwork } from "./container-network.ts";
-import { CLEANUP_NS, EXIT_NOTICED_NS, PAUSE_NS, REMOVE_NS } from "./cost.ts";
 import type { Daemon } from "./daemon.ts";
 import { conflict, DaemonError } from "./errors.ts";
 
@@ -22,7 +21,7 @@ export function* handleExit(
   start: (daemon: Daemon, container: Container) => Task<void>,
 ): Task<void> {
   killAll(daemon, container, process);
-  yield* sleep(EXIT_NOTICED_NS);
+  yield* sleep(daemon.generation.costs.exitNoticed);
   const { status } = process.exitStatus!;
   const restarts = shouldRestart(container, status);
   container.exitCode = status;
@@ -33,7 +32,7 @@ export function* handleExit(
   container.process = null;
   container.stdin = null;
   container.runs++;
-  yield* sleep(CLEANUP_NS + daemon.net.ipt.takeCost());
+  yield* sleep(daemon.generation.costs.cleanup + daemon.net.ipt.takeCost());
   if (restarts) {
     container.status = "restarting";
     container.restartCount++;
@@ -131,14 +130,14 @@ export function* pauseContainer(daemon: Daemon, container: Container): Task<void
   if (container.status === "paused") throw conflict(`Container ${container.id} is already paused`);
   for (const proc of processesOf(daemon, container)) proc.kill(SIGSTOP);
   container.status = "paused";
-  yield* sleep(PAUSE_NS);
+  yield* sleep(daemon.generation.costs.pause);
 }
 
 /** `docker unpause`. Throws DaemonError. */
 export function* unpauseContainer(daemon: Daemon, container: Container): Task<void> {
   if (container.status !== "paused") throw new DaemonError(`Container ${container.id} is not paused`);
   resume(daemon, container);
-  yield* sleep(PAUSE_NS);
+  yield* sleep(daemon.generation.costs.pause);
 }
 
 function resume(daemon: Daemon, container: Container): void {
@@ -157,7 +156,7 @@ export function* removeContainer(daemon: Daemon, container: Container, force: bo
     container.process?.kill(SIGKILL);
     yield* waitNotRunning(container);
   }
-  yield* sleep(REMOVE_NS);
+  yield* sleep(daemon.generation.costs.remove);
   removeRecords(daemon, container);
 }
 

@@ -2,11 +2,13 @@
 
 import type { Program } from "../posix/process.ts";
 import { docker } from "./cli/docker.ts";
+import { dockerCompose } from "./compose/compose.ts";
 import { dockerProxy } from "./docker-proxy.ts";
 
-/** By name: docker, docker-proxy. */
+/** By name: docker, docker-compose, docker-proxy. */
 export const dockerPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["docker", docker],
+  ["docker-compose", dockerCompose],
   ["docker-proxy", dockerProxy],
 ]);
 

@@ -1,15 +1,12 @@
-// The door to iptables: one command line, run at once in a namespace.
+// The door to iptables: one command line of dockerd's, run at once in a namespace.
 
-import type { Host } from "../host/host.ts";
 import type { NetNamespace } from "../net/netns.ts";
+import { iptables } from "../tools/iptables/run.ts";
 
+/** @param argv "iptables", "--wait" and the rest */
 export function runIptablesIn(
   netns: NetNamespace,
-  host: Host,
   argv: readonly string[],
 ): { readonly status: number; readonly stderr: string } {
-  void netns;
-  void host;
-  void argv;
-  return { status: 0, stderr: "" };
+  return iptables(netns.nf, argv.slice(1));
 }

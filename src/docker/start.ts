@@ -12,7 +12,6 @@ import type { Container } from "./container.ts";
 import { allocateNetwork, networkedContainer, releaseNetwork } from "./container-network.ts";
 import { parsePort } from "./container-ports.ts";
 import { prepareNamespace } from "./container-world.ts";
-import { PREPARE_NS, RUNC_CREATE_NS, RUNC_START_NS, SHARED_CREATE_NS, STARTED_NS } from "./cost.ts";
 import { type Daemon, waitForever } from "./daemon.ts";
 import { DaemonError } from "./errors.ts";
 import { handleExit, removeRecords } from "./lifecycle.ts";
@@ -40,7 +39,7 @@ export function* startContainer(daemon: Daemon, container: Container): Task<void
   if (container.running) return;
   container.stoppedByUser = false;
   try {
-    yield* sleep(PREPARE_NS);
+    yield* sleep(daemon.generation.costs.prepare);
     yield* launch(daemon, container);
   } catch (error) {
     if (!(error instanceof DaemonError)) throw error;
@@ -65,22 +64,23 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
       ["hostname", shared.files.hostname],
     ] as const)
       container.rootfs.put(`/etc/${path}`, node);
+    container.hostname = shared.hostname;
     netns = netnsOfContainer(shared);
-    yield* sleep(SHARED_CREATE_NS);
+    yield* sleep(daemon.generation.costs.sharedCreate);
   } else {
     const inside = daemon.generation.vethPeer === "inside";
     const sandbox = allocateNetwork(daemon, container, inside ? () => makeNetns(daemon, container) : undefined);
     writeFileNode(container.files.hostname, `${container.hostname}\n`);
-    yield* sleep(daemon.net.ipt.takeCost() + RUNC_CREATE_NS);
+    yield* sleep(daemon.net.ipt.takeCost() + daemon.generation.costs.runcCreate);
     sandbox.netns ??= sandbox.options.useHost ? daemon.host.netns : makeNetns(daemon, container);
     netns = sandbox.netns;
     if (!inside) for (const endpoint of sandbox.endpoints) daemon.net.populate(sandbox, endpoint);
     yield* sleep(daemon.net.ipt.takeCost());
   }
   const env = environment(daemon, container);
-  yield* sleep(RUNC_START_NS);
-  run(daemon, container, netns, env, shared);
-  yield* sleep(STARTED_NS);
+  yield* sleep(daemon.generation.costs.runcStart);
+  run(daemon, container, netns, env);
+  yield* sleep(daemon.generation.costs.started);
 }
 
 function makeNetns(daemon: Daemon, container: Container): NetNamespace {
@@ -94,15 +94,9 @@ function netnsOfContainer(container: Container): NetNamespace {
 }
 
 /** Starts the program as the first process of the container. Throws DaemonError 126 or 127. */
-function run(
-  daemon: Daemon,
-  container: Container,
-  netns: NetNamespace,
-  env: ReadonlyMap<string, string>,
-  shared: Container | undefined,
-): void {
+function run(daemon: Daemon, container: Container, netns: NetNamespace, env: ReadonlyMap<string, string>): void {
   const { request, rootfs } = container;
-  const ns = namespaces(daemon, container, netns, shared);
+  const ns = namespaces(daemon, container, netns);
   const shim = daemon.host.spawn(waitForever, {
     argv: [
       ...["/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", container.id],
@@ -132,6 +126,7 @@ function run(
   for (const file of fds.values()) file.release();
   process.pgid = process.pid;
   container.process = process;
+  container.environment = env;
   container.status = "running";
   container.startedNs = daemon.now();
   container.error = "";
@@ -154,18 +149,13 @@ function workingDirOf(container: Container): string {
   return container.request.workingDir || container.image.workingDir || "/";
 }
 
-function namespaces(
-  daemon: Daemon,
-  container: Container,
-  netns: NetNamespace,
-  shared: Container | undefined,
-): ContainerNamespaces {
+function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): ContainerNamespaces {
   const { host } = daemon;
   const { request } = container;
   const inodes = new Map(host.ns.inodes);
   for (const type of ["mnt", "uts", "ipc", "pid"]) inodes.set(type, host.allocateInode());
   inodes.set("net", netns.inode);
-  const hostname = shared ? shared.hostname : container.hostname;
+  const { hostname } = container;
   const capabilities = new Set(request.privileged ? ["ALL"] : DEFAULT_CAPABILITIES);
   for (const name of request.capAdd) capabilities.add(name.toUpperCase().replace(/^CAP_/, ""));
   for (const name of request.capDrop) {

@@ -5,14 +5,18 @@ import { Errno, NetError } from "../base/errno.ts";
 import { devSetMtu } from "../net/core/dev.ts";
 import type { NetDevice } from "../net/core/net-device.ts";
 import type { Process } from "../posix/process.ts";
-import type { SyntheticDirNode, SyntheticFileNode, Vfs, VfsNode } from "../posix/vfs.ts";
+import type { SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
 import { formatMac } from "../wire/addr.ts";
 import { netnsOf } from "./host.ts";
 
-/** Puts /proc/sys and /sys/class/net into a root file system. */
-export function mountNetFiles(root: Vfs): void {
-  root.put("/proc/sys", sysctlFolder(""));
-  root.put("/sys/class/net", {
+/** Entries of /proc that networking adds: "sys". */
+export function netProcEntries(): Map<string, VfsNode> {
+  return new Map<string, VfsNode>([["sys", sysctlFolder("")]]);
+}
+
+/** /sys/class/net: a folder for each interface of the reader's namespace. */
+export function sysClassNet(): SyntheticDirNode {
+  return {
     kind: "syntheticDir",
     mode: 0o755,
     mtimeNs: 0,
@@ -21,7 +25,7 @@ export function mountNetFiles(root: Vfs): void {
       const dev = netnsOf(proc).net.deviceByName(name);
       return dev && deviceFolder(dev);
     },
-  });
+  };
 }
 
 function file(read: (proc: Process) => string, write?: (proc: Process, text: string) => void): SyntheticFileNode {

@@ -7,10 +7,12 @@ import { unregisterNetdevice } from "./core/dev.ts";
 import { type Kernel, Net } from "./core/net.ts";
 import { AF_INET, AF_PACKET } from "./core/sock.ts";
 import { createIpv4, inetCreateSock } from "./ipv4/af-inet.ts";
+import { ipMcJoinGroup, ipMcLeaveGroup } from "./ipv4/igmp.ts";
 import type { Ipv4 } from "./ipv4/ipv4.ts";
-import type { TcpState } from "./ipv4/tcp.ts";
 import { tcpInit } from "./ipv4/tcp.ts";
+import type { TcpState } from "./ipv4/tcp-sock.ts";
 import { ipv6OffInit } from "./ipv6/ipv6-off.ts";
+import { loadBrNetfilter } from "./link/br-netfilter-ip.ts";
 import { createLoopback } from "./link/loopback.ts";
 import { type Netfilter, netfilterInit } from "./netfilter/netfilter.ts";
 import { Socket } from "./socket.ts";
@@ -31,6 +33,11 @@ export class NetNamespace {
     ipv6OffInit(this.net);
     this.tcp = tcpInit(this.ipv4);
     this.nf = netfilterInit(this.net, this.ipv4);
+    loadBrNetfilter(this.net, this.ipv4);
+    this.net.ipMulticast = {
+      join: (dev, group) => ipMcJoinGroup(this.ipv4, dev, group),
+      leave: (dev, group) => ipMcLeaveGroup(this.ipv4, dev, group),
+    };
     createLoopback(this.net);
   }
 
@@ -44,5 +51,6 @@ export class NetNamespace {
   /** The last reference is gone: every device goes (a veth takes its peer along). */
   destroy(): void {
     for (const dev of [...this.net.devices.values()].reverse()) unregisterNetdevice(dev);
+    this.net.release();
   }
 }

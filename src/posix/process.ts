@@ -351,7 +351,12 @@ export class Process {
     try {
       yield* file.write(bytes);
     } catch (error) {
-      if (!(error instanceof NetError) || error.errno !== Errno.EPIPE) throw error;
+      if (!(error instanceof NetError)) throw error;
+      if (fd === 1 && error.errno === Errno.ENOSPC) {
+        yield* this.printError(`${this.name}: write error: ${error.message}\n`);
+        throw new Exit(1);
+      }
+      if (error.errno !== Errno.EPIPE) throw error;
       if ((this.#dispositions.get(SIGPIPE) ?? "default") === "default") {
         this.kill(SIGPIPE);
         throw new Exit(128 + SIGPIPE);

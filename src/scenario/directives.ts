@@ -3,7 +3,7 @@
 /** Settings that a script may name. */
 export interface Directives {
   /** Docker's generation: "20" or "28" */
-  readonly docker?: string;
+  readonly docker?: "20" | "28";
   /** lines "image NAME PORT[/proto] PROGRAM…", as written */
   readonly images: readonly string[];
 }
@@ -23,7 +23,7 @@ export class DirectiveError extends Error {
  * Reads the `# vethlab:` comments before the first command. Throws DirectiveError.
  */
 export function readDirectives(script: string): Directives {
-  let docker: string | undefined;
+  let docker: "20" | "28" | undefined;
   const images: string[] = [];
   const lines = script.split("\n");
   for (let i = 0; i < lines.length; i++) {

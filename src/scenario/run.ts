@@ -3,16 +3,13 @@
 
 import { encodeUtf8 } from "../base/text.ts";
 import { formatNs, MSEC, type Ns } from "../base/time.ts";
-import type { Host } from "../host/host.ts";
 import { defaultEnvironment, Lab, LabInterrupted, Stuck } from "../host/lab.ts";
 import { NullFile, type OpenFile, SinkFile } from "../posix/file.ts";
-import type { Process } from "../posix/process.ts";
 import { type DirNode, type FileNode, fileNode, type VfsNode } from "../posix/vfs.ts";
 import type { FilterLibrary } from "../shell/filters.ts";
-import { currentLine } from "../shell/run.ts";
 import { LimitReached, type SimLimits } from "../sim/sim.ts";
 import { readDirectives } from "./directives.ts";
-import { furnishHost, standardPrograms } from "./programs.ts";
+import { furnishHost, type Generation, prepareDocker, standardPrograms } from "./programs.ts";
 
 /** Where the script runs; relative files land here. */
 export const SCENARIO_DIR = "/root";
@@ -52,7 +49,7 @@ export interface ScenarioOptions {
   /** Called between slices of work, for progress; may wait. */
   readonly between?: (lab: Lab) => Promise<void> | void;
   /** Docker's generation, "20" or "28"; wins over the script's own directive. */
-  readonly docker?: string;
+  readonly docker?: Generation;
 }
 
 export interface WrittenFile {
@@ -76,15 +73,16 @@ export interface ScenarioResult {
 /** Runs a script to its end. Never throws for what the script does; throws on a bug of vethlab's own. */
 export async function runScenario(options: ScenarioOptions): Promise<ScenarioResult> {
   const directives = readDirectives(options.script);
-  const generation = options.docker ?? directives.docker ?? "20";
+  const generation: Generation = options.docker ?? directives.docker ?? "20";
   const lab = new Lab({
     programs: standardPrograms({ filters: options.filters, docker: generation }),
-    furnish: (host) => furnishHost(host),
+    furnish: furnishHost,
     ...(options.seed !== undefined ? { seed: options.seed } : {}),
     ...(options.startMs !== undefined ? { startMs: options.startMs } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
   });
   const host = lab.addHost(SCENARIO_HOST);
+  prepareDocker(host, options.script, generation, directives.images);
   const scriptName = options.name === "-" ? "bash" : options.name;
   const found = new Set<VfsNode>();
   for (const [path, node] of options.files ?? []) {
@@ -118,7 +116,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
     await lab.shutdown();
   } catch (error) {
     if (!(error instanceof LimitReached) && !(error instanceof Stuck)) throw error;
-    const line = scriptLine(proc, host);
+    const line = proc.currentLine?.();
     problem = `${scriptName}: ${line ? `line ${line}: ` : ""}${error.message} (${formatNs(lab.now)}, ${lab.sim.events} events)`;
     status = error instanceof LabInterrupted ? 130 : error instanceof LimitReached ? 124 : 70;
     lab.sim.limits = {};
@@ -138,10 +136,6 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { status, problem, files, virtualNs: lab.now, events: lab.sim.events };
-}
-
-function scriptLine(proc: Process, _host: Host): number | undefined {
-  return currentLine(proc);
 }
 
 /** "/root/a/b" → "a/b"; "/tmp/x" → "tmp/x"; undefined for the system's own files (captures are always the user's). */

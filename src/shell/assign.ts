@@ -66,12 +66,19 @@ export function assign(shell: Shell, argument: AssignArgument): Variable | undef
   return variable;
 }
 
-/** As `set -x` shows it: "a='b c'", "x=(1 2)". */
-export function traceAssignment({ name, index, append, value }: AssignArgument): string {
+/** "name[index]+=value" as a builtin gets it; an array's list as written in bash's own form. */
+export function assignmentText({ name, index, append, value }: AssignArgument): string {
   const head = `${name}${index === undefined ? "" : `[${index}]`}${append ? "+" : ""}=`;
-  if (typeof value === "string") return head + (value === "" ? "" : traceQuote(value));
+  if (typeof value === "string") return head + value;
   const items = value.map(({ key, value: text }) => (key === undefined ? "" : `[${key}]=`) + traceQuote(text));
   return `${head}(${items.join(" ")})`;
+}
+
+/** As `set -x` shows it: "a='b c'"; an array's list as the source has it. */
+export function traceAssignment(argument: AssignArgument, source: Assignment): string {
+  if (typeof argument.value !== "string") return source.text;
+  const { value } = argument;
+  return assignmentText({ ...argument, value: value === "" ? "" : traceQuote(value) });
 }
 
 /** Makes assignments that the next command alone sees, exported; call the result to take them back. */

@@ -18,6 +18,8 @@ export interface Target {
   readonly quoted: boolean;
   /** tilde after `=` and `:` too (the right side of an assignment) */
   readonly assignment?: boolean;
+  /** the word of ${x:-word}: its unquoted text is split as the expansion's result */
+  readonly operand?: boolean;
 }
 
 interface Braced {
@@ -43,11 +45,14 @@ export function* expandInto(shell: Shell, word: Word, out: string[]): Task<void>
   const braced = shell.dash || !shell.option("braceexpand") ? null : bracesOf(shell, word);
   if (braced) {
     const saved = shell.source;
+    const { pos } = shell;
     shell.source = braced.source;
+    shell.pos = 0;
     try {
       for (const each of braced.words) yield* expandFields(shell, each, out);
     } finally {
       shell.source = saved;
+      shell.pos = pos;
     }
     return;
   }
@@ -223,12 +228,23 @@ function addLiteral(shell: Shell, text: string, target: Target, first: boolean, 
     return;
   }
   let rest = text;
-  if (first && rest.startsWith("~")) rest = tilde(shell, rest, builder, last, target.assignment === true);
+  let assignment = target.assignment === true;
+  if (first && rest.startsWith("~")) rest = tilde(shell, rest, builder, last, assignment);
   let plain = "";
   const flush = (): void => {
-    if (plain !== "") builder.add(plain, false);
+    if (plain !== "") {
+      if (target.operand) builder.addSplit(plain);
+      else builder.add(plain, false);
+    }
     plain = "";
   };
+  // an argument that looks like an assignment: tilde after its equals sign
+  const looksLike = first && !shell.dash && !assignment ? /^[A-Za-z_][A-Za-z0-9_]*\+?=(?=~)/.exec(rest) : null;
+  if (looksLike) {
+    builder.add(looksLike[0], false);
+    assignment = true;
+    rest = tilde(shell, rest.slice(looksLike[0].length), builder, last, true);
+  }
   for (let i = 0; i < rest.length; i++) {
     const c = rest[i]!;
     if (c === "\\") {
@@ -238,7 +254,7 @@ function addLiteral(shell: Shell, text: string, target: Target, first: boolean, 
         flush();
         builder.add(next, true);
       }
-    } else if (target.assignment && c === ":" && rest[i + 1] === "~") {
+    } else if (assignment && c === ":" && rest[i + 1] === "~") {
       plain += c;
       flush();
       rest = tilde(shell, rest.slice(i + 1), builder, last, true);
@@ -246,7 +262,6 @@ function addLiteral(shell: Shell, text: string, target: Target, first: boolean, 
     } else plain += c;
   }
   flush();
-  if (text === "") builder.touch();
 }
 
 /** Replaces a leading ~, ~+ or ~user; returns the text after it. */
@@ -300,7 +315,10 @@ export function* expandHere(shell: Shell, text: string, bare = false): Task<stri
   const body = parseHereText(text);
   if (!body?.parts) return (bare ? text.replaceAll('"', "") : text).replace(/\\([$`\\])|\\\n/g, "$1");
   const saved = shell.source;
+  const { pos } = shell;
+  // positions in the body count from a line above the present one
   shell.source = new Source(`: <<END\n${text}\n`, saved.name, shell.line - 1);
+  shell.pos = shell.source.text.indexOf("\n") + 1;
   const builder = new FieldBuilder(false, shell.ifs);
   try {
     for (const part of body.parts) {
@@ -309,6 +327,7 @@ export function* expandHere(shell: Shell, text: string, bare = false): Task<stri
     }
   } finally {
     shell.source = saved;
+    shell.pos = pos;
   }
   const out = joined(builder, (field) => field.text);
   return out.endsWith("\n") ? out.slice(0, -1) : out;

@@ -13,7 +13,8 @@ export interface Job {
   readonly pipefail: boolean;
   /** said (or not to be said) that it ended */
   notified: boolean;
-  disowned: boolean;
+  /** virtual time of its end; undefined while it runs */
+  endedNs: number | undefined;
 }
 
 /** glibc's strsignal for the signals that end processes. */
@@ -75,12 +76,13 @@ export class Jobs {
   add(processes: readonly Process[], texts: readonly string[], pipefail: boolean): Job {
     let id = 1;
     for (const job of this.list) if (job.id >= id) id = job.id + 1;
-    const job: Job = { id, processes, texts, pipefail, notified: false, disowned: false };
+    const job: Job = { id, processes, texts, pipefail, notified: false, endedNs: undefined };
     this.list.push(job);
     this.touch(job);
     for (const process of processes)
       process.onExit.push(() => {
         if (process.exitStatus) this.ended.set(process.pid, process.exitStatus.status);
+        if (isDone(job)) job.endedNs = process.sim.now;
       });
     return job;
   }

@@ -143,6 +143,7 @@ function* main(interpreter: Interpreter, proc: Process, dash: boolean): Task<num
     return 2;
   }
   if (line.command !== undefined) {
+    shell.fromCommand = true;
     const source = new Source(line.command, argv0);
     const prefix = dash ? "" : "-c: ";
     return yield* runToEnd(interpreter, shell, interpreter.text(shell, source, { prefix, tail: true }));

@@ -21,6 +21,7 @@ export interface Expander {
 interface Target {
   readonly builder: FieldBuilder;
   readonly quoted: boolean;
+  readonly operand?: boolean;
 }
 
 /** What a reference stands for before operators. */
@@ -51,7 +52,7 @@ export function* expandParameter(
   let name = part.parameter;
   let key: string | undefined;
   let whole: "@" | "*" | undefined;
-  if (operation?.type === "Unknown" || name === "") throw new ExpansionError(`${part.text}: bad substitution`, "fatal");
+  if (operation?.type === "Unknown" || name === "") throw badSubstitution(shell, part);
   if (part.index) {
     if (part.index.text === "@" || part.index.text === "*") whole = part.index.text;
     else key = yield* subscript(shell, name, part.index, expander);
@@ -105,6 +106,10 @@ export function* expandParameter(
   checkSet(shell, key === undefined ? name : `${name}[${key}]`, value);
   if (operation) yield* applyOperation(shell, part, name, key, whole, value, operation, expander);
   emit(shell, value, target);
+}
+
+function badSubstitution(shell: Shell, part: ParameterExpansionPart): ExpansionError {
+  return new ExpansionError(shell.dash ? "Bad substitution" : `${part.text}: bad substitution`);
 }
 
 function* subscript(shell: Shell, name: string, index: Word, expander: Expander): Task<string> {
@@ -235,7 +240,7 @@ function* applyDefault(
   let present = value.list ? value.list.length > 0 : value.scalar !== undefined;
   if (colon && present) present = (value.list ? value.list.join(" ") : value.scalar) !== "";
   if (operator.endsWith("+")) {
-    if (present) yield* expander.expandParts(shell, operation.operand, target);
+    if (present) yield* expander.expandParts(shell, operation.operand, { ...target, operand: true });
     else if (target.quoted) target.builder.touch();
     return;
   }
@@ -244,7 +249,7 @@ function* applyDefault(
     return;
   }
   if (operator.endsWith("-")) {
-    yield* expander.expandParts(shell, operation.operand, target);
+    yield* expander.expandParts(shell, operation.operand, { ...target, operand: true });
     return;
   }
   if (operator.endsWith("?")) {
@@ -304,7 +309,7 @@ function* applyOperation(
       return;
     }
     default:
-      throw new ExpansionError(`${part.text}: bad substitution`, "fatal");
+      throw badSubstitution(shell, part);
   }
 }
 
@@ -465,7 +470,7 @@ function transform(
       return;
     }
   }
-  throw new ExpansionError(`${part.text}: bad substitution`, "fatal");
+  throw badSubstitution(shell, part);
 }
 
 function quoteKey(key: string): string {

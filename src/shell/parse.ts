@@ -54,9 +54,12 @@ export class ShellSyntaxError extends Error {
   readonly echo: string | undefined;
   /** true when more input could complete it */
   readonly incomplete: boolean;
+  /** the word that was wanted ("fi"), or undefined */
+  readonly expected: string | undefined;
 
-  constructor(message: string, line: number, echo: string | undefined, incomplete: boolean) {
+  constructor(message: string, line: number, echo: string | undefined, incomplete: boolean, expected?: string) {
     super(message);
+    this.expected = expected;
     this.line = line;
     this.echo = echo;
     this.incomplete = incomplete;
@@ -89,6 +92,9 @@ export function checked(script: ParsedScript, source: Source): Parsed {
 
 function beforeError(statements: readonly Statement[], errorPos: number, source: Source): readonly Statement[] {
   let keep = statements.filter((s) => s.end <= errorPos).length;
+  // the last may be the broken one, as far as it was read
+  const last = statements[keep - 1];
+  if (last && (last.end <= last.pos || parse(source.text.slice(last.pos, errorPos)).errors)) keep--;
   const inside = statements[keep];
   let line = source.lineAt(inside && inside.pos < errorPos ? inside.pos : errorPos);
   while (keep > 0 && source.lineAt(statements[keep - 1]!.end) >= line) {
@@ -120,7 +126,7 @@ function syntaxError(error: ParseError, source: Source): ShellSyntaxError {
   const closer = CLOSERS.get(message);
   if (closer !== undefined) {
     const line = message === "unterminated command substitution" ? eof : source.lineAt(pos);
-    return new ShellSyntaxError(`unexpected EOF while looking for matching \`${closer}'`, line, undefined, true);
+    return new ShellSyntaxError(`unexpected EOF while looking for matching \`${closer}'`, line, undefined, true, closer);
   }
   if (message.startsWith("maximum "))
     return new ShellSyntaxError(`syntax error: ${message}`, source.lineAt(pos), undefined, false);
@@ -141,6 +147,7 @@ function syntaxError(error: ParseError, source: Source): ShellSyntaxError {
       source.text.endsWith("\n") ? eof : eof + 1,
       undefined,
       true,
+      /^expected '([^']+)'/.exec(message)?.[1] ?? (/after '(?:el)?if'/.test(message) ? "then" : undefined),
     );
   return near("syntax error near unexpected token", token, source, at);
 }

@@ -18,6 +18,13 @@ export function printFunction(definition: ShellFunction): string {
   return `${new Printer(definition.source.text).definition(definition.name, definition.body)}\n`;
 }
 
+/** A command as messages about jobs show it: simple commands and lists in bash's spacing, others as written. */
+export function commandText(text: string, node: PipelineNode | AndOr): string {
+  const plain = (each: PipelineNode | AndOr): boolean =>
+    each.type === "Command" || ((each.type === "AndOr" || each.type === "Pipeline") && each.commands.every(plain));
+  return plain(node) ? new Printer(text).node(node) : text.slice(node.pos, node.end);
+}
+
 class Printer {
   readonly #text: string;
 
@@ -62,6 +69,10 @@ class Printer {
       else if (i < statements.length - 1) out += "; ";
     });
     return out;
+  }
+
+  node(node: PipelineNode | AndOr): string {
+    return this.#node(node, 0);
   }
 
   #node(node: PipelineNode | AndOr, depth: number): string {

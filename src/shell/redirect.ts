@@ -8,7 +8,7 @@ import type { Process } from "../posix/process.ts";
 import type { OpenFlags } from "../posix/vfs.ts";
 import type { Task } from "../sim/task.ts";
 import { ExpansionError } from "./control.ts";
-import { expandHereBody, expandString, expandTarget } from "./expand.ts";
+import { expandHereBody, expandString, expandWords } from "./expand.ts";
 import type { Shell } from "./shell.ts";
 
 /** A redirection that failed; the message has no file and line. */
@@ -109,6 +109,7 @@ function* one(shell: Shell, redirection: Redirection, edit: Edit): Task<void> {
     if (!redirection.closing && delimiter)
       yield* shell.error(
         `warning: here-document at line ${shell.source.lineAt(redirection.pos)} delimited by end-of-file (wanted \`${delimiter.value}')`,
+        shell.source.lineAt(shell.source.text.length - 1),
       );
     const literal = delimiter?.quoted || !body.parts;
     const strip = redirection.operator === "<<-";
@@ -125,7 +126,9 @@ function* file(shell: Shell, redirection: Redirect, edit: Edit): Task<void> {
   const { operator, descriptor } = redirection;
   const standard = operator === "<" || operator === "<&" || operator === "<>" ? 0 : 1;
   if (!redirection.target) throw new RedirectError("ambiguous redirect");
-  const target = yield* expandTarget(shell, redirection.target);
+  const words = yield* expandWords(shell, [redirection.target]);
+  const target = words[0];
+  if (target === undefined || words.length > 1) throw new RedirectError(`${redirection.target.text}: ambiguous redirect`);
   if (operator === ">&" || operator === "<&") {
     if (target === "-") {
       edit.close(numberToClose(shell, descriptor, standard));

@@ -9,14 +9,22 @@ export class RegexError extends Error {
   override readonly name: string = "RegexError";
 }
 
+/** Where tools differ in what they read. */
+export interface Dialect {
+  /** \n \t and the like are the characters they name (sed, awk) */
+  readonly cEscapes?: boolean;
+  /** {2,3} is ordinary text (mawk) */
+  readonly noIntervals?: boolean;
+}
+
 /** An extended regular expression as the source of a JavaScript one (flag u or none). Throws RegexError. */
-export function ereSource(pattern: string): string {
-  return new Translator(pattern, true).translate();
+export function ereSource(pattern: string, dialect: Dialect = {}): string {
+  return new Translator(pattern, true, dialect).translate();
 }
 
 /** A basic regular expression, likewise. Throws RegexError. */
-export function breSource(pattern: string): string {
-  return new Translator(pattern, false).translate();
+export function breSource(pattern: string, dialect: Dialect = {}): string {
+  return new Translator(pattern, false, dialect).translate();
 }
 
 const GNU_ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -35,12 +43,14 @@ const GNU_ESCAPES: ReadonlyMap<string, string> = new Map([
 class Translator {
   readonly #text: string;
   readonly #extended: boolean;
+  readonly #dialect: Dialect;
   #at = 0;
   #groups = 0;
 
-  constructor(text: string, extended: boolean) {
+  constructor(text: string, extended: boolean, dialect: Dialect) {
     this.#text = text;
     this.#extended = extended;
+    this.#dialect = dialect;
   }
 
   translate(): string {
@@ -53,7 +63,7 @@ class Translator {
   #operator(): { op: string; length: number } | undefined {
     const c = this.#text[this.#at];
     if (c === undefined) return undefined;
-    const special = "(){}|+?";
+    const special = this.#dialect.noIntervals ? "()|+?" : "(){}|+?";
     if (this.#extended) return special.includes(c) && c !== "}" ? { op: c, length: 1 } : undefined;
     const next = this.#text[this.#at + 1];
     if (c === "\\" && next !== undefined && special.includes(next)) return { op: next, length: 2 };
@@ -113,6 +123,7 @@ class Translator {
     this.#at++;
     switch (c) {
       case "*":
+        // nothing to repeat
         return "\\*";
       case ".":
         return "[^]";
@@ -140,6 +151,10 @@ class Translator {
     if (c >= "1" && c <= "9") {
       if (Number(c) > this.#groups) throw new RegexError("Invalid back reference");
       return `(?:\\${c})`;
+    }
+    if (this.#dialect.cEscapes) {
+      const at = "abfnrtv".indexOf(c);
+      if (at >= 0 && (c !== "b" || this.#dialect.noIntervals)) return ["\\x07", "\\x08", "\\f", "\\n", "\\r", "\\t", "\\v"][at]!;
     }
     const gnu = GNU_ESCAPES.get(c);
     if (gnu !== undefined) return gnu;
@@ -202,8 +217,18 @@ class Translator {
         i += named[0].length;
         continue;
       }
-      const char = String.fromCodePoint(text.codePointAt(i)!);
+      let char = String.fromCodePoint(text.codePointAt(i)!);
       i += char.length;
+      if (char === "\\" && this.#dialect.cEscapes && text[i] !== undefined) {
+        const at = "fnrtv\\/".indexOf(text[i]!);
+        if (at >= 0 && (text[i] !== "\\" || this.#dialect.noIntervals) && (text[i] !== "/" || this.#dialect.noIntervals)) {
+          char = "\f\n\r\t\v\\/"[at]!;
+          i++;
+        } else if (text[i] === "]" && this.#dialect.noIntervals) {
+          char = "]";
+          i++;
+        }
+      }
       if (text[i] === "-" && text[i + 1] !== "]" && text[i + 1] !== undefined) {
         const to = String.fromCodePoint(text.codePointAt(i + 1)!);
         i += 1 + to.length;

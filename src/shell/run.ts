@@ -27,6 +27,7 @@ import { arithmeticText, expandPattern, expandString, expandTarget, expandWords 
 import { type Job, obituary, pipelineStatus, signalText } from "./jobs.ts";
 import { checked, type Parsed, parseScript, Source } from "./parse.ts";
 import { patternRegExp } from "./pattern.ts";
+import { commandText } from "./print.ts";
 import { copyTable, type FdTable, type OpenNetwork, RedirectError, releaseTable, withRedirections } from "./redirect.ts";
 import type { Engine, Shell } from "./shell.ts";
 import { runSimple, runWords, trace, traceQuoteWords } from "./simple.ts";
@@ -133,14 +134,16 @@ export class Interpreter implements Engine {
     const { name } = source;
     if (shell.dash) {
       const token = /`(.*)'$/s.exec(error.message)?.[1];
-      const text = /unexpected EOF while looking for matching/.test(error.message)
+      const expecting = error.expected === undefined ? "" : ` (expecting "${error.expected}")`;
+      const text = /looking for matching `["'`]'/.test(error.message)
         ? `Unterminated quoted string`
-        : /end of file/.test(error.message)
-          ? "end of file unexpected"
+        : /EOF|end of file/.test(error.message)
+          ? `end of file unexpected${expecting}`
           : token === undefined
             ? error.message
             : `${token === "newline" ? "newline" : `"${token}"`} unexpected`;
-      yield* shell.proc.printError(`${name}: ${error.line}: Syntax error: ${text}\n`);
+      const line = error.incomplete ? source.lineAt(source.text.length) : error.line;
+      yield* shell.proc.printError(`${name}: ${line}: Syntax error: ${text}\n`);
     } else {
       const head = shell.interactive ? `${name}: ${prefix}` : `${name}: ${prefix}line ${error.line}: `;
       let text = `${head}${error.message}\n`;
@@ -159,8 +162,10 @@ export class Interpreter implements Engine {
       if (error instanceof ExpansionError && !error.said) {
         error.said = true;
         shell.status = error.status;
-        yield* shell.error(error.message);
-        if (error.how === "fatal" && !shell.interactive) throw new ShellExit(error.status);
+        yield* shell.error(shell.dash ? error.message.replace(/: readonly variable$/, ": is read only") : error.message);
+        if (shell.dash && !shell.interactive) throw new ShellExit(2);
+        if (error.how === "fatal" && !shell.interactive)
+          throw new ShellExit(shell.fromCommand && shell.level === 0 ? 127 : error.status);
       }
       throw error;
     }
@@ -194,7 +199,7 @@ export class Interpreter implements Engine {
         shell.pos = node.pos;
         if (tail && this.mayReplace(shell)) return yield* this.statements(shell, node.body.commands, tail);
         const body = (sub: Shell): Task<number> => this.statements(sub, node.body.commands, true);
-        const text = shell.source.text.slice(node.pos, node.end);
+        const text = commandText(shell.source.text, node);
         yield* shell.proc.cpu(FORK_NS);
         const child = this.fork(shell, body, { group: shell.option("monitor") ? 0 : undefined });
         const status = yield* this.waitForeground(shell, [child], [text]);
@@ -261,8 +266,9 @@ export class Interpreter implements Engine {
   }
 
   /** After a command that is not part of a condition: the ERR trap and `set -e`. */
-  *concluded(shell: Shell, status: number): Task<number> {
+  *concluded(shell: Shell, status: number, pipeline = false): Task<number> {
     shell.status = status;
+    if (!pipeline) shell.pipeStatus = [status];
     if (status === 0 || shell.guard > 0) return status;
     if (shell.traps.get("ERR")) yield* runTrap(shell, "ERR");
     if (shell.option("errexit")) throw new ShellExit(status);
@@ -305,11 +311,11 @@ export class Interpreter implements Engine {
   *#commands(shell: Shell, node: Pipeline, tail: boolean): Task<number> {
     if (node.commands.length === 0) return 0;
     if (node.commands.length === 1) return yield* this.node(shell, node.commands[0]!, tail);
-    const texts = node.commands.map((command) => shell.source.text.slice(command.pos, command.end));
+    const texts = node.commands.map((command) => commandText(shell.source.text, command));
     if (shell.shopts.has("lastpipe") && !shell.option("monitor")) return yield* this.#lastPipe(shell, node, texts);
     const { children } = yield* this.#startPipeline(shell, node, false, node.commands.length);
     const status = yield* this.waitForeground(shell, children, texts);
-    return yield* this.concluded(shell, status);
+    return yield* this.concluded(shell, status, true);
   }
 
   /** shopt lastpipe: the last command runs in this shell. */
@@ -331,7 +337,7 @@ export class Interpreter implements Engine {
     }
     const first = yield* this.waitForeground(shell, children, texts.slice(0, last));
     shell.pipeStatus = [...shell.pipeStatus, status];
-    return yield* this.concluded(shell, status === 0 && shell.option("pipefail") ? first : status);
+    return yield* this.concluded(shell, status === 0 && shell.option("pipefail") ? first : status, true);
   }
 
   /** Starts the first `count` commands of a pipeline; `input` is what the next would read. */
@@ -348,7 +354,8 @@ export class Interpreter implements Engine {
       const table = copyTable(shell.proc.fds);
       let next: OpenFile | undefined;
       if (input) replace(table, 0, input);
-      else if (background && !shell.option("monitor")) replace(table, 0, new NullFile());
+      else if (background && !shell.option("monitor") && !shell.pipedInput) replace(table, 0, new NullFile());
+      const piped = input !== undefined;
       if (i < node.commands.length - 1) {
         const [reader, writer] = makePipe();
         next = reader;
@@ -357,7 +364,11 @@ export class Interpreter implements Engine {
       }
       yield* shell.proc.cpu(FORK_NS);
       const group = shell.option("monitor") ? (children[0]?.pid ?? 0) : undefined;
-      children.push(this.fork(shell, (sub) => this.node(sub, command, true), { table, background, group }));
+      const body = (sub: Shell): Task<number> => {
+        sub.pipedInput ||= piped;
+        return this.node(sub, command, true);
+      };
+      children.push(this.fork(shell, body, { table, background, group }));
       releaseTable(table);
       input = next;
     }
@@ -448,7 +459,7 @@ export class Interpreter implements Engine {
         yield* shell.proc.printError(`${signalText(last.signal)}\n`);
       return;
     }
-    const job: Job = { id: 0, processes, texts, pipefail: false, notified: true, disowned: false };
+    const job: Job = { id: 0, processes, texts, pipefail: false, notified: true, endedNs: undefined };
     const text = shell.interactive ? undefined : obituary(job);
     if (text !== undefined) yield* shell.error(text);
     else if (last.signal === SIGTERM || (shell.interactive && last.signal !== SIGINT && last.signal !== 13))
@@ -460,12 +471,12 @@ export class Interpreter implements Engine {
     let children: Process[];
     let texts: string[];
     if (command.type === "Pipeline" && command.commands.length > 1 && command.prefixes.length === 0) {
-      texts = command.commands.map((each) => shell.source.text.slice(each.pos, each.end));
+      texts = command.commands.map((each) => commandText(shell.source.text, each));
       children = (yield* this.#startPipeline(shell, command, true, command.commands.length)).children;
     } else {
-      texts = [shell.source.text.slice(command.pos, command.end)];
+      texts = [commandText(shell.source.text, command)];
       const table = copyTable(shell.proc.fds);
-      if (!shell.option("monitor")) replace(table, 0, new NullFile());
+      if (!shell.option("monitor") && !shell.pipedInput) replace(table, 0, new NullFile());
       yield* shell.proc.cpu(FORK_NS);
       const group = shell.option("monitor") ? 0 : undefined;
       children = [this.fork(shell, (sub) => this.node(sub, command, true), { table, background: true, group })];
@@ -601,7 +612,7 @@ export class Interpreter implements Engine {
     shell.pos = node.pos;
     yield* shell.proc.cpu(STEP_NS);
     const word = yield* expandString(shell, node.word);
-    yield* trace(shell, `case ${traceQuoteWords([word])} in`);
+    yield* trace(shell, `case ${node.word.text} in`);
     const ignoreCase = shell.shopts.has("nocasematch");
     let status = 0;
     let fallThrough = false;
@@ -632,9 +643,11 @@ export class Interpreter implements Engine {
 
   *substitute(shell: Shell, script: ParsedScript, source: Source, backtick: boolean): Task<string> {
     const own = this.#sourceOf(shell, script, source);
-    const parsed = checked(script, own);
+    let parsed = checked(script, own);
     if (parsed.error) {
-      const status = yield* this.syntaxError(shell, own, parsed.error, backtick ? "command substitution: " : "");
+      // what stands in backticks is parsed when it is run, as a text of its own
+      if (backtick) parsed = parseScript(new Source(own.text.slice(script.pos, script.end), own.name, own.lineAt(script.pos)));
+      const status = yield* this.syntaxError(shell, parsed.source, parsed.error!, backtick ? "command substitution: " : "");
       if (!backtick) throw new ShellExit(status);
       shell.substitutionStatus = status;
       return "";

@@ -110,6 +110,10 @@ export class Shell {
   /** a POSIX shell as Debian's dash: its echo, its messages, no bash words */
   dash = false;
   interactive = false;
+  /** its commands came with -c */
+  fromCommand = false;
+  /** a pipeline feeds its stdin: background commands keep it */
+  pipedInput = false;
   /** depth of command substitutions, for set -x */
   substitutionDepth = 0;
   /** depth of subshells (BASH_SUBSHELL) */
@@ -176,6 +180,8 @@ export class Shell {
     child.positional = [...this.positional];
     child.argv0 = this.argv0;
     child.dash = this.dash;
+    child.fromCommand = this.fromCommand;
+    child.pipedInput = this.pipedInput;
     child.level = this.level + 1;
     child.substitutionDepth = this.substitutionDepth;
     child.mainPid = this.mainPid;
@@ -229,15 +235,15 @@ export class Shell {
   }
 
   /** What begins an error message: "scenario.sh: line 12: ". */
-  get prefix(): string {
-    if (this.dash) return this.interactive ? `${this.argv0}: ${this.line}: ` : `${this.source.name}: ${this.line}: `;
+  prefix(line: number = this.line): string {
+    if (this.dash) return `${this.source.name}: ${line}: `;
     if (this.interactive) return `${this.source.name}: `;
-    return `${this.source.name}: line ${this.line}: `;
+    return `${this.source.name}: line ${line}: `;
   }
 
-  /** Writes an error message with file and line to stderr. */
-  *error(message: string): Task<void> {
-    yield* this.proc.printError(`${this.prefix}${message}\n`);
+  /** Writes an error message with file and line (the present one unless given) to stderr. */
+  *error(message: string, line: number = this.line): Task<void> {
+    yield* this.proc.printError(`${this.prefix(line)}${message}\n`);
   }
 
   /** An error of a builtin: "scenario.sh: line 3: cd: /x: No such file or directory". Returns `status`. */
@@ -260,7 +266,11 @@ export class Shell {
         },
       });
     } catch (error) {
-      if (error instanceof ArithmeticError) throw new ExpansionError(error.message);
+      if (error instanceof ArithmeticError) {
+        if (!this.dash) throw new ExpansionError(error.message);
+        const what = /division by 0/.test(error.message) ? "division by zero" : "expecting primary";
+        throw new ExpansionError(`arithmetic expression: ${what}: "${text}"`, "fatal", 2);
+      }
       if (error instanceof RangeError) throw new ExpansionError(`${text}: expression recursion level exceeded`);
       throw error;
     }

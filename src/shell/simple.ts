@@ -5,10 +5,11 @@ import type { Assignment, Command, Redirection } from "unbash";
 import { Errno, NetError, strerror } from "../base/errno.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import type { Task } from "../sim/task.ts";
-import { assign, assignTemporarily, expandAssignment, traceAssignment } from "./assign.ts";
+import { assign, assignmentText, assignTemporarily, expandAssignment, traceAssignment } from "./assign.ts";
 import { BUILTIN_NS, FORK_NS, STEP_NS } from "./cost.ts";
 import { BadInterpreter, DEFAULT_PATH, execImage, findProgram, type Image, loadImage } from "./exec.ts";
 import { expandHere, expandInto } from "./expand.ts";
+import { commandText } from "./print.ts";
 import { traceQuote } from "./quote.ts";
 import { copyTable, type FdTable, RedirectError, redirect, releaseTable, withRedirections } from "./redirect.ts";
 import type { Interpreter } from "./run.ts";
@@ -33,15 +34,18 @@ export function* runSimple(interpreter: Interpreter, shell: Shell, node: Command
     const argv: string[] = [];
     const args: Argument[] = [];
     if (node.name) yield* expandInto(shell, node.name, argv);
+    const traced = argv.map(traceQuote);
     for (const each of node.suffix) {
       if (each.type === "Word") {
         const from = argv.length;
         yield* expandInto(shell, each, argv);
         args.push(...argv.slice(from));
+        traced.push(...argv.slice(from).map(traceQuote));
       } else if (each.type === "Assignment") {
         const argument = yield* expandAssignment(shell, each);
         args.push(argument);
-        argv.push(traceAssignment(argument));
+        argv.push(assignmentText(argument));
+        traced.push(traceAssignment(argument, each));
       }
     }
     const prefix = node.prefix.filter((each): each is Assignment => each.type === "Assignment");
@@ -65,9 +69,9 @@ export function* runSimple(interpreter: Interpreter, shell: Shell, node: Command
         undo();
       }
     }
-    for (const each of assignments) yield* trace(shell, traceAssignment(each));
-    yield* trace(shell, traceQuoteWords(argv));
-    const text = shell.source.text.slice(node.pos, node.end);
+    for (const [i, each] of assignments.entries()) yield* trace(shell, traceAssignment(each, prefix[i]!));
+    yield* trace(shell, traced.join(" "));
+    const text = commandText(shell.source.text, node);
     return yield* invoke(interpreter, shell, { argv, args, assignments, redirections, tail, text }, false);
   } finally {
     for (const fd of shell.substitutionFds.splice(mark)) {
@@ -95,7 +99,7 @@ function* assignOnly(
   }
   for (const each of prefix) {
     const argument = yield* expandAssignment(shell, each);
-    yield* trace(shell, traceAssignment(argument));
+    yield* trace(shell, traceAssignment(argument, each));
     assign(shell, argument);
   }
   return yield* interpreter.concluded(shell, shell.substitutionStatus ?? 0);
@@ -275,9 +279,10 @@ function* imageOf(
     if (!(error instanceof NetError)) throw error;
     const missing = error.errno === Errno.ENOENT;
     let message: string;
-    if (error instanceof BadInterpreter) message = `${name}: ${error.interpreter}: bad interpreter: ${strerror(Errno.ENOENT)}`;
+    if (error instanceof BadInterpreter) message = `${name}: cannot execute: required file not found`;
     else if (missing && !name.includes("/")) message = shell.dash ? `${name}: not found` : `${name}: command not found`;
-    else if (shell.dash) message = missing ? `${name}: not found` : `${name}: ${strerror(error.errno)}`;
+    else if (shell.dash)
+      message = missing ? `${name}: not found` : `${name}: ${strerror(error.errno === Errno.EISDIR ? Errno.EACCES : error.errno)}`;
     else message = `${name}: ${strerror(error.errno)}`;
     yield* sayTo(shell, table, message);
     return missing ? 127 : 126;
@@ -308,7 +313,7 @@ function lookUp(shell: Shell, name: string, path: string | undefined): string | 
 
 /** An error message to the stderr that the command would have had. */
 function* sayTo(shell: Shell, table: FdTable, message: string): Task<void> {
-  yield* table.get(2)?.write(encodeUtf8(`${shell.prefix}${message}\n`)) ?? nothing();
+  yield* table.get(2)?.write(encodeUtf8(`${shell.prefix()}${message}\n`)) ?? nothing();
 }
 
 function* nothing(): Task<void> {}

@@ -153,7 +153,7 @@ function isDir(node: VfsNode | undefined): boolean {
 /** Bytes of a file: what `-s` and `stat` see. */
 export function nodeSize(node: VfsNode): number {
   if (node.kind === "file") return node.size;
-  if (node.kind === "dir" || node.kind === "syntheticDir") return 4096;
+  if (node.kind === "dir") return 4096;
   if (node.kind === "link") return node.target.length;
   if (node.kind === "program") return 150_000;
   return 0;

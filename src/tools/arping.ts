@@ -1,34 +1,35 @@
-// arping in two forms: iputils 20221126 (Debian's) and busybox 1.35's, which differ in their words. It sends ARP requests,
-// announcements (-U) or answers (-A) from a packet socket once a second and prints what comes back; -D is RFC 5227's probe.
+// arping of iputils 20221126 (Debian 12's): ARP requests, announcements (-U) or answers (-A) from a packet socket, once an
+// interval, and what comes back; -D is RFC 5227's probe. Busybox's arping, with other words and another clock, is in
+// busybox-arping.ts.
 
-import { strerror } from "../base/errno.ts";
+import { Errno, NetError, strerror } from "../base/errno.ts";
 import { type Ns, SEC, USEC } from "../base/time.ts";
 import { netnsOf, openSocket } from "../host/host.ts";
 import { IFF_LOOPBACK, IFF_NOARP, type NetDevice } from "../net/core/net-device.ts";
-import { AF_INET, AF_PACKET, type Message, SOCK_DGRAM } from "../net/core/sock.ts";
-import type { Socket } from "../net/socket.ts";
-import { type Process, type Program, SIGINT, SIGTERM } from "../posix/process.ts";
+import { AF_INET, AF_PACKET, SOCK_DGRAM } from "../net/core/sock.ts";
+import { FlowKey, ipRouteOutputKey } from "../net/ipv4/route.ts";
+import { type Process, type Program, SIGINT, SIGQUIT, SIGTERM } from "../posix/process.ts";
 import { sleep, type Task, WaitQueue, waitAny } from "../sim/task.ts";
-import { formatIpv4, formatMac, ipv4Addr, macFromNumber, macToNumber, parseInetAton } from "../wire/addr.ts";
-import { emit, HEADER_LENGTH, OP_REPLY, OP_REQUEST, parse } from "../wire/arp.ts";
+import { formatIpv4, formatMac, parseInetAton } from "../wire/addr.ts";
+import { OP_REPLY, OP_REQUEST } from "../wire/arp.ts";
+import { ETH_P_ARP } from "../wire/ethernet.ts";
+import { type ArpAnswer, ArpExchange } from "./arp-exchange.ts";
 import { getopt } from "./net-util/getopt.ts";
 import { GaiError, getaddrinfo } from "./net-util/resolve.ts";
 import { closeFile, errnoOf } from "./net-util/sockets.ts";
 import { Stdout } from "./net-util/stdio.ts";
 
-const ETH_P_ARP = 0x0806;
-const PACKET_HOST = 0;
-const PACKET_MULTICAST = 2;
+/** The port of the probe that asks the kernel for a source address; nothing is sent there. */
 const PROBE_PORT = 1025;
-
+const INT_MAX = 2147483647;
 /** Up to the first packet. */
 const START_NS: Ns = 1_500 * USEC;
-/** Reading and printing an answer. */
-const PRINT_NS: Ns = 50 * USEC;
 /** close(2) of a packet socket waits until no CPU can be using it. */
-const CLOSE_NS: Ns = 10_000 * USEC;
+export const CLOSE_NS: Ns = 8_000 * USEC;
+/** Reading and printing an answer. */
+const PRINT_NS: Ns = 40 * USEC;
 
-const IPUTILS_USAGE = `
+const USAGE = `
 Usage:
   arping [options] <destination>
 
@@ -49,30 +50,11 @@ Options:
 
 For more details see arping(8).
 `;
-const IPUTILS_VERSION = `arping from iputils 20221126
+const VERSION = `arping from iputils 20221126
 libcap: yes, IDN: yes, NLS: no, error.h: yes, getrandom(): yes, __fpending(): yes
 `;
-const BUSYBOX_USAGE = `BusyBox v1.35.0 (Debian 1:1.35.0-4+deb12u1+b1) multi-call binary.
 
-Usage: arping [-fqbDUA] [-c CNT] [-w TIMEOUT] [-I IFACE] [-s SRC_IP] DST_IP
-
-Send ARP requests/replies
-
-	-f		Quit on first ARP reply
-	-q		Quiet
-	-b		Keep broadcasting, don't go unicast
-	-D		Exit with 1 if DST_IP replies
-	-U		Unsolicited ARP mode, update your neighbors
-	-A		ARP answer mode, update your neighbors
-	-c N		Stop after sending N ARP requests
-	-w TIMEOUT	Seconds to wait for ARP reply
-	-I IFACE	Interface to use (default eth0)
-	-s SRC_IP	Sender IP address
-	DST_IP		Target IP address
-`;
-
-interface ArpingOptions {
-  readonly busybox: boolean;
+interface Options {
   target: string;
   quitOnReply: boolean;
   quiet: boolean;
@@ -82,52 +64,49 @@ interface ArpingOptions {
   answers: boolean;
   /** −1: without end */
   count: number;
-  timeoutNs: Ns;
-  intervalNs: Ns;
+  /** seconds; 0: none */
+  timeout: number;
+  interval: number;
   device: string | undefined;
-  source: number;
+  source: string | undefined;
 }
 
-/** A sentence that ends arping with status 2 (busybox 1). */
-class ArpingError extends Error {}
+/** Ends the program: what goes to stdout or stderr, and the status. */
+class Ending extends Error {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
 
-export const arping: Program = (proc) => run(proc, false);
-export const busyboxArping: Program = (proc) => run(proc, true);
+  constructor(status: number, stderr: string, stdout = "") {
+    super(stderr);
+    this.status = status;
+    this.stdout = stdout;
+    this.stderr = stderr;
+  }
+}
 
-function* run(proc: Process, busybox: boolean): Task<number> {
-  const usage = busybox ? BUSYBOX_USAGE : IPUTILS_USAGE;
-  const mistake = busybox ? 1 : 2;
-  const parsed = getopt(proc.argv.slice(1), busybox ? "DUAqfbc:w:I:s:" : "h?bfDUAqc:w:i:s:I:V");
-  if (parsed.error !== undefined) {
-    yield* proc.printError(`arping: ${parsed.error}\n${usage}`);
-    return mistake;
-  }
-  const help = parsed.options.some(({ name }) => name === "h" || name === "?");
-  if (parsed.options.some(({ name }) => name === "V")) {
-    yield* proc.print(IPUTILS_VERSION);
-    return 0;
-  }
-  if (help || parsed.operands.length !== 1) {
-    yield* proc.printError(usage);
-    return mistake;
-  }
-  const options = defaults(busybox, parsed.operands[0]!);
-  const out = new Stdout(proc);
+/** error(3) */
+function refuse(status: number, sentence: string): Ending {
+  return new Ending(status, `arping: ${sentence}\n`);
+}
+
+export const arping: Program = function* (proc: Process): Task<number> {
   try {
-    for (const { name, value } of parsed.options) apply(options, name, value ?? "");
-    const session = yield* prepare(proc, options);
-    return yield* new Arping(proc, options, session, out).run();
-  } catch (error) {
-    if (!(error instanceof ArpingError)) throw error;
-    yield* proc.printError(`arping: ${error.message}\n`);
-    return mistake;
+    const options = parseOptions(proc.argv.slice(1));
+    yield* sleep(START_NS);
+    return yield* run(proc, options);
+  } catch (ending) {
+    if (!(ending instanceof Ending)) throw ending;
+    yield* proc.printError(ending.stderr);
+    yield* proc.print(ending.stdout);
+    return ending.status;
   }
-}
+};
 
-function defaults(busybox: boolean, target: string): ArpingOptions {
-  return {
-    busybox,
-    target,
+function parseOptions(args: readonly string[]): Options {
+  const parsed = getopt(args, "h?bfDUAqc:w:i:s:I:V");
+  const o: Options = {
+    target: "",
     quitOnReply: false,
     quiet: false,
     keepBroadcasting: false,
@@ -135,21 +114,21 @@ function defaults(busybox: boolean, target: string): ArpingOptions {
     unsolicited: false,
     answers: false,
     count: -1,
-    timeoutNs: 0,
-    intervalNs: SEC,
-    device: busybox ? "eth0" : undefined,
-    source: 0,
+    timeout: 0,
+    interval: 1,
+    device: undefined,
+    source: undefined,
   };
+  for (const { name, value } of parsed.options) apply(o, name, value ?? "");
+  if (parsed.error !== undefined) throw new Ending(2, `arping: ${parsed.error}\n${USAGE}`);
+  if (parsed.operands.length !== 1) throw new Ending(2, USAGE);
+  o.target = parsed.operands[0]!;
+  if (o.device === "") o.device = undefined;
+  return o;
 }
 
-function apply(o: ArpingOptions, name: string, value: string): void {
+function apply(o: Options, name: string, value: string): void {
   switch (name) {
-    case "f":
-      o.quitOnReply = true;
-      return;
-    case "q":
-      o.quiet = true;
-      return;
     case "b":
       o.keepBroadcasting = true;
       return;
@@ -161,233 +140,258 @@ function apply(o: ArpingOptions, name: string, value: string): void {
       o.unsolicited = true;
       return;
     case "A":
-      o.unsolicited = true;
       o.answers = true;
+      o.unsolicited = true;
+      return;
+    case "q":
+      o.quiet = true;
       return;
     case "c":
-      o.count = integer(value);
+      o.count = integer(value, 1);
       return;
     case "w":
-      o.timeoutNs = integer(value) * SEC;
+      o.timeout = integer(value, 0);
       return;
     case "i":
-      o.intervalNs = integer(value) * SEC;
+      o.interval = integer(value, 0);
       return;
     case "I":
       o.device = value;
       return;
-    default: {
-      const address = parseInetAton(value);
-      if (address === undefined) throw new ArpingError(`invalid source ${value}`);
-      o.source = address;
-    }
+    case "f":
+      o.quitOnReply = true;
+      return;
+    case "s":
+      o.source = value;
+      return;
+    case "V":
+      throw new Ending(0, "", VERSION);
+    default:
+      throw new Ending(2, USAGE);
   }
 }
 
-function integer(text: string): number {
-  if (!/^\d+$/.test(text)) throw new ArpingError(`invalid argument: '${text}'`);
-  return Number(text);
+/** strtol_or_err of iputils */
+function integer(text: string, least: number): number {
+  const match = /^\s*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)$/.exec(text);
+  if (!match) throw refuse(1, `invalid argument: '${text}'`);
+  const digits = match[2]!;
+  const size = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
+  const value = match[1] === "-" ? -size : size;
+  if (value < least || value > INT_MAX)
+    throw refuse(1, `invalid argument: '${text}': out of range: ${least} <= value <= ${INT_MAX}`);
+  return value;
 }
 
-interface Session {
-  readonly socket: Socket;
-  readonly device: NetDevice;
-  readonly target: number;
-  readonly source: number;
-}
-
-function* prepare(proc: Process, options: ArpingOptions): Task<Session> {
-  yield* sleep(START_NS);
-  let target: number;
-  try {
-    target = (yield* getaddrinfo(proc, options.target, { ipv4Only: true })).addresses[0]!;
-  } catch (error) {
-    if (!(error instanceof GaiError)) throw error;
-    throw new ArpingError(`${options.target}: ${error.message}`);
-  }
-  const device = chooseDevice(proc, options);
-  if ((device.flags & (IFF_NOARP | IFF_LOOPBACK)) !== 0) {
-    if (!options.quiet) yield* proc.print(`Interface "${device.name}" is not ARPable\n`);
-    proc.exit(options.duplicateDetection ? 0 : 2);
-  }
-  const socket = openSocket(proc, AF_PACKET, SOCK_DGRAM, ETH_P_ARP);
-  const source = yield* chooseSource(proc, options, device, target);
-  return { socket, device, target, source };
-}
-
-/** -I, or the one interface that can broadcast and is up. */
-function chooseDevice(proc: Process, options: ArpingOptions): NetDevice {
-  const { net } = netnsOf(proc);
+function* run(proc: Process, options: Options): Task<number> {
+  const { duplicateDetection, quiet } = options;
+  const socket = openSocket(proc, AF_PACKET, SOCK_DGRAM);
+  let target: number | undefined = parseInetAton(options.target);
   if (options.device === undefined) {
-    for (const device of net.devices.values())
-      if (device.up && (device.flags & (IFF_NOARP | IFF_LOOPBACK)) === 0) return device;
-    throw new ArpingError("no suitable device found.");
+    target ??= yield* resolve(proc, options.target);
+    options.device = deviceOfRoute(proc, target);
   }
-  const device = net.deviceByName(options.device);
-  if (!device)
-    throw new ArpingError(
-      options.busybox
-        ? `interface ${options.device} not found: No such device`
-        : `Device ${options.device} not available.`,
-    );
-  if (!device.up) throw new ArpingError(`Interface "${options.device}" is down`);
+  const device = checkDevice(proc, options);
+  target ??= yield* resolve(proc, options.target);
+  let source = 0;
+  if (options.source !== undefined) {
+    const given = parseInetAton(options.source);
+    if (given === undefined) throw refuse(2, `invalid source ${options.source}`);
+    source = given;
+  } else if (!duplicateDetection && options.unsolicited) source = target;
+  if (!duplicateDetection || options.source !== undefined)
+    source = yield* askSource(proc, device, target, source, duplicateDetection);
+  socket.bind({ addr: device.ifindex, port: ETH_P_ARP });
+  const out = new Stdout(proc);
+  if (!quiet) yield* out.print(`ARPING ${formatIpv4(target)} from ${formatIpv4(source)} ${device.name}\n`);
+  if (options.source === undefined && source === 0 && !duplicateDetection) {
+    yield* out.flush();
+    throw refuse(2, "no source address in not-DAD mode");
+  }
+  const exchange = new ArpExchange(socket, device, target, source, options.answers ? OP_REPLY : OP_REQUEST);
+  exchange.duplicateDetection = duplicateDetection;
+  return yield* new EventLoop(proc, options, exchange, out).run();
+}
+
+/** RTM_GETROUTE's outgoing interface. iputils 20221126 stumbles over an answer that is an error. */
+function deviceOfRoute(proc: Process, target: number): string {
+  const flow = new FlowKey();
+  flow.daddr = target;
+  const route = ipRouteOutputKey(netnsOf(proc).ipv4, flow);
+  if (route.error !== 0 || !route.dev) throw refuse(1, "NETLINK_ROUTE unexpected iov element");
+  return route.dev.name;
+}
+
+function checkDevice(proc: Process, options: Options): NetDevice {
+  const device = netnsOf(proc).net.deviceByName(options.device!);
+  if (!device) throw refuse(2, `Device ${options.device} not available.`);
+  const said = (words: string): Ending =>
+    new Ending(2, "", options.quiet ? "" : `Interface "${device.name}" ${words}\n`);
+  if (!device.up) throw said("is down");
+  if (device.flags & (IFF_NOARP | IFF_LOOPBACK)) throw said("is not ARPable");
   return device;
 }
 
-function* chooseSource(proc: Process, options: ArpingOptions, device: NetDevice, target: number): Task<number> {
-  const wanted = options.source !== 0 || !options.unsolicited ? options.source : target;
-  if (options.duplicateDetection) return wanted;
+function* resolve(proc: Process, name: string): Task<number> {
+  try {
+    return (yield* getaddrinfo(proc, name, { ipv4Only: true })).addresses[0]!;
+  } catch (error) {
+    if (!(error instanceof GaiError)) throw error;
+    throw refuse(2, `${name}: ${error.message}`);
+  }
+}
+
+/** Asks the kernel by a UDP socket: may this source be used, or which one would it take? */
+function* askSource(
+  proc: Process,
+  device: NetDevice,
+  target: number,
+  source: number,
+  duplicateDetection: boolean,
+): Task<number> {
   const probe = openSocket(proc, AF_INET, SOCK_DGRAM);
   let step = "bind";
   try {
     probe.setOption("SO_BINDTODEVICE", device.ifindex);
-    if (wanted !== 0) {
-      probe.bind({ addr: wanted, port: 0 });
-      return wanted;
+    if (source !== 0) {
+      probe.bind({ addr: source, port: 0 });
+      return source;
     }
+    if (duplicateDetection) return 0;
     step = "connect";
     probe.setOption("SO_DONTROUTE", 1);
     yield* probe.connect({ addr: target, port: PROBE_PORT });
     return probe.localAddress.addr;
   } catch (error) {
-    throw new ArpingError(`${step}: ${strerror(errnoOf(error))}`);
+    throw refuse(2, `${step}: ${strerror(errnoOf(error))}`);
   } finally {
-    closeFile(proc, probe);
+    if (!proc.exitStatus) closeFile(proc, probe);
   }
 }
 
-class Arping {
+/** poll over a signal, two timers and the socket, in this order. */
+class EventLoop {
   readonly #proc: Process;
-  readonly #options: ArpingOptions;
-  readonly #session: Session;
+  readonly #options: Options;
+  readonly #exchange: ArpExchange;
   readonly #out: Stdout;
-  /** where requests go: everybody, then who answered */
-  #peer: Uint8Array;
-  #unicasting = false;
   #sent = 0;
   #broadcasts = 0;
   #received = 0;
   #receivedBroadcasts = 0;
   #receivedRequests = 0;
-  #lastNs: Ns = 0;
+  /** a failure of the socket */
+  #status = 0;
   #stopped = false;
   readonly #signalled: WaitQueue = new WaitQueue();
 
-  constructor(proc: Process, options: ArpingOptions, session: Session, out: Stdout) {
+  constructor(proc: Process, options: Options, exchange: ArpExchange, out: Stdout) {
     this.#proc = proc;
     this.#options = options;
-    this.#session = session;
+    this.#exchange = exchange;
     this.#out = out;
-    this.#peer = session.device.broadcast.slice();
   }
 
   *run(): Task<number> {
-    const proc = this.#proc;
-    const { timeoutNs, intervalNs, count, quiet } = this.#options;
-    const { target, source, device, socket } = this.#session;
-    for (const signal of [SIGINT, SIGTERM])
-      proc.onSignal(signal, () => {
+    const { sim } = this.#proc;
+    const { interval, timeout, count } = this.#options;
+    const { socket } = this.#exchange;
+    for (const signal of [SIGINT, SIGQUIT, SIGTERM])
+      this.#proc.onSignal(signal, () => {
         this.#stopped = true;
         this.#signalled.wakeAll();
       });
-    if (!quiet) yield* this.#out.print(`ARPING ${formatIpv4(target)} from ${formatIpv4(source)} ${device.name}\n`);
-    const startNs = proc.sim.now;
-    const deadline = timeoutNs > 0 ? startNs + timeoutNs : Number.POSITIVE_INFINITY;
+    const startNs = sim.now;
+    // an interval of nothing never comes
+    let tickNs = interval > 0 ? startNs + interval * SEC : Number.POSITIVE_INFINITY;
+    const deadlineNs = timeout > 0 ? startNs + timeout * SEC : Number.POSITIVE_INFINITY;
+    let ticks = 1;
     yield* this.#send();
-    for (let tick = 1; !this.#stopped; ) {
-      const tickNs = startNs + tick * intervalNs;
-      if (proc.sim.now >= tickNs) {
-        tick++;
-        if (count >= 0 && this.#sent >= count) break;
+    while (!this.#stopped) {
+      const { now } = sim;
+      if (now < tickNs && now < deadlineNs && !socket.readable())
+        yield* waitAny([socket.readQueue, this.#signalled], Math.min(tickNs, deadlineNs) - now);
+      if (this.#stopped) break;
+      if (sim.now >= tickNs) {
+        tickNs += interval * SEC;
+        ticks++;
+        if (count >= 0 && count < ticks) break;
         yield* this.#send();
-      } else if (proc.sim.now >= deadline) break;
-      else if (socket.readable()) {
-        if (yield* this.#take(yield* socket.recv(4096))) break;
-      } else yield* waitAny([socket.readQueue, this.#signalled], Math.min(tickNs, deadline) - proc.sim.now);
+      }
+      if (sim.now >= deadlineNs) break;
+      if (socket.readable() && (yield* this.#receive())) break;
     }
     return yield* this.#finish();
   }
 
   *#send(): Task<void> {
-    const { device, target, source, socket } = this.#session;
-    const { answers } = this.#options;
-    const packet = new Uint8Array(HEADER_LENGTH);
-    emit(
-      {
-        operation: answers ? OP_REPLY : OP_REQUEST,
-        senderMac: macToNumber(device.address),
-        senderIp: ipv4Addr(source),
-        targetMac: macToNumber(answers ? device.address : this.#peer),
-        targetIp: ipv4Addr(target),
-      },
-      packet,
-      0,
-    );
-    this.#lastNs = this.#proc.sim.now;
-    yield* socket.send(packet, { ifindex: device.ifindex, protocol: ETH_P_ARP, hwAddr: this.#peer });
+    try {
+      yield* this.#exchange.send(this.#proc.sim.now);
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      return;
+    }
     this.#sent++;
-    if (!this.#unicasting) this.#broadcasts++;
+    if (!this.#exchange.unicasting) this.#broadcasts++;
   }
 
   /** True when this answer was enough. */
-  *#take(message: Message): Task<boolean> {
-    const { device, target, source } = this.#session;
-    const arp = parse(message.bytes, 0, message.bytes.length);
-    if (!arp || message.ifindex !== device.ifindex || (message.pktType ?? 0) > PACKET_MULTICAST) return false;
-    if (arp.operation !== OP_REQUEST && arp.operation !== OP_REPLY) return false;
-    const own = macToNumber(device.address);
-    if (arp.senderIp !== target) return false;
-    if (this.#options.duplicateDetection) {
-      if (arp.senderMac === own || (source !== 0 && source !== arp.targetIp)) return false;
-    } else if (arp.targetIp !== source || arp.targetMac !== own) return false;
-    const sender = new Uint8Array(6);
-    macFromNumber(arp.senderMac, sender);
-    const unicast = message.pktType === PACKET_HOST;
+  *#receive(): Task<boolean> {
+    let answer: ArpAnswer | undefined;
+    try {
+      answer = yield* this.#exchange.receive();
+    } catch (error) {
+      const errno = errnoOf(error);
+      yield* this.#proc.printError(`arping: recvfrom: ${strerror(errno)}\n`);
+      if (errno === Errno.ENETDOWN) this.#status = 2;
+      return false;
+    }
+    if (!answer) return false;
     if (!this.#options.quiet) {
-      yield* sleep(PRINT_NS);
-      yield* this.#out.print(this.#answerText(unicast, arp.operation, sender, arp.targetIp));
+      yield* this.#out.print(this.#answerText(answer));
       yield* this.#out.flush();
+      yield* sleep(PRINT_NS);
     }
     this.#received++;
-    if (!unicast) this.#receivedBroadcasts++;
-    if (arp.operation === OP_REQUEST) this.#receivedRequests++;
+    if (this.#options.timeout > 0 && this.#received === this.#options.count) return true;
+    if (!answer.unicast) this.#receivedBroadcasts++;
+    if (answer.operation === OP_REQUEST) this.#receivedRequests++;
     if (this.#options.quitOnReply) return true;
-    if (!this.#options.keepBroadcasting) {
-      this.#peer = sender;
-      this.#unicasting = true;
-    }
+    if (!this.#options.keepBroadcasting) this.#exchange.answerTo(answer);
     return false;
   }
 
-  #answerText(unicast: boolean, operation: number, sender: Uint8Array, targetIp: number): string {
-    const { busybox } = this.#options;
-    const mac = busybox ? formatMac(sender) : formatMac(sender).toUpperCase();
-    let text = `${unicast ? "Unicast" : "Broadcast"} ${operation === OP_REPLY ? "reply" : "request"}`;
-    text += ` from ${formatIpv4(this.#session.target)} [${mac}]`;
-    if (targetIp !== this.#session.source) text += `${busybox ? " " : ""}for ${formatIpv4(targetIp)} `;
-    const us = Math.floor((this.#proc.sim.now - PRINT_NS - this.#lastNs) / USEC);
-    if (busybox) return `${text} ${Math.floor(us / 1000)}.${String(us % 1000).padStart(3, "0")}ms\n`;
-    // iputils rounds to milliseconds and then counts from half of one.
-    const ms = Math.floor((us + 500) / 1000);
-    return `${text}  ${ms}.${String(us - (ms * 1000 - 500)).padStart(3, "0")}ms\n`;
+  #answerText(answer: ArpAnswer): string {
+    const { source, device, lastNs } = this.#exchange;
+    const kind = `${answer.unicast ? "Unicast" : "Broadcast"} ${answer.operation === OP_REPLY ? "reply" : "request"}`;
+    let text = `${kind} from ${formatIpv4(answer.senderIp)} [${formatMac(answer.senderMac).toUpperCase()}] `;
+    const other = answer.targetIp !== source;
+    if (other) text += `for ${formatIpv4(answer.targetIp)} `;
+    if (formatMac(answer.targetMac) !== formatMac(device.address))
+      text += `${other ? "" : "for "}[${formatMac(answer.targetMac).toUpperCase()}]`;
+    // half a millisecond too much: iputils adds it for rounding and then prints microseconds
+    const us = Math.floor((this.#proc.sim.now - lastNs) / USEC) + 500;
+    return `${text} ${Math.floor(us / 1000)}.${String(us % 1000).padStart(3, "0")}ms\n`;
   }
 
   *#finish(): Task<number> {
-    const { quiet, busybox, duplicateDetection, unsolicited } = this.#options;
+    const { quiet, duplicateDetection, unsolicited, count } = this.#options;
     if (!quiet) {
-      const plural = busybox ? "probe(s)" : "probes";
-      yield* this.#out.print(`Sent ${this.#sent} ${plural} (${busybox ? 0 : this.#broadcasts} broadcast(s))\n`);
       const details: string[] = [];
-      if (busybox || this.#receivedRequests > 0) details.push(`${this.#receivedRequests} request(s)`);
-      if (busybox || this.#receivedBroadcasts > 0) details.push(`${this.#receivedBroadcasts} broadcast(s)`);
-      const extra = details.length > 0 ? ` (${details.join(", ")})` : "";
-      yield* this.#out.print(`Received ${this.#received} response(s)${extra}\n`);
+      if (this.#receivedRequests > 0) details.push(`${this.#receivedRequests} request(s)`);
+      if (this.#receivedBroadcasts > 0) details.push(`${this.#receivedBroadcasts} broadcast(s)`);
+      yield* this.#out.print(`Sent ${this.#sent} probes (${this.#broadcasts} broadcast(s))\n`);
+      const more = details.length > 0 ? ` (${details.join(", ")})` : "";
+      yield* this.#out.print(`Received ${this.#received} response(s)${more}\n`);
     }
     yield* this.#out.flush();
-    closeFile(this.#proc, this.#session.socket);
     yield* sleep(CLOSE_NS);
-    if (duplicateDetection) return this.#received > 0 ? 1 : 0;
-    if (unsolicited) return 0;
-    return this.#received > 0 ? 0 : 1;
+    let status: number;
+    if (duplicateDetection) status = this.#received > 0 ? 1 : 0;
+    else if (unsolicited) status = 0;
+    // with -f the first answer is all that was wanted
+    else if (count > 0 && !this.#options.quitOnReply) status = this.#received >= count ? 0 : 1;
+    else status = this.#received > 0 ? 0 : 1;
+    return status | this.#status;
   }
 }

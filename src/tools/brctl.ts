@@ -4,9 +4,6 @@
 import { Errno, NetError, strerror } from "../base/errno.ts";
 import { type Ns, SEC } from "../base/time.ts";
 import { netnsOf } from "../host/host.ts";
-import { devValidName, unregisterNetdevice } from "../net/core/dev.ts";
-import type { Net } from "../net/core/net.ts";
-import type { NetDevice } from "../net/core/net-device.ts";
 import { createBridge } from "../net/bridge/br-device.ts";
 import { brAddIf, brDelIf } from "../net/bridge/br-if.ts";
 import {
@@ -31,6 +28,9 @@ import {
 } from "../net/bridge/br-stp-if.ts";
 import { brTimerValue } from "../net/bridge/br-stp-timer.ts";
 import { BR_FDB_LOCAL, BR_FDB_STATIC, FDB_NO_PORT } from "../net/bridge/fdb-table.ts";
+import { devValidName, unregisterNetdevice } from "../net/core/dev.ts";
+import type { Net } from "../net/core/net.ts";
+import type { NetDevice } from "../net/core/net-device.ts";
 import type { Process, Program } from "../posix/process.ts";
 import type { Task } from "../sim/task.ts";
 import { formatMac, macFromNumber } from "../wire/addr.ts";
@@ -142,8 +142,7 @@ function addBridge(net: Net, args: readonly string[]): Outcome {
     createBridge(net, fieldName(name));
   });
   if (errno === 0) return DONE;
-  if (errno === Errno.EEXIST)
-    return failed(`device ${name} already exists; can't create bridge with the same name`);
+  if (errno === Errno.EEXIST) return failed(`device ${name} already exists; can't create bridge with the same name`);
   return failed(`add bridge failed: ${strerror(errno)}`);
 }
 
@@ -159,9 +158,7 @@ function deleteBridge(net: Net, args: readonly string[]): Outcome {
 
 /** Which of the two names is wrong: the interface is looked at first. */
 function missing(net: Net, bridge: string, port: string): Outcome {
-  return failed(
-    net.deviceByName(port) ? `bridge ${bridge} does not exist!` : `interface ${port} does not exist!`,
-  );
+  return failed(net.deviceByName(port) ? `bridge ${bridge} does not exist!` : `interface ${port} does not exist!`);
 }
 
 function addInterfaces(net: Net, args: readonly string[]): Outcome {

@@ -27,7 +27,7 @@ const container = struct({
 
 describe("docker --format", () => {
   it("prints fields, structs, maps and slices as Go prints them", () => {
-    expect(run("{{.Id}} {{.State}} {{.Env}} {{.Ports}}", container)).toBe(
+    expect(run("{{.ID}} {{.State}} {{.Env}} {{.Ports}}", container)).toBe(
       "abc {true 1168} [] map[80/tcp:[{0.0.0.0 8080} {:: 8080}]]",
     );
   });
@@ -60,17 +60,17 @@ describe("docker --format", () => {
 
   it("decides with if, else if, with, and, or, not, eq, len", () => {
     expect(run("{{if .State.Running}}up{{else}}down{{end}}", container)).toBe("up");
-    expect(run('{{if eq .Id "x" "abc"}}a{{else if .Env}}b{{else}}c{{end}}', container)).toBe("a");
+    expect(run('{{if eq .ID "x" "abc"}}a{{else if .Env}}b{{else}}c{{end}}', container)).toBe("a");
     expect(run("{{with .Env}}some{{else}}none{{end}} {{len .Ports}} {{not .Env}}", container)).toBe("none 1 true");
-    expect(run("{{and .Id .Env}} {{or .Env .Id}} {{gt .State.Pid 5}}", container)).toBe("[] abc true");
+    expect(run("{{and .ID .Env}} {{or .Env .ID}} {{gt .State.Pid 5}}", container)).toBe("[] abc true");
   });
 
   it("pipes values through functions", () => {
-    expect(run('{{.Id | upper | printf "%-5s|%q" "x"}}', container)).toBe('x    |"ABC"');
-    expect(run('{{join (split "a,b" ",") "-"}} {{title "ab cd"}} {{truncate .Id 2}}{{pad .Id 1 2}}.', container)).toBe(
+    expect(run('{{.ID | upper | printf "%-5s|%q" "x"}}', container)).toBe('x    |"ABC"');
+    expect(run('{{join (split "a,b" ",") "-"}} {{title "ab cd"}} {{truncate .ID 2}}{{pad .ID 1 2}}.', container)).toBe(
       "a-b Ab Cd ab abc  .",
     );
-    expect(run("{{println .Id 1}}", container)).toBe("abc 1\n");
+    expect(run("{{println .ID 1}}", container)).toBe("abc 1\n");
   });
 
   it("keeps and changes variables", () => {
@@ -78,17 +78,24 @@ describe("docker --format", () => {
   });
 
   it("trims blanks at {{- and -}} and drops comments", () => {
-    expect(run("a {{- /* note */ -}} b {{- .Id -}} c", container)).toBe("ababcc");
+    expect(run("a {{- /* note */ -}} b {{- .ID -}} c", container)).toBe("ababcc");
   });
 
   it("prints <no value> for a map's missing key", () => {
     expect(run("{{.Networks.zz.IPAddress}}", container)).toBe("<no value>");
   });
 
+  it("knows a struct's fields by Go's names, and writes JSON's", () => {
+    expect(thrown(() => run("{{.Id}}", container))).toBe(
+      'template: :1:2: executing "" at <.Id>: can\'t evaluate field Id in type struct',
+    );
+    expect(run("{{.ID}} {{json .State}}", container)).toBe('abc {"Running":true,"Pid":1168}');
+  });
+
   it("reports mistakes in Go's words", () => {
     expect(thrown(() => run("{{.Foo", container))).toBe("template: :1: unclosed action");
     expect(thrown(() => run("{{foo}}", container))).toBe('template: :1: function "foo" not defined');
-    expect(thrown(() => run("{{if .Id}}", container))).toBe("template: :1: unexpected EOF");
+    expect(thrown(() => run("{{if .ID}}", container))).toBe("template: :1: unexpected EOF");
     expect(
       thrown(() =>
         new Template("{{.State.Foo}}").execute(new GoMap([["State", new GoMap()]]), { missingKeyError: true }),

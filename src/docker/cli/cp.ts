@@ -6,7 +6,6 @@ import type { Process } from "../../posix/process.ts";
 import { joinPath, type Vfs, type VfsNode } from "../../posix/vfs.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import type { Container } from "../container.ts";
-import { COPY_NS } from "../cost.ts";
 import { copyNode } from "../rootfs.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { bool, unsupported } from "./flags.ts";
@@ -29,7 +28,7 @@ export const cp: Command = {
     const [from, to] = context.args.map((text) => side(context, text)) as [Side, Side];
     if (from.container && to.container) throw new ClientError("copying between containers is not supported");
     if (!from.container && !to.container) throw new ClientError("must specify at least one container source");
-    yield* sleep(COPY_NS);
+    yield* sleep(context.daemon.generation.costs.copy);
     const source = lookup(from);
     if (!source) {
       throw new ClientError(

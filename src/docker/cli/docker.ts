@@ -5,7 +5,7 @@ import { NetError } from "../../base/errno.ts";
 import { hostOf } from "../../host/host.ts";
 import type { Process } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
-import { CLIENT_AFTER_NS, CLIENT_BEFORE_NS } from "../cost.ts";
+import { compose } from "../compose/compose.ts";
 import { type Daemon, startDocker } from "../daemon.ts";
 import { DaemonError } from "../errors.ts";
 import { BadReference } from "../images.ts";
@@ -50,7 +50,7 @@ const TOP: readonly Command[] = [
 
 /** Commands of Docker that vethlab refuses by name. */
 const ABSENT: ReadonlySet<string> = new Set([
-  ...["build", "builder", "buildx", "commit", "compose", "config", "context", "diff", "events", "export", "history"],
+  ...["build", "builder", "buildx", "commit", "config", "context", "diff", "events", "export", "history"],
   ...["import", "load", "login", "logout", "manifest", "node", "plugin", "push", "save", "search", "secret", "service"],
   ...["stack", "stats", "swarm", "trust", "update", "volume"],
 ]);
@@ -130,9 +130,9 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 /** The program `docker`. */
 export function* docker(proc: Process): Task<number> {
   const daemon = startDocker(hostOf(proc));
-  yield* sleep(CLIENT_BEFORE_NS);
+  yield* sleep(daemon.generation.costs.clientBefore);
   const status = yield* dispatch(proc, daemon, proc.argv.slice(1));
-  yield* sleep(CLIENT_AFTER_NS);
+  yield* sleep(daemon.generation.costs.clientAfter);
   return status;
 }
 
@@ -156,6 +156,7 @@ function* dispatch(proc: Process, daemon: Daemon, words: readonly string[]): Tas
     yield* proc.printError(client.badFlag("", message, "[OPTIONS] COMMAND [ARG...]"));
     return 125;
   }
+  if (first === "compose") return yield* compose(proc, daemon, words.slice(1));
   const group = GROUPS.get(first);
   if (group) return yield* dispatchGroup(proc, daemon, first, group, words.slice(1));
   const command = TOP.find(({ name }) => name === first);

@@ -8,7 +8,6 @@ import { EXEC_NS } from "../../shell/cost.ts";
 import type { Image } from "../../shell/exec.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { type Container, mergeEnv } from "../container.ts";
-import { EXEC_END_NS, EXEC_START_NS } from "../cost.ts";
 import { conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
 import { ContainerStdin, TtyOutput } from "../logs.ts";
@@ -42,7 +41,7 @@ export const exec: Command = {
     if (!container.running) throw conflict(texts.notRunning(container.id, container.name));
     if (container.status === "paused")
       throw conflict(`Container ${container.name} is paused, unpause the container before exec`);
-    yield* sleep(EXEC_START_NS);
+    yield* sleep(daemon.generation.costs.execStart);
     const process = startExec(context, container, detached);
     if (typeof process === "string") {
       yield* context.print(`${process}\n`);
@@ -52,7 +51,7 @@ export const exec: Command = {
     if (flags.bool("tty"))
       for (const signal of [SIGINT, SIGQUIT]) proc.onSignal(signal, () => interrupt(process, signal));
     const { status } = yield* process.wait();
-    yield* sleep(EXEC_END_NS);
+    yield* sleep(daemon.generation.costs.execEnd);
     return status;
   },
 };
@@ -69,7 +68,7 @@ function startExec(context: Context, container: Container, detached: boolean): P
   const { texts } = daemon.generation;
   const first = container.process;
   if (!first || !container.shim) throw conflict(texts.notRunning(container.id, container.name));
-  const env = new Map(first.env);
+  const env = new Map(container.environment);
   const given = flags
     .list("env")
     .map((entry) => (entry.includes("=") ? entry : `${entry}=${context.proc.env.get(entry) ?? ""}`));
@@ -83,7 +82,7 @@ function startExec(context: Context, container: Container, detached: boolean): P
   const name = user.split(":")[0]!;
   if (user !== "" && !/^\d+$/.test(name) && !knownUser(container, name))
     return `unable to find user ${name}: no matching entries in passwd file`;
-  const cwd = flags.string("workdir") || first.cwd;
+  const cwd = flags.string("workdir") || container.request.workingDir || "/";
   if (flags.given("workdir") && container.rootfs.find(first, cwd)?.kind !== "dir")
     return texts.execFailed(
       `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: no such file or directory`,

@@ -173,20 +173,32 @@ export const port: Command = {
       const key = wanted.includes("/") ? wanted : `${wanted}/tcp`;
       const found = mappings.filter((mapping) => `${mapping.port}/${mapping.protocol}` === key);
       if (found.length === 0) throw new ClientError(client.noPublicPort(wanted, args[0]!));
-      yield* context.print(found.map((mapping) => `${address(mapping)}\n`).join(""));
+      yield* context.print(naturalSort(found.map(address)));
       return 0;
     }
-    const lines = mappings
-      .map((mapping) => ({ mapping, text: `${mapping.port}/${mapping.protocol} -> ${address(mapping)}` }))
-      .sort(
-        (a, b) =>
-          a.mapping.port - b.mapping.port ||
-          (a.mapping.protocol < b.mapping.protocol ? -1 : a.mapping.protocol > b.mapping.protocol ? 1 : 0),
-      );
-    yield* context.print(lines.map(({ text }) => `${text}\n`).join(""));
+    const lines = mappings.map((mapping) => `${mapping.port}/${mapping.protocol} -> ${address(mapping)}`);
+    yield* context.print(naturalSort(lines));
     return 0;
   },
 };
+
+/** Lines with numbers in them compared as numbers (fvbommel/sortorder). */
+function naturalSort(lines: readonly string[]): string {
+  const parts = (line: string) => line.split(/(\d+)/);
+  const compare = (a: string, b: string): number => {
+    const [left, right] = [parts(a), parts(b)];
+    for (let i = 0; i < Math.min(left.length, right.length); i++) {
+      if (left[i] === right[i]) continue;
+      if (i % 2 === 1 && Number(left[i]) !== Number(right[i])) return Number(left[i]) - Number(right[i]);
+      return left[i]! < right[i]! ? -1 : 1;
+    }
+    return left.length - right.length;
+  };
+  return [...lines]
+    .sort(compare)
+    .map((line) => `${line}\n`)
+    .join("");
+}
 
 export const logs: Command = {
   name: "logs",

@@ -5,7 +5,6 @@ import { sleep, type Task } from "../../sim/task.ts";
 import { inNetwork as addressIn, parseCidr, parseIpv4 } from "../../wire/addr.ts";
 import { goTime } from "../clock.ts";
 import { connectContainer, disconnectContainer } from "../container-network.ts";
-import { NETWORK_CONNECT_NS, NETWORK_CREATE_NS, NETWORK_REMOVE_NS } from "../cost.ts";
 import { badRequest, DaemonError, forbidden } from "../errors.ts";
 import { formatList, type ListShape, type Row } from "../format.ts";
 import { shortId } from "../names.ts";
@@ -47,7 +46,7 @@ export const networkCreate: Command = {
       flags.list("aux-address"),
     );
     if (!isUserDefined(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
-    yield* sleep(NETWORK_CREATE_NS);
+    yield* sleep(daemon.generation.costs.networkCreate);
     const network = daemon.net.create({
       name,
       driver: flags.string("driver", "bridge"),
@@ -129,6 +128,7 @@ export const networkConnect: Command = {
     const [networkName, containerName] = args as [string, string];
     if (daemon.generation.name === "20") daemon.net.find(networkName);
     const container = daemon.findContainer(containerName);
+    if (container.running) yield* sleep(daemon.generation.costs.networkConnect);
     connectContainer(daemon, container, networkName, {
       ip: flags.string("ip"),
       aliases: flags.list("alias"),
@@ -136,7 +136,7 @@ export const networkConnect: Command = {
       mac: "",
       byConnect: true,
     });
-    if (container.running) yield* sleep(NETWORK_CONNECT_NS + daemon.net.ipt.takeCost());
+    if (container.running) yield* sleep(daemon.generation.costs.networkConnected + daemon.net.ipt.takeCost());
     return 0;
   },
 };
@@ -152,7 +152,7 @@ export const networkDisconnect: Command = {
     const [networkName, containerName] = args as [string, string];
     const container = daemon.findContainer(containerName);
     disconnectContainer(daemon, container, networkName, flags.bool("force"));
-    if (container.running) yield* sleep(NETWORK_CONNECT_NS + daemon.net.ipt.takeCost());
+    if (container.running) yield* sleep(daemon.generation.costs.networkConnect + daemon.net.ipt.takeCost());
     return 0;
   },
 };
@@ -171,7 +171,7 @@ export const networkRm: Command = {
         const network = daemon.net.find(term);
         if (!network.userDefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
         daemon.net.remove(network);
-        yield* sleep(NETWORK_REMOVE_NS + daemon.net.ipt.takeCost());
+        yield* sleep(daemon.generation.costs.networkRemove + daemon.net.ipt.takeCost());
         yield* context.print(`${term}\n`);
       } catch (error) {
         if (!(error instanceof DaemonError)) throw error;
@@ -286,7 +286,7 @@ export function* pruneNetworks({ daemon }: Context): Task<string> {
   for (const network of [...daemon.net.networks.values()]) {
     if (!network.userDefined || network.endpoints.size > 0 || used.has(network.name)) continue;
     daemon.net.remove(network);
-    yield* sleep(NETWORK_REMOVE_NS + daemon.net.ipt.takeCost());
+    yield* sleep(daemon.generation.costs.networkRemove + daemon.net.ipt.takeCost());
     removed.push(network.name);
   }
   return removed.length === 0 ? "" : `Deleted Networks:\n${removed.join("\n")}\n\n`;

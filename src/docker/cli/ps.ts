@@ -130,7 +130,7 @@ export function listContainers(daemon: Daemon, filters: Filters, all: boolean): 
       wants("exited", (value) => container.status === "exited" && container.exitCode === Number(value)) &&
       (filters.get("label") ?? []).every((value) => hasLabel(container.request.labels, value)) &&
       wants("ancestor", (value) => daemon.images.find(value) === container.image) &&
-      wants("network", (value) => inNetwork(daemon, container, value)) &&
+      wants("network", (value) => inNetwork(container, value)) &&
       wants("expose", (value) => container.exposedPorts.includes(value.includes("/") ? value : `${value}/tcp`)) &&
       wants("publish", (value) => container.request.portBindings.has(value.includes("/") ? value : `${value}/tcp`)) &&
       wants("volume", (value) => container.request.binds.some((bind) => bind.split(":").includes(value)))
@@ -143,12 +143,9 @@ export function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): b
   return at < 0 ? labels.has(wanted) : labels.get(wanted.slice(0, at)) === wanted.slice(at + 1);
 }
 
-function inNetwork(daemon: Daemon, container: Container, term: string): boolean {
-  return (
-    [...container.networks].some(
-      ([name, { networkId }]) => name === term || (networkId !== "" && networkId.startsWith(term)),
-    ) ||
-    (daemon.containers.size > 0 && false)
+function inNetwork(container: Container, term: string): boolean {
+  return [...container.networks].some(
+    ([name, { networkId }]) => name === term || (networkId !== "" && networkId.startsWith(term)),
   );
 }
 
@@ -224,28 +221,26 @@ interface PortGroup {
   hostLast: number;
 }
 
-/** Neighbouring ports that are published on the same numbers are one entry; unpublished neighbours too. */
+/** Neighbouring ports that keep their numbers outside are one entry; those published under other numbers come last. */
 function groupPorts(entries: readonly PortEntry[]): PortGroup[] {
-  const plain: PortGroup[] = [];
-  const grouped = new Map<string, PortGroup>();
   const done: PortGroup[] = [];
+  const open = new Map<string, PortGroup>();
+  const others: PortGroup[] = [];
   for (const { port, protocol, hostIp, hostPort } of entries) {
     const fresh: PortGroup = { hostIp, protocol, first: port, last: port, hostFirst: hostPort, hostLast: hostPort };
     if (hostIp !== "" && hostPort !== port) {
-      plain.push(fresh);
+      others.push(fresh);
       continue;
     }
     const key = `${hostIp}/${protocol}`;
-    const group = grouped.get(key);
+    const group = open.get(key);
     if (group && group.last === port - 1) {
       group.last = port;
       group.hostLast = hostPort;
       continue;
     }
     if (group) done.push(group);
-    grouped.set(key, fresh);
+    open.set(key, fresh);
   }
-  return [...plain, ...done, ...grouped.values()].sort(
-    (a, b) => a.first - b.first || a.hostFirst - b.hostFirst || (a.hostIp < b.hostIp ? -1 : 1),
-  );
+  return [...done, ...open.values(), ...others];
 }

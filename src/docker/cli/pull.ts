@@ -2,7 +2,6 @@
 // any tag. Answers to docker/cli cli/command/image/pull.go.
 
 import { sleep, type Task } from "../../sim/task.ts";
-import { PULL_NS } from "../cost.ts";
 import type { Daemon } from "../daemon.ts";
 import { DaemonError } from "../errors.ts";
 import { BadReference, parseReference } from "../images.ts";
@@ -20,7 +19,7 @@ export function* pullImage(daemon: Daemon, reference: string): Task<string> {
   const [repository, tag] = parseReference(reference);
   if (!daemon.images.canPull(reference)) throw new DaemonError(daemon.generation.texts.imageDenied(repository), 404);
   const here = daemon.images.find(`${repository}:${tag}`);
-  if (!here) yield* sleep(PULL_NS);
+  if (!here) yield* sleep(daemon.generation.costs.pull);
   const image = daemon.images.pull(reference, daemon.now());
   const full = repository.includes("/") ? repository : `library/${repository}`;
   return [

@@ -1,6 +1,7 @@
 // docker run and docker create. Answers to docker/cli cli/command/container/run.go and create.go.
 
 import { sleep, type Task } from "../../sim/task.ts";
+import { rfc3339 } from "../clock.ts";
 import type { Container, ContainerRequest } from "../container.ts";
 import { createContainer } from "../create.ts";
 import { DaemonError } from "../errors.ts";
@@ -60,6 +61,8 @@ export const run: Command = {
       attachment?.detach();
       const message = `Error response from daemon: ${error.message}`;
       yield* context.printError(client.runFailed("run", message, true));
+      if (!detached && error.exitCode !== DOCKER_FAILED)
+        yield* context.printError(client.waitCanceled(rfc3339((daemon.now() / 1_000_000_000n) * 1_000_000_000n)));
       return error.exitCode;
     }
     if (!attachment) return 0;

@@ -225,6 +225,7 @@ export const rename: Command = {
           throw new DaemonError(`Error when allocating new name: ${error.message}`, error.status);
         throw error;
       }
+      container.named = true;
       renameEndpoints(container);
       return 0;
     } catch (error) {

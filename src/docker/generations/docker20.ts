@@ -1,6 +1,7 @@
 // Docker 20.10.24 as Debian ships it: what the recordings were made with, and what most tutorials show. The daemon's words
 // are libnetwork's and moby's of that version; the client's are docker/cli's.
 
+import { costs20 } from "../cost.ts";
 import type { ClientTexts, EndpointWish, FieldOrder, Generation, Texts } from "./generation.ts";
 import { firewall20 } from "./rules20.ts";
 
@@ -45,7 +46,8 @@ const client: ClientTexts = {
   goVersion: "go1.19.8",
   built: "Thu May  7 21:09:36 2026",
   runFailed: (command, message, containerMade) =>
-    `docker: ${message}.\n${containerMade ? "" : `See 'docker ${command} --help'.\n`}`,
+    `docker: ${message.replace(/\.$/, "")}.\n${containerMade ? "" : `See 'docker ${command} --help'.\n`}`,
+  waitCanceled: (time) => `time="${time}" level=error msg="error waiting for container: context canceled"\n`,
   badFlag: (command, message) => `${message}\nSee 'docker ${command}${command === "" ? "" : " "}--help'.\n`,
   unknownCommand: (command) => `docker: '${command}' is not a docker command.\nSee 'docker --help'\n`,
   wrongArguments: (command, rule, count, usage, what) =>
@@ -204,6 +206,7 @@ export const docker20: Generation = {
   hostsFile:
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
   resolvConf: "plain",
+  costs: costs20,
   texts,
   client,
 };

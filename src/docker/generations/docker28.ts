@@ -1,6 +1,7 @@
 // Docker 28.5.2 as Debian ships it: what people run today, and what the recordings of recordings-docker28 were made with.
 // The client is of the same version; its hints name the help, its errors begin with "docker: ".
 
+import { costs28 } from "../cost.ts";
 import { docker20, ENDPOINT_TYPED, HOST_CONFIG_TYPED, NETWORK_SETTINGS_TYPED, NETWORK_TYPED } from "./docker20.ts";
 import type { ClientTexts, EndpointWish, FieldOrder, Generation, Texts } from "./generation.ts";
 import { firewall28 } from "./rules28.ts";
@@ -51,6 +52,7 @@ const client: ClientTexts = {
   goVersion: "go1.25.3",
   built: "Wed Nov  5 12:00:00 2025",
   runFailed: (command, message) => `docker: ${message}\n${hint(command)}`,
+  waitCanceled: () => "",
   badFlag: (command, message, usage) => `${message}\n\nUsage:  docker ${usage}\n${hint(command)}`,
   unknownCommand: (command) =>
     `docker: unknown command: docker ${command}\n\nRun 'docker --help' for more information\n`,
@@ -101,6 +103,7 @@ export const docker28: Generation = {
   hostsFile:
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
   resolvConf: "commented",
+  costs: costs28,
   texts,
   client,
 };

@@ -1,6 +1,7 @@
 // What differs between the generations of Docker that are emulated: how the firewall is programmed, where MAC addresses
 // come from, how an interface gets into a container, and the words. Everything else asks this, and nothing else does.
 
+import type { Costs } from "../cost.ts";
 import type { IpamTexts } from "../ipam.ts";
 import type { Iptables } from "../iptables.ts";
 
@@ -93,6 +94,8 @@ export interface ClientTexts {
   readonly built: string;
   /** `docker run` failed; `containerMade`: after the container was made, where no hint follows */
   readonly runFailed: (command: string, message: string, containerMade: boolean) => string;
+  /** what follows when the program of a `docker run` in the foreground could not start; `time` as RFC 3339 */
+  readonly waitCanceled: (time: string) => string;
   /** a flag or its value is wrong */
   readonly badFlag: (command: string, message: string, usage: string) => string;
   readonly unknownCommand: (command: string) => string;
@@ -155,6 +158,7 @@ export interface Generation {
   readonly hostsFile: string;
   /** /etc/resolv.conf: comments that newer daemons write around it */
   readonly resolvConf: "plain" | "commented";
+  readonly costs: Costs;
   readonly texts: Texts;
   readonly client: ClientTexts;
 }

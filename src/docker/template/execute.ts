@@ -4,7 +4,7 @@
 import { callFunction, TEMPLATE_FUNCTIONS } from "./functions.ts";
 import { TemplateError } from "./lex.ts";
 import { type Arg, type Command, type Node, type Pipe, type Place, parse } from "./parse.ts";
-import { GoMap, GoStruct, type GoValue, goString, truth } from "./value.ts";
+import { GoMap, GoNil, GoStruct, type GoValue, goString, truth } from "./value.ts";
 
 export { TemplateError };
 
@@ -118,7 +118,8 @@ class Execution {
     const items: [GoValue, GoValue][] = [];
     if (value instanceof GoMap) for (const key of value.sortedKeys()) items.push([key, value.entries.get(key)]);
     else if (Array.isArray(value)) for (const [i, item] of value.entries()) items.push([i, item as GoValue]);
-    else if (value !== undefined && value !== null) this.#fail(pipe, `range can't iterate over ${goString(value)}`);
+    else if (value !== undefined && value !== null && !(value instanceof GoNil))
+      this.#fail(pipe, `range can't iterate over ${goString(value)}`);
     const inner = this.#variables.length;
     for (const [key, item] of items) {
       const names = pipe.declare;
@@ -209,6 +210,10 @@ class Execution {
         const key = value.keyOf(name);
         if (key === undefined) this.#fail(place, `can't evaluate field ${name} in type ${value.typeName}`);
         value = value.fields.get(key);
+        continue;
+      }
+      if (value instanceof GoNil && value.kind === "map") {
+        value = undefined;
         continue;
       }
       if (value instanceof GoMap) {

@@ -3,7 +3,7 @@
 
 import { TemplateError } from "./lex.ts";
 import { sprintf } from "./printf.ts";
-import { GoMap, GoStruct, type GoValue, goJson, goString, truth } from "./value.ts";
+import { GoMap, GoNil, GoStruct, type GoValue, goJson, goString, truth } from "./value.ts";
 
 export type TemplateFunction = (...args: readonly GoValue[]) => GoValue;
 
@@ -22,6 +22,7 @@ function typeOf(value: GoValue): string {
   if (typeof value === "number" || typeof value === "bigint") return "int";
   if (typeof value === "boolean") return "bool";
   if (value instanceof GoMap) return "map";
+  if (value instanceof GoNil) return value.kind;
   if (value instanceof GoStruct) return value.typeName;
   return "slice";
 }
@@ -30,6 +31,11 @@ function index(item: GoValue, ...keys: readonly GoValue[]): GoValue {
   let value = item;
   for (const key of keys) {
     if (value === undefined || value === null) fail("error calling index: index of untyped nil");
+    if (value instanceof GoNil) {
+      if (value.kind === "slice") fail(`error calling index: index out of range: ${goString(key)}`);
+      value = undefined;
+      continue;
+    }
     if (value instanceof GoMap) {
       if (typeof key !== "string") fail(`error calling index: value has type ${typeOf(key)}; should be string`);
       value = value.entries.get(key);
@@ -60,6 +66,7 @@ function slice(item: GoValue, ...bounds: readonly GoValue[]): GoValue {
 function len(item: GoValue): GoValue {
   if (typeof item === "string" || Array.isArray(item)) return item.length;
   if (item instanceof GoMap) return item.entries.size;
+  if (item instanceof GoNil) return 0;
   return fail(
     `error calling len: len of ${item === null || item === undefined ? "nil pointer" : `type ${typeOf(item)}`}`,
   );

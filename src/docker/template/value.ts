@@ -54,11 +54,30 @@ export class GoMap {
   }
 }
 
-/** A function of no arguments, such as a context's method. */
-export type GoMethod = () => GoValue;
+/** A slice or map that was never made: `null` in JSON, but `[]` or `map[]` where Go prints it. */
+export class GoNil {
+  readonly kind: "slice" | "map";
 
-/** null is a nil pointer, slice, map or interface; undefined is "no value" (a missing map key). */
-export type GoValue = undefined | null | string | number | bigint | boolean | readonly GoValue[] | GoStruct | GoMap;
+  constructor(kind: "slice" | "map") {
+    this.kind = kind;
+  }
+}
+
+export const NIL_SLICE: GoNil = new GoNil("slice");
+export const NIL_MAP: GoNil = new GoNil("map");
+
+/** null is a nil pointer or interface; undefined is "no value" (a missing map key). */
+export type GoValue =
+  | undefined
+  | null
+  | string
+  | number
+  | bigint
+  | boolean
+  | readonly GoValue[]
+  | GoStruct
+  | GoMap
+  | GoNil;
 
 /** Strings compare by bytes in Go; for the characters of names and JSON keys code units do. */
 export function compareBytes(a: string, b: string): number {
@@ -79,6 +98,7 @@ export function stringMap(entries: ReadonlyMap<string, string>): GoMap {
 export function goString(value: GoValue, nested = false): string {
   if (value === undefined) return nested ? "<nil>" : "<no value>";
   if (value === null) return "<nil>";
+  if (value instanceof GoNil) return value.kind === "slice" ? "[]" : "map[]";
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
   if (value instanceof GoStruct) {
@@ -106,7 +126,7 @@ export function goJsonIndent(value: GoValue, indent = "    "): string {
 }
 
 function writeJson(value: GoValue, escapeHtml: boolean, indent: string | undefined, margin: string): string {
-  if (value === undefined || value === null) return "null";
+  if (value === undefined || value === null || value instanceof GoNil) return "null";
   if (typeof value === "string") return jsonString(value, escapeHtml);
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
   const inner = indent === undefined ? "" : margin + indent;
@@ -142,6 +162,7 @@ function jsonString(text: string, escapeHtml: boolean): string {
 export function truth(value: GoValue): boolean {
   if (value === undefined || value === null || value === "" || value === 0 || value === 0n || value === false)
     return false;
+  if (value instanceof GoNil) return false;
   if (value instanceof GoStruct) return true;
   if (value instanceof GoMap) return value.entries.size > 0;
   if (Array.isArray(value)) return value.length > 0;
@@ -150,6 +171,7 @@ export function truth(value: GoValue): boolean {
 
 /** Every struct becomes a map, as in a document decoded from JSON without types. */
 export function toMaps(value: GoValue): GoValue {
+  if (value instanceof GoNil) return null;
   if (value instanceof GoStruct)
     return new GoMap([...value.fields].map(([key, field]) => [key, toMaps(field)] as const));
   if (value instanceof GoMap) return new GoMap([...value.entries].map(([key, field]) => [key, toMaps(field)] as const));

@@ -5,7 +5,7 @@ import * as ethernet from "../../wire/ethernet.ts";
 import { netifReceiveSkb } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { IFF_PROMISC, type NetDevice, RX_HANDLER_CONSUMED, RX_HANDLER_PASS } from "../core/net-device.ts";
-import { drop, PACKET_HOST, PACKET_LOOPBACK, type SkBuff } from "../core/skb.ts";
+import { drop, PACKET_HOST, PACKET_LOOPBACK, type SkBuff, trace } from "../core/skb.ts";
 import { brFdbUpdate } from "./br-fdb.ts";
 import {
   BR_PKT_BROADCAST,
@@ -34,6 +34,7 @@ const GROUP_PAUSE = 0x01;
 
 /** The rx handler of every port (br_handle_frame). */
 export function brHandleFrame(skb: SkBuff, dev: NetDevice): number {
+  trace(skb, "brHandleFrame", dev);
   if (skb.pktType === PACKET_LOOPBACK) return RX_HANDLER_PASS;
   const { head } = skb;
   const mac = skb.macHeader;

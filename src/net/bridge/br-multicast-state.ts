@@ -43,6 +43,8 @@ export class BridgeMulticast {
   /** mcast_snooping */
   enabled = true;
   querierEnabled = false;
+  /** the bridge listens to 224.0.0.106 */
+  joined = false;
   queryUseIfaddr = false;
   router: number = MDB_RTR_TYPE_TEMP_QUERY;
   igmpVersion = 2;
@@ -54,7 +56,8 @@ export class BridgeMulticast {
   querierIntervalNs: Ns = 255 * SEC;
   queryIntervalNs: Ns = 125 * SEC;
   queryResponseIntervalNs: Ns = 10 * SEC;
-  startupQueryIntervalNs: Ns = 31.25 * SEC;
+  /** a quarter of the above in whole jiffies of 4 ms */
+  startupQueryIntervalNs: Ns = 31.248 * SEC;
   /** newest last */
   readonly groups: Map<number, MdbEntry> = new Map();
   /** another host asks: pending while it does (ip4_other_query) */

@@ -22,6 +22,8 @@ import {
 import { BR_MULTICAST_FAST_LEAVE, BR_STATE_DISABLED, type BridgePort, type NetBridge } from "./br-private.ts";
 
 const ALL_HOSTS = 0xe0000001;
+/** RFC 4286 */
+const ALL_SNOOPERS = 0xe000006a;
 const LOCAL_BLOCK = 0xe0000000;
 const LOCAL_MASK = 0xffffff00;
 
@@ -45,13 +47,22 @@ export function brMulticastInit(br: NetBridge): void {
   });
 }
 
-/** The bridge goes up (br_multicast_open). */
+/** The bridge goes up (br_multicast_open): it may ask, and it listens to what other snoopers say. */
 export function brMulticastOpen(br: NetBridge): void {
-  if (br.multicast.enabled && br.multicast.querierEnabled) startQuerier(br);
+  const { multicast, dev } = br;
+  if (!multicast.enabled) return;
+  if (multicast.querierEnabled) startQuerier(br);
+  if (multicast.joined) return;
+  multicast.joined = true;
+  dev.net.ipMulticast?.join(dev, ALL_SNOOPERS);
 }
 
 /** The bridge goes down (br_multicast_stop). */
 export function brMulticastStop(br: NetBridge): void {
+  if (br.multicast.joined) {
+    br.multicast.joined = false;
+    br.dev.net.ipMulticast?.leave(br.dev, ALL_SNOOPERS);
+  }
   br.multicast.ownQueryTimer.del();
   br.multicast.otherQueryTimer.del();
   br.multicast.routerTimer.del();

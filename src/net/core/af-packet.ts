@@ -7,7 +7,15 @@ import type { Task } from "../../sim/task.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import { devQueueXmit, devSetPromiscuity } from "./dev.ts";
 import { DropReason } from "./drop-reason.ts";
-import type { Net, PacketTypeFn } from "./net.ts";
+import {
+  NETDEV_DOWN,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  type Net,
+  type NetdevEvent,
+  type NetdevNotifier,
+  type PacketTypeFn,
+} from "./net.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
 import { drop, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING, type SkBuff } from "./skb.ts";
 import {
@@ -39,11 +47,26 @@ export class PacketSock extends Sock implements Tap {
   #queued = 0;
   readonly #promiscuous: Set<NetDevice> = new Set();
   drops = 0;
+  readonly #notifier: NetdevNotifier;
 
   constructor(net: Net, type: number, protocol: number) {
     super(net, AF_PACKET, type, protocol);
     this.#protocol = protocol;
     this.#hook();
+    this.#notifier = (event, dev) => this.#deviceEvent(event, dev);
+    net.notifiers.push(this.#notifier);
+  }
+
+  /** packet_notifier: the reader learns that its interface went down. */
+  #deviceEvent(event: NetdevEvent, dev: NetDevice): void {
+    if (this.#ifindex === 0 || dev.ifindex !== this.#ifindex) return;
+    if (event === NETDEV_DOWN || event === NETDEV_UNREGISTER) {
+      if (!this.#hooked) return;
+      this.#hooked();
+      this.#hooked = null;
+      this.err = Errno.ENETDOWN;
+      this.wake();
+    } else if (event === NETDEV_UP && !this.#hooked) this.#hook();
   }
 
   /** `address.addr` is the ifindex (0 any), `address.port` the EtherType (0: as the socket was made). Throws ENODEV. */
@@ -211,6 +234,7 @@ export class PacketSock extends Sock implements Tap {
     this.dead = true;
     this.#hooked?.();
     this.#hooked = null;
+    this.net.notifiers.splice(this.net.notifiers.indexOf(this.#notifier), 1);
     for (const dev of this.#promiscuous) if (dev.registered) devSetPromiscuity(dev, -1);
     this.#promiscuous.clear();
     this.#queue.length = 0;

@@ -103,6 +103,7 @@ export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string
   const { linkWatch } = net.kernel;
   linkWatch.hold();
   devClose(dev);
+  dev.moving = true;
   dev.net.notify(NETDEV_UNREGISTER, dev);
   dev.qdisc?.reset();
   dev.qdisc = null;
@@ -117,6 +118,7 @@ export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string
   dev.name = name;
   dev.ifindex = net.deviceByIndex(wished) ? net.allocateIfindex() : wished;
   net.addDevice(dev);
+  dev.moving = false;
   net.notify(NETDEV_REGISTER, dev);
   linkWatch.release();
 }
@@ -320,7 +322,8 @@ export function netifReceiveSkb(skb: SkBuff): void {
       if (dev.taps.length > 0) tapReceived(dev, skb);
       if (dev.net.taps.length > 0) tapNetReceived(dev, skb);
     }
-    if (skb.protocol === ethernet.ETH_P_8021Q || skb.protocol === ethernet.ETH_P_8021AD) {
+    // a tag that travels beside the frame comes first
+    if (skb.vlanProto === 0 && (skb.protocol === ethernet.ETH_P_8021Q || skb.protocol === ethernet.ETH_P_8021AD)) {
       if (!vlanUntag(skb)) return;
     }
     if (skb.vlanProto !== 0 && dev.vlans) {

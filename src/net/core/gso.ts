@@ -1,9 +1,12 @@
 // What the stack does in software when a device does not: completing a checksum that was left to offload, and cutting a
 // super-packet into segments. Answers to net/core/dev.c (skb_checksum_help, validate_xmit_skb) and net/core/gso.c.
 
-import { internetChecksum } from "../../wire/checksum.ts";
+import { internetChecksum, pseudoHeaderSumAt, replacePartial16 } from "../../wire/checksum.ts";
+import * as ipv4 from "../../wire/ipv4.ts";
+import { set16 } from "../../wire/layout.ts";
+import * as tcp from "../../wire/tcp.ts";
 import type { NetDevice } from "./net-device.ts";
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type SkBuff } from "./skb.ts";
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, consumeSkb, moveBytes, SKB_GSO_TCPV4, type SkBuff } from "./skb.ts";
 
 /** Fills in a checksum left to offload (skb_checksum_help): csumStart … tail is summed, the result goes to csumOffset. */
 export function completeChecksum(skb: SkBuff): void {
@@ -20,7 +23,76 @@ export function needsSegmenting(skb: SkBuff, dev: NetDevice): boolean {
   return skb.gsoSize > 0 && (!dev.features.tso || skb.len > dev.gsoMaxSize);
 }
 
-/** Cuts a super-packet into segments of gsoSize and sends each (skb_gso_segment). Takes the packet over. */
+/**
+ * Cuts a TCP super-packet into segments of gsoSize and hands each to `xmit` (tcp_gso_segment, inet_gso_segment):
+ * identification one more each, CWR on the first only, FIN and PSH on the last only. Checksums stay partial unless the
+ * device does not finish them. skb.data may stand at the link or at the IP header; a tunnel's outer IP and UDP headers
+ * (skb.networkHeader before the inner ones) are cut along. Takes the packet over.
+ */
 export function segmentAndSend(skb: SkBuff, dev: NetDevice, xmit: (skb: SkBuff, dev: NetDevice) => void): void {
-  xmit(skb, dev);
+  if (!(skb.gsoType & SKB_GSO_TCPV4)) {
+    xmit(skb, dev);
+    return;
+  }
+  const { head, gsoSize: mss } = skb;
+  const partial = skb.ipSummed === CHECKSUM_PARTIAL;
+  const tcpAt = partial ? skb.csumStart : skb.transportHeader;
+  const payloadAt = tcpAt + tcp.getDataOffset(head, tcpAt);
+  const outerAt = skb.networkHeader;
+  const innerAt = ipv4.getProtocol(head, outerAt) === ipv4.IPPROTO_TCP ? outerAt : tcpAt - ipv4.HEADER_LENGTH;
+  const end = skb.tail;
+  const total = end - tcpAt;
+  const seq = tcp.getSequence(head, tcpAt);
+  const flags = tcp.getFlags(head, tcpAt);
+  for (let from = payloadAt, i = 0; from < end; from += mss, i++) {
+    const n = Math.min(mss, end - from);
+    const last = from + n === end;
+    skb.tail = payloadAt + n;
+    const segment = skb.pool.copy(skb);
+    moveBytes(segment.head, payloadAt, head, from, n);
+    segment.gsoSize = 0;
+    segment.gsoSegs = 0;
+    segment.gsoType = 0;
+    tcp.setSequence(segment.head, tcpAt, (seq + (from - payloadAt)) >>> 0);
+    let mine = flags;
+    if (i > 0) mine &= ~tcp.CWR;
+    if (!last) mine &= ~(tcp.FIN | tcp.PSH);
+    tcp.setFlags(segment.head, tcpAt, mine);
+    shorten(segment, innerAt, i);
+    if (outerAt !== innerAt) shortenOuter(segment, outerAt, i);
+    tcpChecksum(segment, innerAt, tcpAt, partial, total);
+    if (partial && !dev.features.txCsum) completeChecksum(segment);
+    xmit(segment, dev);
+  }
+  skb.tail = end;
+  consumeSkb(skb);
+}
+
+/** An IP header of the i-th segment. */
+function shorten(segment: SkBuff, at: number, i: number): void {
+  const { head } = segment;
+  ipv4.setTotalLength(head, at, segment.tail - at);
+  ipv4.setIdentification(head, at, (ipv4.getIdentification(head, at) + i) & 0xffff);
+  ipv4.updateChecksum(head, at);
+}
+
+/** A tunnel's outer headers: IP, and UDP without a checksum (skb_udp_tunnel_segment). */
+function shortenOuter(segment: SkBuff, at: number, i: number): void {
+  shorten(segment, at, i);
+  if (ipv4.getProtocol(segment.head, at) !== ipv4.IPPROTO_UDP) return;
+  const udpAt = at + ipv4.getHeaderLength(segment.head, at);
+  set16(segment.head, udpAt + 4, segment.tail - udpAt);
+}
+
+/** The TCP checksum for the shorter length: partial as it was, or complete. */
+function tcpChecksum(segment: SkBuff, ipAt: number, at: number, partial: boolean, total: number): void {
+  const { head } = segment;
+  const length = segment.tail - at;
+  if (partial) {
+    tcp.setChecksum(head, at, replacePartial16(tcp.getChecksum(head, at), total & 0xffff, length));
+    return;
+  }
+  tcp.setChecksum(head, at, 0);
+  const pseudo = pseudoHeaderSumAt(head, ipAt, ipv4.IPPROTO_TCP, length);
+  tcp.setChecksum(head, at, internetChecksum(head, at, segment.tail, pseudo));
 }

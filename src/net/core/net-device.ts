@@ -180,6 +180,10 @@ export class NetDevice {
   /** multicast addresses wanted, as 12 hex digits, with use counts */
   readonly mcAddresses: Map<string, number> = new Map();
   registered = false;
+  /** on its way to another namespace: what is on top of it stays */
+  moving = false;
+  /** devices on top of this one hear of its events, in whatever namespace it is */
+  readonly uppers: ((event: string) => void)[] = [];
 
   constructor(net: Net, name: string, kind: string, type: number, ops: NetDeviceOps) {
     this.net = net;

@@ -22,6 +22,8 @@ export class Kernel {
   readonly backlog: Backlog;
   /** every namespace of the lab that is alive */
   readonly nets: Set<Net> = new Set();
+  /** major number of the queueing discipline that was made last */
+  lastQdiscHandle = 0x8000;
   readonly linkWatch: LinkWatch = new LinkWatch((dev) => dev.net.notify(NETDEV_CHANGE, dev));
   /** one line per kernel message (dmesg), without time */
   readonly log: { timeNs: Ns; text: string }[] = [];
@@ -77,6 +79,8 @@ export class Net {
   readonly taps: Tap[] = [];
   /** ids that other namespaces have here (link-netnsid): given when first needed */
   readonly nsids: Map<Net, number> = new Map();
+  /** IPv4's group membership, for devices that listen to groups of their own (ip_mc_inc_group); set by netns.ts */
+  ipMulticast: { join(dev: NetDevice, group: number): void; leave(dev: NetDevice, group: number): void } | null = null;
   /** addresses of devices made here (eth_random_addr) */
   readonly macRng: Rng;
   #nextIfindex = 1;
@@ -150,6 +154,7 @@ export class Net {
 
   notify(event: NetdevEvent, dev: NetDevice): void {
     for (const notifier of this.notifiers) notifier(event, dev);
+    if (dev.uppers.length > 0) for (const upper of [...dev.uppers]) upper(event);
     if (event !== NETDEV_UNREGISTER) this.linkMessage(dev);
   }
 

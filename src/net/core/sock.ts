@@ -102,6 +102,8 @@ export abstract class Sock {
   reuseAddr = false;
   reusePort = false;
   broadcast = false;
+  /** SOCK_LOCALROUTE (SO_DONTROUTE): only to neighbours */
+  localRoute = false;
   sndBuf = 212992;
   rcvBuf = 212992;
   /** inet_sock: local and remote address and port; saddr is what packets carry, rcvSaddr what bind asked */

@@ -16,7 +16,7 @@ import {
 import type { NetDevice } from "../core/net-device.ts";
 import { arpInvalidate } from "./arp.ts";
 import { IFA_F_NOPREFIXROUTE, type InIfaddr, inDevOf } from "./devconf.ts";
-import { syncDownAddr, syncDownDev, syncUp } from "./fib-semantics.ts";
+import { syncDownAddr, syncDownDev, syncMtu, syncUp } from "./fib-semantics.ts";
 import {
   type FibConfig,
   fibConfig,
@@ -193,6 +193,9 @@ export function fibNetdevEvent(ip4: Ipv4, event: NetdevEvent, dev: NetDevice): v
       ip4.rtCacheFlush();
       return;
     case NETDEV_CHANGEMTU:
+      syncMtu(ip4.fib, dev);
+      ip4.rtCacheFlush();
+      return;
     case NETDEV_CHANGEUPPER:
       ip4.rtCacheFlush();
       return;

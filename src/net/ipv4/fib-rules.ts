@@ -78,12 +78,15 @@ export type TableLookup = (table: number, fl: FlowKey, res: FibResult, flags: nu
 
 export class FibRules {
   readonly #net: Net;
+  readonly #changed: () => void;
   #rules: FibRule[];
   /** fib_has_custom_rules: the list is really consulted */
   custom = false;
 
-  constructor(net: Net) {
+  /** @param changed called after every change: cached routes may be wrong now */
+  constructor(net: Net, changed: () => void) {
     this.#net = net;
+    this.#changed = changed;
     this.#rules = [
       { ...BLANK, priority: 0, table: RT_TABLE_LOCAL, protocol: RTPROT_KERNEL },
       { ...BLANK, priority: 32766, table: RT_TABLE_MAIN, protocol: RTPROT_KERNEL },
@@ -110,12 +113,12 @@ export class FibRules {
     if (rule.srcLen > 32 || rule.dstLen > 32) throw new NetError(Errno.EINVAL, "Invalid source or destination prefix");
     if (rule.action === FR_ACT_GOTO && rule.target <= rule.priority)
       throw new NetError(Errno.EINVAL, "Backward goto not supported");
-    if (exclusive && this.#rules.some((other) => sameRule(other, rule, config.priority !== undefined)))
-      throw new NetError(Errno.EEXIST);
+    if (exclusive && this.#rules.some((other) => sameRule(other, rule))) throw new NetError(Errno.EEXIST);
     let at = this.#rules.findIndex((other) => other.priority > rule.priority);
     if (at < 0) at = this.#rules.length;
     this.#rules.splice(at, 0, rule);
     this.custom = true;
+    this.#changed();
   }
 
   /** fib_nl_delrule: the first rule that agrees in everything that is given. Throws ENOENT. */
@@ -124,6 +127,7 @@ export class FibRules {
     if (at < 0) throw new NetError(Errno.ENOENT);
     this.#rules.splice(at, 1);
     this.custom = true;
+    this.#changed();
   }
 
   /** Asks rule after rule (__fib_lookup): 0 or a positive errno. */
@@ -188,9 +192,9 @@ function sameRange(a: readonly [number, number] | null, b: readonly [number, num
   return a === b || (a !== null && b !== null && a[0] === b[0] && a[1] === b[1]);
 }
 
-function sameRule(a: FibRule, b: FibRule, withPriority: boolean): boolean {
+function sameRule(a: FibRule, b: FibRule): boolean {
   return (
-    (!withPriority || a.priority === b.priority) &&
+    a.priority === b.priority &&
     a.action === b.action &&
     a.table === b.table &&
     a.src === b.src &&

@@ -337,3 +337,16 @@ export function syncUp(tables: FibTables, dev: NetDevice, flags: number): number
   }
   return count;
 }
+
+/** What was learned about paths by a device cannot exceed its MTU (fib_sync_mtu). */
+export function syncMtu(tables: FibTables, dev: NetDevice): void {
+  for (const info of tables.infos)
+    for (const nh of info.nhs) {
+      if (nh.dev !== dev || !nh.exceptions) continue;
+      for (const fnhe of nh.exceptions.values()) {
+        if (fnhe.pmtu <= dev.mtu) continue;
+        fnhe.pmtu = dev.mtu;
+        fnhe.mtuLocked = false;
+      }
+    }
+}

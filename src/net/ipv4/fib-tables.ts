@@ -51,7 +51,7 @@ export class FibTables {
 
   constructor(ip4: Ipv4) {
     this.ip4 = ip4;
-    this.rules = new FibRules(ip4.net);
+    this.rules = new FibRules(ip4.net, () => ip4.rtCacheFlush());
     this.#ops = {
       createInfo: (config) => this.#createInfo(config),
       releaseInfo: (info) => this.#releaseInfo(info),
@@ -105,7 +105,8 @@ export class FibTables {
     res.tos = local.tos;
     res.nhSel = local.nhSel;
     res.info = local.info;
-    res.tableId = local.tableId;
+    // as one table they bear main's number
+    res.tableId = RT_TABLE_MAIN;
     res.aliases = local.aliases;
     return localErr;
   }
@@ -185,9 +186,10 @@ export class FibTables {
     if (flushed > 0) this.ip4.rtCacheFlush();
   }
 
-  /** RTM_GETROUTE with NLM_F_DUMP: of one table, or (0) of all, by table id falling as the kernel's hash gives them. */
+  /** RTM_GETROUTE with NLM_F_DUMP: of one table, which must exist (ENOENT), or (0) of all by the last byte of their id. */
   dump(tableId = 0): FibRoute[] {
     const out: FibRoute[] = [];
+    if (tableId !== 0 && !this.#tables.has(tableId)) throw new NetError(Errno.ENOENT, "ipv4: FIB table does not exist");
     const ids = tableId !== 0 ? [tableId] : this.#dumpOrder();
     for (const id of ids) {
       const table = this.#tables.get(id);

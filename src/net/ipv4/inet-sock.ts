@@ -150,6 +150,10 @@ export abstract class DatagramSock extends Sock {
     if (options.errQueue) {
       const error = this.errors.shift();
       if (!error) throw new NetError(Errno.EAGAIN);
+      // sock_dequeue_err_skb: the pending error is always that of the next ICMP error in line
+      const next = this.errors[0];
+      if (next?.origin === SO_EE_ORIGIN_ICMP) this.err = next.errno;
+      else if (error.origin === SO_EE_ORIGIN_ICMP) this.err = 0;
       return errorMessage(error, max);
     }
     this.throwError();
@@ -371,6 +375,9 @@ export abstract class DatagramSock extends Sock {
         return;
       case "SO_BROADCAST":
         this.broadcast = value !== 0;
+        return;
+      case "SO_DONTROUTE":
+        this.localRoute = value !== 0;
         return;
       case "SO_MARK":
         this.mark = value >>> 0;

@@ -13,7 +13,7 @@ import {
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { NF_INET_FORWARD } from "../core/netfilter.ts";
-import { CHECKSUM_COMPLETE, CHECKSUM_NONE, drop, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_COMPLETE, CHECKSUM_NONE, drop, PACKET_HOST, type SkBuff, trace } from "../core/skb.ts";
 import { inDevOf } from "./devconf.ts";
 import { peerRedirectAllow } from "./inet-peer.ts";
 import { IPSKB_DOREDIRECT, IPSKB_FORWARDED, IPSKB_IGNORE_DF } from "./ip-cb.ts";
@@ -27,6 +27,7 @@ const TOS_TO_PRIORITY: readonly number[] = [0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 
 
 /** Forwards a routed packet (ip_forward). Takes it over. */
 export function ipForward(ip4: Ipv4, skb: SkBuff): void {
+  trace(skb, "ipForward");
   const { ip: mib } = ip4.mib;
   // broadcasts and strangers' frames are not passed on, nor what a socket claims
   if (skb.pktType !== PACKET_HOST || skb.sk !== null) {

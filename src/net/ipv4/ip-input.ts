@@ -14,7 +14,15 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
-import { consumeSkb, drop, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
+import {
+  consumeSkb,
+  drop,
+  PACKET_BROADCAST,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  type SkBuff,
+  trace,
+} from "../core/skb.ts";
 import { inDevOf } from "./devconf.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { peerErrorAllow } from "./inet-peer.ts";
@@ -26,6 +34,7 @@ import { skbRtable } from "./rtable.ts";
 
 /** Receives an IPv4 packet (ip_rcv): skb.data is at its IP header. Takes the packet over. */
 export function ipRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
+  trace(skb, "ipRcv", dev);
   if (!ipRcvCore(ip4, skb)) return;
   if (ip4.net.hooksIpv4.run(NF_INET_PRE_ROUTING, skb, dev, null, null)) ipRcvFinish(ip4, skb);
 }
@@ -130,6 +139,7 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
 
 /** For this host (ip_local_deliver): whole packets only go on. Takes the packet over. */
 export function ipLocalDeliver(ip4: Ipv4, skb: SkBuff): void {
+  trace(skb, "ipLocalDeliver");
   let whole: SkBuff | null = skb;
   if (ipv4.isFragment(skb.head, skb.networkHeader)) {
     whole = ipDefrag(ip4, skb, IP_DEFRAG_LOCAL_DELIVER);

@@ -20,9 +20,10 @@ import {
   PACKET_LOOPBACK,
   SKB_GSO_UDP_L4,
   type SkBuff,
+  trace,
 } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
-import { RTN_MULTICAST } from "./fib-types.ts";
+import { RT_SCOPE_LINK, RTN_MULTICAST } from "./fib-types.ts";
 import { IPSKB_FORWARDED, IPSKB_IGNORE_DF, IPSKB_REROUTED } from "./ip-cb.ts";
 import { ipDoFragment } from "./ip-do-fragment.ts";
 import { ipSelectIdent, ipSelectIdentHashed } from "./ip-ident.ts";
@@ -68,6 +69,7 @@ export function flowOfSock(fl: FlowKey, sk: Sock, daddr: number, saddr: number, 
   fl.sport = sk.sport;
   fl.dport = sk.dport;
   fl.uid = sk.uid;
+  if (sk.localRoute) fl.scope = RT_SCOPE_LINK;
   return fl;
 }
 
@@ -130,6 +132,7 @@ export function pushHeader(
  * the IP header, skb.dst is set. Takes the packet over. Returns 0 or a positive errno (EPERM: a rule dropped it).
  */
 export function ipLocalOut(ip4: Ipv4, skb: SkBuff): number {
+  trace(skb, "ipLocalOut", skbRtable(skb)!.dev);
   const { head } = skb;
   const at = skb.data;
   ip4.mib.ip.OutRequests++;
@@ -146,6 +149,7 @@ export function ipLocalOut(ip4: Ipv4, skb: SkBuff): number {
 export function ipOutput(skb: SkBuff): number {
   const rt = skbRtable(skb)!;
   const { ip4, dev } = rt;
+  trace(skb, "ipOutput", dev);
   const indev = skb.dev;
   skb.dev = dev;
   skb.protocol = ETH_P_IP;

@@ -100,11 +100,11 @@ export function outputRoute(ip4: Ipv4, fl: FlowKey, res: FibResult): Rtable {
     if (fl.oif === 0 && (isMulticast(fl.daddr) || fl.daddr === 0xffffffff)) {
       // a sender bound to one of our addresses means that address's device
       devOut = ipDevFind(ip4, fl.saddr);
-      if (!devOut) return errorRoute(ip4, Errno.EINVAL);
+      if (!devOut) return errorRoute(ip4, Errno.ENETUNREACH);
       fl.oif = devOut.ifindex;
       return mkrouteOutput(ip4, fl, res, devOut, origOif, flags);
     }
-    if (!(fl.flags & FLOWI_FLAG_ANYSRC) && !ipDevFind(ip4, fl.saddr)) return errorRoute(ip4, Errno.EINVAL);
+    if (!(fl.flags & FLOWI_FLAG_ANYSRC) && !ipDevFind(ip4, fl.saddr)) return errorRoute(ip4, Errno.ENETUNREACH);
   }
 
   if (fl.oif !== 0) {

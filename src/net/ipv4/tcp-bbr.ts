@@ -95,6 +95,7 @@ function ca(sk: TcpSock): Bbr {
 
 export const tcpBbr: TcpCongestionOps = {
   name: "bbr",
+  newState: () => new Bbr(),
   init(sk) {
     const bbr = new Bbr();
     sk.ca = bbr;

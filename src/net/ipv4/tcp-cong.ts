@@ -16,6 +16,9 @@ export const CA_EVENT_LOSS = 3;
 /** What an algorithm does (struct tcp_congestion_ops). */
 export interface TcpCongestionOps {
   readonly name: string;
+  /** what it keeps for a connection, from the first SYN on */
+  newState?(): unknown;
+  /** the connection is established */
   init?(sk: TcpSock): void;
   /** slow start threshold after a loss, in packets */
   ssthresh(sk: TcpSock): number;
@@ -64,8 +67,17 @@ export function tcpCaFind(name: string): TcpCongestionOps {
 
 /** The namespace's default for a new socket (tcp_assign_congestion_control). */
 export function tcpAssignCongestionControl(sk: TcpSock): void {
-  sk.caOps = tcpCaFind(sk.tcp.sysctl.congestionControl);
-  sk.ca = null;
+  use(sk, tcpCaFind(sk.tcp.sysctl.congestionControl));
+}
+
+/** A child takes over what its listener was set to. */
+export function tcpInheritCongestionControl(sk: TcpSock, listener: TcpSock): void {
+  if (listener.caSetsockopt) use(sk, listener.caOps);
+}
+
+function use(sk: TcpSock, ops: TcpCongestionOps): void {
+  sk.caOps = ops;
+  sk.ca = ops.newState?.() ?? null;
   sk.caInitialized = false;
 }
 
@@ -81,9 +93,7 @@ export function tcpSetCongestionControl(sk: TcpSock, name: string, established: 
   const ops = tcpCaFind(name);
   sk.caSetsockopt = true;
   if (ops === sk.caOps) return;
-  sk.caOps = ops;
-  sk.ca = null;
-  sk.caInitialized = false;
+  use(sk, ops);
   if (established) {
     sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
     tcpInitCongestionControl(sk);

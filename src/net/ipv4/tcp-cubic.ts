@@ -57,6 +57,7 @@ function ca(sk: TcpSock): Cubic {
 
 export const tcpCubic: TcpCongestionOps = {
   name: "cubic",
+  newState: () => new Cubic(),
   init(sk) {
     sk.ca = new Cubic();
     hystartReset(sk);

@@ -449,7 +449,7 @@ export function tcpFastretransAlert(sk: TcpSock, priorSndUna: number, dupacks: n
       sk.rtoStamp = 0;
     }
     identifyPacketLoss(sk, out);
-    if (sk.caState !== TCP_CA_OPEN && !(out.flag & FLAG_LOST_RETRANS)) return;
+    if ((sk.caState as number) !== TCP_CA_OPEN && !(out.flag & FLAG_LOST_RETRANS)) return;
   }
   if (!tcpIsSack(sk)) {
     if (flag & FLAG_SND_UNA_ADVANCED) sk.sackedOut = 0;
@@ -468,7 +468,8 @@ export function tcpFastretransAlert(sk: TcpSock, priorSndUna: number, dupacks: n
 /** Window and pacing rate after an ACK (tcp_cong_control). */
 export function tcpCongControl(sk: TcpSock, ack: number, delivered: number, flag: number, rs: RateSample): void {
   if (sk.caOps.congControl) {
-    sk.caOps.congControl(sk, rs);
+    // the ACK of our SYN comes before the algorithm's own state
+    if (sk.caInitialized) sk.caOps.congControl(sk, rs);
     return;
   }
   if (tcpInCwndReduction(sk)) tcpCwndReduction(sk, delivered, rs.losses, flag);

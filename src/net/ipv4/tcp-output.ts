@@ -38,6 +38,7 @@ import {
   tcpMstampRefresh,
   tcpPacketsInFlight,
   tcpRtoMin,
+  tcpUrgMode,
   tcpWndEnd,
   usecsToJiffies,
 } from "./tcp-sock.ts";
@@ -248,7 +249,7 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   set32(head, at + 4, seq);
   set32(head, at + 8, sk.rcvNxt);
   set16(head, at + 18, 0);
-  if (sk.urgMode && before(seq, sk.sndUp)) {
+  if (tcpUrgMode(sk) && before(seq, sk.sndUp)) {
     if (before(sk.sndUp, (seq + 0x10000) >>> 0)) {
       set16(head, at + 18, (sk.sndUp - seq) & 0xffff);
       flags |= URG;

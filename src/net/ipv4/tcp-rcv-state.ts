@@ -38,6 +38,7 @@ import {
   TCP_ESTABLISHED,
   TCP_FIN_WAIT1,
   TCP_FIN_WAIT2,
+  TCP_INFINITE_SSTHRESH,
   TCP_INIT_CWND,
   TCP_LAST_ACK,
   TCP_MAX_QUICKACKS,
@@ -91,6 +92,7 @@ function undoSpuriousSyn(sk: TcpSock): void {
 /** Window, buffers and congestion control for a new connection (tcp_init_transfer). */
 function initTransfer(sk: TcpSock): void {
   tcpDst(sk);
+  sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
   if (sk.srttUs === 0) {
     // the handshake was repeated: no measurement, so be careful (RFC 6298 section 5.7)
     sk.rttvarUs = TCP_TIMEOUT_FALLBACK * JIFFY_US;

@@ -5,6 +5,7 @@
 import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Timer } from "../../sim/sim.ts";
+import { WaitQueue } from "../../sim/task.ts";
 import { newOptions, type TcpOptions } from "../../wire/tcp-options.ts";
 import type { Net } from "../core/net.ts";
 import { type SkBuff, SkbQueue } from "../core/skb.ts";
@@ -234,6 +235,8 @@ export interface TcpState {
   readonly mib: TcpMib;
   readonly hash: TcpHashtables;
   readonly rng: Rng;
+  /** what initial sequence numbers and the like are drawn from, by name; never drawn from directly */
+  readonly secret: Rng;
   readonly segs: SegPool;
   /** every socket that is not yet destroyed, requests and time-wait apart */
   readonly all: Set<TcpSock>;
@@ -310,6 +313,7 @@ export abstract class TcpSock extends Sock {
   createdNs: Ns = 0;
   // the socket lock (sock_lock_t): held by a sender that lets softirqs run
   owned = false;
+  readonly lockWait: WaitQueue = new WaitQueue();
   readonly backlog: SkbQueue = new SkbQueue();
   backlogLen = 0;
   tsqFlags = 0;
@@ -330,7 +334,7 @@ export abstract class TcpSock extends Sock {
   maxPacingRate: number = PACING_UNLIMITED;
   pacingNeeded = false;
   pacingShift = 10;
-  gsoMaxSize = 65536 - (MAX_TCP_HEADER + 1);
+  gsoMaxSize: number = 65536 - (MAX_TCP_HEADER + 1);
   gsoMaxSegs = 65535;
 
   // receiving side
@@ -467,7 +471,6 @@ export abstract class TcpSock extends Sock {
   rttMin: MinMax = newMinMax();
   urgData = 0;
   urgSeq = 0;
-  urgMode = false;
   sndUp = 0;
   ecnFlags = 0;
   reordering = 3;
@@ -522,8 +525,6 @@ export abstract class TcpSock extends Sock {
   readonly rxOpt: TcpOptionsReceived = new TcpOptionsReceived();
   readonly rs: RateSample = new RateSample();
   readonly xmit: XmitRun = new XmitRun();
-  /** inet_id: identification of the next packet */
-  inetId = 0;
   // chronographs (enum tcp_chrono), µs, for tcp_info
   chronoType = 0;
   chronoStartUs = 0;
@@ -559,6 +560,11 @@ export function tcpIsSack(sk: TcpSock): boolean {
 
 export function tcpLeftOut(sk: TcpSock): number {
   return sk.sackedOut + sk.lostOut;
+}
+
+/** Urgent data was sent and not acknowledged (tcp_urg_mode). */
+export function tcpUrgMode(sk: TcpSock): boolean {
+  return sk.sndUna !== sk.sndUp;
 }
 
 /** tcp_packets_in_flight */

@@ -30,6 +30,7 @@ import {
   tcpMstampRefresh,
   tcpPacketsInFlight,
   tcpRtoMax,
+  tcpUrgMode,
   tcpWndEnd,
 } from "./tcp-sock.ts";
 import { tcpSndbufExpand } from "./tcp-window.ts";
@@ -100,7 +101,7 @@ function nagleCheck(sk: TcpSock, partial: boolean, nonagle: number): boolean {
 
 /** True: the segment may go (tcp_nagle_test). */
 function nagleTest(sk: TcpSock, seg: TxSeg, mss: number, nonagle: number): boolean {
-  if (nonagle & TCP_NAGLE_PUSH || sk.urgMode || seg.flags & FIN) return true;
+  if (nonagle & TCP_NAGLE_PUSH || tcpUrgMode(sk) || seg.flags & FIN) return true;
   return !nagleCheck(sk, seg.len < mss, nonagle);
 }
 
@@ -309,7 +310,7 @@ export function tcpXmitStep(sk: TcpSock): boolean {
   if (tsoSegs === 1) {
     if (!nagleTest(sk, seg, mss, seg.next === null ? nonagle : TCP_NAGLE_PUSH)) return false;
   } else if (pushOne === 0 && tsoShouldDefer(sk, seg, xmit.maxSegs)) return false;
-  const limit = tsoSegs > 1 && !sk.urgMode ? mssSplitPoint(sk, seg, mss, quota, nonagle) : mss;
+  const limit = tsoSegs > 1 && !tcpUrgMode(sk) ? mssSplitPoint(sk, seg, mss, quota, nonagle) : mss;
   if (seg.len > limit) tcpFragment(sk, seg, limit, mss, false);
   if (seg.endSeq === seg.seq) return false;
   if (tcpTransmit(sk, seg, seg.seq, seg.flags, seg.len) !== 0) return false;

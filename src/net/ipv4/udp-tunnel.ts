@@ -50,7 +50,7 @@ export function udpTunnelXmit(ip4: Ipv4, rt: Rtable, skb: SkBuff, header: UdpTun
       skb.ipSummed = CHECKSUM_PARTIAL;
       skb.csumStart = at;
       skb.csumOffset = udp.CHECKSUM;
-    } else udp.setChecksum(head, at, udpChecksum(internetChecksum(head, at, skb.tail, pseudo)));
+    } else udp.setChecksum(head, at, udpChecksum(outerChecksum(skb, at, pseudo)));
   }
   skb.scrub(false);
   skb.dst = rt;
@@ -58,4 +58,13 @@ export function udpTunnelXmit(ip4: Ipv4, rt: Rtable, skb: SkBuff, header: UdpTun
   ipv4.setFlagsAndOffset(head, ip, header.df && !rt.mtuIsLocked() ? ipv4.DF : 0);
   ipSelectIdentHashed(ip4, head, ip, skb.gsoSegs || 1);
   return ipLocalOut(ip4, skb);
+}
+
+/** An inner checksum that is still to be completed makes its part of the sum known beforehand (lco_csum). */
+function outerChecksum(skb: SkBuff, at: number, pseudo: number): number {
+  const { head } = skb;
+  if (skb.ipSummed !== CHECKSUM_PARTIAL) return internetChecksum(head, at, skb.tail, pseudo);
+  const inner = skb.csumStart + skb.csumOffset;
+  const partial = (head[inner]! << 8) | head[inner + 1]!;
+  return internetChecksum(head, at, skb.csumStart, pseudo + (~partial & 0xffff));
 }

@@ -13,14 +13,14 @@ export function skbFlowHash(skb: SkBuff, seed: number): number {
   const at = skb.data + ethernet.HEADER_LENGTH;
   let type = ethernet.getEtherType(head, skb.data);
   if (skb.vlanProto !== 0) type ^= skb.vlanTci & 0xfff;
-  if (type !== ethernet.ETH_P_IP || skb.len < ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH) return mix(seed, type, 0) | 1;
+  if (type !== ethernet.ETH_P_IP || skb.len < ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH)
+    return mix(seed, type, 0) | 1;
   const protocol = ipv4.getProtocol(head, at);
   let one = ipv4.getSource(head, at) as number;
   let other = ipv4.getDestination(head, at) as number;
   let onePort = 0;
   let otherPort = 0;
-  const hasPorts =
-    (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) && !ipv4.isFragment(head, at);
+  const hasPorts = (protocol === ipv4.IPPROTO_TCP || protocol === ipv4.IPPROTO_UDP) && !ipv4.isFragment(head, at);
   if (hasPorts) {
     const l4 = at + ipv4.getHeaderLength(head, at);
     if (l4 + 4 <= skb.tail) {
@@ -54,4 +54,3 @@ export function flowPort(hash: number, low: number, high: number): number {
   const spread = (hash ^ (hash << 16)) >>> 0;
   return Math.floor((spread * (high - low)) / 4294967296) + low;
 }
-

@@ -7,7 +7,7 @@ import { DropReason } from "../core/drop-reason.ts";
 import { ethHwAddrRandom } from "../core/eth-address.ts";
 import type { Net } from "../core/net.ts";
 import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
-import { drop, type SkBuff } from "../core/skb.ts";
+import { drop, type SkBuff, trace } from "../core/skb.ts";
 
 const VLAN_HLEN = 4;
 
@@ -118,6 +118,7 @@ function setCarriers(dev: NetDevice, peer: NetDevice, on: boolean): void {
 
 /** veth_xmit: over to the peer's backlog, without what belongs to this namespace. */
 function vethXmit(skb: SkBuff, dev: NetDevice): void {
+  trace(skb, "vethXmit", dev);
   const { peer } = dev.priv as VethPriv;
   if (!peer) {
     dev.stats.txDropped++;

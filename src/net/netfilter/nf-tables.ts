@@ -9,7 +9,7 @@ import { NF_ACCEPT, NF_DROP, NF_STOLEN, type NfHookFn, type NfHookState } from "
 import type { SkBuff } from "../core/skb.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
 import { type ChainProgram, type CompiledTable, compileTable } from "./nft-program.ts";
-import { Rule, type RuleSpec } from "./rule.ts";
+import { IPT_INV_DSTIP, IPT_INV_SRCIP, Rule, type RuleSpec } from "./rule.ts";
 import { TARGETS } from "./targets/index.ts";
 import type { XtCheck, XtEnv } from "./x-tables.ts";
 
@@ -75,6 +75,8 @@ export type TableOp =
       readonly chain: string;
       /** undefined: unchanged */
       readonly policy?: number | undefined;
+      /** CHAIN_ZERO: a chain that is not there is made */
+      readonly base?: BaseChain | undefined;
       readonly packets: number;
       readonly bytes: number;
     }
@@ -195,6 +197,7 @@ export class NfTables {
         return;
       case "CHAIN_UPDATE":
       case "CHAIN_ZERO": {
+        if (op.base !== undefined) this.#addChain(op.table, op.chain, op.base, undo);
         const chain = this.#chain(op.table, op.chain);
         const { policy, counting, packets, bytes } = chain;
         undo.push(() => Object.assign(chain, { policy, counting, packets, bytes }));
@@ -306,7 +309,10 @@ export class NfTables {
   }
 
   #newRule(chain: Chain, spec: RuleSpec, packets: number, bytes: number): Rule {
-    const { target } = spec;
+    const { ip: header, target } = spec;
+    // "not anything" would compare no bits at all
+    if ((header.smsk === 0 && header.invflags & IPT_INV_SRCIP) || (header.dmsk === 0 && header.invflags & IPT_INV_DSTIP))
+      throw new NetError(Errno.EINVAL);
     if (target.kind === "jump" || target.kind === "goto") {
       const to = chain.table.chains.get(target.chain);
       if (!to) throw new NetError(Errno.ENOENT);

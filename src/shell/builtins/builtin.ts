@@ -1,5 +1,8 @@
 // What a builtin command is, and reading its options as bash's builtins do.
 
+import { Errno, NetError, strerror } from "../../base/errno.ts";
+import { encodeUtf8 } from "../../base/text.ts";
+import { SIGPIPE } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import type { Argument, Shell } from "../shell.ts";
 
@@ -61,8 +64,19 @@ export function* usage(shell: Shell, name: string, problem: string, synopsis: st
 
 /** Writes a builtin's output; 1 and a message when stdout is closed. */
 export function* output(shell: Shell, name: string, text: string): Task<number> {
-  if (text === "") return 0;
-  if (!shell.proc.fds.has(1)) return yield* shell.complain(name, "write error: Bad file descriptor");
-  yield* shell.proc.print(text);
-  return 0;
+  return text === "" ? 0 : yield* writeOut(shell, name, encodeUtf8(text));
+}
+
+/** Writes bytes to stdout; 1 and a message when that fails. A broken pipe ends the shell as SIGPIPE does. */
+export function* writeOut(shell: Shell, name: string, bytes: Uint8Array): Task<number> {
+  const file = shell.proc.fds.get(1);
+  try {
+    if (!file) throw new NetError(Errno.EBADF);
+    yield* file.write(bytes);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+    if (error.errno === Errno.EPIPE && shell.proc.disposition(SIGPIPE) === "default") yield* shell.proc.printBytes(bytes);
+    return yield* shell.complain(name, `write error: ${strerror(error.errno)}`);
+  }
 }

@@ -350,7 +350,7 @@ function* trap(shell: Shell, argv: readonly string[]): Task<number> {
 function* caller(shell: Shell, argv: readonly string[]): Task<number> {
   const depth = Number(argv[1] ?? 0);
   const frame = shell.frames.at(-1 - depth);
-  if (!frame) return 1;
+  if (!frame) return argv[1] === undefined ? yield* output(shell, "caller", "0 NULL\n") : 1;
   const outer = shell.frames.at(-2 - depth);
   const file = outer?.source.name ?? shell.argv0;
   const text = argv[1] === undefined ? `${frame.line} ${file}` : `${frame.line} ${outer?.name ?? "main"} ${file}`;
@@ -359,6 +359,10 @@ function* caller(shell: Shell, argv: readonly string[]): Task<number> {
 
 function* times(shell: Shell): Task<number> {
   return yield* output(shell, "times", "0m0.000s 0m0.000s\n0m0.000s 0m0.000s\n");
+}
+
+function* suspend(shell: Shell): Task<number> {
+  return yield* shell.complain("suspend", "cannot suspend: no job control");
 }
 
 /** A builtin of bash that vethlab does not have. */
@@ -388,7 +392,8 @@ export const flowBuiltins: ReadonlyMap<string, Builtin> = new Map<string, Builti
   ["trap", { run: trap }],
   ["caller", { run: caller, bashOnly: true }],
   ["times", { run: times }],
-  ...["ulimit", "enable", "help", "history", "fc", "bind", "complete", "compgen", "compopt", "logout", "suspend"].map(
+  ["suspend", { run: suspend, bashOnly: true }],
+  ...["ulimit", "enable", "help", "history", "fc", "bind", "complete", "compgen", "compopt", "logout"].map(
     (name): [string, Builtin] => [name, { run: refuse, bashOnly: name !== "ulimit" && name !== "fc" }],
   ),
 ]);

@@ -10,7 +10,7 @@ import type { Shell } from "../shell.ts";
 import { evaluateTest, TestError } from "../test.ts";
 import { runPendingTraps } from "../traps.ts";
 import { NAME } from "../variables.ts";
-import { type Builtin, readOptions, usage } from "./builtin.ts";
+import { type Builtin, readOptions, usage, writeOut } from "./builtin.ts";
 
 /** What `echo` writes: bash's reading of -n -e -E, or dash's (escapes always, only -n). */
 export function echoText(words: readonly string[], dash: boolean, escapesByDefault = false): string {
@@ -36,14 +36,9 @@ export function echoText(words: readonly string[], dash: boolean, escapesByDefau
 
 function* echo(shell: Shell, argv: readonly string[]): Task<number> {
   const text = echoText(argv.slice(1), shell.dash, shell.shopts.has("xpg_echo"));
-  return yield* write(shell, "echo", text);
+  return yield* writeOut(shell, "echo", encodeRaw(text));
 }
 
-function* write(shell: Shell, name: string, text: string): Task<number> {
-  if (!shell.proc.fds.has(1)) return yield* shell.complain(name, "write error: Bad file descriptor");
-  yield* shell.proc.printBytes(encodeRaw(text));
-  return 0;
-}
 
 function* printfBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   let words = argv.slice(1);
@@ -62,10 +57,11 @@ function* printfBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   }
   const { machine, startedNs } = shell.proc;
   const made = printf(format, rest, machine.wallClockNs(), machine.epochNs + BigInt(startedNs));
-  for (const error of made.errors) yield* shell.error(`printf: ${error}`);
+  for (const error of made.errors)
+    yield* shell.error(`printf: ${shell.dash ? error.replace(/: invalid number$/, ": expected numeric value") : error}`);
   if (variable === undefined) {
     if (made.text !== "") {
-      const status = yield* write(shell, "printf", made.text);
+      const status = yield* writeOut(shell, "printf", encodeRaw(made.text));
       if (status !== 0) return status;
     }
     return made.status;
@@ -89,9 +85,15 @@ function* testBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   try {
     return evaluateTest({ proc: shell.proc, shell }, words) ? 0 : 1;
   } catch (error) {
-    if (error instanceof TestError) return yield* shell.complain(argv[0]!, error.message, 2);
-    throw error;
+    if (!(error instanceof TestError)) throw error;
+    return yield* shell.complain(argv[0]!, shell.dash ? dashTestMessage(error.message, words) : error.message, 2);
   }
+}
+
+function dashTestMessage(message: string, words: readonly string[]): string {
+  const integer = /^(.*): integer expression expected$/.exec(message);
+  if (integer) return `Illegal number: ${integer[1]}`;
+  return `${/^(.*): (?:unary|binary) operator expected$/.test(message) ? words[0] : (words[0] ?? "")}: unexpected operator`;
 }
 
 interface ReadHow {

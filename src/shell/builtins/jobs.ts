@@ -1,6 +1,7 @@
 // Builtins on jobs and processes: wait, kill, jobs, fg, bg, disown.
 
 import { SIGCONT, SIGTERM, signalName, signalNumber } from "../../posix/process.ts";
+import { USEC } from "../../base/time.ts";
 import { type Task, waitAny } from "../../sim/task.ts";
 import { isDone, type Job, jobLine, jobStatus, obituary } from "../jobs.ts";
 import type { Shell } from "../shell.ts";
@@ -8,10 +9,15 @@ import { runPendingTraps } from "../traps.ts";
 import { type Builtin, output, readOptions, usage } from "./builtin.ts";
 import { signalTable } from "./flow.ts";
 
+/** Between a child's end and the shell's noticing it: at least a scheduling round. */
+const REAP_DELAY_NS = 50 * USEC;
+
 /** Says what became of jobs that ended (as a shell does between commands) and forgets them. */
 export function* reapJobs(shell: Shell, keep?: Job): Task<void> {
   for (const job of [...shell.jobs.list]) {
     if (!isDone(job) || job.notified || job === keep) continue;
+    // a shell hears of a child's end a moment later
+    if (!shell.interactive && shell.proc.sim.now - (job.endedNs ?? 0) < REAP_DELAY_NS) continue;
     job.notified = true;
     if (shell.dash) continue;
     if (shell.interactive) yield* shell.proc.printError(`${jobLine(shell.jobs, job, false)}\n`);
@@ -194,7 +200,7 @@ function* killOne(shell: Shell, text: string, signal: number): Task<boolean> {
   else if (pid === -1) {
     for (const process of [...machine.processes.values()]) if (process !== shell.proc) process.kill(signal);
   } else found = machine.killGroup(-pid, signal) > 0;
-  if (!found) yield* shell.error(`kill: (${text}) - No such process`);
+  if (!found) yield* shell.error(shell.dash ? "kill: No such process\n" : `kill: (${text}) - No such process`);
   return found;
 }
 

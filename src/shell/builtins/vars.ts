@@ -2,7 +2,7 @@
 
 import type { Task } from "../../sim/task.ts";
 import { assign } from "../assign.ts";
-import { ExpansionError } from "../control.ts";
+import { ExpansionError, ShellExit } from "../control.ts";
 import { declaration } from "../parameter.ts";
 import { printFunction } from "../print.ts";
 import { doubleQuote, singleQuote, traceQuote } from "../quote.ts";
@@ -241,7 +241,9 @@ function* unset(shell: Shell, argv: readonly string[]): Task<number> {
     const element = /^([A-Za-z_][A-Za-z0-9_]*)\[([^]*)\]$/.exec(name);
     const base = element ? element[1]! : name;
     if (!NAME.test(base)) {
-      status = yield* shell.complain("unset", `\`${name}': not a valid identifier`);
+      // without -v it may be a function's name
+      if (given.has("v")) status = yield* shell.complain("unset", `\`${name}': not a valid identifier`);
+      else shell.functions.delete(name);
       continue;
     }
     const variable = shell.vars.find(base, given.has("n"));
@@ -298,7 +300,11 @@ function* setBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
         if (name === undefined) return yield* output(shell, "set", showOptions(shell, on));
         i++;
         const problem = changeOption(shell, name, on);
-        if (problem !== undefined) return yield* shell.complain("set", problem, shell.dash ? 2 : 1);
+        if (problem !== undefined) {
+          const status = yield* shell.complain("set", problem, shell.dash ? 2 : 1);
+          if (shell.dash) throw new ShellExit(2);
+          return status;
+        }
         continue;
       }
       const entry = SET_OPTIONS.find(([, l]) => l === letter);
@@ -336,8 +342,12 @@ const SUPPORTED: ReadonlySet<string> = new Set([
 /** Switching these on changes nothing that a script could see. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["emacs", "vi", "history", "histexpand", "ignoreeof", "nolog", "notify"]);
 
+/** Options of bash that dash does not know. */
+const DASH_UNKNOWN: ReadonlySet<string> = new Set(["braceexpand", "errtrace", "functrace", "hashall", "pipefail", "posix"]);
+
 /** Switches an option of `set -o`; a message when it is unknown or not supported. */
 export function changeOption(shell: Shell, name: string, on: boolean): string | undefined {
+  if (shell.dash && DASH_UNKNOWN.has(name)) return `Illegal option -o ${name}`;
   if (!SET_OPTIONS.some(([known]) => known === name)) return `${name}: invalid option name`;
   if (on && !SUPPORTED.has(name) && !WITHOUT_EFFECT.has(name)) return `${name}: option is not supported`;
   shell.setOption(name, on);
@@ -435,8 +445,9 @@ function* shift(shell: Shell, argv: readonly string[]): Task<number> {
   const count = Number(text);
   if (count < 0) return yield* shell.complain("shift", `${text}: shift count out of range`);
   if (count > shell.positional.length) {
-    if (shell.dash) return yield* shell.complain("shift", "can't shift that many", 2);
-    return 1;
+    if (!shell.dash) return 1;
+    yield* shell.complain("shift", "can't shift that many");
+    throw new ShellExit(2);
   }
   shell.positional = shell.positional.slice(count);
   return 0;

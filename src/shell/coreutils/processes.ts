@@ -44,7 +44,10 @@ function* timeout(proc: Process): Task<number> {
     status: 125,
   });
   const [text, ...command] = operands;
-  if (text === undefined || command.length === 0) return yield* usageError(proc, "missing operand", 125);
+  if (text === undefined || command.length === 0) {
+    yield* proc.printError("Try 'timeout --help' for more information.\n");
+    return 125;
+  }
   const limit = duration(text);
   if (limit === undefined) return yield* usageError(proc, `invalid time interval ‘${text}’`, 125);
   const killAfter = options.has("k") ? duration(options.get("k")!) : undefined;
@@ -60,9 +63,11 @@ function* timeout(proc: Process): Task<number> {
       yield* proc.printError(`timeout: sending signal ${SIGNALS[which] ?? which} to command ‘${command[0]}’\n`);
     child.kill(which);
     if (options.has("f")) return;
+    // the whole group; timeout itself ignores it where that is possible
     for (const each of [...proc.machine.processes.values()])
       if (each.pgid === proc.pgid && each !== proc && each !== child) each.kill(which);
-    if (which !== SIGKILL && which !== SIGCONT) child.kill(SIGCONT);
+    if (which === SIGKILL) proc.kill(SIGKILL);
+    else if (which !== SIGCONT) child.kill(SIGCONT);
   };
   // signals that come to timeout itself go on to the command
   for (const passed of [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM]) proc.onSignal(passed, () => child.kill(passed));

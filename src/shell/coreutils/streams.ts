@@ -138,7 +138,8 @@ function* head(proc: Process): Task<number> {
           break;
         }
       yield* proc.printBytes(part.slice(0, end));
-      if (end < part.length) file.unread(part.slice(end));
+      // as lseek does: a pipe keeps no rest
+      if (end < part.length && file instanceof RegularFile) file.unread(part.slice(end));
     }
   });
 }

@@ -3,7 +3,7 @@
 
 import { NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8, encodeUtf8 } from "../../base/text.ts";
-import { NullFile, type OpenFile } from "../../posix/file.ts";
+import type { OpenFile } from "../../posix/file.ts";
 import type { Process } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 
@@ -126,7 +126,7 @@ export function errorText(error: unknown): string {
 
 /** Opens a file to read; "-" is stdin. Throws NetError. */
 export function openInput(proc: Process, path: string): OpenFile {
-  if (path === "-") return (proc.fds.get(0) ?? new NullFile()).retain();
+  if (path === "-") return proc.fd(0).retain();
   return proc.root.open(proc, path, { read: true });
 }
 

@@ -253,8 +253,11 @@ function showAddrs(ctx: Context, args: Args, flush: boolean): number {
   if (flush && args.done) throw new CommandError("Flush requires arguments.\n", 1);
   if (flush && ctx.options.family === "link") throw new CommandError("Cannot flush link addresses.\n", 1);
   for (; !args.done; args.advance()) {
-    if (args.is("to")) filter.to = getPrefix(args.next());
-    else if (args.is("scope")) {
+    if (args.is("to")) {
+      filter.to = getPrefix(args.next());
+      // the prefix says which family is meant
+      if (ctx.options.family === "" && !filter.to.any) ctx.options.family = "inet";
+    } else if (args.is("scope")) {
       const word = args.next();
       filter.scope = parseScope(word);
       if (filter.scope === undefined && word !== "all") invarg('invalid "scope"\n', word);

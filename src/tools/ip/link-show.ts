@@ -185,8 +185,9 @@ function printDetails(ctx: Context, dev: NetDevice, isLink: boolean): void {
   out.any("gro_max_size", "gro_max_size 65536 ", 65536);
 }
 
-/** A bridge takes what its ports take (br_set_gso_limits). */
+/** A bridge takes what its ports take (br_set_gso_limits), a tunnel what the device below takes. */
 function tsoMaxSize(dev: NetDevice): number {
+  if (dev.kind === "vxlan") return dev.lower ? tsoMaxSize(dev.lower) : GSO_LEGACY_MAX_SIZE;
   if (dev.kind !== "bridge") return TSO_MAX_SIZE;
   for (const other of dev.net.devices.values()) if (other.master === dev) return TSO_MAX_SIZE;
   return GSO_LEGACY_MAX_SIZE;

@@ -122,7 +122,7 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
   if (dst === undefined || (device === undefined && !proxy))
     throw new CommandError("Device and destination are required arguments.\n", 255);
   let bytes: Uint8Array | null = null;
-  if (lladdr !== undefined && lladdr !== "null") bytes = lladdrOf(ctx, lladdr);
+  if (lladdr !== undefined && lladdr !== "null") bytes = getLlAddr(lladdr);
   const dev = device === undefined ? null : deviceOrEnd(ctx, device);
   const table = ctx.ns.ipv4.arp;
   const key = dst;
@@ -139,17 +139,6 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
       });
   });
   return 0;
-}
-
-/** iproute2 complains of a bad address, then asks the kernel all the same, which complains too. */
-function lladdrOf(ctx: Context, word: string): Uint8Array {
-  try {
-    return getLlAddr(word);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    ctx.err += error.text;
-    throw new CommandError("Error: Invalid link address.\n", 2);
-  }
 }
 
 function setProxy(ctx: Context, key: number, dev: NetDevice | null, remove: boolean): void {

@@ -192,7 +192,6 @@ export function releaseNetns(host: Host, netns: NetNamespace): void {
     return;
   }
   netns.destroy();
-  netns.net.release();
 }
 
 /** Looking up an absolute path asks nothing of the process. */

@@ -144,8 +144,7 @@ function selected(selector: Selector, route: FibRoute): boolean {
   if (selector.typeMask && !(selector.typeMask & (1 << route.type))) return false;
   if (selector.tos !== undefined && route.tos !== selector.tos) return false;
   if (selector.metric !== undefined && route.priority !== selector.metric) return false;
-  if (selector.oif && !route.nexthops.some((nh) => nh.oif === selector.oif)) return false;
-  if (selector.oif && route.nexthops.length === 1 && oif !== selector.oif) return false;
+  if (selector.oif && oif !== selector.oif) return false;
   if (selector.root) {
     if (selector.root.length > route.dstLen || !within(route.dst, selector.root, selector.root.length)) return false;
   }

@@ -1,8 +1,8 @@
 // The text side of an extension: its options, how they fill its data, and how the data prints. Options are declared, and
 // checked the same way for all (numbers within bounds, once only, exclusions), as libxtables/xtoptions.c does.
 
-import { parseIpv4, parseMac, prefixToMask, maskToPrefix } from "../../wire/addr.ts";
 import type { IptIp } from "../../net/netfilter/rule.ts";
+import { maskToPrefix, parseIpv4, parseMac, prefixToMask } from "../../wire/addr.ts";
 import { type NameService, serviceByName } from "./names.ts";
 import { numericToIp, type Output, parameterProblem, parseProtocol, strtoui, strtouiPrefix } from "./xtables.ts";
 
@@ -103,10 +103,10 @@ const MAX: Partial<Record<OptionType, number>> = {
   u8: 255,
   u16: 65535,
   u32: 4294967295,
-  u64: 18446744073709551615,
+  u64: 2 ** 64,
   u16rc: 65535,
   u32rc: 4294967295,
-  u64rc: 18446744073709551615,
+  u64rc: 2 ** 64,
 };
 
 export interface ParsedValue {
@@ -187,9 +187,7 @@ function parseInteger(extName: string, spec: OptionSpec, arg: string): number {
   const shown = max > Number.MAX_SAFE_INTEGER ? "18446744073709551615" : String(max);
   return (
     strtoui(arg, min, max) ??
-    parameterProblem(
-      `${extName}: bad value for option "--${spec.name}", or out of range (${min}-${shown}).\n`,
-    )
+    parameterProblem(`${extName}: bad value for option "--${spec.name}", or out of range (${min}-${shown}).\n`)
   );
 }
 
@@ -207,8 +205,7 @@ function parseRange(extName: string, spec: OptionSpec, arg: string, value: Parse
   let rest = arg;
   value.count = 0;
   for (;;) {
-    if (value.count === 2)
-      parameterProblem(`${extName}: Too many components for option "--${spec.name}" (max: 2)\n`);
+    if (value.count === 2) parameterProblem(`${extName}: Too many components for option "--${spec.name}" (max: 2)\n`);
     let number = value.count === 1 ? max : 0;
     if (rest !== "" && rest[0] !== ":") {
       const parsed = strtouiPrefix(rest, 0, max);
@@ -274,8 +271,7 @@ export function parseMarkMask(extName: string, spec: OptionSpec, arg: string, va
     value.mask = mask.value;
     rest = mask.rest;
   }
-  if (rest !== "")
-    parameterProblem(`${extName}: trailing garbage after value for option "--${spec.name}".\n`);
+  if (rest !== "") parameterProblem(`${extName}: trailing garbage after value for option "--${spec.name}".\n`);
 }
 
 const SYSLOG_LEVELS: ReadonlyMap<string, number> = new Map([
@@ -320,8 +316,7 @@ function parsePortRange(extName: string, spec: OptionSpec, arg: string, value: P
   value.range = [0, 65535];
   value.count = 0;
   for (const part of arg.split(":")) {
-    if (value.count === 2)
-      parameterProblem(`${extName}: Too many components for option "--${spec.name}" (max: 2)\n`);
+    if (value.count === 2) parameterProblem(`${extName}: Too many components for option "--${spec.name}" (max: 2)\n`);
     if (part !== "") {
       const port = /^\d+$/.test(part) && Number(part) <= 65535 ? Number(part) : serviceByName(part);
       if (port === undefined) parameterProblem(`Port "${part}" does not resolve to anything.\n`);
@@ -342,16 +337,15 @@ function parseEtherMac(arg: string): number[] {
 /** After the last option (xtables_options_fcheck): what must be there is, what excludes each other is not. */
 export function checkOptions(name: string, specs: readonly OptionSpec[], used: ReadonlySet<string>): void {
   for (const spec of specs) {
-    if (spec.mandatory && !used.has(spec.name)) parameterProblem(`${name}: option "--${spec.name}" must be specified\n`);
+    if (spec.mandatory && !used.has(spec.name))
+      parameterProblem(`${name}: option "--${spec.name}" must be specified\n`);
     if (!used.has(spec.name)) continue;
     for (const other of specs) {
       if (other === spec) continue;
       if (spec.also?.includes(other.name) && !used.has(other.name))
         parameterProblem(`${name}: option "--${spec.name}" also requires "--${other.name}".\n`);
       if (spec.excl?.includes(other.name) && used.has(other.name))
-        parameterProblem(
-          `${name}: option "--${spec.name}" cannot be used together with "--${other.name}".\n`,
-        );
+        parameterProblem(`${name}: option "--${spec.name}" cannot be used together with "--${other.name}".\n`);
     }
   }
 }

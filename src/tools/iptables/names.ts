@@ -63,7 +63,8 @@ const PROTOCOL_LIST: readonly (readonly [string, number])[] = PROTOCOLS.split(",
 
 /** Number of a protocol's name (in lower case); undefined when there is none. */
 export function protocolByName(name: string): number | undefined {
-  const found = CHAIN_PROTOS.find(([text]) => text === name) ?? PROTOCOL_LIST.find(([text]) => text === name.toLowerCase());
+  const found =
+    CHAIN_PROTOS.find(([text]) => text === name) ?? PROTOCOL_LIST.find(([text]) => text === name.toLowerCase());
   return found?.[1];
 }
 
@@ -145,7 +146,9 @@ const PARSED: readonly Service[] = SERVICES.split(",").map((text) => {
   return { port: Number(port), name: name!, protos: protos! };
 });
 
-const ALIAS_NAMES: ReadonlyMap<string, string> = new Map(ALIASES.split(",").map((text) => text.split(" ") as [string, string]));
+const ALIAS_NAMES: ReadonlyMap<string, string> = new Map(
+  ALIASES.split(",").map((text) => text.split(" ") as [string, string]),
+);
 
 /** getservbyname: without a protocol any will do. */
 export function serviceByName(name: string, proto?: string): number | undefined {
@@ -159,5 +162,7 @@ export function serviceByPort(port: number, proto: string): string | undefined {
 }
 
 function serves(service: Service, proto: string): boolean {
-  return service.protos.includes(proto === "tcp" ? "t" : proto === "udp" ? "u" : proto === "sctp" ? "s" : proto === "dccp" ? "d" : "-");
+  return service.protos.includes(
+    proto === "tcp" ? "t" : proto === "udp" ? "u" : proto === "sctp" ? "s" : proto === "dccp" ? "d" : "-",
+  );
 }

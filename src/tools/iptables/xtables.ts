@@ -86,15 +86,12 @@ export function printPort(port: number, proto: string, numeric: boolean): string
 }
 
 export function parseProtocol(text: string): number {
-  return (
-    strtoui(text, 0, 255) ?? protocolByName(text) ?? parameterProblem(`unknown protocol "${text}" specified`)
-  );
+  return strtoui(text, 0, 255) ?? protocolByName(text) ?? parameterProblem(`unknown protocol "${text}" specified`);
 }
 
 /** Checks an interface name; a warning goes to stderr. */
 export function parseInterface(text: string, output: Output): string {
-  if (text.length + 1 > 16)
-    parameterProblem(`interface name \`${text}' must be shorter than IFNAMSIZ (15)`);
+  if (text.length + 1 > 16) parameterProblem(`interface name \`${text}' must be shorter than IFNAMSIZ (15)`);
   if (/[/ ]/.test(text))
     output.err += `Warning: weird character in interface \`${text}' ('/' and ' ' are not allowed by the kernel).\n`;
   return text;

@@ -1,22 +1,21 @@
 // ncat's -e and -c: a program whose standard input and output are pipes, and a relay between them and the connection
 // (ncat_posix.c, netrun). The program inherits the connection too, so that the connection ends when both have ended.
 
-import { Errno, strerror } from "../../base/errno.ts";
+import { type NetError, strerror } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
 import type { Socket } from "../../net/socket.ts";
 import { makePipe, type OpenFile } from "../../posix/file.ts";
 import { type Process, SIGCHLD } from "../../posix/process.ts";
+import { spawnCommand } from "../../shell/exec.ts";
 import { sleep, type Task } from "../../sim/task.ts";
-import { closeFile, errnoOf, findProgram, pollEntries, pollIn } from "../net-util/sockets.ts";
+import { closeFile, errnoOf, pollEntries, pollIn } from "../net-util/sockets.ts";
 import type { NcatOptions } from "./options.ts";
 
-/** fork(2) to the child's execve(2). */
-const FORK_NS: Ns = 300 * USEC;
-/** execve(2), the dynamic linker, the program's own beginning. */
-const EXEC_NS: Ns = 1_200 * USEC;
+/** fork(2), pipes and descriptors, up to the child's execve(2). */
+const FORK_NS: Ns = 800 * USEC;
 /** One round of the relay. */
 const RELAY_NS: Ns = 25 * USEC;
-/** exit(2) of the relay and of the program: until the connection is really closed. */
+/** exit(2) of the relay: until the connection is really closed. */
 const EXIT_NS: Ns = 300 * USEC;
 const BUFFER_BYTES = 8192;
 
@@ -36,7 +35,7 @@ export function* runWithPipes(proc: Process, connection: Socket, command: ExecCo
   const stderr = proc.fds.get(2);
   if (stderr) fds.set(2, stderr);
   yield* sleep(FORK_NS);
-  proc.spawn((child) => execInChild(child, argv), { argv, fds });
+  spawnCommand(proc, argv, { fds, onError: cannotRun });
   childIn.release();
   childOut.release();
   try {
@@ -52,20 +51,9 @@ export function* runWithPipes(proc: Process, connection: Socket, command: ExecCo
   yield* sleep(EXIT_NS);
 }
 
-function* execInChild(child: Process, argv: readonly string[]): Task<number> {
-  yield* sleep(EXEC_NS);
-  let status: number;
-  try {
-    const program = findProgram(child, argv[0] ?? "");
-    status = yield* program(child);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== Errno.ENOENT && errno !== Errno.EACCES) throw error;
-    yield* child.printError(`exec: ${strerror(errno)}\n`);
-    return 1;
-  }
-  yield* sleep(EXIT_NS);
-  return status;
+function* cannotRun(child: Process, error: NetError): Task<number> {
+  yield* child.printError(`exec: ${strerror(error.errno)}\n`);
+  return 1;
 }
 
 function* relay(proc: Process, connection: Socket, toChild: OpenFile, fromChild: OpenFile): Task<void> {

@@ -1,11 +1,11 @@
-// Small things that every networking program does with its sockets: closing one by its object, starting another program
-// with given descriptors, reading an errno.
+// Small things that every networking program does with its sockets: closing one by its object, reading an errno, poll(2)
+// for reading and writing.
 
-import { Errno, NetError } from "../../base/errno.ts";
+import { NetError } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import type { Ns } from "../../base/time.ts";
 import type { OpenFile } from "../../posix/file.ts";
-import type { Process, Program } from "../../posix/process.ts";
+import type { Process } from "../../posix/process.ts";
 import { sleep, type Task, type WaitQueue, waitAny } from "../../sim/task.ts";
 
 /** close(2) of the descriptor that refers to `file`; harmless when there is none any more. */
@@ -21,17 +21,6 @@ export function closeFile(proc: Process, file: OpenFile): void {
 export function errnoOf(error: unknown): number {
   if (error instanceof NetError) return error.errno;
   throw error;
-}
-
-/** The program at a path, or by name along PATH. Throws ENOENT, EACCES. */
-export function findProgram(proc: Process, command: string): Program {
-  const folders = command.includes("/") ? [""] : (proc.env.get("PATH") ?? "/usr/bin:/bin").split(":");
-  for (const folder of folders) {
-    const node = proc.root.find(proc, folder === "" ? command : `${folder}/${command}`);
-    if (node?.kind === "program") return node.program;
-    if (node && command.includes("/")) throw new NetError(Errno.EACCES);
-  }
-  throw new NetError(Errno.ENOENT);
 }
 
 /** A file's text, or undefined when it cannot be read. */

@@ -113,8 +113,7 @@ export function ipOptionsText(options: Uint8Array, before: Uint8Array | undefine
         }
       }
     } else if (kind === IPOPT_TS) text += timestampText(options.subarray(at, at + length));
-    else if (kind === IPOPT_NOOP) text += "\nNOP";
-    else text += `\nunknown option ${kind.toString(16)}`;
+    else if (kind !== IPOPT_NOOP) text += `\nunknown option ${kind.toString(16)}`;
     at += length;
   }
   return { text, recorded };

@@ -1,19 +1,20 @@
 // The smallest lab for IPv4: hosts with an IPv4 stack joined by veth pairs, captures printed by tcpdump's rules, and
 // programs that send pings and datagrams.
 
-import { createVethPair } from "../../../src/net/link/veth.ts";
-import { createLoopback } from "../../../src/net/link/loopback.ts";
+import { NetError } from "../../../src/base/errno.ts";
+import { SEC } from "../../../src/base/time.ts";
 import { devOpen } from "../../../src/net/core/dev.ts";
 import { Kernel, Net } from "../../../src/net/core/net.ts";
 import type { NetDevice } from "../../../src/net/core/net-device.ts";
 import type { Message, Sock } from "../../../src/net/core/sock.ts";
 import { createIpv4, inetCreateSock } from "../../../src/net/ipv4/af-inet.ts";
-import { inetAddrAdd } from "../../../src/net/ipv4/devinet.ts";
+import { inetAddrAdd, inetAddrDump } from "../../../src/net/ipv4/devinet.ts";
 import { type FibConfig, fibConfig, NLM_F_CREATE, NLM_F_EXCL } from "../../../src/net/ipv4/fib-types.ts";
+import type { DatagramSock } from "../../../src/net/ipv4/inet-sock.ts";
 import type { Ipv4 } from "../../../src/net/ipv4/ipv4.ts";
-import { DatagramSock } from "../../../src/net/ipv4/inet-sock.ts";
-import { NetError } from "../../../src/base/errno.ts";
-import { SEC } from "../../../src/base/time.ts";
+import { inetRtmGetroute } from "../../../src/net/ipv4/route-get.ts";
+import { createLoopback } from "../../../src/net/link/loopback.ts";
+import { createVethPair } from "../../../src/net/link/veth.ts";
 import { Rng } from "../../../src/sim/rng.ts";
 import { Sim } from "../../../src/sim/sim.ts";
 import { Tasks } from "../../../src/sim/task.ts";
@@ -33,6 +34,24 @@ export class Lab {
 
   host(label: string): Host {
     return new Host(this, label);
+  }
+
+  /** A chain of hosts, the i-th cable 10.i.0.0/24 with .1 on the left; inner hosts forward, all know all subnets. */
+  chain(...labels: string[]): Host[] {
+    const hosts = labels.map((label) => this.host(label));
+    for (let i = 0; i + 1 < hosts.length; i++) {
+      this.link(hosts[i]!, i === 0 ? "eth0" : "p1", hosts[i + 1]!, i + 2 === hosts.length ? "eth0" : "p0");
+      hosts[i]!.addr(`10.${i}.0.1/24`, i === 0 ? "eth0" : "p1");
+      hosts[i + 1]!.addr(`10.${i}.0.2/24`, i + 2 === hosts.length ? "eth0" : "p0");
+    }
+    for (const [h, host] of hosts.entries()) {
+      if (h > 0 && h + 1 < hosts.length) host.sysctl("ip_forward", 1);
+      for (let i = 0; i + 1 < hosts.length; i++) {
+        if (i === h || i + 1 === h) continue;
+        host.route(`10.${i}.0.0/24`, { via: i > h ? `10.${h}.0.2` : `10.${h - 1}.0.1` });
+      }
+    }
+    return hosts;
   }
 
   /** A cable between two hosts, both ends up, with MAC addresses 02:00:00:00:00:01 and up. */
@@ -189,4 +208,62 @@ export function refusal(action: () => void): string {
     throw error;
   }
   return "ok";
+}
+
+const TYPES = ["", "", "local ", "broadcast ", "", "multicast ", "blackhole ", "unreachable ", "prohibit ", "throw "];
+
+/** `ip route show table N` without tables and unused fields. */
+export function routes(host: Host, table = 254): string[] {
+  return host.ip4.fib.dump(table).map((route) => {
+    const { dst, dstLen, nexthops } = route;
+    let line = `${TYPES[route.type]}${dst === 0 && dstLen === 0 ? "default" : dotted(dst)}`;
+    if (dstLen > 0 && dstLen < 32) line += `/${dstLen}`;
+    const one = nexthops.length === 1 ? nexthops[0]! : null;
+    if (one?.gw) line += ` via ${dotted(one.gw)}`;
+    if (one?.dev) line += ` dev ${one.dev.name}`;
+    if (route.protocol === 2) line += " proto kernel";
+    if (route.scope === 253) line += " scope link";
+    if (route.scope === 254) line += " scope host";
+    if (route.prefsrc) line += ` src ${dotted(route.prefsrc)}`;
+    if (route.priority) line += ` metric ${route.priority}`;
+    if (one && one.flags & 16) line += " linkdown";
+    if (one && one.flags & 4) line += " onlink";
+    if (!one)
+      for (const nh of nexthops) line += ` nexthop via ${dotted(nh.gw)} dev ${nh.dev!.name} weight ${nh.weight}`;
+    return line;
+  });
+}
+
+/** The addresses of a device: "10.0.0.1/24 secondary". */
+export function addresses(host: Host, name: string): string[] {
+  return inetAddrDump(host.ip4, host.dev(name)).map(
+    (ifa) => `${dotted(ifa.local)}/${ifa.prefixLen}${ifa.secondary ? " secondary" : ""}`,
+  );
+}
+
+/** One line of what `ip route get` would say; the error's text when there is no route. */
+export function routeGet(
+  host: Host,
+  to: string,
+  how: { from?: string; iif?: string; oif?: string; mark?: number } = {},
+): string {
+  try {
+    const answer = inetRtmGetroute(host.ip4, {
+      daddr: ip(to),
+      saddr: how.from ? ip(how.from) : 0,
+      iif: how.iif ? host.dev(how.iif).ifindex : 0,
+      oif: how.oif ? host.dev(how.oif).ifindex : 0,
+      mark: how.mark ?? 0,
+    });
+    let line = `${TYPES[answer.type]}${dotted(answer.dst)}`;
+    if (answer.gateway) line += ` via ${dotted(answer.gateway)}`;
+    line += ` dev ${answer.dev.name}`;
+    if (answer.prefsrc) line += ` src ${dotted(answer.prefsrc)}`;
+    if (answer.expiresNs !== null)
+      line += ` expires ${Math.floor(answer.expiresNs / SEC)}sec mtu ${answer.metrics?.mtu}`;
+    return line;
+  } catch (error) {
+    if (error instanceof NetError) return error.message;
+    throw error;
+  }
 }

@@ -187,8 +187,10 @@ export function getLlAddr(word: string): Uint8Array {
   }
   const bytes: number[] = [];
   for (const part of word.split(":")) {
-    if (!/^[0-9a-fA-F]{1,2}$/.test(part)) throw new CommandError(`"${word}" is invalid lladdr.\n`, 1);
-    bytes.push(Number.parseInt(part, 16));
+    // sscanf's %x: as many digits as there are, whatever follows
+    const value = Number.parseInt(/^\s*(?:0x)?([0-9a-fA-F]*)/.exec(part)![1]!, 16);
+    if (Number.isNaN(value) || value > 255) throw new CommandError(`"${part}" is invalid lladdr.\n`, 1);
+    bytes.push(value);
   }
   return Uint8Array.from(bytes);
 }

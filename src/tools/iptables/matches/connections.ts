@@ -3,14 +3,18 @@
 
 import {
   type ConnbytesInfo,
+  XT_CONNBYTES_AVGPKT,
+  XT_CONNBYTES_BYTES,
   XT_CONNBYTES_DIR_BOTH,
   XT_CONNBYTES_DIR_ORIGINAL,
   XT_CONNBYTES_DIR_REPLY,
-  XT_CONNBYTES_AVGPKT,
-  XT_CONNBYTES_BYTES,
   XT_CONNBYTES_PKTS,
 } from "../../../net/netfilter/matches/connbytes.ts";
-import { type ConnlimitInfo, XT_CONNLIMIT_DADDR, XT_CONNLIMIT_INVERT } from "../../../net/netfilter/matches/connlimit.ts";
+import {
+  type ConnlimitInfo,
+  XT_CONNLIMIT_DADDR,
+  XT_CONNLIMIT_INVERT,
+} from "../../../net/netfilter/matches/connlimit.ts";
 import type { QuotaInfo } from "../../../net/netfilter/matches/quota.ts";
 import { maskToPrefix } from "../../../wire/addr.ts";
 import type { UserExtension } from "../extension.ts";
@@ -66,7 +70,7 @@ function fromTo({ from, to }: ConnbytesInfo, prefix: string): string {
   return `${not ? " !" : ""} ${prefix}connbytes ${low}${high !== 0 && high < MAX_U64 ? `:${high}` : ""}`;
 }
 
-const MAX_U64 = 18446744073709551615;
+const MAX_U64 = 2 ** 64;
 
 export const connbytes: UserExtension<ConnbytesInfo> = {
   name: "connbytes",

@@ -123,8 +123,7 @@ function parse({ info, option, arg, invert, num, mask, range, count }: OptionCal
     set(XT_CONNTRACK_EXPIRES);
   } else {
     const dir = arg.toUpperCase();
-    if (dir !== "ORIGINAL" && dir !== "REPLY")
-      parameterProblem(`conntrack: Bad value for "--ctdir" option: "${arg}"`);
+    if (dir !== "ORIGINAL" && dir !== "REPLY") parameterProblem(`conntrack: Bad value for "--ctdir" option: "${arg}"`);
     info.matchFlags |= XT_CONNTRACK_DIRECTION;
     if (dir === "REPLY") info.invertFlags |= XT_CONNTRACK_DIRECTION;
     else info.invertFlags &= ~XT_CONNTRACK_DIRECTION;

@@ -1,9 +1,9 @@
 // Text of the match hashlimit (extensions/libxt_hashlimit.c, revision 3); --hashlimit-rate-match is refused.
 
 import {
+  type HashlimitInfo,
   hashlimitBytesToCost,
   hashlimitCostToBytes,
-  type HashlimitInfo,
   XT_HASHLIMIT_BYTES,
   XT_HASHLIMIT_HASH_DIP,
   XT_HASHLIMIT_HASH_DPT,
@@ -48,8 +48,7 @@ function parseRate({ arg, option }: OptionCall<Draft>, info: Draft): void {
   const slash = arg.indexOf("/");
   const unit = slash < 0 ? 1 : rateUnit(arg.slice(slash + 1));
   const rate = atoi(arg);
-  if (unit === undefined || rate === 0)
-    parameterProblem(`hashlimit: Bad value for "--${option}" option: "${arg}"`);
+  if (unit === undefined || rate === 0) parameterProblem(`hashlimit: Bad value for "--${option}" option: "${arg}"`);
   info.avg = Math.floor((SCALE * unit) / rate);
   info.mult = unit;
   if (info.avg === 0) parameterProblem(`Rate too fast "${arg}"`);
@@ -73,8 +72,7 @@ function parseMode(arg: string): number {
 }
 
 function check(info: Draft, used: ReadonlySet<string>): void {
-  if (!used.has("hashlimit-upto") && !used.has("hashlimit-above"))
-    parameterProblem("You have to specify --hashlimit");
+  if (!used.has("hashlimit-upto") && !used.has("hashlimit-above")) parameterProblem("You have to specify --hashlimit");
   const hasExpire = used.has("hashlimit-htable-expire");
   if (!hasExpire) info.expire = (info.mult ?? 1) * 1000;
   delete info.mult;
@@ -102,7 +100,8 @@ const UNITS: readonly (readonly [string, number])[] = [
 function byteRate({ avg, burst }: HashlimitInfo, prefix: string): { text: string; expire: number } {
   const rate = hashlimitCostToBytes(avg);
   const [name, size] =
-    UNITS.slice(0, 2).find(([, unit]) => rate >= unit && hashlimitBytesToCost(rate - (rate % unit)) === avg) ?? UNITS[2]!;
+    UNITS.slice(0, 2).find(([, unit]) => rate >= unit && hashlimitBytesToCost(rate - (rate % unit)) === avg) ??
+    UNITS[2]!;
   let text = ` ${Math.floor(rate / size)}${name}b/s`;
   if (burst === 0) return { text, expire: BYTE_EXPIRE * 1000 };
   const bytes = rate * burst;

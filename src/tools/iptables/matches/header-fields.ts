@@ -51,8 +51,7 @@ export const ttl: UserExtension<TtlInfo> = {
     else info.mode = option === "ttl-lt" ? IPT_TTL_LT : IPT_TTL_GT;
   },
   check(_info, used) {
-    if (used.size === 0)
-      parameterProblem("TTL match: You must specify one of `--ttl-eq', `--ttl-lt', `--ttl-gt");
+    if (used.size === 0) parameterProblem("TTL match: You must specify one of `--ttl-eq', `--ttl-lt', `--ttl-gt");
   },
   print: (info) => ` TTL match TTL ${TTL_PRINT[info.mode]} ${info.ttl}`,
   save: (info) => `${TTL_SAVE[info.mode]} ${info.ttl}`,

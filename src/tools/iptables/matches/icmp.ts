@@ -50,8 +50,7 @@ const TYPES: readonly (readonly [string, number, number, number])[] = [
 
 function parseType(text: string): { type: number; code: [number, number] } {
   const named = TYPES.filter(([name]) => name.toLowerCase().startsWith(text.toLowerCase()));
-  if (named.length > 1)
-    parameterProblem(`Ambiguous ICMP type \`${text}': \`${named[0]![0]}' or \`${named[1]![0]}'?`);
+  if (named.length > 1) parameterProblem(`Ambiguous ICMP type \`${text}': \`${named[0]![0]}' or \`${named[1]![0]}'?`);
   const [name] = named;
   if (name) return { type: name[1], code: [name[2], name[3]] };
   const type = parseRange(text) ?? parameterProblem(`Unknown ICMP type \`${text}'`);

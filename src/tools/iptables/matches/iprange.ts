@@ -8,16 +8,15 @@ import {
   type IprangeInfo,
 } from "../../../net/netfilter/matches/iprange.ts";
 import { formatIpv4 } from "../../../wire/addr.ts";
-import type { Output } from "../xtables.ts";
 import type { UserExtension } from "../extension.ts";
+import type { Output } from "../xtables.ts";
 import { numericToIp, parameterProblem } from "../xtables.ts";
 
 function parseRange(text: string, option: string, output: Output): [number, number] {
   const dash = text.indexOf("-");
   const parts = dash < 0 ? [text, text] : [text.slice(0, dash), text.slice(dash + 1)];
   const [from, to] = parts.map(
-    (part) =>
-      numericToIp(part, false) ?? parameterProblem(`iprange: Bad value for "${option}" option: "${part}"`),
+    (part) => numericToIp(part, false) ?? parameterProblem(`iprange: Bad value for "${option}" option: "${part}"`),
   ) as [number, number];
   if (from > to) output.err += `xt_iprange: range ${parts[0]}-${parts[1]} is reversed and will never match\n`;
   return [from, to];

@@ -122,8 +122,7 @@ export const devgroup: UserExtension<DevgroupInfo> = {
     }
   },
   check(_info, used) {
-    if (used.size === 0)
-      parameterProblem("devgroup match: You must specify either '--src-group' or '--dst-group'");
+    if (used.size === 0) parameterProblem("devgroup match: You must specify either '--src-group' or '--dst-group'");
   },
   print: (info) => devgroupText(info, ""),
   save: (info) => devgroupText(info, "--"),

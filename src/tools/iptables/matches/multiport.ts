@@ -23,10 +23,7 @@ function checkProto({ proto, invProto }: OptionCall<MultiportInfo>): string {
   const name = NAMES.get(proto);
   if (invProto || (name === undefined && proto !== 0))
     parameterProblem("multiport only works with TCP, UDP, UDPLITE, SCTP and DCCP");
-  return (
-    name ??
-    parameterProblem("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'")
-  );
+  return name ?? parameterProblem("multiport needs `-p tcp', `-p udp', `-p udplite', `-p sctp' or `-p dccp'");
 }
 
 function parsePorts(text: string, proto: string): [number, number][] {

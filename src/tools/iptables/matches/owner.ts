@@ -7,8 +7,8 @@ import {
   XT_OWNER_SUPPL_GROUPS,
   XT_OWNER_UID,
 } from "../../../net/netfilter/matches/owner.ts";
-import type { NameService } from "../names.ts";
 import type { UserExtension } from "../extension.ts";
+import type { NameService } from "../names.ts";
 import { parameterProblem, strtouiPrefix } from "../xtables.ts";
 
 function parseRange(text: string, option: string): [number, number] {

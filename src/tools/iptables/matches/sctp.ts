@@ -60,11 +60,13 @@ function parsePorts(text: string): [number, number] {
 function parseSctp(call: OptionCall<SctpInfo>): void {
   const { info, arg, invert, option } = call;
   const flag =
-    option === "source-port" ? XT_SCTP_SRC_PORTS : option === "destination-port" ? XT_SCTP_DEST_PORTS : XT_SCTP_CHUNK_TYPES;
+    option === "source-port"
+      ? XT_SCTP_SRC_PORTS
+      : option === "destination-port"
+        ? XT_SCTP_DEST_PORTS
+        : XT_SCTP_CHUNK_TYPES;
   if (call.used.has(option))
-    parameterProblem(
-      option === "chunk-types" ? "Only one `--chunk-types' allowed" : `Only one \`--${option}' allowed`,
-    );
+    parameterProblem(option === "chunk-types" ? "Only one `--chunk-types' allowed" : `Only one \`--${option}' allowed`);
   info.flags |= flag;
   if (invert) info.invflags |= flag;
   if (option === "source-port") info.spts = parsePorts(arg);
@@ -73,7 +75,7 @@ function parseSctp(call: OptionCall<SctpInfo>): void {
     const chunks = call.nextArg();
     if (chunks === undefined) parameterProblem("--chunk-types requires two args");
     info.chunkMatchType =
-      MATCH_TYPES.get(arg.toLowerCase()) ?? parameterProblem("Match type has to be one of \"ALL\", \"ANY\" or \"ONLY\"");
+      MATCH_TYPES.get(arg.toLowerCase()) ?? parameterProblem('Match type has to be one of "ALL", "ANY" or "ONLY"');
     info.chunks = parseChunks(chunks);
   }
 }
@@ -91,7 +93,9 @@ function parseChunks(text: string): number[] {
 
 function chunkText(info: SctpInfo): string {
   const type = [...MATCH_TYPES].find(([, value]) => value === info.chunkMatchType)?.[0] ?? "any";
-  const names = info.chunks.map((chunk) => CHUNKS.find(([, value]) => value === chunk)?.[0] ?? `0x${chunk.toString(16)}`);
+  const names = info.chunks.map(
+    (chunk) => CHUNKS.find(([, value]) => value === chunk)?.[0] ?? `0x${chunk.toString(16)}`,
+  );
   return ` ${type} ${names.length > 0 ? names.join(",") : "NONE"}`;
 }
 
@@ -112,12 +116,14 @@ export const sctp: UserExtension<SctpInfo> = {
       return min === max ? ` ${name}:${not}${min}` : ` ${name}s:${not}${min}:${max}`;
     };
     let text = ` sctp${ports("spt", XT_SCTP_SRC_PORTS, info.spts)}${ports("dpt", XT_SCTP_DEST_PORTS, info.dpts)}`;
-    if (info.flags & XT_SCTP_CHUNK_TYPES) text += `${info.invflags & XT_SCTP_CHUNK_TYPES ? " !" : ""}${chunkText(info)}`;
+    if (info.flags & XT_SCTP_CHUNK_TYPES)
+      text += `${info.invflags & XT_SCTP_CHUNK_TYPES ? " !" : ""}${chunkText(info)}`;
     return text;
   },
   save(info) {
     let text = "";
-    if (info.flags & XT_SCTP_SRC_PORTS) text += savePorts("sport", info.spts, (info.invflags & XT_SCTP_SRC_PORTS) !== 0);
+    if (info.flags & XT_SCTP_SRC_PORTS)
+      text += savePorts("sport", info.spts, (info.invflags & XT_SCTP_SRC_PORTS) !== 0);
     if (info.flags & XT_SCTP_DEST_PORTS)
       text += savePorts("dport", info.dpts, (info.invflags & XT_SCTP_DEST_PORTS) !== 0);
     if (info.flags & XT_SCTP_CHUNK_TYPES)

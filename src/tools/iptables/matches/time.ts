@@ -53,9 +53,7 @@ function parseDaytime(text: string): number {
   if (!match || hour > 23 || minute > 59 || second > 59) {
     // it is the rest after the hour that is named, where the hour was sound
     const shown = /^\d+:/.test(text) && Number.parseInt(text, 10) <= 23 ? text.slice(text.indexOf(":") + 1) : text;
-    parameterProblem(
-      `invalid time "${shown}" specified, should be hh:mm[:ss] format and within the boundaries`,
-    );
+    parameterProblem(`invalid time "${shown}" specified, should be hh:mm[:ss] format and within the boundaries`);
   }
   return (hour * 60 + minute) * 60 + second;
 }
@@ -65,7 +63,7 @@ function parseMonthdays(text: string): number {
   for (const word of text.split(",").filter((w) => w !== "")) {
     const cut = word.slice(0, 2);
     const day = strtoul(cut);
-    if (!day || day.rest !== "" || day.value > 31) parameterProblem(`${cut} is not a valid day for --monthdays`);
+    if (day?.rest !== "" || day.value > 31) parameterProblem(`${cut} is not a valid day for --monthdays`);
     mask |= 1 << day.value;
   }
   return mask >>> 0;
@@ -110,8 +108,7 @@ function weekdays(mask: number): string {
   return DAYS.filter((_, i) => mask & (1 << (i + 1))).join(",");
 }
 
-const anyDaytime = (info: TimeInfo): boolean =>
-  info.daytimeStart === 0 && info.daytimeStop === XT_TIME_MAX_DAYTIME;
+const anyDaytime = (info: TimeInfo): boolean => info.daytimeStart === 0 && info.daytimeStop === XT_TIME_MAX_DAYTIME;
 
 export const time: UserExtension<TimeInfo> = {
   name: "time",
@@ -168,8 +165,7 @@ export const time: UserExtension<TimeInfo> = {
   },
   save(info) {
     let text = "";
-    if (!anyDaytime(info))
-      text += ` --timestart ${daytime(info.daytimeStart)} --timestop ${daytime(info.daytimeStop)}`;
+    if (!anyDaytime(info)) text += ` --timestart ${daytime(info.daytimeStart)} --timestop ${daytime(info.daytimeStop)}`;
     if (info.monthdays !== XT_TIME_ALL_MONTHDAYS) text += ` --monthdays ${monthdays(info.monthdays, false)}`;
     if (info.weekdays !== XT_TIME_ALL_WEEKDAYS) text += ` --weekdays ${weekdays(info.weekdays)}`;
     if (info.dateStart !== 0) text += ` --datestart ${dateText(info.dateStart, "T")}`;

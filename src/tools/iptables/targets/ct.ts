@@ -41,9 +41,7 @@ export const ct: UserExtension<CtInfo> = {
       ? " NOTRACK"
       : ` CT${info.flags & XT_CT_NOTRACK ? " notrack" : ""}${zoneText(info, "")}`,
   save: (info) =>
-    info.flags & XT_CT_NOTRACK_ALIAS
-      ? ""
-      : `${info.flags & XT_CT_NOTRACK ? " --notrack" : ""}${zoneText(info, "--")}`,
+    info.flags & XT_CT_NOTRACK_ALIAS ? "" : `${info.flags & XT_CT_NOTRACK ? " --notrack" : ""}${zoneText(info, "--")}`,
   shownName: (info) => (info.flags & XT_CT_NOTRACK_ALIAS ? "NOTRACK" : "CT"),
 };
 

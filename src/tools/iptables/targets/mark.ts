@@ -50,8 +50,7 @@ export const mark: UserExtension<MarkTgInfo> = {
     [info.mark, info.mask] = setting(option, num, mask);
   },
   check(_info, used) {
-    if (used.size === 0)
-      parameterProblem("MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required");
+    if (used.size === 0) parameterProblem("MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required");
   },
   print: (info) => settingText("MARK", info.mark, info.mask),
   save: (info) => ` --set-xmark ${hex(info.mark)}/${hex(info.mask)}`,
@@ -103,7 +102,8 @@ export const connmark: UserExtension<ConnmarkTgInfo> = {
     let text = ` CONNMARK ${save ? "save" : "restore"}`;
     if (nfmask === ctmask) {
       if (nfmask !== ALL) text += ` mask ${hex(nfmask)}`;
-    } else text += save ? ` nfmask ${hex(nfmask)} ctmask ~${hex(ctmask)}` : ` ctmask ${hex(ctmask)} nfmask ~${hex(nfmask)}`;
+    } else
+      text += save ? ` nfmask ${hex(nfmask)} ctmask ~${hex(ctmask)}` : ` ctmask ${hex(ctmask)} nfmask ~${hex(nfmask)}`;
     return text + shift;
   },
   save(info) {

@@ -1,18 +1,18 @@
 // Texts of the targets SNAT, DNAT, MASQUERADE, REDIRECT (extensions/libxt_NAT.c) and NETMAP (libipt_NETMAP.c).
 
 import {
+  type NatRange,
   NF_NAT_RANGE_MAP_IPS,
   NF_NAT_RANGE_PERSISTENT,
   NF_NAT_RANGE_PROTO_OFFSET,
   NF_NAT_RANGE_PROTO_RANDOM,
   NF_NAT_RANGE_PROTO_RANDOM_FULLY,
   NF_NAT_RANGE_PROTO_SPECIFIED,
-  type NatRange,
   natRange,
 } from "../../../net/netfilter/nat.ts";
 import { formatIpv4, maskToPrefix, parseIpv4 } from "../../../wire/addr.ts";
-import { serviceByName } from "../names.ts";
 import type { OptionCall, OptionSpec, UserExtension } from "../extension.ts";
+import { serviceByName } from "../names.ts";
 import { parameterProblem, strtouiPrefix } from "../xtables.ts";
 
 /** Protocols with ports or, ICMP, ids. */

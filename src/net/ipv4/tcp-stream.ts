@@ -1,0 +1,481 @@
+// TCP's socket: the system calls over the engine of the other tcp-*.ts files. Sending is a Task: it fills segments, lets
+// softirqs run after each packet as the real CPU does, and waits for room. Answers to net/ipv4/tcp.c and the stream part
+// of net/ipv4/af_inet.c. Leaves out Fast Open, zero-copy, repair, MD5 and AO.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import type { Task, Wait } from "../../sim/task.ts";
+import { FIN, PSH } from "../../wire/tcp.ts";
+import {
+  type Message,
+  type RecvOptions,
+  type SendOptions,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  type SockAddr,
+} from "../core/sock.ts";
+import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from "./fib-types.ts";
+import { inetAddrType } from "./route.ts";
+import { tcpAssignCongestionControl } from "./tcp-cong.ts";
+import { tcpV4Connect } from "./tcp-connect.ts";
+import { tcpSetState } from "./tcp-done.ts";
+import { lockSock, processBacklog, releaseSock } from "./tcp-ipv4.ts";
+import { tcpCurrentMss, tcpSendAck } from "./tcp-output.ts";
+import { tcpRateCheckAppLimited } from "./tcp-rate.ts";
+import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
+import type { TxSeg } from "./tcp-segment.ts";
+import { tcpClose, tcpShutdownSend } from "./tcp-shutdown.ts";
+import {
+  ackScheduled,
+  after,
+  ICSK_ACK_PUSHED,
+  ICSK_ACK_PUSHED2,
+  inPingpongMode,
+  JIFFY_US,
+  SOCK_BINDADDR_LOCK,
+  SOCK_BINDPORT_LOCK,
+  skStreamIsWriteable,
+  skStreamMemoryFree,
+  TCP_CLOSE,
+  TCP_CLOSE_WAIT,
+  TCP_ESTABLISHED,
+  TCP_LISTEN,
+  TCP_NAGLE_CORK,
+  TCP_NAGLE_PUSH,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+  TCP_TIMEOUT_INIT,
+  TcpSock,
+  type TcpState,
+  tcpMstampRefresh,
+  tcpReceiveWindow,
+  usecsToJiffies,
+} from "./tcp-sock.ts";
+import { tcpGetOption, tcpSetOption } from "./tcp-sockopt.ts";
+import { tcpInitXmitTimers } from "./tcp-timer.ts";
+import { tcpRcvSpaceAdjust, tcpSelectWindowBytes } from "./tcp-window.ts";
+import {
+  tcpCheckProbeTimer,
+  tcpEntail,
+  tcpWmemFree,
+  tcpWriteXmit,
+  tcpXmitBegin,
+  tcpXmitEnd,
+  tcpXmitSizeGoal,
+  tcpXmitStep,
+} from "./tcp-write.ts";
+import { tcpResetRttMin } from "./tcp-xmit-timer.ts";
+
+/** The end of a bottom-half-disabled section: raised softirqs run before the sender goes on. */
+const SOFTIRQS: Wait = {
+  arm: (thread) => thread.wake(undefined, 0),
+  disarm: () => {},
+};
+
+const URG_VALID = 0x0100;
+const URG_READ = 0x0400;
+const EMPTY = new Uint8Array(0);
+
+export class TcpStreamSock extends TcpSock {
+  #urgInline = false;
+
+  constructor(tcp: TcpState) {
+    super(tcp);
+    const { sysctl } = tcp;
+    tcpInitXmitTimers(this);
+    this.icskRtoMin = usecsToJiffies(sysctl.rtoMinUs);
+    this.mdevUs = TCP_TIMEOUT_INIT * JIFFY_US;
+    tcpResetRttMin(this);
+    this.appLimited = 0xffffffff;
+    this.rateAppLimited = true;
+    this.reordering = sysctl.reordering;
+    this.sndBuf = sysctl.wmem[1];
+    this.rcvBuf = sysctl.rmem[1];
+    this.createdNs = tcp.net.now;
+    tcpAssignCongestionControl(this);
+    tcp.all.add(this);
+  }
+
+  // --- binding, listening, connecting
+
+  bind(address: SockAddr): void {
+    const { ip4 } = this;
+    if (address.addr !== 0 && !ip4.sysctl.nonlocalBind) {
+      const type = inetAddrType(ip4, address.addr);
+      if (type !== RTN_LOCAL && type !== RTN_MULTICAST && type !== RTN_BROADCAST)
+        throw new NetError(Errno.EADDRNOTAVAIL);
+    }
+    if (this.state !== TCP_CLOSE || this.bindNum !== 0) throw new NetError(Errno.EINVAL);
+    this.bindNum = this.tcp.hash.getPort(this, address.addr, address.port);
+    this.rcvSaddr = address.addr;
+    this.saddr = address.addr;
+    if (address.addr !== 0) this.userlocks |= SOCK_BINDADDR_LOCK;
+    if (address.port !== 0) this.userlocks |= SOCK_BINDPORT_LOCK;
+    this.sport = this.bindNum;
+    this.daddr = 0;
+    this.dport = 0;
+    this.dst = null;
+  }
+
+  /** inet_listen */
+  override listen(backlog: number): void {
+    const { somaxconn } = this.tcp.sysctl;
+    if (this.state !== TCP_CLOSE && this.state !== TCP_LISTEN) throw new NetError(Errno.EINVAL);
+    if (this.state === TCP_CLOSE && this.daddr !== 0) throw new NetError(Errno.EINVAL);
+    this.maxAckBacklog = backlog < 0 || backlog > somaxconn ? somaxconn : backlog;
+    if (this.state === TCP_LISTEN) return;
+    const { hash } = this.tcp;
+    if (this.bindNum === 0) {
+      this.bindNum = hash.getPort(this, 0, 0);
+      this.sport = this.bindNum;
+    } else if (hash.listenConflicts(this)) throw new NetError(Errno.EADDRINUSE);
+    tcpSetState(this, TCP_LISTEN);
+    this.hashed = true;
+    hash.addListener(this);
+  }
+
+  override acceptNow(): TcpStreamSock | null {
+    if (this.state !== TCP_LISTEN) throw new NetError(Errno.EINVAL);
+    const child = this.acceptQueue.shift();
+    if (!child) return null;
+    child.listener = null;
+    child.hasSocket = true;
+    return child as TcpStreamSock;
+  }
+
+  connectStart(address: SockAddr): void {
+    if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV) throw new NetError(Errno.EALREADY);
+    if (this.state !== TCP_CLOSE) throw new NetError(Errno.EISCONN);
+    if (this.err !== 0) this.throwError();
+    this.hasSocket = true;
+    this.rcvShutdown = false;
+    this.sndShutdown = false;
+    tcpV4Connect(this, address);
+  }
+
+  // --- sending
+
+  /** tcp_sendmsg */
+  *sendmsg(bytes: Uint8Array, options: SendOptions): Task<number> {
+    while (this.owned) yield* this.lockWait.wait();
+    lockSock(this);
+    try {
+      return yield* this.#sendLocked(bytes, options);
+    } finally {
+      releaseSock(this);
+    }
+  }
+
+  /** Lets go of the socket until `ready`, or until it is over. Throws EAGAIN when it must not wait. */
+  *#waitUntil(ready: () => boolean, options: SendOptions): Task<void> {
+    for (;;) {
+      if (this.err !== 0 || this.sndShutdown) throw this.#pipeError();
+      if (ready()) return;
+      if (options.dontWait) throw new NetError(Errno.EAGAIN);
+      releaseSock(this);
+      if (this.err === 0 && !this.sndShutdown && !ready()) {
+        this.noSpace = true;
+        yield* this.writeQueue.wait();
+      }
+      while (this.owned) yield* this.lockWait.wait();
+      lockSock(this);
+    }
+  }
+
+  /** sk_stream_error: what was wrong before, or that nobody reads any more. */
+  #pipeError(): NetError {
+    return new NetError(this.takeError() || Errno.EPIPE);
+  }
+
+  /** tcp_sendmsg_locked */
+  *#sendLocked(bytes: Uint8Array, options: SendOptions): Task<number> {
+    tcpRateCheckAppLimited(this);
+    if (this.state !== TCP_ESTABLISHED && this.state !== TCP_CLOSE_WAIT) {
+      if (this.state !== TCP_SYN_SENT && this.state !== TCP_SYN_RECV) throw this.#pipeError();
+      yield* this.#waitUntil(() => this.state !== TCP_SYN_SENT && this.state !== TCP_SYN_RECV, options);
+    }
+    let mss = tcpCurrentMss(this);
+    let goal = tcpXmitSizeGoal(this, mss, !options.oob);
+    let copied = 0;
+    let processed = 0;
+    const total = bytes.length;
+    while (copied < total) {
+      if (this.err !== 0 || this.sndShutdown) return this.#sendFailed(copied, this.#pipeError());
+      let seg = this.sendQueue.tail;
+      let room = seg && !seg.eor && !(seg.flags & FIN) ? goal - seg.len : 0;
+      if (!seg || room <= 0) {
+        if (!skStreamMemoryFree(this)) {
+          if (copied > 0) yield* this.#push({ ...options, more: false }, mss, TCP_NAGLE_PUSH);
+          try {
+            yield* this.#waitUntil(() => skStreamMemoryFree(this), options);
+          } catch (error) {
+            return this.#sendFailed(copied, error);
+          }
+          mss = tcpCurrentMss(this);
+          goal = tcpXmitSizeGoal(this, mss, !options.oob);
+          continue;
+        }
+        if (processed >= 16) {
+          processed = 0;
+          if (this.backlog.head) {
+            processBacklog(this);
+            mss = tcpCurrentMss(this);
+            goal = tcpXmitSizeGoal(this, mss, !options.oob);
+            continue;
+          }
+        }
+        seg = tcpEntail(this);
+        processed++;
+        room = goal;
+      }
+      const n = Math.min(room, total - copied);
+      this.#append(seg, bytes, copied, n);
+      if (copied === 0) seg.flags &= ~PSH;
+      copied += n;
+      if (copied === total) break;
+      if (seg.len < goal || options.oob) continue;
+      if (this.#forcedPush()) {
+        this.#markPush(seg);
+        yield* this.#writeXmit(mss, TCP_NAGLE_PUSH, 0);
+      } else if (seg === this.sendQueue.head) yield* this.#writeXmit(mss, TCP_NAGLE_PUSH, 1);
+    }
+    if (copied > 0) yield* this.#push(options, mss, this.nonagle);
+    return copied;
+  }
+
+  /** What was taken so far counts; an error waits for the next call. */
+  #sendFailed(copied: number, error: unknown): number {
+    const tail = this.sendQueue.tail;
+    if (tail && tail.seq === tail.endSeq) {
+      this.sendQueue.remove(tail);
+      tcpWmemFree(this, tail);
+    }
+    if (copied === 0 || !(error instanceof NetError)) throw error;
+    if (error.errno !== Errno.EAGAIN && error.errno !== Errno.EPIPE) this.err = error.errno;
+    if (copied > 0 && error.errno === Errno.EAGAIN) {
+      if (tcpWriteXmit(this, tcpCurrentMss(this), this.nonagle, 0)) tcpCheckProbeTimer(this);
+    }
+    return copied;
+  }
+
+  #append(seg: TxSeg, bytes: Uint8Array, from: number, n: number): void {
+    this.ring.append(bytes, from, n);
+    this.wmemQueued += n;
+    this.writeSeq = (this.writeSeq + n) >>> 0;
+    seg.endSeq = (seg.endSeq + n) >>> 0;
+    seg.len += n;
+    seg.pcount = 0;
+  }
+
+  #forcedPush(): boolean {
+    return after(this.writeSeq, (this.pushedSeq + Math.floor(this.maxWindow / 2)) >>> 0);
+  }
+
+  #markPush(seg: TxSeg): void {
+    seg.flags |= PSH;
+    this.pushedSeq = this.writeSeq;
+  }
+
+  /** tcp_push */
+  *#push(options: SendOptions, mss: number, nonagle: number): Task<void> {
+    const tail = this.sendQueue.tail;
+    if (!tail) return;
+    if (!options.more || this.#forcedPush()) this.#markPush(tail);
+    if (options.oob) this.sndUp = this.writeSeq;
+    yield* this.#writeXmit(mss, options.more ? TCP_NAGLE_CORK : nonagle, 0);
+  }
+
+  /** tcp_write_xmit in the sender's context: softirqs run after each packet. */
+  *#writeXmit(mss: number, nonagle: number, pushOne: number): Task<void> {
+    if (this.state === TCP_CLOSE) return;
+    tcpXmitBegin(this, mss, nonagle, pushOne);
+    const { xmit } = this;
+    for (;;) {
+      const sent = xmit.sentPackets;
+      const more = tcpXmitStep(this);
+      if (xmit.sentPackets > sent) yield SOFTIRQS;
+      if (!more || (this.state as number) === TCP_CLOSE) break;
+    }
+    if (tcpXmitEnd(this) && pushOne === 0) tcpCheckProbeTimer(this);
+  }
+
+  // --- receiving
+
+  /** tcp_recvmsg, without waiting */
+  recvNow(max: number, options: RecvOptions): Message | null {
+    if (this.state === TCP_LISTEN) throw new NetError(Errno.ENOTCONN);
+    if (options.errQueue) throw new NetError(Errno.EAGAIN);
+    if (options.oob) return this.#recvUrgent(options);
+    const from = { addr: this.daddr, port: this.dport };
+    const bytes = this.#copyOut(max, options.peek === true);
+    if (bytes.length > 0 || max === 0) {
+      if (!options.peek) this.#cleanupRbuf(bytes.length);
+      return { bytes, from };
+    }
+    if (this.#finNext()) {
+      if (!options.peek) this.#eatFin();
+      return { bytes: EMPTY, from };
+    }
+    this.throwError();
+    if (this.rcvShutdown) return { bytes: EMPTY, from };
+    if (this.state === TCP_CLOSE) throw new NetError(Errno.ENOTCONN);
+    this.#cleanupRbuf(0);
+    return null;
+  }
+
+  /** Bytes in order that were not read. */
+  #unread(): number {
+    const { tail } = this.receiveQueue;
+    if (!tail) return 0;
+    const end = tail.tcpFlags & FIN ? (tail.endSeq - 1) >>> 0 : tail.endSeq;
+    const n = (end - this.copiedSeq) | 0;
+    return n > 0 ? n : 0;
+  }
+
+  #finNext(): boolean {
+    const { tail } = this.receiveQueue;
+    return tail !== null && (tail.tcpFlags & FIN) !== 0;
+  }
+
+  #eatFin(): void {
+    for (let skb = this.receiveQueue.shift(); skb; skb = this.receiveQueue.shift()) {
+      this.copiedSeq = skb.endSeq;
+      tcpEatRecvSkb(this, skb);
+    }
+  }
+
+  #copyOut(max: number, peek: boolean): Uint8Array {
+    let want = Math.min(this.#unread(), max);
+    if (want === 0) return EMPTY;
+    let skipUrgent = false;
+    if (this.urgData !== 0 && !this.#urgInline) {
+      const offset = (this.urgSeq - this.copiedSeq) >>> 0;
+      if (offset === 0) skipUrgent = true;
+      else if (offset < want) want = offset;
+    }
+    if (skipUrgent) {
+      this.copiedSeq = (this.copiedSeq + 1) >>> 0;
+      if (this.urgData & URG_READ) this.urgData = 0;
+      if (--want === 0) return EMPTY;
+    }
+    const out = new Uint8Array(want);
+    let seq = this.copiedSeq;
+    let n = 0;
+    for (let skb = this.receiveQueue.head; skb && n < want; ) {
+      const next = skb.next;
+      const offset = (seq - skb.seq) >>> 0;
+      const used = Math.min(skb.len - offset, want - n);
+      if (used > 0) {
+        out.set(skb.head.subarray(skb.data + offset, skb.data + offset + used), n);
+        n += used;
+        seq = (seq + used) >>> 0;
+      }
+      if (!peek) {
+        this.copiedSeq = seq;
+        tcpRcvSpaceAdjust(this);
+        if (offset + used >= skb.len && !(skb.tcpFlags & FIN)) {
+          this.receiveQueue.shift();
+          tcpEatRecvSkb(this, skb);
+        }
+      }
+      skb = next;
+    }
+    return n === want ? out : out.slice(0, n);
+  }
+
+  #recvUrgent(options: RecvOptions): Message {
+    if (this.#urgInline || this.urgData === 0 || this.urgData & URG_READ) throw new NetError(Errno.EINVAL);
+    if (!(this.urgData & URG_VALID)) throw new NetError(Errno.EAGAIN);
+    const bytes = new Uint8Array([this.urgData & 255]);
+    if (!options.peek) this.urgData = URG_READ;
+    return { bytes, from: { addr: this.daddr, port: this.dport } };
+  }
+
+  /** After a read: an ACK is due when the window opened, or when all was read (__tcp_cleanup_rbuf). */
+  #cleanupRbuf(copied: number): void {
+    let now = false;
+    if (ackScheduled(this)) {
+      now =
+        (this.rcvNxt - this.rcvWup) >>> 0 > this.ackRcvMss ||
+        (copied > 0 &&
+          ((this.ackPending & ICSK_ACK_PUSHED2) !== 0 ||
+            ((this.ackPending & ICSK_ACK_PUSHED) !== 0 && !inPingpongMode(this))) &&
+          this.rmemAlloc === 0);
+    }
+    if (copied > 0 && !now && !this.rcvShutdown) {
+      const window = tcpReceiveWindow(this);
+      if (2 * window <= this.windowClamp) {
+        const fresh = tcpSelectWindowBytes(this);
+        now = fresh > 0 && fresh >= 2 * window;
+      }
+    }
+    if (!now) return;
+    tcpMstampRefresh(this);
+    tcpSendAck(this);
+  }
+
+  /** setsockopt(TCP_QUICKACK, 1) with an ACK owed: as if all had been read. */
+  quickackNow(): void {
+    this.ackPending |= ICSK_ACK_PUSHED;
+    this.#cleanupRbuf(1);
+  }
+
+  // --- ending, asking
+
+  shutdown(how: number): void {
+    if (this.state === TCP_CLOSE) throw new NetError(Errno.ENOTCONN);
+    if (this.state === TCP_LISTEN) {
+      if (how !== SHUT_WR) {
+        // a listener that may not receive is closed
+        tcpSetState(this, TCP_CLOSE);
+        this.rcvShutdown = true;
+      }
+      this.wake();
+      return;
+    }
+    if (how === SHUT_RD || how === SHUT_RDWR) this.rcvShutdown = true;
+    if (how === SHUT_WR || how === SHUT_RDWR) {
+      this.sndShutdown = true;
+      tcpShutdownSend(this);
+    }
+    this.wake();
+  }
+
+  readable(): boolean {
+    if (this.state === TCP_LISTEN) return this.acceptQueue.length > 0;
+    if (this.err !== 0 || this.rcvShutdown) return true;
+    if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV) return false;
+    return this.#unread() >= this.rcvLowat || (this.urgData & URG_VALID) !== 0;
+  }
+
+  writable(): boolean {
+    if (this.err !== 0) return true;
+    if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV || this.state === TCP_LISTEN) return false;
+    if (this.sndShutdown || skStreamIsWriteable(this)) return true;
+    this.noSpace = true;
+    return false;
+  }
+
+  close(): void {
+    if (this.dead) return;
+    tcpClose(this, () => processBacklog(this));
+  }
+
+  get urgInline(): boolean {
+    return this.#urgInline;
+  }
+
+  set urgInline(on: boolean) {
+    this.#urgInline = on;
+  }
+
+  override setOption(name: string, value: number): void {
+    tcpSetOption(this, name, value);
+    if (name === "TCP_QUICKACK" && value & 1 && ackScheduled(this)) this.quickackNow();
+    if (name === "SO_OOBINLINE") this.#urgInline = value !== 0;
+  }
+
+  override getOption(name: string): number {
+    return name === "SO_OOBINLINE" ? +this.#urgInline : tcpGetOption(this, name);
+  }
+}

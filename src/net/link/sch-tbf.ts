@@ -1,0 +1,122 @@
+// Token bucket filter: a rate with bursts, and a queue of limited bytes in front. Answers to net/sched/sch_tbf.c with its
+// bfifo.
+
+import type { Ns } from "../../base/time.ts";
+import type { Timer } from "../../sim/sim.ts";
+import { devHardStartXmit } from "../core/dev.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import { needsSegmenting, segmentAndSend } from "../core/gso.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import { drop, type SkBuff, SkbQueue } from "../core/skb.ts";
+import { Sched } from "./sch-generic.ts";
+
+export interface TbfConfig {
+  /** bytes a second */
+  readonly rate: number;
+  /** bytes that may go at once */
+  readonly burst: number;
+  /** bytes that may wait */
+  readonly limit: number;
+  /** bytes a second at most in a burst; 0 none */
+  readonly peakRate: number;
+  /** the bucket of the peak rate, bytes */
+  readonly mtu: number;
+}
+
+export class Tbf extends Sched {
+  readonly kind = "tbf";
+  #config: TbfConfig;
+  readonly #queue: SkbQueue = new SkbQueue();
+  readonly #watchdog: Timer;
+  #backlog = 0;
+  /** what the buckets hold, in ns of sending at their rate */
+  #tokens: Ns;
+  #peakTokens: Ns;
+  #checked: Ns;
+
+  constructor(dev: NetDevice, handle: number, config: TbfConfig) {
+    super(dev, handle);
+    this.#config = config;
+    this.#tokens = this.#time(config.burst, config.rate);
+    this.#peakTokens = config.peakRate > 0 ? this.#time(config.mtu, config.peakRate) : 0;
+    this.#checked = dev.net.now;
+    this.#watchdog = dev.net.sim.timer(() => this.#dequeue());
+  }
+
+  get config(): TbfConfig {
+    return this.#config;
+  }
+
+  /** tbf_change */
+  change(config: TbfConfig): void {
+    this.#config = config;
+    this.#tokens = this.#time(config.burst, config.rate);
+    this.#peakTokens = config.peakRate > 0 ? this.#time(config.mtu, config.peakRate) : 0;
+    this.#checked = this.dev.net.now;
+  }
+
+  override get qlen(): number {
+    return this.#queue.length;
+  }
+
+  override get backlog(): number {
+    return this.#backlog;
+  }
+
+  override enqueue(skb: SkBuff, dev: NetDevice): void {
+    const { burst, peakRate, mtu, limit } = this.#config;
+    const longest = peakRate > 0 ? Math.min(burst, mtu) : burst;
+    if (skb.len > longest && skb.gsoSize > 0 && !needsSegmenting(skb, dev)) {
+      // tbf_segment: its pieces queue one after the other
+      segmentAndSend(skb, dev, (piece) => this.enqueue(piece, dev));
+      return;
+    }
+    if (skb.len > longest || this.#backlog + skb.len > limit) {
+      this.drops++;
+      dev.stats.txDropped++;
+      drop(skb, skb.len > longest ? DropReason.QDISC_DROP : DropReason.QDISC_OVERLIMIT);
+      return;
+    }
+    this.#queue.push(skb);
+    this.#backlog += skb.len;
+    if (this.#queue.length === 1 || !this.#watchdog.pending) this.#dequeue();
+  }
+
+  override reset(): void {
+    this.#queue.purge(DropReason.QDISC_DROP);
+    this.#backlog = 0;
+    this.#watchdog.del();
+  }
+
+  #time(bytes: number, rate: number): Ns {
+    return (bytes * 1_000_000_000) / rate;
+  }
+
+  /** tbf_dequeue, as often as the tokens allow. */
+  #dequeue(): void {
+    const { rate, burst, peakRate, mtu } = this.#config;
+    const full = this.#time(burst, rate);
+    for (;;) {
+      const skb = this.#queue.head;
+      if (!skb) return;
+      const { now } = this.dev.net;
+      const passed = Math.min(now - this.#checked, full);
+      let peak = 0;
+      if (peakRate > 0)
+        peak = Math.min(passed + this.#peakTokens, this.#time(mtu, peakRate)) - this.#time(skb.len, peakRate);
+      const tokens = Math.min(passed + this.#tokens, full) - this.#time(skb.len, rate);
+      if (tokens < 0 || peak < 0) {
+        this.overlimits++;
+        this.#watchdog.after(Math.ceil(Math.max(-tokens, -peak)));
+        return;
+      }
+      this.#checked = now;
+      this.#tokens = tokens;
+      this.#peakTokens = peak;
+      this.#queue.shift();
+      this.#backlog -= skb.len;
+      this.sent(skb);
+      devHardStartXmit(skb, this.dev);
+    }
+  }
+}

@@ -1,0 +1,160 @@
+// IEEE 802.1Q and 802.1ad devices on top of another: what they send carries a tag, and frames with that tag come in by them
+// (core/dev.ts takes the tag off and looks in `vlans`). Answers to net/8021q/vlan.c and vlan_dev.c. Leaves out priority
+// maps, GVRP and MVRP. A tag travels beside the frame (hardware acceleration), as on veth; taps put it back.
+
+import { Errno, NetError } from "../../base/errno.ts";
+import {
+  devClose,
+  devOpen,
+  devQueueXmit,
+  devSetMtu,
+  netifCarrier,
+  registerNetdevice,
+  unregisterNetdevice,
+} from "../core/dev.ts";
+import {
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_CHANGEMTU,
+  NETDEV_DOWN,
+  NETDEV_UNREGISTER,
+  NETDEV_UP,
+  type Net,
+} from "../core/net.ts";
+import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import type { SkBuff } from "../core/skb.ts";
+import type { LinkOptions } from "./dummy.ts";
+
+export interface VlanConfig {
+  readonly lower: NetDevice;
+  /** 0 … 4094 */
+  readonly vid: number;
+  /** ETH_P_8021Q or ETH_P_8021AD */
+  readonly protocol: number;
+  /** follow the lower device's state loosely: stay up when it goes down */
+  readonly looseBinding: boolean;
+  /** reorder_hdr, gvrp, mvrp: kept and shown */
+  readonly reorderHdr: boolean;
+}
+
+export class Vlan {
+  readonly config: VlanConfig;
+  readonly onLower: (event: string) => void;
+
+  constructor(config: VlanConfig, onLower: (event: string) => void) {
+    this.config = config;
+    this.onLower = onLower;
+  }
+}
+
+export function vlanOf(dev: NetDevice): Vlan | null {
+  return dev.priv instanceof Vlan ? dev.priv : null;
+}
+
+function keyOf(config: VlanConfig): number {
+  return (config.protocol << 12) | config.vid;
+}
+
+/** Throws EEXIST "VLAN device already exists", and what registerNetdevice throws. */
+export function createVlan(net: Net, name: string, config: VlanConfig, options: LinkOptions = {}): NetDevice {
+  const { lower } = config;
+  if (lower.loopback) throw new NetError(Errno.EOPNOTSUPP, "VLANs not supported on device");
+  if (lower.vlans?.has(keyOf(config))) throw new NetError(Errno.EEXIST, "VLAN device already exists");
+  const dev = new NetDevice(net, name, "vlan", ARPHRD_ETHER, vlanOps);
+  const own = options.address !== undefined;
+  dev.address.set(options.address ?? lower.address);
+  dev.addrAssignType = own ? 3 : 2;
+  dev.mtu = options.mtu ?? lower.mtu;
+  if (dev.mtu > lower.mtu) throw new NetError(Errno.ERANGE);
+  dev.minMtu = 0;
+  dev.maxMtu = 65535;
+  dev.lower = lower;
+  dev.speedMbps = lower.speedMbps;
+  dev.iflink = () => lower.ifindex;
+  dev.linkNet = () => lower.net;
+  const onLower = (event: string): void => lowerEvent(dev, config, event);
+  dev.priv = new Vlan(config, onLower);
+  dev.carrier = lower.carrier;
+  registerNetdevice(dev, options.ifindex ?? 0);
+  lower.vlans ??= new Map();
+  lower.vlans.set(keyOf(config), dev);
+  lower.uppers.push(onLower);
+  dev.net.kernel.linkWatch.fire(dev);
+  return dev;
+}
+
+/** vlan_device_event: the device below changed. */
+function lowerEvent(dev: NetDevice, config: VlanConfig, event: string): void {
+  const { lower } = config;
+  switch (event) {
+    case NETDEV_CHANGE:
+      netifCarrier(dev, lower.carrier && lower.up);
+      return;
+    case NETDEV_CHANGEADDR:
+      if (dev.addrAssignType !== 2) return;
+      dev.address.set(lower.address);
+      dev.net.notify(NETDEV_CHANGEADDR, dev);
+      return;
+    case NETDEV_CHANGEMTU:
+      if (dev.mtu > lower.mtu) devSetMtu(dev, lower.mtu);
+      return;
+    case NETDEV_DOWN:
+      if (!config.looseBinding) devClose(dev);
+      netifCarrier(dev, false);
+      return;
+    case NETDEV_UP:
+      if (!config.looseBinding) devOpen(dev);
+      netifCarrier(dev, lower.carrier);
+      return;
+    case NETDEV_UNREGISTER:
+      if (!lower.moving) unregisterNetdevice(dev);
+      return;
+  }
+}
+
+const vlanOps: NetDeviceOps = {
+  startXmit(skb: SkBuff, dev: NetDevice): void {
+    const { config } = dev.priv as Vlan;
+    if (skb.vlanProto !== 0) pushTag(skb);
+    skb.vlanProto = config.protocol;
+    skb.vlanTci = config.vid;
+    dev.stats.txPackets++;
+    dev.stats.txBytes += skb.len;
+    skb.dev = config.lower;
+    devQueueXmit(skb);
+  },
+  open(dev: NetDevice): void {
+    const { config } = dev.priv as Vlan;
+    if (!config.lower.up && !config.looseBinding) throw new NetError(Errno.ENETDOWN);
+    netifCarrier(dev, config.lower.carrier && config.lower.up);
+  },
+  stop(dev: NetDevice): void {
+    const { config } = dev.priv as Vlan;
+    if (!config.looseBinding) netifCarrier(dev, false);
+  },
+  uninit(dev: NetDevice): void {
+    const { config, onLower } = dev.priv as Vlan;
+    const { uppers } = config.lower;
+    uppers.splice(uppers.indexOf(onLower), 1);
+    config.lower.vlans?.delete(keyOf(config));
+    if (config.lower.vlans?.size === 0) config.lower.vlans = null;
+  },
+  changeMtu(dev: NetDevice, mtu: number): void {
+    if (mtu > (dev.priv as Vlan).config.lower.mtu) throw new NetError(Errno.ERANGE);
+  },
+};
+
+/** A tag beside the frame goes into it, because another one comes outside (__vlan_hwaccel_push_inside). */
+export function pushTag(skb: SkBuff): void {
+  const at = skb.push(4);
+  const { head } = skb;
+  head.copyWithin(at, at + 4, at + 16);
+  head[at + 12] = skb.vlanProto >> 8;
+  head[at + 13] = skb.vlanProto & 255;
+  head[at + 14] = skb.vlanTci >> 8;
+  head[at + 15] = skb.vlanTci & 255;
+  skb.macHeader = at;
+  skb.protocol = skb.vlanProto;
+  skb.vlanProto = 0;
+  skb.vlanTci = 0;
+}

@@ -1,0 +1,72 @@
+// Every program of a scenario's host, by name, and how a host's file system is furnished with them. This is the one place
+// that knows all of them.
+
+import { configureDocker, dockerPrograms, scriptCallsDocker, startDocker } from "../docker/programs.ts";
+import type { Host } from "../host/host.ts";
+import { netProcEntries, sysClassNet } from "../host/procfs-net.ts";
+import type { Program } from "../posix/process.ts";
+import { fileNode } from "../posix/vfs.ts";
+import type { FilterLibrary } from "../shell/filters.ts";
+import { populateVfs, shellPrograms } from "../shell/install.ts";
+import { makeAppTools } from "../tools/app-tools.ts";
+import { brctl } from "../tools/brctl.ts";
+import { ethtool } from "../tools/ethtool/ethtool.ts";
+import { ip } from "../tools/ip/ip.ts";
+import { iptablesPrograms } from "../tools/iptables/programs.ts";
+import { arp } from "../tools/net-tools/arp.ts";
+import { ifconfig } from "../tools/net-tools/ifconfig.ts";
+import { route } from "../tools/net-tools/route.ts";
+import { nginxProgram } from "../tools/nginx/nginx.ts";
+import { nsenter } from "../tools/nsenter.ts";
+import { sysctl } from "../tools/sysctl.ts";
+import { tcpdump } from "../tools/tcpdump/tcpdump.ts";
+
+/** Docker's generation, and with it the age of the programs around it. */
+export type Generation = "20" | "28";
+
+/** Versions that programs name in what they send: Debian 12's, and Debian forky's. */
+const VERSIONS: Readonly<Record<Generation, { readonly curl: string; readonly nginx: string }>> = {
+  "20": { curl: "7.88.1", nginx: "1.22.1" },
+  "28": { curl: "8.22.0", nginx: "1.30.6" },
+};
+
+export interface ProgramOptions {
+  readonly filters: FilterLibrary | undefined;
+  readonly docker: Generation;
+}
+
+/** All programs by name. */
+export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, Program> {
+  const versions = VERSIONS[options.docker];
+  return new Map<string, Program>([
+    ...shellPrograms({ filters: options.filters }),
+    ["arp", arp],
+    ["brctl", brctl],
+    ["ethtool", ethtool],
+    ["ifconfig", ifconfig],
+    ["ip", ip],
+    ["nginx", nginxProgram(versions.nginx)],
+    ["nsenter", nsenter],
+    ["route", route],
+    ["sysctl", sysctl],
+    ["tcpdump", tcpdump],
+    ...makeAppTools(versions),
+    ...iptablesPrograms,
+    ...dockerPrograms,
+  ]);
+}
+
+/** Puts programs, devices and files into a host's root. */
+export function furnishHost(host: Host): void {
+  populateVfs(host.root, { programs: host.programs, proc: netProcEntries() });
+  host.root.put("/sys/class/net", sysClassNet());
+  host.root.put("/etc/hosts", fileNode(`127.0.0.1\tlocalhost\n127.0.1.1\t${host.name}\n`));
+  host.root.put("/etc/hostname", fileNode(`${host.name}\n`));
+  host.root.put("/etc/nsswitch.conf", fileNode("hosts: files dns\n"));
+}
+
+/** What a script says of Docker, told to the host before it runs; a script that calls docker finds the daemon running. */
+export function prepareDocker(host: Host, script: string, generation: Generation, images: readonly string[]): void {
+  configureDocker(host, { generation, images });
+  if (scriptCallsDocker(script)) startDocker(host);
+}

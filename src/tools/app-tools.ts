@@ -1,0 +1,60 @@
+// The networking applications of a Debian 12 host, by name, and busybox's own forms of those that differ, which container
+// images use: "busybox-NAME".
+
+import type { Program } from "../posix/process.ts";
+import { arping } from "./arping.ts";
+import { busybox } from "./busybox.ts";
+import { busyboxArping } from "./busybox-arping.ts";
+import { busyboxTraceroute } from "./busybox-traceroute.ts";
+import { curlProgram } from "./curl/curl.ts";
+import { dig } from "./dig/dig.ts";
+import { busyboxNslookup, host, nslookup } from "./dig/nslookup.ts";
+import { getent } from "./getent.ts";
+import { httpd } from "./httpd/httpd.ts";
+import { nc } from "./nc/nc.ts";
+import { busyboxNetstat, netstat } from "./netstat.ts";
+import { nstat } from "./nstat.ts";
+import { ping } from "./ping/ping.ts";
+import { ss } from "./ss/ss.ts";
+import { busyboxTelnet, telnet } from "./telnet.ts";
+import { tracepath } from "./tracepath.ts";
+import { traceroute } from "./traceroute.ts";
+import { busyboxWget } from "./wget.ts";
+
+/** Programs whose versions differ between Docker's generations. */
+export interface AppVersions {
+  /** as in curl's User-Agent */
+  readonly curl: string;
+}
+
+/** By name; `wget`, `httpd` and `nc` are those of the recordings: busybox's and ncat. */
+export function makeAppTools(versions: AppVersions): ReadonlyMap<string, Program> {
+  return new Map<string, Program>([
+    ["arping", arping],
+    ["busybox", busybox],
+    ["curl", curlProgram(versions.curl)],
+    ["dig", dig],
+    ["getent", getent],
+    ["host", host],
+    ["httpd", httpd],
+    ["nc", nc],
+    ["ncat", nc],
+    ["netstat", netstat],
+    ["nslookup", nslookup],
+    ["nstat", nstat],
+    ["ping", ping],
+    ["ss", ss],
+    ["telnet", telnet],
+    ["tracepath", tracepath],
+    ["traceroute", traceroute],
+    ["wget", busyboxWget],
+    ["busybox-arping", busyboxArping],
+    ["busybox-netstat", busyboxNetstat],
+    ["busybox-nslookup", busyboxNslookup],
+    ["busybox-telnet", busyboxTelnet],
+    ["busybox-traceroute", busyboxTraceroute],
+  ]);
+}
+
+/** As on Debian 12. */
+export const appTools: ReadonlyMap<string, Program> = makeAppTools({ curl: "7.88.1" });

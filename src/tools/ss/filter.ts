@@ -1,0 +1,209 @@
+// ss's filters: states and expressions over addresses and ports, `dst 10.0.0.2`, `( sport = :80 or dport = :80 )` (ss(8)).
+
+import {
+  TCP_CLOSE,
+  TCP_CLOSE_WAIT,
+  TCP_CLOSING,
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT1,
+  TCP_FIN_WAIT2,
+  TCP_LAST_ACK,
+  TCP_LISTEN,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from "../../net/ipv4/tcp-sock.ts";
+import { inNetwork, parseCidr } from "../../wire/addr.ts";
+import { serviceNumber } from "../net-util/services.ts";
+import type { SocketEntry } from "../net-util/sock-table.ts";
+
+export const STATES: ReadonlyMap<string, number> = new Map([
+  ["established", TCP_ESTABLISHED],
+  ["syn-sent", TCP_SYN_SENT],
+  ["syn-recv", TCP_SYN_RECV],
+  ["fin-wait-1", TCP_FIN_WAIT1],
+  ["fin-wait-2", TCP_FIN_WAIT2],
+  ["time-wait", TCP_TIME_WAIT],
+  ["unconnected", TCP_CLOSE],
+  ["closed", TCP_CLOSE],
+  ["close-wait", TCP_CLOSE_WAIT],
+  ["last-ack", TCP_LAST_ACK],
+  ["listening", TCP_LISTEN],
+  ["listen", TCP_LISTEN],
+  ["closing", TCP_CLOSING],
+]);
+export const ALL_STATES: ReadonlySet<number> = new Set(STATES.values());
+/** Those that are shown unless something else is asked for. */
+export const CONNECTED_STATES: ReadonlySet<number> = new Set(
+  [...ALL_STATES].filter((state) => ![TCP_LISTEN, TCP_CLOSE, TCP_TIME_WAIT, TCP_SYN_RECV].includes(state)),
+);
+
+/** A filter that is none; ss prints this and ends with status 255. */
+export class FilterError extends Error {}
+
+/** The states that a word of `state` or `exclude` means. */
+export function statesOf(word: string): ReadonlySet<number> {
+  const single = STATES.get(word);
+  if (single !== undefined) return new Set([single]);
+  switch (word) {
+    case "all":
+      return ALL_STATES;
+    case "connected":
+      return new Set([...ALL_STATES].filter((state) => state !== TCP_LISTEN && state !== TCP_CLOSE));
+    case "synchronized":
+      return new Set(
+        [...ALL_STATES].filter((state) => state !== TCP_LISTEN && state !== TCP_CLOSE && state !== TCP_SYN_SENT),
+      );
+    case "bucket":
+      return new Set([TCP_SYN_RECV, TCP_TIME_WAIT]);
+    case "big":
+      return new Set([...ALL_STATES].filter((state) => state !== TCP_SYN_RECV && state !== TCP_TIME_WAIT));
+    default:
+      throw new FilterError(`ss: wrong state name: ${word}`);
+  }
+}
+
+export type Expression = (entry: SocketEntry) => boolean;
+
+/** Words after the options; `and` may be left out. */
+export function parseExpression(words: readonly string[]): Expression {
+  const tokens = words
+    .join(" ")
+    .replace(/([()!])/g, " $1 ")
+    .replace(/! =/g, "!=")
+    .replace(/(>=|<=|!=|==|[=<>])/g, " $1 ")
+    .split(/\s+/)
+    .filter((token) => token !== "");
+  if (tokens.length === 0) return () => true;
+  const parser = new Parser(tokens);
+  const expression = parser.or();
+  if (!parser.done) throw new FilterError(`ss: bison bellows (while parsing filter): "syntax error!" Sorry.`);
+  return expression;
+}
+
+class Parser {
+  readonly #tokens: readonly string[];
+  #at = 0;
+
+  constructor(tokens: readonly string[]) {
+    this.#tokens = tokens;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#tokens.length;
+  }
+
+  or(): Expression {
+    let left = this.#and();
+    while (this.#take("or") || this.#take("|") || this.#take("||")) {
+      const before = left;
+      const right = this.#and();
+      left = (entry) => before(entry) || right(entry);
+    }
+    return left;
+  }
+
+  #and(): Expression {
+    let left = this.#not();
+    while (!this.done && !["or", "|", "||", ")"].includes(this.#tokens[this.#at]!)) {
+      if (!this.#take("and")) this.#take("&");
+      const before = left;
+      const right = this.#not();
+      left = (entry) => before(entry) && right(entry);
+    }
+    return left;
+  }
+
+  #not(): Expression {
+    if (this.#take("not") || this.#take("!")) {
+      const inner = this.#not();
+      return (entry) => !inner(entry);
+    }
+    if (this.#take("(")) {
+      const inner = this.or();
+      if (!this.#take(")")) throw new FilterError('ss: bison bellows (while parsing filter): "syntax error!" Sorry.');
+      return inner;
+    }
+    return this.#condition();
+  }
+
+  #condition(): Expression {
+    const what = this.#next();
+    let operator = "=";
+    if (/^(=|==|eq|!=|ne|neq|>=|ge|<=|le|>|gt|<|lt)$/.test(this.#tokens[this.#at] ?? "")) operator = this.#next();
+    const value = this.#next();
+    switch (what) {
+      case "dst":
+        return address(value, operator, (entry) => [entry.remote, entry.remotePort]);
+      case "src":
+        return address(value, operator, (entry) => [entry.local, entry.localPort]);
+      case "dport":
+        return port(value, operator, (entry) => entry.remotePort);
+      case "sport":
+        return port(value, operator, (entry) => entry.localPort);
+      default:
+        throw new FilterError(`ss: bison bellows (while parsing filter): "syntax error!" Sorry.`);
+    }
+  }
+
+  #take(token: string): boolean {
+    if (this.#tokens[this.#at] !== token) return false;
+    this.#at++;
+    return true;
+  }
+
+  #next(): string {
+    const token = this.#tokens[this.#at++];
+    if (token === undefined) throw new FilterError('ss: bison bellows (while parsing filter): "syntax error!" Sorry.');
+    return token;
+  }
+}
+
+/** "10.0.0.2", "10.0.0.0/24:80", ":80", "*". */
+function address(text: string, operator: string, of: (entry: SocketEntry) => readonly [number, number]): Expression {
+  const colon = text.lastIndexOf(":");
+  const host = colon < 0 ? text : text.slice(0, colon);
+  const portText = colon < 0 ? "" : text.slice(colon + 1);
+  const network = host === "" || host === "*" ? { address: 0, prefix: 0 } : parseCidr(host);
+  if (!network) throw new FilterError(`Error: an inet prefix is expected rather than "${host}".`);
+  const wantedPort = portText === "" || portText === "*" ? undefined : portNumber(portText);
+  const negated = operator === "!=" || operator === "ne" || operator === "neq";
+  return (entry) => {
+    const [addr, entryPort] = of(entry);
+    const matches =
+      (network.prefix === 0 || inNetwork(addr, network.address, network.prefix)) &&
+      (wantedPort === undefined || entryPort === wantedPort);
+    return matches !== negated;
+  };
+}
+
+function port(text: string, operator: string, of: (entry: SocketEntry) => number): Expression {
+  const wanted = portNumber(text.replace(/^:/, ""));
+  switch (operator) {
+    case "!=":
+    case "ne":
+    case "neq":
+      return (entry) => of(entry) !== wanted;
+    case ">=":
+    case "ge":
+      return (entry) => of(entry) >= wanted;
+    case "<=":
+    case "le":
+      return (entry) => of(entry) <= wanted;
+    case ">":
+    case "gt":
+      return (entry) => of(entry) > wanted;
+    case "<":
+    case "lt":
+      return (entry) => of(entry) < wanted;
+    default:
+      return (entry) => of(entry) === wanted;
+  }
+}
+
+function portNumber(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  const number = serviceNumber(text, "tcp") ?? serviceNumber(text, "udp");
+  if (number === undefined) throw new FilterError(`Error: "${text}" does not look like a port.`);
+  return number;
+}

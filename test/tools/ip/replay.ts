@@ -1,0 +1,80 @@
+// Runs the commands of a recorded transcript on a new host and gives what they print, in the transcript's own form.
+
+import type { Host } from "../../../src/host/host.ts";
+import { Lab } from "../../../src/host/lab.ts";
+import { BytesFile, SinkFile } from "../../../src/posix/file.ts";
+import type { Program } from "../../../src/posix/process.ts";
+import { ip } from "../../../src/tools/ip/ip.ts";
+
+export interface Entry {
+  readonly command: string;
+  readonly output: string;
+}
+
+/** Commands with what they printed; set-up commands have an output of null. */
+export function parseTranscript(text: string): { command: string; output: string | null }[] {
+  const out: { command: string; output: string | null }[] = [];
+  for (const line of text.split("\n")) {
+    if (line.startsWith("$ ")) out.push({ command: line.slice(2), output: "" });
+    else if (line.startsWith("! ")) out.push({ command: line.slice(2), output: null });
+    else if (line.startsWith("# ") && out.length === 0) continue;
+    else {
+      const last = out.at(-1);
+      if (last && last.output !== null) last.output += `${line}\n`;
+    }
+  }
+  for (const entry of out) if (entry.output !== null) entry.output = `${entry.output.trimEnd()}\n`;
+  return out;
+}
+
+export function words(command: string): string[] {
+  return [...command.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2]!);
+}
+
+/** A lab of one host whose programs are `ip` and those given. */
+export function newHost(programs: readonly (readonly [string, Program])[] = []): { lab: Lab; host: Host } {
+  const lab = new Lab({ programs: new Map([["ip", ip], ...programs]) });
+  const host = lab.addHost("host");
+  for (const [name, program] of [["ip", ip], ...programs] as const)
+    host.root.put(`/usr/bin/${name}`, { kind: "program", program, mode: 0o755, mtimeNs: 0 });
+  return { lab, host };
+}
+
+/** Runs one command; stderr first, then stdout, then "=> status". */
+export async function run(lab: Lab, host: Host, command: string, program: Program = ip): Promise<string> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const into = (list: string[]) => (bytes: Uint8Array) => {
+    list.push(new TextDecoder().decode(bytes));
+  };
+  const proc = host.spawn(program, {
+    argv: words(command),
+    cwd: "/",
+    env: new Map([["PATH", "/usr/bin"]]),
+    fds: new Map([
+      [0, new BytesFile("")],
+      [1, new SinkFile(into(out))],
+      [2, new SinkFile(into(err))],
+    ]),
+  });
+  const { status } = await lab.wait(proc);
+  const both = [...err, ...out].join("");
+  return `${both}${both === "" || both.endsWith("\n") ? "" : "\n"}=> ${status}\n`;
+}
+
+/** Addresses that a kernel draws at random, numbered by first appearance, also where leading zeros are left out. */
+export function nameRandomMacs(text: string): string {
+  const names = new Map<string, string>();
+  const short = new Map<string, string>();
+  const named = text.replace(/\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b/g, (mac) => {
+    if (/^(02:00:00|00:00:00|ff:ff|01:|33:33)/.test(mac)) return mac;
+    let name = names.get(mac);
+    if (!name) {
+      name = `MAC${names.size + 1}`;
+      names.set(mac, name);
+      short.set(mac.replace(/\b0/g, ""), name);
+    }
+    return name;
+  });
+  return named.replace(/\b[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}\b/g, (mac) => short.get(mac) ?? mac);
+}
