@@ -45,6 +45,8 @@ export class Host {
   readonly programs: ReadonlyMap<string, Program>;
   /** what services of the host keep (the docker daemon), by name */
   readonly services: Map<string, object> = new Map();
+  /** lines for people about what an emulated program could not say itself */
+  readonly notes: string[] = [];
   #nextInode = FIRST_INODE;
 
   constructor(kernel: Kernel, tasks: Tasks, rng: Rng, epochNs: bigint, options: HostOptions) {

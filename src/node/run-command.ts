@@ -137,6 +137,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
           `(${formatNs(result.virtualNs)} virtual, ${(realMs / 1000).toFixed(2)} s real)\n`,
       );
   }
+  if (!values.quiet) for (const note of result.notes) process.stderr.write(`vethlab: ${note}\n`);
   if (result.problem !== undefined) process.stderr.write(`vethlab: ${result.problem}\n`);
   return result.status !== 0 ? result.status : written ? 0 : 1;
 }

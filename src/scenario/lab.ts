@@ -151,7 +151,9 @@ export class Tap {
     this.#writer = new CaptureWriter({ startSeconds: Math.floor(startMs / 1000) });
     const restNs = (startMs % 1000) * MSEC;
     this.#tap = {
-      capture: (skb: SkBuff, _dev, _outgoing, nowNs) => {
+      capture: (skb: SkBuff, dev, outgoing, nowNs) => {
+        // as libpcap: a loopback packet is seen once
+        if (outgoing && dev.loopback) return;
         this.#writer.write(skb.head, skb.data, skb.tail, restNs + nowNs);
       },
     };

@@ -66,6 +66,8 @@ export interface ScenarioResult {
   /** one line for people when it did not end by itself, e.g. "line 12: the limit of virtual time was reached" */
   readonly problem: string | undefined;
   readonly files: readonly WrittenFile[];
+  /** lines for people about what emulated programs lost, e.g. frames in tcpdump's buffer */
+  readonly notes: readonly string[];
   readonly virtualNs: Ns;
   readonly events: number;
 }
@@ -113,14 +115,14 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
   try {
     status = (await lab.wait(proc, between)).status;
     await lab.advance(AFTERGLOW_NS);
-    await lab.shutdown();
+    lab.killAll();
   } catch (error) {
     if (!(error instanceof LimitReached) && !(error instanceof Stuck)) throw error;
     const line = proc.currentLine?.();
     problem = `${scriptName}: ${line ? `line ${line}: ` : ""}${error.message} (${formatNs(lab.now)}, ${lab.sim.events} events)`;
     status = error instanceof LabInterrupted ? 130 : error instanceof LimitReached ? 124 : 70;
     lab.sim.limits = {};
-    await lab.shutdown();
+    lab.killAll();
   }
 
   const files: WrittenFile[] = [];
@@ -135,7 +137,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
     });
   }
   files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { status, problem, files, virtualNs: lab.now, events: lab.sim.events };
+  return { status, problem, files, notes: host.notes, virtualNs: lab.now, events: lab.sim.events };
 }
 
 /** "/root/a/b" → "a/b"; "/tmp/x" → "tmp/x"; undefined for the system's own files (captures are always the user's). */

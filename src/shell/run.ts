@@ -197,7 +197,10 @@ export class Interpreter implements Engine {
         return 0;
       case "Subshell": {
         shell.pos = node.pos;
-        if (tail && this.mayReplace(shell)) return yield* this.statements(shell, node.body.commands, tail);
+        if (tail && this.mayReplace(shell)) {
+          shell.level++;
+          return yield* this.statements(shell, node.body.commands, tail);
+        }
         const body = (sub: Shell): Task<number> => this.statements(sub, node.body.commands, true);
         const text = commandText(shell.source.text, node);
         yield* shell.proc.cpu(FORK_NS);

@@ -61,7 +61,12 @@ export function* runSimple(interpreter: Interpreter, shell: Shell, node: Command
       let undo: () => void = () => {};
       try {
         for (const each of prefix) {
-          assignments.push(yield* expandAssignment(shell, each));
+          const argument = yield* expandAssignment(shell, each);
+          if (shell.vars.find(argument.name)?.readonly) {
+            yield* shell.error(`${argument.name}: ${shell.dash ? "is read only" : "readonly variable"}`);
+            continue;
+          }
+          assignments.push(argument);
           undo();
           undo = assignTemporarily(shell, assignments);
         }

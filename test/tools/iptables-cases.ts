@@ -1,13 +1,13 @@
 // Case files: command lines of iptables with what the real program answered (see iptables-cases/record.mjs), run here.
 
-import { iptables, type Result } from "../../src/tools/iptables/run.ts";
-import { restoreOptions, restoreTables } from "../../src/tools/iptables/restore.ts";
-import { saveTables } from "../../src/tools/iptables/save.ts";
 import { Kernel, Net } from "../../src/net/core/net.ts";
 import { createIpv4 } from "../../src/net/ipv4/af-inet.ts";
 import { type Netfilter, netfilterInit } from "../../src/net/netfilter/netfilter.ts";
 import { Rng } from "../../src/sim/rng.ts";
 import { Sim } from "../../src/sim/sim.ts";
+import { restoreOptions, restoreTables } from "../../src/tools/iptables/restore.ts";
+import { iptables, type Result } from "../../src/tools/iptables/run.ts";
+import { saveTables } from "../../src/tools/iptables/save.ts";
 
 export interface Section {
   readonly title: string;
@@ -70,7 +70,13 @@ export function answer(nf: Netfilter, { line, stdin }: Case): string {
         .map((text) => `< ${text}`),
     );
   if (stdout !== "") out.push(stdout.replace(/\n$/, ""));
-  if (stderr !== "") out.push(...stderr.replace(/\n$/, "").split("\n").map((text) => `! ${text}`));
+  if (stderr !== "")
+    out.push(
+      ...stderr
+        .replace(/\n$/, "")
+        .split("\n")
+        .map((text) => `! ${text}`),
+    );
   if (status !== 0) out.push(`? ${status}`);
   return `${out.join("\n")}\n`;
 }

@@ -47,7 +47,16 @@ describe("what ping says", () => {
   });
 
   it("closes two answered probes with the recorded lines", () => {
-    const s = { ...NOTHING, transmitted: 2, received: 2, elapsedNs: 1_011_900_000, min: 94, max: 114, sum: 208, sum2: 21832 };
+    const s = {
+      ...NOTHING,
+      transmitted: 2,
+      received: 2,
+      elapsedNs: 1_011_900_000,
+      min: 94,
+      max: 114,
+      sum: 208,
+      sum2: 21832,
+    };
     expect(statisticsText("93.184.216.34", s)).toBe(
       "\n--- 93.184.216.34 ping statistics ---\n" +
         "2 packets transmitted, 2 received, 0% packet loss, time 1011ms\n" +
@@ -66,7 +75,9 @@ describe("what ping says", () => {
   it("prints the pipe alone, and a third as six figures", () => {
     const s = { ...NOTHING, transmitted: 3, received: 0, errors: 2, pipe: 2, elapsedNs: 2_020_000_000 };
     expect(statisticsText("h", s)).toContain("100% packet loss, time 2020ms\npipe 2\n");
-    expect(statisticsText("h", { ...s, received: 2, min: 1, max: 1, sum: 2, sum2: 2 })).toContain("33.3333% packet loss");
+    expect(statisticsText("h", { ...s, received: 2, min: 1, max: 1, sum: 2, sum2: 2 })).toContain(
+      "33.3333% packet loss",
+    );
   });
 
   it("adds the rate to a flood", () => {
@@ -82,7 +93,9 @@ describe("what ping says", () => {
       rate: true,
       rtt8: 72,
     };
-    expect(statisticsText("h", s)).toContain("rtt min/avg/max/mdev = 0.004/0.006/0.012/0.002 ms, ipg/ewma 0.015/0.009 ms\n");
+    expect(statisticsText("h", s)).toContain(
+      "rtt min/avg/max/mdev = 0.004/0.006/0.012/0.002 ms, ipg/ewma 0.015/0.009 ms\n",
+    );
   });
 
   it("answers SIGQUIT with a line that returns the carriage first", () => {

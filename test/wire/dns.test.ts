@@ -32,7 +32,13 @@ describe("a DNS message", () => {
   });
 
   it("points a name's ending at an earlier one, also inside record data", () => {
-    const ptr = { name: "2.0.0.10.in-addr.arpa", type: dns.TYPE_PTR, class: 1, ttl: 60, data: dns.emitName("a.in-addr.arpa") };
+    const ptr = {
+      name: "2.0.0.10.in-addr.arpa",
+      type: dns.TYPE_PTR,
+      class: 1,
+      ttl: 60,
+      data: dns.emitName("a.in-addr.arpa"),
+    };
     const message = { ...dns.query(1, "2.0.0.10.in-addr.arpa", dns.TYPE_PTR), answers: [ptr] };
     const short = dns.emit(message);
     expect(short.length).toBe(12 + 27 + 2 + 10 + 4);
@@ -57,10 +63,16 @@ describe("a DNS message", () => {
       data: fc.uint8Array({ maxLength: 40 }),
     });
     fc.assert(
-      fc.property(name, fc.nat(65535), fc.array(record, { maxLength: 4 }), fc.boolean(), (asked, id, answers, compress) => {
-        const message: dns.Message = { ...dns.query(id, asked, dns.TYPE_A), answers };
-        expect(dns.parse(dns.emit(message, compress))).toEqual(message);
-      }),
+      fc.property(
+        name,
+        fc.nat(65535),
+        fc.array(record, { maxLength: 4 }),
+        fc.boolean(),
+        (asked, id, answers, compress) => {
+          const message: dns.Message = { ...dns.query(id, asked, dns.TYPE_A), answers };
+          expect(dns.parse(dns.emit(message, compress))).toEqual(message);
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -75,7 +87,8 @@ describe("a DNS message", () => {
   });
 
   it("writes data as a zone file does", () => {
-    const show = (type: number, data: Uint8Array): string => dns.formatData({ name: "x", type, class: 1, ttl: 0, data });
+    const show = (type: number, data: Uint8Array): string =>
+      dns.formatData({ name: "x", type, class: 1, ttl: 0, data });
     expect(show(dns.TYPE_MX, Uint8Array.from([0, 10, ...dns.emitName("mail.example")]))).toBe("10 mail.example.");
     expect(show(dns.TYPE_TXT, hex("02 6122 01 ff"))).toBe('"a\\"" "\\255"');
     expect(show(dns.TYPE_AAAA, hex("20010db8000000000000000000000001"))).toBe("2001:db8::1");

@@ -114,7 +114,7 @@ function* inspectAll(context: Context, find: (term: string) => Inspected): Task<
   let template: Template | undefined;
   if (format !== "" && format !== "json") {
     try {
-      template = new Template(format.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
+      template = new Template(format);
     } catch (error) {
       if (error instanceof TemplateError) throw new ClientError(`template parsing error: ${error.message}`, 64);
       throw error;

@@ -53,6 +53,7 @@ export function segmentAndSend(skb: SkBuff, dev: NetDevice, xmit: (skb: SkBuff, 
     segment.gsoSize = 0;
     segment.gsoSegs = 0;
     segment.gsoType = 0;
+    if (skb.pagePhase > 0) segment.pagePhase = ((skb.pagePhase - 1 + from - payloadAt) & 4095) + 1;
     tcp.setSequence(segment.head, tcpAt, (seq + (from - payloadAt)) >>> 0);
     let mine = flags;
     if (i > 0) mine &= ~tcp.CWR;

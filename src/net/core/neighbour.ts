@@ -13,6 +13,7 @@ import { NeighParms } from "./neigh-parms.ts";
 import type { Net } from "./net.ts";
 import type { NetDevice } from "./net-device.ts";
 import { drop, type SkBuff, SkbQueue } from "./skb.ts";
+import { wheelExpiry } from "./timer-wheel.ts";
 
 export { NeighParms } from "./neigh-parms.ts";
 
@@ -140,11 +141,11 @@ export class Neighbour {
       this.nudState = NUD_INCOMPLETE;
       this.updated = now;
       probeNow = true;
-      this.#timer.mod(now + Math.max(parms.retransTime, MIN_TICK));
+      this.#arm(now + Math.max(parms.retransTime, MIN_TICK));
     } else if (this.nudState & NUD_STALE) {
       this.nudState = NUD_DELAY;
       this.updated = now;
-      this.#timer.mod(now + parms.delayProbeTime);
+      this.#arm(now + parms.delayProbeTime);
     }
     const wait = this.nudState === NUD_INCOMPLETE;
     if (wait && skb) this.#enqueue(skb);
@@ -174,6 +175,10 @@ export class Neighbour {
   #maxProbes(): number {
     const { parms } = this;
     return parms.ucastProbes + parms.appProbes + (this.nudState & NUD_PROBE ? parms.mcastReprobes : parms.mcastProbes);
+  }
+
+  #arm(at: Ns): void {
+    this.#timer.mod(wheelExpiry(this.table.net.now, at));
   }
 
   /** neigh_timer_handler */
@@ -212,7 +217,7 @@ export class Neighbour {
       this.#invalidate();
       return;
     }
-    if (this.nudState & NUD_IN_TIMER) this.#timer.mod(Math.max(next, now + MIN_TICK));
+    if (this.nudState & NUD_IN_TIMER) this.#arm(Math.max(next, now + MIN_TICK));
     if (this.nudState & (NUD_INCOMPLETE | NUD_PROBE)) this.#probe();
   }
 
@@ -272,8 +277,7 @@ export class Neighbour {
     if (state !== old) {
       this.#timer.del();
       if (state & NUD_PROBE) this.probes = 0;
-      if (state & NUD_IN_TIMER)
-        this.#timer.mod(now + (state & NUD_REACHABLE ? this.table.reachableTime(this.parms) : 0));
+      if (state & NUD_IN_TIMER) this.#arm(now + (state & NUD_REACHABLE ? this.table.reachableTime(this.parms) : 0));
       this.nudState = state;
     }
     if (changed) {
@@ -582,7 +586,8 @@ export class NeighTable {
     skb.cb1 = at;
     skb.dst = null;
     this.#proxyQueue.push(skb);
-    if (!this.#proxyTimer.pending || this.#proxyTimer.expires > at) this.#proxyTimer.mod(at);
+    const due = wheelExpiry(this.net.now, at);
+    if (!this.#proxyTimer.pending || this.#proxyTimer.expires > due) this.#proxyTimer.mod(due);
   }
 
   #onProxyTimer(): void {
@@ -599,7 +604,7 @@ export class NeighTable {
         queue.push(skb);
       }
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#proxyTimer.mod(next);
+    if (next !== Number.POSITIVE_INFINITY) this.#proxyTimer.mod(wheelExpiry(now, next));
   }
 
   #dropProxied(dev: NetDevice): void {

@@ -94,6 +94,8 @@ export class SkBuff {
   macLen = 0;
   /** virtual ns of receipt; 0 not set */
   tstampNs = 0;
+  /** payload out of the page cache (sendfile): its first byte's offset in a 4 KiB page, plus 1; 0: it lies in one piece */
+  pagePhase = 0;
   /** TCP's own (TCP_SKB_CB): sequence numbers, flags, state */
   seq = 0;
   endSeq = 0;
@@ -106,6 +108,11 @@ export class SkBuff {
   cb1 = 0;
   cb2 = 0;
   cb3 = 0;
+  /**
+   * dst_pending_confirm: the sender has heard from the far end. The mark outlives the way through a veth, so that a
+   * router on the same machine takes it as news of its own neighbour, as Linux does.
+   */
+  dstPendingConfirm = false;
   /** a packet's own routing of a queue: next in line */
   next: SkBuff | null = null;
   /** number that copies of one frame share, for traces */
@@ -261,6 +268,7 @@ export class SkbPool {
     skb.optLen = from.optLen;
     skb.macLen = from.macLen;
     skb.tstampNs = from.tstampNs;
+    skb.pagePhase = from.pagePhase;
     skb.seq = from.seq;
     skb.endSeq = from.endSeq;
     skb.ackSeq = from.ackSeq;
@@ -272,6 +280,7 @@ export class SkbPool {
     skb.cb2 = from.cb2;
     skb.cb3 = from.cb3;
     skb.nfTrace = from.nfTrace;
+    skb.dstPendingConfirm = from.dstPendingConfirm;
     skb.id = from.id;
     return skb;
   }
@@ -333,6 +342,7 @@ export class SkbPool {
     skb.optLen = 0;
     skb.macLen = 0;
     skb.tstampNs = 0;
+    skb.pagePhase = 0;
     skb.seq = 0;
     skb.endSeq = 0;
     skb.ackSeq = 0;
@@ -344,6 +354,7 @@ export class SkbPool {
     skb.cb2 = 0;
     skb.cb3 = 0;
     skb.nfTrace = false;
+    skb.dstPendingConfirm = false;
     return skb;
   }
 

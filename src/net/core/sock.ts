@@ -67,6 +67,8 @@ export interface SendOptions {
   /** MSG_MORE: more follows (cork) */
   readonly more?: boolean;
   readonly oob?: boolean;
+  /** the bytes are pages of a file and are not copied (sendfile, MSG_SPLICE_PAGES); the first byte begins a page */
+  readonly splice?: boolean;
   /** do not wait: throws EAGAIN */
   readonly dontWait?: boolean;
 }
@@ -120,6 +122,8 @@ export abstract class Sock {
   pmtuDisc = -1;
   recvErr = false;
   hdrIncl = false;
+  /** sk_dst_pending_confirm: the next packet tells the neighbour that the far end answers (sk_dst_confirm) */
+  dstPendingConfirm = false;
   /** inet_id: next IP identification of a connected socket, 16 bits */
   inetId = 0;
   /** uid for `owner` matches and `ss -e` */

@@ -2,6 +2,7 @@
 // sending of one message. Answers to include/net/inet_sock.h, net/ipv4/ip_sockglue.c and net/core/datagram.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import type { Ns } from "../../base/time.ts";
 import type { Task } from "../../sim/task.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -60,6 +61,9 @@ export interface SockError {
   /** destination of the packet that it is about */
   readonly to: SockAddr;
   readonly payload: Uint8Array;
+  /** of the ICMP message: its TTL and when it came; none for a local error */
+  readonly ttl?: number;
+  readonly tstampNs?: Ns;
 }
 
 const SO_EE_ORIGIN_LOCAL = 1;
@@ -213,6 +217,8 @@ export abstract class DatagramSock extends Sock {
       offender: ipv4.getSource(head, outer),
       to: { addr: ipv4.getDestination(head, data), port },
       payload: head.slice(Math.min(payloadAt, skb.tail), skb.tail),
+      ttl: ipv4.getTtl(head, outer),
+      tstampNs: skb.tstampNs,
     });
   }
 
@@ -524,6 +530,8 @@ function errorMessage(error: SockError, max: number): Message {
   return {
     bytes: error.payload.slice(0, max),
     from: error.to,
+    ...(error.ttl === undefined ? {} : { ttl: error.ttl }),
+    ...(error.tstampNs === undefined ? {} : { tstampNs: error.tstampNs }),
     error: {
       errno: error.errno,
       origin: error.origin,

@@ -9,6 +9,7 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { skbTruesize } from "../core/neighbour.ts";
 import { CHECKSUM_NONE, consumeSkb, drop, moveBytes, type SkBuff } from "../core/skb.ts";
+import { wheelExpiry } from "../core/timer-wheel.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import { IPSKB_FRAG_PMTU } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
@@ -121,16 +122,21 @@ export class IpFragments {
         queue.user === user
       )
         return queue;
-    const { ipfragHighThresh, ipfragTime } = this.#ip4.sysctl;
+    const { ipfragHighThresh } = this.#ip4.sysctl;
     if (ipfragHighThresh === 0 || this.memory > ipfragHighThresh) return null;
     const made: FragQueue = new FragQueue(
       key,
       this.#ip4.net.sim.timer(() => this.#expire(made)),
     );
-    made.timer.after(ipfragTime * SEC);
+    this.#arm(made);
     made.next = this.#queues.get(key.hash) ?? null;
     this.#queues.set(key.hash, made);
     return made;
+  }
+
+  #arm(queue: FragQueue): void {
+    const { now } = this.#ip4.net;
+    queue.timer.mod(wheelExpiry(now, now + this.#ip4.sysctl.ipfragTime * SEC));
   }
 
   /** ip_frag_queue */
@@ -218,7 +224,7 @@ export class IpFragments {
     queue.ecn = 0;
     queue.maxSize = 0;
     queue.maxDfSize = 0;
-    queue.timer.after(this.#ip4.sysctl.ipfragTime * SEC);
+    this.#arm(queue);
   }
 
   #discard(queue: FragQueue, skb: SkBuff, reason: DropReason = DropReason.NOT_SPECIFIED): boolean {

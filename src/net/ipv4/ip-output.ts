@@ -269,6 +269,12 @@ export function ipFinishOutput2(ip4: Ipv4, skb: SkBuff): number {
     drop(skb, DropReason.NEIGH_CREATEFAIL);
     return Errno.EINVAL;
   }
+  // sock_confirm_neigh
+  if (skb.dstPendingConfirm) {
+    const sk = skb.sk as Sock | null;
+    if (sk) sk.dstPendingConfirm = false;
+    neigh.confirm();
+  }
   return neigh.output(skb);
 }
 

@@ -112,7 +112,8 @@ export class RawSock extends DatagramSock {
   *sendmsg(bytes: Uint8Array, options: SendOptions): Task<number> {
     if (bytes.length > 0xffff) throw new NetError(Errno.EMSGSIZE);
     if (options.oob) throw new NetError(Errno.EOPNOTSUPP);
-    this.throwError();
+    // ip_append_data asks for a pending error only where there is a transport header to make
+    if (this.hdrIncl) this.throwError();
     const to = this.destination(options);
     const { ip4 } = this;
     const rt = this.route(to.addr, 0, 0);

@@ -348,6 +348,7 @@ export function tcpAck(sk: TcpSock, skb: SkBuff, flag: number): AckResult {
     loss.tcpFastretransAlert(sk, priorSndUna, dupacks, alert);
     flag = alert.flag;
   }
+  if (flag & loss.FLAG_FORWARD_PROGRESS || !(flag & loss.FLAG_NOT_DUP)) sk.dstPendingConfirm = true;
   if (flag & loss.FLAG_SET_XMIT_TIMER && !tcpScheduleLossProbe(sk, true)) tcpRearmRto(sk);
   const delivered = sk.delivered - delivered0;
   ext.TCPDelivered += delivered;

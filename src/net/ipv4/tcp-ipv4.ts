@@ -3,6 +3,7 @@
 // net/core/sock.c.
 
 import { Errno } from "../../base/errno.ts";
+import type { Task, Wait } from "../../sim/task.ts";
 import { internetChecksum, pseudoHeaderSumAt } from "../../wire/checksum.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -305,6 +306,12 @@ function coalesceAck(tail: SkBuff, skb: SkBuff): boolean {
   return true;
 }
 
+/** The end of a bottom-half-disabled section: raised softirqs run before the sender goes on. */
+export const RUN_SOFTIRQS: Wait = {
+  arm: (thread) => thread.wake(undefined, -1_000_000_000),
+  disarm: () => {},
+};
+
 /** The socket is this sender's until releaseSock (lock_sock). */
 export function lockSock(sk: TcpSock): void {
   sk.owned = true;
@@ -318,6 +325,23 @@ export function processBacklog(sk: TcpSock): void {
     tcpV4DoRcv(sk, skb);
   }
   sk.backlogLen = 0;
+}
+
+/** The same in a sender's context, where softirqs run after each segment that was sent. */
+export function* processBacklogTask(sk: TcpSock): Task<void> {
+  for (let skb = sk.backlog.shift(); skb; skb = sk.backlog.shift()) {
+    sk.backlogLen -= skb.cb1;
+    skb.cb1 = 0;
+    const { segsOut } = sk;
+    tcpV4DoRcv(sk, skb);
+    if (sk.segsOut !== segsOut) yield RUN_SOFTIRQS;
+  }
+  sk.backlogLen = 0;
+  // an interrupt does not wait for the sender: a pacing timer that is due has gone off by now
+  if (sk.pacingTimer.pending && sk.pacingTimer.expires <= sk.net.now) {
+    sk.pacingTimer.del();
+    sk.tsqFlags |= TCP_TSQ_DEFERRED;
+  }
 }
 
 /** The owner lets go: backlog, then what timers left undone (release_sock, tcp_release_cb). */

@@ -267,7 +267,10 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   } else set16(head, at + 14, Math.min(sk.rcvWnd, 65535));
   setDataOffsetAndFlags(head, at, headerLength, flags);
   options.emit(tcp.txOptions, head, at + 20);
-  if (len > 0) sk.ring.copyTo(head, at + headerLength, seq, len);
+  if (len > 0) {
+    sk.ring.copyTo(head, at + headerLength, seq, len);
+    skb.pagePhase = sk.ring.pagePhase(seq);
+  }
   if (pcount > 1) {
     skb.gsoSize = seg!.gsoSize;
     skb.gsoSegs = pcount;
@@ -288,6 +291,7 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
     sk.net.kernel.skbs.consume(skb);
     return Errno.EHOSTUNREACH;
   }
+  skb.dstPendingConfirm = sk.dstPendingConfirm;
   const error = ipQueueXmit(sk.ip4, sk, skb, rt, null);
   if (error === 0 && seg) {
     updateAfterSend(sk, seg, priorWstamp);

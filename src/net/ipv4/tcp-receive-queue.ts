@@ -11,8 +11,9 @@ import { tcpDsackExtend, tcpDsackSet, tcpSackNewOfo } from "./tcp-sack-send.ts";
 import { after, before, MAX_SKB_FRAGS, scheduleAck, type TcpSock, tcpIsSack } from "./tcp-sock.ts";
 import { rcvTruesize, tcpClampWindow, tcpGrowWindow, tcpMeasureRcvMss, tcpRcvbufGrow } from "./tcp-window.ts";
 
-/** Page fragments that a segment's payload lies in: 32 KiB each (sk_page_frag). */
+/** Page fragments that a segment's payload lies in: a file's pages, or 32 KiB each (sk_page_frag). */
 function fragsOf(skb: SkBuff): number {
+  if (skb.pagePhase > 0) return Math.ceil((skb.pagePhase - 1 + skb.len) / 4096);
   return Math.max(1, Math.ceil(skb.len / 32768));
 }
 

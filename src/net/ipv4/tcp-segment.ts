@@ -116,11 +116,27 @@ export class SendRing {
   #bytes: Uint8Array = new Uint8Array(0);
   #base = 0;
   #length = 0;
+  /** ranges that are pages of a file: first and end sequence numbers */
+  readonly #pages: number[] = [];
 
   /** Empties it; the next byte appended has sequence number `seq`. */
   reset(seq: number): void {
     this.#base = seq;
     this.#length = 0;
+    this.#pages.length = 0;
+  }
+
+  /** The next `n` bytes appended are pages of a file, from a page's first byte on. */
+  notePages(n: number): void {
+    this.#pages.push(this.end, (this.end + n) >>> 0);
+  }
+
+  /** Offset in its page, plus 1, of the byte at `seq`; 0 when that is not a page of a file. */
+  pagePhase(seq: number): number {
+    const pages = this.#pages;
+    for (let i = 0; i < pages.length; i += 2)
+      if (((seq - pages[i]!) | 0) >= 0 && ((seq - pages[i + 1]!) | 0) < 0) return ((seq - pages[i]!) & 4095) + 1;
+    return 0;
   }
 
   /** Sequence number behind the last byte. */
@@ -159,6 +175,7 @@ export class SendRing {
     const gone = Math.min(n, this.#length);
     this.#base = (this.#base + gone) >>> 0;
     this.#length -= gone;
+    while (this.#pages.length > 0 && ((this.#pages[1]! - this.#base) | 0) <= 0) this.#pages.splice(0, 2);
     if (this.#length === 0 && this.#bytes.length > 1 << 17) this.#bytes = new Uint8Array(0);
   }
 

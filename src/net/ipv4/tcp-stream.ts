@@ -3,7 +3,7 @@
 // of net/ipv4/af_inet.c. Leaves out Fast Open, zero-copy, repair, MD5 and AO.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import type { Task, Wait } from "../../sim/task.ts";
+import type { Task } from "../../sim/task.ts";
 import { FIN, PSH } from "../../wire/tcp.ts";
 import {
   type Message,
@@ -19,7 +19,7 @@ import { inetAddrType } from "./route.ts";
 import { tcpAssignCongestionControl } from "./tcp-cong.ts";
 import { tcpV4Connect } from "./tcp-connect.ts";
 import { tcpSetState } from "./tcp-done.ts";
-import { lockSock, processBacklog, releaseSock } from "./tcp-ipv4.ts";
+import { lockSock, processBacklog, processBacklogTask, RUN_SOFTIRQS, releaseSock } from "./tcp-ipv4.ts";
 import { tcpCurrentMss, tcpSendAck } from "./tcp-output.ts";
 import { tcpRateCheckAppLimited } from "./tcp-rate.ts";
 import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
@@ -65,12 +65,6 @@ import {
   tcpXmitStep,
 } from "./tcp-write.ts";
 import { tcpResetRttMin } from "./tcp-xmit-timer.ts";
-
-/** The end of a bottom-half-disabled section: raised softirqs run before the sender goes on. */
-const SOFTIRQS: Wait = {
-  arm: (thread) => thread.wake(undefined, 0),
-  disarm: () => {},
-};
 
 const URG_VALID = 0x0100;
 const URG_READ = 0x0400;
@@ -159,10 +153,16 @@ export class TcpStreamSock extends TcpSock {
   *sendmsg(bytes: Uint8Array, options: SendOptions): Task<number> {
     while (this.owned) yield* this.lockWait.wait();
     lockSock(this);
+    let released = false;
     try {
-      return yield* this.#sendLocked(bytes, options);
-    } finally {
+      const taken = yield* this.#sendLocked(bytes, options);
+      yield* processBacklogTask(this);
       releaseSock(this);
+      released = true;
+      return taken;
+    } finally {
+      // an error, or the sender was killed where it waited
+      if (!released) releaseSock(this);
     }
   }
 
@@ -172,6 +172,7 @@ export class TcpStreamSock extends TcpSock {
       if (this.err !== 0 || this.sndShutdown) throw this.#pipeError();
       if (ready()) return;
       if (options.dontWait) throw new NetError(Errno.EAGAIN);
+      yield* processBacklogTask(this);
       releaseSock(this);
       if (this.err === 0 && !this.sndShutdown && !ready()) {
         this.noSpace = true;
@@ -199,6 +200,7 @@ export class TcpStreamSock extends TcpSock {
     let copied = 0;
     let processed = 0;
     const total = bytes.length;
+    if (options.splice && total > 0) this.ring.notePages(total);
     while (copied < total) {
       if (this.err !== 0 || this.sndShutdown) return this.#sendFailed(copied, this.#pipeError());
       let seg = this.sendQueue.tail;
@@ -218,7 +220,7 @@ export class TcpStreamSock extends TcpSock {
         if (processed >= 16) {
           processed = 0;
           if (this.backlog.head) {
-            processBacklog(this);
+            yield* processBacklogTask(this);
             mss = tcpCurrentMss(this);
             goal = tcpXmitSizeGoal(this, mss, !options.oob);
             continue;
@@ -293,7 +295,7 @@ export class TcpStreamSock extends TcpSock {
     for (;;) {
       const sent = xmit.sentPackets;
       const more = tcpXmitStep(this);
-      if (xmit.sentPackets > sent) yield SOFTIRQS;
+      if (xmit.sentPackets > sent) yield RUN_SOFTIRQS;
       if (!more || (this.state as number) === TCP_CLOSE) break;
     }
     if (tcpXmitEnd(this) && pushOne === 0) tcpCheckProbeTimer(this);

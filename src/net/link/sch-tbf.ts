@@ -5,7 +5,7 @@ import type { Ns } from "../../base/time.ts";
 import type { Timer } from "../../sim/sim.ts";
 import { devHardStartXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import { needsSegmenting, segmentAndSend } from "../core/gso.ts";
+import { segmentAndSend } from "../core/gso.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { drop, type SkBuff, SkbQueue } from "../core/skb.ts";
 import { Sched } from "./sch-generic.ts";
@@ -64,22 +64,27 @@ export class Tbf extends Sched {
   }
 
   override enqueue(skb: SkBuff, dev: NetDevice): void {
-    const { burst, peakRate, mtu, limit } = this.#config;
-    const longest = peakRate > 0 ? Math.min(burst, mtu) : burst;
-    if (skb.len > longest && skb.gsoSize > 0 && !needsSegmenting(skb, dev)) {
-      // tbf_segment: its pieces queue one after the other
-      segmentAndSend(skb, dev, (piece) => this.enqueue(piece, dev));
-      return;
-    }
-    if (skb.len > longest || this.#backlog + skb.len > limit) {
+    // a super-packet that no bucket holds is cut first (tbf_segment)
+    if (skb.len > this.#longest() && skb.gsoSize > 0) segmentAndSend(skb, dev, (piece) => this.#add(piece, dev));
+    else this.#add(skb, dev);
+  }
+
+  #longest(): number {
+    const { burst, peakRate, mtu } = this.#config;
+    return peakRate > 0 ? Math.min(burst, mtu) : burst;
+  }
+
+  #add(skb: SkBuff, dev: NetDevice): void {
+    const tooLong = skb.len > this.#longest();
+    if (tooLong || this.#backlog + skb.len > this.#config.limit) {
       this.drops++;
       dev.stats.txDropped++;
-      drop(skb, skb.len > longest ? DropReason.QDISC_DROP : DropReason.QDISC_OVERLIMIT);
+      drop(skb, tooLong ? DropReason.QDISC_DROP : DropReason.QDISC_OVERLIMIT);
       return;
     }
     this.#queue.push(skb);
     this.#backlog += skb.len;
-    if (this.#queue.length === 1 || !this.#watchdog.pending) this.#dequeue();
+    if (!this.#watchdog.pending) this.#dequeue();
   }
 
   override reset(): void {

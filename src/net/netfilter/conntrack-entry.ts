@@ -3,7 +3,7 @@
 
 import type { Ns } from "../../base/time.ts";
 import type { SkBuff } from "../core/skb.ts";
-import type { TcpTrack } from "./proto-tcp.ts";
+import type { TcpTrack } from "./proto-tcp-track.ts";
 import { Tuple } from "./tuple.ts";
 
 // enum ip_conntrack_info: skb.ctinfo. Below IP_CT_IS_REPLY the packet goes the original way.
@@ -58,6 +58,8 @@ export class NfConn {
   mark = 0;
   /** conntrack zone, and the directions to which it applies (both: 3) */
   zone = 0;
+  /** a template: its zone is the packet's mark */
+  zoneFromMark = false;
   zoneDir: number = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
   readonly orig: Tuple = new Tuple();
   readonly reply: Tuple = new Tuple();

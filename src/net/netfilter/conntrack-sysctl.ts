@@ -2,7 +2,7 @@
 // /proc/net/stat/nf_conntrack and `conntrack -S` show). Answers to net/netfilter/nf_conntrack_standalone.c.
 
 import type { Conntrack } from "./conntrack.ts";
-import { TCP_TIMEOUT_RETRANS, TCP_TIMEOUT_UNACK, TcpState, tcpDefaultTimeouts } from "./proto-tcp.ts";
+import { TCP_TIMEOUT_RETRANS, TCP_TIMEOUT_UNACK, TcpState, tcpDefaultTimeouts } from "./proto-tcp-track.ts";
 
 /** struct ip_conntrack_stat, as `conntrack -S` names them. */
 export interface ConntrackStat {

@@ -38,12 +38,15 @@ import { ConntrackHash } from "./conntrack-hash.ts";
 import { type ConntrackStat, ConntrackSysctl, newConntrackStat } from "./conntrack-sysctl.ts";
 import { genericPacket, icmpError, icmpPacket, udpPacket } from "./proto-other.ts";
 import { TCP_REPEAT, tcpCanEarlyDrop, tcpPacket } from "./proto-tcp.ts";
+import { TcpSide } from "./proto-tcp-track.ts";
 import { getTuple, invertTuple, Tuple } from "./tuple.ts";
 
 /** Told of connections: IPCT_* bits; `conntrack -E` listens. */
 export type ConntrackListener = (events: number, ct: NfConn) => void;
 
 export class Conntrack {
+  /** what a SYN announces that is not believed */
+  readonly scratch: TcpSide = new TcpSide();
   readonly net: Net;
   readonly sysctl: ConntrackSysctl;
   readonly stat: ConntrackStat = newConntrackStat();
@@ -86,6 +89,7 @@ export class Conntrack {
     if (template !== null || skb.ctinfo === IP_CT_UNTRACKED) {
       if (template === null || !(template.status & IPS_TEMPLATE)) return NF_ACCEPT;
       skb.ct = null;
+      if (template.zoneFromMark) template.zone = skb.mark & 0xffff;
     }
     const b = skb.head;
     const iph = skb.networkHeader;

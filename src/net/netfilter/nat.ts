@@ -40,7 +40,7 @@ import {
   nfCtGet,
 } from "./conntrack-entry.ts";
 import { manipPacket, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, natIcmpError } from "./nat-proto.ts";
-import { TcpState } from "./proto-tcp.ts";
+import { TcpState } from "./proto-tcp-track.ts";
 import { hasPorts, invertTuple, Tuple } from "./tuple.ts";
 
 export { NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat-proto.ts";

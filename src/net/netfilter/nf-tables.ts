@@ -311,7 +311,10 @@ export class NfTables {
   #newRule(chain: Chain, spec: RuleSpec, packets: number, bytes: number): Rule {
     const { ip: header, target } = spec;
     // "not anything" would compare no bits at all
-    if ((header.smsk === 0 && header.invflags & IPT_INV_SRCIP) || (header.dmsk === 0 && header.invflags & IPT_INV_DSTIP))
+    if (
+      (header.smsk === 0 && header.invflags & IPT_INV_SRCIP) ||
+      (header.dmsk === 0 && header.invflags & IPT_INV_DSTIP)
+    )
       throw new NetError(Errno.EINVAL);
     if (target.kind === "jump" || target.kind === "goto") {
       const to = chain.table.chains.get(target.chain);

@@ -20,53 +20,31 @@ import {
   IPS_SEEN_REPLY,
   type NfConn,
 } from "./conntrack-entry.ts";
-
-/** enum tcp_conntrack; the index into the names, the timeouts and the columns of the table below. */
-export const TcpState = {
-  NONE: 0,
-  SYN_SENT: 1,
-  SYN_RECV: 2,
-  ESTABLISHED: 3,
-  FIN_WAIT: 4,
-  CLOSE_WAIT: 5,
-  LAST_ACK: 6,
-  TIME_WAIT: 7,
-  CLOSE: 8,
-  SYN_SENT2: 9,
-} as const;
-
-export const TCP_STATE_NAMES: readonly string[] = [
-  "NONE",
-  "SYN_SENT",
-  "SYN_RECV",
-  "ESTABLISHED",
-  "FIN_WAIT",
-  "CLOSE_WAIT",
-  "LAST_ACK",
-  "TIME_WAIT",
-  "CLOSE",
-  "SYN_SENT2",
-];
-
-/** Timeouts that belong to no state: retransmissions without an answer, unacknowledged data. */
-export const TCP_TIMEOUT_RETRANS = 10;
-export const TCP_TIMEOUT_UNACK = 11;
-
-/** Default timeouts in seconds, by state, then RETRANS and UNACK. */
-export function tcpDefaultTimeouts(): number[] {
-  return [0, 120, 60, 432000, 120, 60, 30, 120, 10, 120, 300, 300];
-}
+import {
+  ACK_SET,
+  before,
+  EXP_CHALLENGE_ACK,
+  FIN_SET,
+  FLAG_BE_LIBERAL,
+  FLAG_CLOSE_INIT,
+  FLAG_DATA_UNACKED,
+  FLAG_MAXACK_SET,
+  FLAG_SACK_PERM,
+  FLAG_WINDOW_SCALE,
+  NONE_SET,
+  RST_SET,
+  SIMULTANEOUS_OPEN,
+  SYN_SET,
+  SYNACK_SET,
+  TCP_TIMEOUT_RETRANS,
+  TCP_TIMEOUT_UNACK,
+  TcpState,
+  TcpTrack,
+} from "./proto-tcp-track.ts";
+import { IGNORED, OUT_OF_WINDOW, readSynOptions, segmentEnd, tcpInWindow } from "./proto-tcp-window.ts";
 
 const INVALID = 14;
 const IGNORE = 15;
-
-// What a segment is by its flags: the rows of the table.
-const SYN_SET = 0;
-const SYNACK_SET = 1;
-const FIN_SET = 2;
-const ACK_SET = 3;
-const RST_SET = 4;
-const NONE_SET = 5;
 
 /** Next state by direction, kind of segment and state now; "i" invalid, "-" let pass without belief. */
 const TRANSITIONS: readonly (readonly (readonly number[])[])[] = [
@@ -75,70 +53,6 @@ const TRANSITIONS: readonly (readonly (readonly number[])[])[] = [
 ].map((rows) =>
   rows.map((row) => [...row].map((c) => (c === "i" ? INVALID : c === "-" ? IGNORE : Number.parseInt(c, 10)))),
 );
-
-const FLAG_WINDOW_SCALE = 1;
-const FLAG_SACK_PERM = 2;
-const FLAG_CLOSE_INIT = 4;
-const FLAG_BE_LIBERAL = 8;
-const FLAG_DATA_UNACKED = 16;
-const FLAG_MAXACK_SET = 32;
-const EXP_CHALLENGE_ACK = 64;
-const SIMULTANEOUS_OPEN = 128;
-
-/** What one side has shown (struct ip_ct_tcp_state). */
-class TcpSide {
-  /** highest sequence number sent, its end */
-  end = 0;
-  /** highest that the other side allows */
-  maxEnd = 0;
-  /** largest window offered, scaled */
-  maxWin = 0;
-  maxAck = 0;
-  scale = 0;
-  flags = 0;
-
-  reset(): void {
-    this.end = 0;
-    this.maxEnd = 0;
-    this.maxWin = 0;
-    this.maxAck = 0;
-    this.scale = 0;
-    this.flags = 0;
-  }
-}
-
-/** struct ip_ct_tcp */
-export class TcpTrack {
-  state: number = TcpState.NONE;
-  readonly seen: readonly [TcpSide, TcpSide] = [new TcpSide(), new TcpSide()];
-  lastDir = 0;
-  lastIndex: number = NONE_SET;
-  lastSeq = 0;
-  lastAck = 0;
-  lastEnd = 0;
-  lastWin = 0;
-  lastScale = 0;
-  lastFlags = 0;
-  retrans = 0;
-
-  clear(): void {
-    this.state = TcpState.NONE;
-    this.seen[0].reset();
-    this.seen[1].reset();
-    this.lastDir = 0;
-    this.lastIndex = NONE_SET;
-    this.lastSeq = 0;
-    this.lastAck = 0;
-    this.lastEnd = 0;
-    this.lastWin = 0;
-    this.lastScale = 0;
-    this.lastFlags = 0;
-    this.retrans = 0;
-  }
-}
-
-const after = (a: number, b: number): boolean => ((b - a) | 0) < 0;
-const before = (a: number, b: number): boolean => ((a - b) | 0) < 0;
 
 function segmentIndex(flags: number): number {
   if (flags & RST) return RST_SET;
@@ -163,207 +77,6 @@ function flagsAreSane(flags: number): boolean {
     default:
       return false;
   }
-}
-
-/** Sequence number after the segment: data, SYN and FIN counted. */
-function segmentEnd(b: Uint8Array, th: number, tail: number): number {
-  const flags = b[th + 13]!;
-  const data = tail - th - ((b[th + 12]! >>> 4) << 2);
-  return (get32(b, th + 4) + data + (flags & SYN ? 1 : 0) + (flags & FIN ? 1 : 0)) >>> 0;
-}
-
-/** The window scale and SACK-permitted that a SYN announces. */
-function readSynOptions(b: Uint8Array, th: number, side: TcpSide): void {
-  let at = th + 20;
-  const end = th + ((b[th + 12]! >>> 4) << 2);
-  if (at === end) return;
-  side.scale = 0;
-  side.flags &= FLAG_BE_LIBERAL;
-  while (at < end) {
-    const kind = b[at]!;
-    if (kind === 0) return;
-    if (kind === 1) {
-      at++;
-      continue;
-    }
-    const length = at + 1 < end ? b[at + 1]! : 0;
-    if (length < 2 || at + length > end) return;
-    if (kind === 4 && length === 2) side.flags |= FLAG_SACK_PERM;
-    else if (kind === 3 && length === 3) {
-      side.scale = Math.min(b[at + 2]!, 14);
-      side.flags |= FLAG_WINDOW_SCALE;
-    }
-    at += length;
-  }
-}
-
-/** The highest right edge among the SACK blocks, or `ack`. */
-function highestSack(b: Uint8Array, th: number, ack: number): number {
-  let at = th + 20;
-  const end = th + ((b[th + 12]! >>> 4) << 2);
-  if (end - at === 12 && get32(b, at) === 0x0101080a) return ack;
-  let sack = ack;
-  while (at < end) {
-    const kind = b[at]!;
-    if (kind === 0) break;
-    if (kind === 1) {
-      at++;
-      continue;
-    }
-    const length = at + 1 < end ? b[at + 1]! : 0;
-    if (length < 2 || at + length > end) break;
-    if (kind === 5 && length >= 10 && (length - 2) % 8 === 0) {
-      for (let i = 2; i < length; i += 8) {
-        const right = get32(b, at + i + 4);
-        if (after(right, sack)) sack = right;
-      }
-      break;
-    }
-    at += length;
-  }
-  return sack;
-}
-
-const MAX_ACK_WINDOW = 66000;
-
-const IN_WINDOW = 0;
-const IGNORED = 1;
-const OUT_OF_WINDOW = 2;
-
-function initSender(
-  sender: TcpSide,
-  receiver: TcpSide,
-  b: Uint8Array,
-  th: number,
-  end: number,
-  win: number,
-  dir: number,
-): void {
-  sender.end = end;
-  sender.maxEnd = end;
-  sender.maxWin = win === 0 ? 1 : win;
-  readSynOptions(b, th, sender);
-  // both must announce scaling, or neither scales (RFC 7323 section 1.3)
-  if (dir === 1 && !(sender.flags & receiver.flags & FLAG_WINDOW_SCALE)) {
-    sender.scale = 0;
-    receiver.scale = 0;
-  }
-}
-
-/** In liberal mode a segment outside the window counts as one inside. */
-function outside(ct: Conntrack, sender: TcpSide, verdict: number): number {
-  return sender.flags & FLAG_BE_LIBERAL || ct.sysctl.tcpBeLiberal !== 0 ? IN_WINDOW : verdict;
-}
-
-/** Is the segment possible, given what both sides have shown? Updates what they have shown (tcp_in_window). */
-function tcpInWindow(
-  ct: Conntrack,
-  tcp: TcpTrack,
-  dir: number,
-  index: number,
-  b: Uint8Array,
-  th: number,
-  tail: number,
-): number {
-  const sender = tcp.seen[dir as 0 | 1];
-  const receiver = tcp.seen[(1 - dir) as 0 | 1];
-  const flags = b[th + 13]!;
-  let seq = get32(b, th + 4);
-  let ack = get32(b, th + 8);
-  const rawWin = get16(b, th + 14);
-  let win = rawWin;
-  let end = segmentEnd(b, th, tail);
-  let sack = receiver.flags & FLAG_SACK_PERM ? highestSack(b, th, ack) : ack;
-
-  if (sender.maxWin === 0) {
-    if (flags & SYN) {
-      initSender(sender, receiver, b, th, end, win, dir);
-      if (!(flags & ACK)) return IN_WINDOW; // simultaneous open
-    } else {
-      // the beginning was missed: believe the segment
-      sender.end = end;
-      const scaled = win * 2 ** sender.scale;
-      sender.maxWin = scaled === 0 ? 1 : scaled;
-      sender.maxEnd = (end + sender.maxWin) >>> 0;
-      if (receiver.maxWin === 0) {
-        receiver.end = sack;
-        receiver.maxEnd = sack;
-      } else if (sack === (receiver.end + 1) >>> 0) receiver.end = (receiver.end + 1) >>> 0; // answer to a keep-alive
-    }
-  } else if (
-    flags & SYN &&
-    after(end, sender.end) &&
-    (tcp.state === TcpState.SYN_SENT || tcp.state === TcpState.SYN_RECV)
-  ) {
-    initSender(sender, receiver, b, th, end, win, dir);
-    if (dir === 1 && !(flags & ACK)) return IN_WINDOW;
-  }
-
-  if (!(flags & ACK) || (flags & RST && ack === 0)) {
-    ack = receiver.end;
-    sack = ack;
-  }
-  if (flags & RST && seq === 0 && tcp.state === TcpState.SYN_SENT) {
-    seq = sender.end;
-    end = seq;
-  }
-
-  const ackWindow = Math.max(sender.maxWin, MAX_ACK_WINDOW);
-  if (!before(seq, sender.maxEnd + 1)) {
-    const overshot = (end - sender.maxEnd + 1) >>> 0;
-    if (
-      receiver.maxWin !== 0 &&
-      after(end, sender.end - receiver.maxWin - 1) &&
-      after(sack, receiver.end - ackWindow - 1) &&
-      overshot <= receiver.maxWin &&
-      before(sack, receiver.end + 1)
-    ) {
-      sender.end = end;
-      sender.flags |= FLAG_DATA_UNACKED;
-      return outside(ct, sender, IGNORED);
-    }
-    return outside(ct, sender, OUT_OF_WINDOW);
-  }
-  if (!before(sack, receiver.end + 1)) return outside(ct, sender, OUT_OF_WINDOW);
-  if (receiver.maxWin !== 0 && !after(end, sender.end - receiver.maxWin - 1)) return outside(ct, sender, IGNORED);
-  if (!after(sack, receiver.end - ackWindow - 1)) return outside(ct, sender, IGNORED);
-
-  if (!(flags & SYN)) win *= 2 ** sender.scale;
-  const offered = win + ((sack - ack) >>> 0);
-  if (sender.maxWin < offered) sender.maxWin = offered;
-  if (after(end, sender.end)) {
-    sender.end = end;
-    sender.flags |= FLAG_DATA_UNACKED;
-  }
-  if (flags & ACK) {
-    if (!(sender.flags & FLAG_MAXACK_SET)) {
-      sender.maxAck = ack;
-      sender.flags |= FLAG_MAXACK_SET;
-    } else if (after(ack, sender.maxAck)) sender.maxAck = ack;
-  }
-  if (receiver.maxWin !== 0 && after(end, sender.maxEnd)) receiver.maxWin += (end - sender.maxEnd) >>> 0;
-  if (after(sack + win, receiver.maxEnd - 1)) receiver.maxEnd = (sack + win + (win === 0 ? 1 : 0)) >>> 0;
-  if (ack === receiver.end) receiver.flags &= ~FLAG_DATA_UNACKED;
-
-  if (index === ACK_SET) {
-    if (
-      tcp.lastDir === dir &&
-      tcp.lastSeq === seq &&
-      tcp.lastAck === ack &&
-      tcp.lastEnd === end &&
-      tcp.lastWin === rawWin
-    )
-      tcp.retrans++;
-    else {
-      tcp.lastDir = dir;
-      tcp.lastSeq = seq;
-      tcp.lastAck = ack;
-      tcp.lastEnd = end;
-      tcp.lastWin = rawWin;
-      tcp.retrans = 0;
-    }
-  }
-  return IN_WINDOW;
 }
 
 /** The first segment of a connection sets the scene (tcp_new). False: nothing begins like that. */
@@ -429,6 +142,7 @@ function handleInvalid(ct: Conntrack, conn: NfConn, tcp: TcpTrack, dir: number, 
 
 /** Notes what a segment said that is let through unbelieved, for the answer that may tell the truth. */
 function rememberIgnored(
+  ct: Conntrack,
   tcp: TcpTrack,
   dir: number,
   index: number,
@@ -443,7 +157,8 @@ function rememberIgnored(
   tcp.lastEnd = segmentEnd(b, th, tail);
   tcp.lastWin = get16(b, th + 14);
   if (index === SYN_SET && dir === 0) {
-    const scratch = new TcpSide();
+    const { scratch } = ct;
+    scratch.reset();
     readSynOptions(b, th, scratch);
     tcp.lastFlags = scratch.flags & (FLAG_WINDOW_SCALE | FLAG_SACK_PERM);
     tcp.lastScale = scratch.flags & FLAG_WINDOW_SCALE ? scratch.scale : 0;
@@ -541,7 +256,7 @@ export function tcpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, th: number, 
       next = TcpState.SYN_RECV;
       resync(tcp, dir);
     } else {
-      rememberIgnored(tcp, dir, index, old, b, th, tail);
+      rememberIgnored(ct, tcp, dir, index, old, b, th, tail);
       return NF_ACCEPT;
     }
   } else if (next === INVALID) return -NF_ACCEPT;

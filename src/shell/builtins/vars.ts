@@ -404,7 +404,7 @@ function* shopt(shell: Shell, argv: readonly string[]): Task<number> {
       ? given.has("o")
         ? `set ${isSet(name) ? "-" : "+"}o ${name}\n`
         : `shopt ${isSet(name) ? "-s" : "-u"} ${name}\n`
-      : `${name.padEnd(20)}\t${isSet(name) ? "on" : "off"}\n`;
+      : `${name.padEnd(15)}\t${isSet(name) ? "on" : "off"}\n`;
   const all = given.has("o") ? SET_OPTIONS.map(([name]) => name) : [...SHOPTS.keys()].sort();
   if (rest.length === 0) {
     const shown = all.filter((name) => (given.has("s") ? isSet(name) : given.has("u") ? !isSet(name) : true));

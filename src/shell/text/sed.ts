@@ -120,8 +120,6 @@ class Inputs {
         if (path === undefined) return;
         try {
           this.#file = openInput(this.#proc, path);
-          const node = path === "-" ? undefined : this.#proc.root.find(this.#proc, path);
-          if (node?.kind === "dir" || node?.kind === "syntheticDir") throw new Error();
         } catch (error) {
           this.failed = true;
           yield* this.#proc.printError(`sed: can't read ${path}: ${errorText(error)}\n`);

@@ -20,7 +20,7 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
 
 /** undefined: "URL using bad/illegal format or missing URL" */
 export function parseUrl(text: string, pathAsIs = false): CurlUrl | undefined {
-  if (/[\s\p{Cc}]/u.test(text)) return undefined;
+  if (/[\s\p{Cc}]/u.test(text) || /^[a-z][a-z0-9+.-]*:\/\/($|[/?#])/i.test(text)) return undefined;
   const match = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):\/\/)?(?:([^/?#@]*)@)?([^/?#:]+|\[[^\]]*\])(?::(\d*))?([/?#].*)?$/.exec(
     text,
   );

@@ -230,7 +230,7 @@ function* sendFile(connection: Socket, body: Uint8Array): Task<void> {
   yield* sleep(SENDFILE_NS);
   for (let at = 0; at < body.length; at += SENDFILE_CHUNK) {
     const more = at + SENDFILE_CHUNK < body.length;
-    yield* connection.send(body.subarray(at, at + SENDFILE_CHUNK), { more });
+    yield* connection.send(body.subarray(at, at + SENDFILE_CHUNK), { more, splice: true });
   }
   yield* sleep(END_OF_FILE_NS + Math.min(body.length * END_OF_FILE_NS_PER_BYTE, 3_000_000));
 }

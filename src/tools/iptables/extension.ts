@@ -293,7 +293,7 @@ function parseSyslogLevel(arg: string): number {
 function parseHost(arg: string, names: NameService, value: ParsedValue): void {
   const numeric = parseIpv4(arg) ?? (/^[0-9.]+$/.test(arg) ? numericToIp(arg, true) : undefined);
   const addresses = numeric === undefined ? names.addressesOf(arg) : [numeric];
-  if (addresses.length === 0) parameterProblem("getaddrinfo: Name or service not known\n");
+  if (typeof addresses === "string") parameterProblem(`getaddrinfo: ${addresses}\n`);
   if (new Set(addresses).size > 1) parameterProblem(`${arg} resolves to more than one address\n`);
   value.num = addresses[0]!;
   value.mask = 0xffffffff;

@@ -1,7 +1,5 @@
 // What `iptables -h` and `iptables-restore -h` print.
 
-import { VERSION } from "./xtables.ts";
-
 const COMMANDS_AND_OPTIONS = `Commands:
 Either long or short options are allowed.
   --append  -A chain\t\tAppend to chain
@@ -59,8 +57,8 @@ Options:
 [!] --version\t-V\t\tprint package version.
 `;
 
-/** @param program "iptables" */
-export function helpText(program: string): string {
+/** @param program "iptables" @param version "1.8.9 (nf_tables)" */
+export function helpText(program: string, version: string): string {
   const usage = [
     "-[ACD] chain rule-specification [options]",
     "-I chain [rulenum] rule-specification [options]",
@@ -73,7 +71,7 @@ export function helpText(program: string): string {
     "-P chain target [options]",
     "-h (print this help information)",
   ].map((line, i) => `${i === 0 ? "Usage:" : "      "} ${program} ${line}\n`);
-  return `${program} v${VERSION}\n\n${usage.join("")}\n${COMMANDS_AND_OPTIONS}`;
+  return `${program} v${version}\n\n${usage.join("")}\n${COMMANDS_AND_OPTIONS}`;
 }
 
 /** @param program "iptables-restore" */

@@ -6,7 +6,8 @@ export interface NameService {
   /** getnameinfo: undefined prints the address */
   hostOf(address: number): string | undefined;
   /** getaddrinfo */
-  addressesOf(name: string): number[];
+  /** what it says when there are none: "Name or service not known" */
+  addressesOf(name: string): number[] | string;
   /** getnetbyaddr, getnetbyname: /etc/networks */
   networkOf(address: number): string | undefined;
   networkAddress(name: string): number | undefined;
@@ -18,11 +19,27 @@ export interface NameService {
 /** What every Debian machine knows without asking anyone. */
 export const PLAIN_NAMES: NameService = {
   hostOf: (address) => (address === 0x7f000001 ? "localhost" : undefined),
-  addressesOf: (name) => (name === "localhost" ? [0x7f000001] : []),
+  addressesOf: (name) => (name === "localhost" ? [0x7f000001] : "Temporary failure in name resolution"),
   networkOf: (address) => NETWORKS.get(address),
   networkAddress: (name) => [...NETWORKS].find(([, text]) => text === name)?.[0],
-  idOf: (_kind, name) => (name === "root" ? 0 : undefined),
-  nameOfId: (_kind, id) => (id === 0 ? "root" : undefined),
+  idOf: (kind, name) => IDS[kind].find(([text]) => text === name)?.[1],
+  nameOfId: (kind, id) => IDS[kind].find(([, number]) => number === id)?.[0],
+};
+
+const parseIds = (text: string): [string, number][] =>
+  text.split(",").map((item) => [item.split(" ")[0]!, Number(item.split(" ")[1])]);
+
+/** base-passwd's users and groups */
+const IDS: Readonly<Record<"user" | "group", readonly (readonly [string, number])[]>> = {
+  user: parseIds(
+    "root 0,daemon 1,bin 2,sys 3,sync 4,games 5,man 6,lp 7,mail 8,news 9,uucp 10,proxy 13,www-data 33,backup 34," +
+      "list 38,irc 39,_apt 42,nobody 65534",
+  ),
+  group: parseIds(
+    "root 0,daemon 1,bin 2,sys 3,adm 4,tty 5,disk 6,lp 7,mail 8,news 9,uucp 10,man 12,proxy 13,kmem 15,dialout 20," +
+      "fax 21,voice 22,cdrom 24,floppy 25,tape 26,sudo 27,audio 29,dip 30,www-data 33,backup 34,operator 37,list 38," +
+      "irc 39,src 40,shadow 42,utmp 43,video 44,sasl 45,plugdev 46,staff 50,games 60,users 100,nogroup 65534",
+  ),
 };
 
 const NETWORKS: ReadonlyMap<number, string> = new Map([

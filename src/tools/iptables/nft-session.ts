@@ -46,7 +46,7 @@ export interface RuleRequest {
 
 export class NftSession {
   readonly #kernel: NfTables;
-  readonly #output: Output;
+  readonly output: Output;
   readonly #names: NameService;
   readonly #commands: { readonly line: number; readonly run: () => void }[] = [];
   #steps: Step[] = [];
@@ -55,7 +55,7 @@ export class NftSession {
 
   constructor(kernel: NfTables, output: Output, names: NameService) {
     this.#kernel = kernel;
-    this.#output = output;
+    this.output = output;
     this.#names = names;
     this.#cache = new Cache(kernel);
   }
@@ -137,7 +137,7 @@ export class NftSession {
   }
 
   #printRule({ spec, verbose }: RuleRequest): void {
-    if (verbose) this.#output.out += verboseRule(spec, this.#names);
+    if (verbose) this.output.out += verboseRule(spec, this.#names);
   }
 
   /** -A */
@@ -234,7 +234,7 @@ export class NftSession {
     const one = chain === undefined ? undefined : (cached.find(chain) ?? this.#fail(NO_SUCH));
     for (const each of one ? [one] : cached.chains(true)) {
       this.#dropSteps(table, each.name);
-      if (verbose) this.#output.out += `Flushing chain \`${each.name}'\n`;
+      if (verbose) this.output.out += `Flushing chain \`${each.name}'\n`;
       this.#step({ type: "RULE_FLUSH", table, chain: each.name });
       each.rules = [];
     }
@@ -245,7 +245,7 @@ export class NftSession {
     const cached = this.#cache.table(table);
     const one = chain === undefined ? undefined : (cached.find(chain) ?? this.#fail(NO_SUCH));
     for (const each of one ? [one] : cached.chains(verbose)) {
-      if (verbose) this.#output.out += `Zeroing chain \`${each.name}'\n`;
+      if (verbose) this.output.out += `Zeroing chain \`${each.name}'\n`;
       if (each.builtin) {
         const { name, policy } = each;
         this.#step({ type: "CHAIN_ZERO", table, chain: name, policy, base: each.builtin.base, packets: 0, bytes: 0 });
@@ -275,7 +275,7 @@ export class NftSession {
     const cached = this.#cache.table(table);
     const one = chain === undefined ? undefined : (cached.find(chain) ?? this.#fail(NO_SUCH));
     for (const each of one ? [one] : cached.chains(verbose)) {
-      if (verbose && !each.builtin) this.#output.out += `Deleting chain \`${each.name}'\n`;
+      if (verbose && !each.builtin) this.output.out += `Deleting chain \`${each.name}'\n`;
       const inUse = each.builtin && (each.policy !== NF_ACCEPT || each.rules.length > 0);
       if (inUse && chain !== undefined) this.#fail("Directory not empty");
       if (!inUse) this.#step({ type: "CHAIN_DEL", table, chain: each.name });
@@ -334,7 +334,7 @@ export class NftSession {
 
   #taint(table: CachedTable): void {
     if (table.tainted)
-      this.#output.out += `# Table \`${table.name}' contains incompatible base-chains, use 'nft' tool to list them.\n`;
+      this.output.out += `# Table \`${table.name}' contains incompatible base-chains, use 'nft' tool to list them.\n`;
   }
 
   /** -L. @param number of one rule, which is shown without titles; 0: all */
@@ -343,10 +343,10 @@ export class NftSession {
     this.#taint(table);
     const oneRule = chain !== undefined && number > 0;
     for (const [i, each] of chains.entries()) {
-      if (i > 0) this.#output.out += "\n";
-      if (!oneRule) this.#output.out += listHeader(each, table.references(each.name), format);
+      if (i > 0) this.output.out += "\n";
+      if (!oneRule) this.output.out += listHeader(each, table.references(each.name), format);
       for (const [index, rule] of rulesOf(each, number))
-        this.#output.out += listRule(rule, index + 1, format, this.#names);
+        this.output.out += listRule(rule, index + 1, format, this.#names);
     }
   }
 
@@ -354,10 +354,10 @@ export class NftSession {
   listRules(tableName: string, chain: string | undefined, number: number, counters: boolean): void {
     const { table, chains } = this.#view(tableName, chain);
     this.#taint(table);
-    if (chain === undefined || number === 0) for (const each of chains) this.#output.out += declaration(each, counters);
+    if (chain === undefined || number === 0) for (const each of chains) this.output.out += declaration(each, counters);
     for (const each of chains)
       for (const [, rule] of rulesOf(each, number))
-        this.#output.out += saveRule(each.name, rule, counters ? "within" : "none", this.#names);
+        this.output.out += saveRule(each.name, rule, counters ? "within" : "none", this.#names);
   }
 
   /** iptables-save: one table. @param date as ctime(3) writes it */
@@ -369,7 +369,7 @@ export class NftSession {
       text += `:${name} ${base ? policyName(policy) : "-"} [${packets}:${bytes}]\n`;
     for (const each of chains)
       for (const rule of each.rules) text += saveRule(each.name, rule, counters ? "before" : "none", this.#names);
-    this.#output.out += `${text}COMMIT\n# Completed on ${date}\n`;
+    this.output.out += `${text}COMMIT\n# Completed on ${date}\n`;
   }
 
   /** True when the kernel has the table. */

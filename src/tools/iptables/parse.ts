@@ -282,7 +282,8 @@ class Parser {
         return;
       case "j":
         this.#setOption(o.OPT_JUMP, invert);
-        this.#jump(argument);
+        this.#jumpTo = targetName(argument);
+        this.#extensions.setTarget(TARGET_TEXTS.get(argument));
         return;
       case "i":
       case "o":
@@ -333,7 +334,7 @@ class Parser {
         this.#tableSet = true;
         return;
       case "V":
-        output.out += invert ? `Not ${x.VERSION} ;-)\n` : `${program} v${x.VERSION}\n`;
+        output.out += invert ? `Not ${output.fullVersion} ;-)\n` : `${program} v${output.fullVersion}\n`;
         throw new x.XtablesExit(0);
       case "h":
         this.#help();
@@ -345,8 +346,7 @@ class Parser {
         return;
       case "4":
       case "M":
-        // one family only; and there are no modules to load
-        return;
+        return; // one family; no modules to load
       case "6":
         tryHelp(this.#context, x.PARAMETER_PROBLEM);
         return;
@@ -359,7 +359,7 @@ class Parser {
     const { output, program } = this.#context;
     if (this.#extensions.any || this.#protocol !== undefined)
       throw new x.XtablesError(x.OTHER_PROBLEM, "help on matches and targets is not available here");
-    output.out += helpText(program);
+    output.out += helpText(program, output.fullVersion);
     throw new x.XtablesExit(0);
   }
 
@@ -387,12 +387,6 @@ class Parser {
     if (!/^\s*[+-]?\d/.test(bytes)) x.parameterProblem("-c byte counter not numeric");
     this.#packets = x.atoi(argument);
     this.#bytes = x.atoi(bytes);
-  }
-
-  #jump(name: string): void {
-    this.#jumpTo = targetName(name);
-    const extension = TARGET_TEXTS.get(name);
-    if (extension) this.#extensions.setTarget(extension);
   }
 
   #takeExtension(option: o.OptionValue, invert: boolean): boolean {

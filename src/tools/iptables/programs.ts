@@ -16,6 +16,7 @@ import { type NameService, PLAIN_NAMES } from "./names.ts";
 import { restoreOptions, restoreTables } from "./restore.ts";
 import { iptables, type Result } from "./run.ts";
 import { saveTables } from "./save.ts";
+import type { IptablesVersion } from "./xtables.ts";
 
 /** A name or an address that only a resolver knows: the program asks it and begins again. */
 class LookupNeeded extends Error {
@@ -31,7 +32,7 @@ class LookupNeeded extends Error {
 /** Names as the machine's files have them, and what the resolver has answered. */
 class MachineNames implements NameService {
   readonly #proc: Process;
-  readonly addresses: Map<string, number[]> = new Map();
+  readonly addresses: Map<string, number[] | string> = new Map();
   readonly hosts: Map<number, string | undefined> = new Map();
 
   constructor(proc: Process) {
@@ -43,9 +44,9 @@ class MachineNames implements NameService {
     return this.hosts.get(address);
   }
 
-  addressesOf(name: string): number[] {
+  addressesOf(name: string): number[] | string {
     const known = this.addresses.get(name);
-    if (!known) throw new LookupNeeded(name);
+    if (known === undefined) throw new LookupNeeded(name);
     return known;
   }
 
@@ -108,7 +109,7 @@ function* lookUp(proc: Process, names: MachineNames, what: string | number): Tas
     else names.addresses.set(what, [...(yield* getaddrinfo(proc, what, { ipv4Only: true })).addresses]);
   } catch (error) {
     if (!(error instanceof GaiError)) throw error;
-    if (typeof what === "string") names.addresses.set(what, []);
+    if (typeof what === "string") names.addresses.set(what, error.code);
     else names.hosts.set(what, undefined);
   }
 }
@@ -132,17 +133,19 @@ function* finish(proc: Process, { status, stdout, stderr }: Result): Task<number
   return status;
 }
 
-export function* iptablesProgram(proc: Process): Task<number> {
+function* iptablesProgram(proc: Process, version: IptablesVersion): Task<number> {
   const nf = netfilterOf(proc);
-  const result = yield* withNames(proc, (names) => iptables(nf, proc.argv.slice(1), { names }));
+  const result = yield* withNames(proc, (names) => iptables(nf, proc.argv.slice(1), { names, version }));
   return yield* finish(proc, result);
 }
 
-export function* iptablesSaveProgram(proc: Process): Task<number> {
+function* iptablesSaveProgram(proc: Process, version: IptablesVersion): Task<number> {
   const nf = netfilterOf(proc);
   const seconds = Number(proc.machine.wallClockNs() / 1_000_000_000n);
   const date = dateText(seconds).replace(" UTC", "");
-  const { file, ...result } = yield* withNames(proc, (names) => saveTables(nf, proc.argv.slice(1), date, { names }));
+  const { file, ...result } = yield* withNames(proc, (names) =>
+    saveTables(nf, proc.argv.slice(1), date, { names, version }),
+  );
   if (file === undefined) return yield* finish(proc, result);
   try {
     proc.root.writeFile(proc, file, result.stdout);
@@ -157,8 +160,8 @@ export function* iptablesSaveProgram(proc: Process): Task<number> {
   return yield* finish(proc, { ...result, stdout: "" });
 }
 
-export function* iptablesRestoreProgram(proc: Process): Task<number> {
-  const options = restoreOptions(proc.argv.slice(1), proc.argv[0]);
+function* iptablesRestoreProgram(proc: Process, version: IptablesVersion): Task<number> {
+  const options = restoreOptions(proc.argv.slice(1), { version }, proc.argv[0]);
   if ("status" in options) return yield* finish(proc, options);
   let text: string;
   if (options.file === undefined) text = decodeUtf8(yield* proc.readAll());
@@ -171,7 +174,7 @@ export function* iptablesRestoreProgram(proc: Process): Task<number> {
     text = content;
   }
   const nf = netfilterOf(proc);
-  const result = yield* withNames(proc, (names) => restoreTables(nf, text, options, { names }));
+  const result = yield* withNames(proc, (names) => restoreTables(nf, text, options, { names, version }));
   return yield* finish(proc, result);
 }
 
@@ -184,7 +187,7 @@ function absent(stderr: (name: string) => string, status: number): Program {
 }
 
 /** What iptables-legacy says on a kernel without ip_tables. */
-const legacy = absent(
+const legacy: Program = absent(
   () =>
     "iptables v1.8.9 (legacy): can't initialize iptables table `filter': Table does not exist (do you need to insmod?)\n" +
     "Perhaps iptables or your kernel needs to be upgraded.\n",
@@ -193,20 +196,28 @@ const legacy = absent(
 
 const ipv6 = absent((name) => `${name}: IPv6 is not supported\n`, 1);
 
-export const iptablesPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
-  ["iptables", iptablesProgram],
-  ["iptables-nft", iptablesProgram],
-  ["iptables-save", iptablesSaveProgram],
-  ["iptables-nft-save", iptablesSaveProgram],
-  ["iptables-restore", iptablesRestoreProgram],
-  ["iptables-nft-restore", iptablesRestoreProgram],
-  ["iptables-legacy", legacy],
-  ["iptables-legacy-save", legacy],
-  ["iptables-legacy-restore", legacy],
-  ["ip6tables", ipv6],
-  ["ip6tables-nft", ipv6],
-  ["ip6tables-save", ipv6],
-  ["ip6tables-restore", ipv6],
-  ["ip6tables-nft-save", ipv6],
-  ["ip6tables-nft-restore", ipv6],
-]);
+/** The programs by name, of one version of iptables. */
+export function makeIptablesPrograms(version: IptablesVersion): ReadonlyMap<string, Program> {
+  const iptables: Program = (proc) => iptablesProgram(proc, version);
+  const save: Program = (proc) => iptablesSaveProgram(proc, version);
+  const restore: Program = (proc) => iptablesRestoreProgram(proc, version);
+  return new Map<string, Program>([
+    ["iptables", iptables],
+    ["iptables-nft", iptables],
+    ["iptables-save", save],
+    ["iptables-nft-save", save],
+    ["iptables-restore", restore],
+    ["iptables-nft-restore", restore],
+    ["iptables-legacy", legacy],
+    ["iptables-legacy-save", legacy],
+    ["iptables-legacy-restore", legacy],
+    ["ip6tables", ipv6],
+    ["ip6tables-nft", ipv6],
+    ["ip6tables-save", ipv6],
+    ["ip6tables-restore", ipv6],
+    ["ip6tables-nft-save", ipv6],
+    ["ip6tables-nft-restore", ipv6],
+  ]);
+}
+
+export const iptablesPrograms: ReadonlyMap<string, Program> = makeIptablesPrograms("1.8.9");

@@ -9,7 +9,7 @@ import { PLAIN_NAMES } from "./names.ts";
 import { NftSession } from "./nft-session.ts";
 import { checkChainName, parseCommand } from "./parse.ts";
 import { guarded, queueCommand, Reader, type Result, type Settings } from "./run.ts";
-import { type Output, parameterProblem, VERSION, XtablesExit } from "./xtables.ts";
+import { Output, parameterProblem, XtablesExit } from "./xtables.ts";
 
 const PROGRAM = "iptables-restore";
 const MAX_WORD = 1024;
@@ -41,13 +41,17 @@ export interface RestoreOptions {
 }
 
 /** Reads the command line. A Result instead of options: there is nothing more to do. */
-export function restoreOptions(args: readonly string[], program: string = PROGRAM): RestoreOptions | Result {
+export function restoreOptions(
+  args: readonly string[],
+  settings: Settings = {},
+  program: string = PROGRAM,
+): RestoreOptions | Result {
   const { options, operands, error } = getopt(args, "bcvVthnM:T:wW", { long: LONG });
   let stderr = "";
   const flags: Map<string, number> = new Map();
   let table: string | undefined;
   for (const { name, value } of options) {
-    if (name === "V") return { status: 0, stdout: `${PROGRAM} v${VERSION}\n`, stderr };
+    if (name === "V") return { status: 0, stdout: `${PROGRAM} v${new Output(settings.version).fullVersion}\n`, stderr };
     if (name === "h") return { status: 0, stdout: "", stderr: stderr + restoreUsage(PROGRAM) };
     if (name === "b") stderr += "-b/--binary option is not implemented\n";
     // the real one takes these long options for mistakes, too
@@ -76,7 +80,7 @@ export function restoreOptions(args: readonly string[], program: string = PROGRA
 /** Restores from text, at once. @param text what a file or standard input holds */
 export function restoreTables(nf: Netfilter, text: string, options: RestoreOptions, settings: Settings = {}): Result {
   const reader = new Reader();
-  return guarded(PROGRAM, reader, (output) => new Restore(nf, reader, output, options, settings).run(text));
+  return guarded(PROGRAM, reader, settings, (output) => new Restore(nf, reader, output, options, settings).run(text));
 }
 
 class Restore {

@@ -47,7 +47,9 @@ export class RuleExtensions {
     return this.#target && spec(this.#target);
   }
 
-  setTarget(extension: AnyExtension): void {
+  /** @param extension undefined: a verdict or a chain */
+  setTarget(extension: AnyExtension | undefined): void {
+    if (!extension) return;
     this.#target = load(extension);
     this.#addOptions(extension);
   }

@@ -29,6 +29,8 @@ export interface ListFormat {
   /** -x */
   readonly exact: boolean;
   readonly lineNumbers: boolean;
+  /** -n shows protocols as numbers, too */
+  readonly numericProtocols: boolean;
 }
 
 export function policyName(policy: number): string {
@@ -61,7 +63,7 @@ export function listRule(rule: CachedRule, number: number, format: ListFormat, n
   if (format.verbose) text += printNumber(rule.packets, format.exact) + printNumber(rule.bytes, format.exact);
   text += `${targetName(rule.spec).padEnd(9)} `;
   text += ip.invflags & IPT_INV_PROTO ? "!" : " ";
-  const protocol = numeric ? undefined : protocolName(ip.proto, false);
+  const protocol = numeric && format.numericProtocols ? undefined : protocolName(ip.proto, numeric);
   text += `${(protocol ?? String(ip.proto)).padEnd(4)} ${fragment(ip)} `;
   if (format.verbose) {
     const [iniface, outiface] = interfaces(ip, numeric ? "*" : "any");

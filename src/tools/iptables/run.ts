@@ -10,7 +10,14 @@ import { NftFailure, NftSession } from "./nft-session.ts";
 import * as o from "./options.ts";
 import { type Command, parseCommand, tryHelp } from "./parse.ts";
 import type { ListFormat } from "./rule-text.ts";
-import { Output, PARAMETER_PROBLEM, VERSION, VERSION_PROBLEM, XtablesError, XtablesExit } from "./xtables.ts";
+import {
+  type IptablesVersion,
+  Output,
+  PARAMETER_PROBLEM,
+  VERSION_PROBLEM,
+  XtablesError,
+  XtablesExit,
+} from "./xtables.ts";
 
 export interface Result {
   /** exit status, 0 … 4 */
@@ -21,6 +28,8 @@ export interface Result {
 
 export interface Settings {
   readonly names?: NameService;
+  /** Default "1.8.9". */
+  readonly version?: IptablesVersion;
 }
 
 /**
@@ -29,7 +38,7 @@ export interface Settings {
  */
 export function iptables(nf: Netfilter, args: readonly string[], settings: Settings = {}): Result {
   const { names = PLAIN_NAMES } = settings;
-  return guarded("iptables", new Reader(), (output) => {
+  return guarded("iptables", new Reader(), settings, (output) => {
     const session = new NftSession(nf.tables, output, names);
     const command = parseCommand(["iptables", ...args], { output, names, program: "iptables", line: 0 });
     queueCommand(session, command, 0);
@@ -43,8 +52,13 @@ export class Reader {
 }
 
 /** Runs a program's work and turns what it throws into the program's last words and its status. */
-export function guarded(program: string, reader: Reader, work: (output: Output) => void): Result {
-  const output = new Output();
+export function guarded(
+  program: string,
+  reader: Reader,
+  { version }: Settings,
+  work: (output: Output) => void,
+): Result {
+  const output = new Output(version);
   let status = 0;
   try {
     work(output);
@@ -59,12 +73,13 @@ function lastWords(error: unknown, program: string, line: number, output: Output
   if (error instanceof NftFailure) {
     const { message, invalid } = error;
     const advice = invalid ? " Run `dmesg' for more information." : "";
-    output.err += line > 0 ? `${program}: line ${error.line} failed: ${message}.\n` : `${program}: ${message}.${advice}\n`;
+    output.err +=
+      line > 0 ? `${program}: line ${error.line} failed: ${message}.\n` : `${program}: ${message}.${advice}\n`;
     return 1;
   }
   if (!(error instanceof XtablesError)) throw error;
   const { status, message } = error;
-  output.err += `${program} v${VERSION}: ${message}\n`;
+  output.err += `${program} v${output.fullVersion}: ${message}\n`;
   if (status === PARAMETER_PROBLEM) {
     try {
       tryHelp({ output, program, line }, status);
@@ -145,6 +160,7 @@ function queueListing(
       verbose,
       exact: (options & o.OPT_EXPANDED) !== 0,
       lineNumbers: (options & o.OPT_LINENUMBERS) !== 0,
+      numericProtocols: session.output.version === "1.8.9",
     };
     add(() => session.list(table, chain, rulenum, format));
   }

@@ -6,7 +6,7 @@ import { BUILTIN_TABLES, findTable } from "./builtin.ts";
 import { PLAIN_NAMES } from "./names.ts";
 import { NftSession } from "./nft-session.ts";
 import { guarded, Reader, type Result, type Settings } from "./run.ts";
-import { VERSION, XtablesExit } from "./xtables.ts";
+import { XtablesExit } from "./xtables.ts";
 
 const PROGRAM = "iptables-save";
 
@@ -28,7 +28,7 @@ export interface SaveResult extends Result {
 export function saveTables(nf: Netfilter, args: readonly string[], date: string, settings: Settings = {}): SaveResult {
   const { options, operands, error } = getopt(args, "bcdt:M:f:V", { long: LONG });
   let file: string | undefined;
-  const result = guarded(PROGRAM, new Reader(), (output) => {
+  const result = guarded(PROGRAM, new Reader(), settings, (output) => {
     let counters = false;
     let table: string | undefined;
     let dump = false;
@@ -39,7 +39,7 @@ export function saveTables(nf: Netfilter, args: readonly string[], date: string,
       else if (name === "t") table = value;
       else if (name === "f") file = value;
       else if (name === "V") {
-        output.out += `${PROGRAM} v${VERSION}\n`;
+        output.out += `${PROGRAM} v${output.fullVersion}\n`;
         throw new XtablesExit(0);
       }
     }
@@ -52,7 +52,7 @@ export function saveTables(nf: Netfilter, args: readonly string[], date: string,
       throw new XtablesExit(1);
     }
     const session = new NftSession(nf.tables, output, settings.names ?? PLAIN_NAMES);
-    const program = `${PROGRAM} v${VERSION}`;
+    const program = `${PROGRAM} v${output.fullVersion}`;
     if (table === undefined) {
       for (const builtin of BUILTIN_TABLES)
         if (session.hasTable(builtin.name)) session.save(builtin, counters, program, date);

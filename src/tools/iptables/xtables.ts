@@ -4,7 +4,8 @@
 import { formatIpv4, maskToPrefix, prefixToMask } from "../../wire/addr.ts";
 import { type NameService, protocolByName, serviceByName, serviceByPort } from "./names.ts";
 
-export const VERSION = "1.8.9 (nf_tables)";
+/** Debian 12's iptables, and Debian forky's, which says "tcp" for 6 even with -n. */
+export type IptablesVersion = "1.8.9" | "1.8.13";
 
 // enum xtables_exittype: exit statuses
 export const OTHER_PROBLEM = 1;
@@ -43,6 +44,16 @@ export function parameterProblem(message: string): never {
 export class Output {
   out = "";
   err = "";
+  readonly version: IptablesVersion;
+
+  constructor(version: IptablesVersion = "1.8.9") {
+    this.version = version;
+  }
+
+  /** as programs name it */
+  get fullVersion(): string {
+    return `${this.version} (nf_tables)`;
+  }
 }
 
 /** A number at the beginning of `text` as strtoul(3) with base 0 reads it, and what follows; undefined: there is none. */
@@ -123,7 +134,7 @@ function hostNetwork(text: string, names: NameService): number[] {
   const numeric = numericToIp(text, false) ?? names.networkAddress(text);
   if (numeric !== undefined) return [numeric];
   const addresses = names.addressesOf(text);
-  return addresses.length > 0 ? addresses : parameterProblem(`host/network \`${text}' not found`);
+  return typeof addresses !== "string" ? addresses : parameterProblem(`host/network \`${text}' not found`);
 }
 
 export interface AddrMask {

@@ -17,7 +17,7 @@ import { type PingOptions, parsePingOptions } from "./options.ts";
 import { runPing } from "./session.ts";
 
 const IPPROTO_ICMP = 1;
-/** The port of the probe that asks the kernel for a source address; nothing is sent there. */
+/** The port that a socket is connected to where none is needed; nothing is sent there. */
 const PROBE_PORT = 1025;
 /** From main to the first system call on a socket. */
 const START_NS: Ns = 500 * USEC;
@@ -54,6 +54,13 @@ export const ping: Program = function* (proc: Process): Task<number> {
     configure(socket, options, source);
   } catch (error) {
     return yield* fail(proc, 2, "setsockopt", errnoOf(error));
+  }
+  if (options.connectSocket) {
+    try {
+      yield* socket.connect({ addr: target, port: PROBE_PORT });
+    } catch (error) {
+      return yield* fail(proc, 2, "connect", errnoOf(error));
+    }
   }
   if (options.verbose) {
     const kind = raw ? "SOCK_RAW" : "SOCK_DGRAM";

@@ -187,6 +187,8 @@ class Pinger {
       text += `from ${formatIpv4(source)} ${options.device ?? ""}: `;
     const total = options.dataBytes + HEADER_LENGTH + 20 + (options.recordRoute ? 40 : 0);
     yield* this.#out.print(`${text}${options.dataBytes}(${total}) bytes of data.\n`);
+    // A flood's dots are not buffered.
+    if (options.flood) yield* this.#out.flush();
   }
 
   /** Sends a probe if it is time; returns milliseconds until the next. */
@@ -242,13 +244,11 @@ class Pinger {
       return MIN_INTERVAL_MS;
     }
     const errors = yield* this.#readErrorQueue();
-    if (errors > 0) {
-      // It was the error of an earlier probe: this one has not left yet.
-      this.#tokensMs += this.#intervalMs;
-      return MIN_INTERVAL_MS;
-    }
+    // Somebody else's error: this probe has not left yet.
+    if (errors === 0) return yield* this.#send();
     this.#transmitted++;
-    if (errors === 0 && !this.#options.quiet) {
+    // With an ICMP error at hand the call's own errno is told too; without, what the error queue said is enough.
+    if (errors > 0 && !this.#options.quiet) {
       if (this.#options.flood) yield* this.#proc.print("E");
       else yield* this.#proc.printError(`ping: sendmsg: ${strerror(errno)}\n`);
     }
@@ -370,7 +370,7 @@ class Pinger {
     );
   }
 
-  /** Reads one entry of the error queue: 1 an ICMP error about a probe, −1 a local one, 0 nothing or another's. */
+  /** Reads one entry of the error queue: 1 an ICMP error about a probe, −1 a local one or none, 0 somebody else's. */
   *#readErrorQueue(): Task<number> {
     const { socket } = this.#session;
     let message: Message;
@@ -378,7 +378,7 @@ class Pinger {
       message = yield* socket.recv(HEADER_LENGTH, { errQueue: true, dontWait: true });
     } catch (error) {
       errnoOf(error);
-      return 0;
+      return -1;
     }
     const { error, bytes } = message;
     if (!error) return 0;

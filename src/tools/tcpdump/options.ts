@@ -18,6 +18,8 @@ export interface TcpdumpOptions {
   readonly promiscuous: boolean;
   readonly listInterfaces: boolean;
   readonly listLinkTypes: boolean;
+  /** --immediate-mode: frames do not wait in the ring */
+  readonly immediate: boolean;
   /** --print: also print when writing */
   readonly print: boolean;
   /** --count: only the number of packets */
@@ -101,6 +103,7 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
     promiscuous: true,
     listInterfaces: false,
     listLinkTypes: false,
+    immediate: false,
     print: false,
     countOnly: false,
     nanoseconds: false,
@@ -214,9 +217,11 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
         if (!/^\d+$/.test(value!) || Number(value) <= 0)
           return refuse(`tcpdump: invalid packet buffer size ${value}\n`);
         break;
-      // nothing of these can be seen from outside: optimiser, delivery at once (always so here), dropping privileges
-      case "O":
       case "immediate-mode":
+        o.immediate = true;
+        break;
+      // nothing of these can be seen from outside: optimiser, dropping privileges
+      case "O":
       case "Z":
         break;
       case "h":

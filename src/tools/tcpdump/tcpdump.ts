@@ -1,21 +1,22 @@
-// tcpdump 4.99.3: a tap on an interface (or on all of a namespace), a filter, and either a capture file or text. The file
-// grows in the script's own folder; with -U every packet is in it at once, without it when 4096 bytes are full or tcpdump
-// ends, as stdio has it. Also reads captures back (-r).
+// tcpdump 4.99.3: a tap on an interface (or on all of a namespace), a filter, and either a capture file or text. Frames lie
+// in the packet socket's ring until their block is full or its time is up, once a second, as libpcap asks of Linux: what
+// came after that is lost when tcpdump is ended. From there they go to the file at once (-U), or when stdio's 4096 bytes
+// are full or tcpdump ends. Also reads captures back (-r).
 
 import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import { SEC } from "../../base/time.ts";
 import { type Capture, CaptureError, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "../../capture/capture.ts";
 import { compileFilter, FilterError, type FrameFilter } from "../../capture/filter.ts";
-import { RECORD_HEADER_LENGTH } from "../../capture/pcap.ts";
 import { readCapture } from "../../capture/read.ts";
 import { CaptureWriter } from "../../capture/writer.ts";
-import { netnsOf } from "../../host/host.ts";
+import { hostOf, netnsOf } from "../../host/host.ts";
 import { devSetPromiscuity } from "../../net/core/dev.ts";
 import type { NetDevice, Tap } from "../../net/core/net-device.ts";
 import { PACKET_OUTGOING, type SkBuff } from "../../net/core/skb.ts";
 import { Interrupted, type Process, SIGHUP, SIGINT, SIGTERM } from "../../posix/process.ts";
 import { RegularFile } from "../../posix/vfs.ts";
+import type { Timer } from "../../sim/sim.ts";
 import { type Task, WaitQueue } from "../../sim/task.ts";
 import { FramePrinter } from "../../wire/print.ts";
 import { Stdout } from "../net-util/stdio.ts";
@@ -27,6 +28,11 @@ const STARTUP_NS = 25_000_000;
 const FILE_BUFFER_BYTES = 4096;
 /** Frames kept for text that was not printed yet; beyond that they are dropped by the kernel (a full ring). */
 const RING_FRAMES = 16384;
+/** tpacket_v3: a block is handed over when it is full, or after tcpdump's timeout (net/packet/af_packet.c). */
+const BLOCK_BYTES = 262144;
+const BLOCK_TIMEOUT_NS = SEC;
+/** A frame's own header in a block, before alignment to 16 bytes. */
+const BLOCK_FRAME_OVERHEAD = 82;
 
 const LINK_TYPES: ReadonlyMap<number, string> = new Map([
   [LINKTYPE_ETHERNET, "EN10MB (Ethernet)"],
@@ -120,20 +126,30 @@ class Session implements Tap {
   readonly #restNs: number;
   #writer: CaptureWriter | null = null;
   #file: RegularFile | null = null;
-  #buffered: Uint8Array[] = [];
-  #bufferedBytes = 0;
+  /** what stdio holds: handed over by the ring, not yet in the file */
+  #stdio: Uint8Array[] = [];
+  #stdioBytes = 0;
+  /** frames and bytes in the ring's open block */
+  #blockFrames = 0;
+  #blockBytes = 0;
+  readonly #blockTimer: Timer;
+  #openedNs = 0;
   /** frames that wait to be printed */
   readonly #ring: { bytes: Uint8Array; timeNs: number; wireLength: number }[] = [];
+  /** frames that the ring took, and those of them that tcpdump has got */
+  #received = 0;
   #captured = 0;
   #dropped = 0;
+  /** frames of the ring that have been handed over */
+  #readable = 0;
   #stopped = false;
-  #unflushed = 0;
 
   constructor(proc: Process, options: TcpdumpOptions, linkType: number, filter: FrameFilter | null) {
     this.#proc = proc;
     this.#options = options;
     this.#linkType = linkType;
     this.#filter = filter;
+    this.#blockTimer = proc.sim.timer(() => this.#retireBlock());
     const { epochNs } = proc.machine;
     this.#startSeconds = Number(epochNs / 1_000_000_000n);
     this.#restNs = Number(epochNs % 1_000_000_000n);
@@ -158,7 +174,8 @@ class Session implements Tap {
       nanoseconds: this.#options.nanoseconds,
       sink: (piece) => this.#take(piece),
     });
-    this.#flush();
+    this.#writer.flush();
+    if (this.#options.packetBuffered) this.#writeOut();
     return undefined;
   }
 
@@ -174,6 +191,7 @@ class Session implements Tap {
       if (dev && this.#options.promiscuous && promiscuous) devSetPromiscuity(dev, -1);
       promiscuous = false;
     };
+    this.#openedNs = proc.sim.now;
     let promiscuous = this.#options.promiscuous && dev !== undefined;
     taps.push(this);
     if (dev && promiscuous) devSetPromiscuity(dev, 1);
@@ -190,55 +208,84 @@ class Session implements Tap {
         if (!(error instanceof Interrupted)) throw error;
       }
       detach();
+      this.#blockTimer.del();
       yield* this.#printWaiting(stdout, printer);
       if (this.#options.countOnly) yield* stdout.print(`${this.#captured} packet${this.#captured === 1 ? "" : "s"}\n`);
       yield* stdout.flush();
-      this.#flush();
+      this.#writeOut();
       yield* this.#passOn();
       yield* proc.printError(
-        `${plural(this.#captured, "captured")}${plural(this.#captured + this.#dropped, "received by filter")}${plural(this.#dropped, "dropped by kernel")}`,
+        `${plural(this.#captured, "captured")}${plural(this.#received + this.#dropped, "received by filter")}${plural(this.#dropped, "dropped by kernel")}`,
       );
       return 0;
     } finally {
-      // killed outright: what stdio held is lost, as on Linux
+      // ended outright: what the ring and stdio held is lost, as on Linux
       detach();
+      this.#blockTimer.del();
+      this.#tellLoss();
       this.#file?.release();
     }
+  }
+
+  /** A line for people about frames that never reached the file. */
+  #tellLoss(): void {
+    if (this.#blockFrames === 0 || this.#options.write === undefined) return;
+    const frames = `${this.#blockFrames} frame${this.#blockFrames === 1 ? "" : "s"}`;
+    hostOf(this.#proc).notes.push(
+      `${this.#options.write}: tcpdump was ended with ${frames} of the last second still in its buffer, as on Linux; wait a second before, or use --immediate-mode`,
+    );
   }
 
   capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
     const options = this.#options;
     if (this.#stopped) return;
+    // libpcap leaves out one of the two sights of a loopback packet (linux_check_direction)
+    if (outgoing && dev.loopback) return;
     if (options.direction !== "inout" && outgoing !== (options.direction === "out")) return;
     const length = skb.tail - skb.data;
     if (this.#filter && !this.#filter(skb.head, length, skb.data)) return;
+    const printed = this.#writer === null || options.print;
+    if (printed && this.#ring.length >= RING_FRAMES) {
+      this.#dropped++;
+      return;
+    }
+    const size = (Math.min(length, options.snapLength) + BLOCK_FRAME_OVERHEAD + 15) & ~15;
+    if (this.#blockBytes + size > BLOCK_BYTES) this.#retireBlock();
+    this.#received++;
+    // no frame beyond the wanted number
+    if (options.count > 0 && this.#received >= options.count) this.#stopped = true;
     const timeNs = this.#restNs + nowNs;
-    const writer = this.#writer;
-    if (writer) {
-      if (this.#linkType === LINKTYPE_LINUX_SLL2)
-        writer.writeCooked(
-          skb.head,
-          skb.data,
-          skb.tail,
-          timeNs,
-          dev.ifindex,
-          dev.type,
-          outgoing ? PACKET_OUTGOING : skb.pktType,
-        );
-      else writer.write(skb.head, skb.data, skb.tail, timeNs);
-      this.#unflushed += length + RECORD_HEADER_LENGTH;
-      if (options.packetBuffered || this.#unflushed >= FILE_BUFFER_BYTES) this.#flush();
+    if (this.#writer) this.#write(this.#writer, skb, dev, outgoing, timeNs);
+    if (printed) this.#keepForPrinting(skb, dev, outgoing, timeNs);
+    this.#blockBytes += size;
+    this.#blockFrames++;
+    if (options.immediate) this.#retireBlock();
+    else if (!this.#blockTimer.pending) {
+      const ticks = Math.floor((nowNs - this.#openedNs) / BLOCK_TIMEOUT_NS) + 1;
+      this.#blockTimer.mod(this.#openedNs + ticks * BLOCK_TIMEOUT_NS);
     }
-    if (!writer || options.print) {
-      if (this.#ring.length >= RING_FRAMES) {
-        this.#dropped++;
-        return;
-      }
-      this.#keepForPrinting(skb, dev, outgoing, timeNs);
-    }
-    this.#captured++;
-    if (options.count > 0 && this.#captured >= options.count) this.#stopped = true;
-    if (this.#stopped || !writer || options.print || this.#bufferedBytes > 0) this.#wake.wakeAll();
+  }
+
+  #write(writer: CaptureWriter, skb: SkBuff, dev: NetDevice, outgoing: boolean, timeNs: number): void {
+    const { head, data, tail } = skb;
+    if (this.#linkType === LINKTYPE_LINUX_SLL2)
+      writer.writeCooked(head, data, tail, timeNs, dev.ifindex, dev.type, outgoing ? PACKET_OUTGOING : skb.pktType);
+    else writer.write(head, data, tail, timeNs);
+  }
+
+  /** The open block goes to tcpdump (prb_retire_current_block). */
+  #retireBlock(): void {
+    this.#blockTimer.del();
+    if (this.#blockFrames === 0) return;
+    this.#captured += this.#blockFrames;
+    this.#blockFrames = 0;
+    this.#blockBytes = 0;
+    this.#readable = this.#ring.length;
+    this.#writer?.flush();
+    if (this.#options.packetBuffered || this.#stdioBytes >= FILE_BUFFER_BYTES) this.#writeOut();
+    const { count } = this.#options;
+    if (count > 0 && this.#captured >= count) this.#stopped = true;
+    this.#wake.wakeAll();
   }
 
   #keepForPrinting(skb: SkBuff, dev: NetDevice, outgoing: boolean, timeNs: number): void {
@@ -260,7 +307,9 @@ class Session implements Tap {
   }
 
   *#printWaiting(stdout: Stdout, printer: FramePrinter): Task<void> {
-    for (let frame = this.#ring.shift(); frame; frame = this.#ring.shift()) {
+    while (this.#readable > 0) {
+      const frame = this.#ring.shift()!;
+      this.#readable--;
       if (this.#options.countOnly) continue;
       const seconds = this.#startSeconds + Math.floor(frame.timeNs / SEC);
       const { bytes, wireLength } = frame;
@@ -269,25 +318,27 @@ class Session implements Tap {
     yield* this.#passOn();
   }
 
-  /** The writer's pieces, for the file at once or for stdout later. */
+  /** The ring's pieces, as stdio takes them. */
   #take(piece: Uint8Array): void {
-    if (this.#file) this.#file.writeNow(piece);
-    else {
-      this.#buffered.push(piece.slice());
-      this.#bufferedBytes += piece.length;
-    }
+    this.#stdio.push(piece.slice());
+    this.#stdioBytes += piece.length;
   }
 
+  /** fflush(3) of the capture file. */
+  #writeOut(): void {
+    if (!this.#file) return;
+    for (const piece of this.#stdio) this.#file.writeNow(piece);
+    this.#stdio = [];
+    this.#stdioBytes = 0;
+  }
+
+  /** A capture on stdout goes where stdout goes. */
   *#passOn(): Task<void> {
-    const pieces = this.#buffered;
-    this.#buffered = [];
-    this.#bufferedBytes = 0;
+    if (this.#file) return;
+    const pieces = this.#stdio;
+    this.#stdio = [];
+    this.#stdioBytes = 0;
     for (const piece of pieces) yield* this.#proc.printBytes(piece);
-  }
-
-  #flush(): void {
-    this.#writer?.flush();
-    this.#unflushed = 0;
   }
 }
 

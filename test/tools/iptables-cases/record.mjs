@@ -15,10 +15,22 @@ function answer(line, stdin) {
   const [program, ...args] = words(line);
   const { status, stdout, stderr } = spawnSync(program, args, { input: stdin, encoding: "utf8" });
   const out = [`$ ${line}`];
-  if (stdin !== "") out.push(...stdin.split("\n").slice(0, -1).map((text) => `< ${text}`));
+  if (stdin !== "")
+    out.push(
+      ...stdin
+        .split("\n")
+        .slice(0, -1)
+        .map((text) => `< ${text}`),
+    );
   const when = (text) => text.replace(/ on \w{3} \w{3} [\d ]\d \d\d:\d\d:\d\d \d{4}$/gm, " on DATE");
   if (stdout !== "") out.push(when(stdout).replace(/\n$/, ""));
-  if (stderr !== "") out.push(...stderr.replace(/\n$/, "").split("\n").map((text) => `! ${text}`));
+  if (stderr !== "")
+    out.push(
+      ...stderr
+        .replace(/\n$/, "")
+        .split("\n")
+        .map((text) => `! ${text}`),
+    );
   if (status !== 0) out.push(`? ${status}`);
   return out.join("\n");
 }

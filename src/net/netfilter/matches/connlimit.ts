@@ -3,7 +3,7 @@
 import { IPPROTO_TCP } from "../../../wire/ipv4.ts";
 import { get32 } from "../../../wire/layout.ts";
 import { IPS_CONFIRMED, IPS_DYING, type NfConn, nfCtGet } from "../conntrack-entry.ts";
-import { TcpState } from "../proto-tcp.ts";
+import { TcpState } from "../proto-tcp-track.ts";
 import type { XtMatch } from "../x-tables.ts";
 
 export const XT_CONNLIMIT_INVERT = 1;

@@ -1,12 +1,23 @@
 // Matches devgroup (the group of the in or out interface) and cpu (there is one, number 0). Answers to xt_devgroup.c,
 // xt_cpu.c.
 
-import type { XtMatch } from "../x-tables.ts";
+import {
+  NF_INET_FORWARD,
+  NF_INET_LOCAL_IN,
+  NF_INET_LOCAL_OUT,
+  NF_INET_POST_ROUTING,
+  NF_INET_PRE_ROUTING,
+} from "../../core/netfilter.ts";
+import { invalid, type XtMatch } from "../x-tables.ts";
 
 export const XT_DEVGROUP_MATCH_SRC = 1;
 export const XT_DEVGROUP_INVERT_SRC = 2;
 export const XT_DEVGROUP_MATCH_DST = 4;
 export const XT_DEVGROUP_INVERT_DST = 8;
+
+/** Where packets have the interface. */
+const SRC_HOOKS = (1 << NF_INET_PRE_ROUTING) | (1 << NF_INET_LOCAL_IN) | (1 << NF_INET_FORWARD);
+const DST_HOOKS = (1 << NF_INET_FORWARD) | (1 << NF_INET_LOCAL_OUT) | (1 << NF_INET_POST_ROUTING);
 
 export interface DevgroupInfo {
   flags: number;
@@ -18,7 +29,9 @@ export interface DevgroupInfo {
 
 export const devgroupMatch: XtMatch<DevgroupInfo> = {
   name: "devgroup",
-  create({ flags, srcGroup, srcMask, dstGroup, dstMask }) {
+  create({ flags, srcGroup, srcMask, dstGroup, dstMask }, { hookMask }) {
+    if (flags & XT_DEVGROUP_MATCH_SRC && hookMask & ~SRC_HOOKS) invalid();
+    if (flags & XT_DEVGROUP_MATCH_DST && hookMask & ~DST_HOOKS) invalid();
     return {
       fn: (par) => {
         if (flags & XT_DEVGROUP_MATCH_SRC) {

@@ -3,7 +3,7 @@
 
 import { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } from "../../core/netfilter.ts";
 import type { Sock } from "../../core/sock.ts";
-import type { XtMatch } from "../x-tables.ts";
+import { invalid, type XtMatch } from "../x-tables.ts";
 
 export const XT_OWNER_UID = 1;
 export const XT_OWNER_GID = 2;
@@ -23,6 +23,7 @@ export const ownerMatch: XtMatch<OwnerInfo> = {
   name: "owner",
   hooks: (1 << NF_INET_LOCAL_OUT) | (1 << NF_INET_POST_ROUTING),
   create({ uidMin, uidMax, gidMin, gidMax, match, invert }, { env }) {
+    if ((match & XT_OWNER_UID && uidMin > uidMax) || (match & XT_OWNER_GID && gidMin > gidMax)) invalid();
     return {
       fn: ({ skb }) => {
         const sk = skb.sk as Sock | null;

@@ -33,13 +33,16 @@ interface RecentEntry {
 const LIST_TOTAL = 100;
 /** Moments kept per address when no rule asks for more (ip_pkt_list_tot, next power of two). */
 const STAMPS = 32;
+const MAX_STAMPS = 65536;
 
 export const recentMatch: XtMatch<RecentInfo> = {
   name: "recent",
   create(info, { env }) {
     const { seconds, hitCount, checkSet, invert, side, mask } = info;
-    if (hitCount > 255 || info.name === "") invalid();
-    if (checkSet & XT_RECENT_TTL && checkSet & (XT_RECENT_SET | XT_RECENT_REMOVE)) invalid();
+    if (hitCount >= MAX_STAMPS || info.name === "") invalid();
+    const modified = seconds !== 0 || hitCount !== 0 || (checkSet & (XT_RECENT_TTL | XT_RECENT_REAP)) !== 0;
+    if (checkSet & (XT_RECENT_SET | XT_RECENT_REMOVE) && modified) invalid();
+    if (checkSet & XT_RECENT_REAP && seconds === 0) invalid();
     const keep = Math.max(STAMPS, 2 ** Math.ceil(Math.log2(Math.max(hitCount, 1))));
     const list = env.shared(`recent/${info.name}`, () => new Map<number, RecentEntry>());
     return {

@@ -69,6 +69,7 @@ function matchChunks(b: Uint8Array, from: number, end: number, info: SctpInfo): 
     at += (length + 3) & ~3;
   }
   if (info.chunkMatchType === SCTP_CHUNK_MATCH_ALL) {
+    if (info.chunks.length > 32) return false; // more than a packet is likely to hold
     for (let i = 0; i < info.chunks.length; i++) if (!(seen & (1 << i))) return false;
     return true;
   }

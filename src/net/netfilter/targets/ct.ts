@@ -9,6 +9,7 @@ export const XT_CT_NOTRACK = 1;
 export const XT_CT_NOTRACK_ALIAS = 2;
 export const XT_CT_ZONE_DIR_ORIG = 4;
 export const XT_CT_ZONE_DIR_REPL = 8;
+export const XT_CT_ZONE_MARK = 16;
 
 export interface CtInfo {
   flags: number;
@@ -25,6 +26,7 @@ export const ctTarget: XtTarget<CtInfo> = {
       template = new NfConn();
       template.status = IPS_TEMPLATE | IPS_CONFIRMED;
       template.zone = zone;
+      template.zoneFromMark = (flags & XT_CT_ZONE_MARK) !== 0;
       const dirs = (flags & XT_CT_ZONE_DIR_ORIG ? 1 : 0) | (flags & XT_CT_ZONE_DIR_REPL ? 2 : 0);
       template.zoneDir = dirs === 0 ? 3 : dirs;
     }

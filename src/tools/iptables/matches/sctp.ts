@@ -38,6 +38,9 @@ const CHUNKS: readonly (readonly [string, number])[] = [
   ["I_FORWARD_TSN", 194],
 ];
 
+/** Every number that a chunk's type may have. */
+const ALL_CHUNKS = 256;
+
 const MATCH_TYPES: ReadonlyMap<string, number> = new Map([
   ["any", SCTP_CHUNK_MATCH_ANY],
   ["all", SCTP_CHUNK_MATCH_ALL],
@@ -81,7 +84,7 @@ function parseSctp(call: OptionCall<SctpInfo>): void {
 }
 
 function parseChunks(text: string): number[] {
-  if (text.toUpperCase() === "ALL") return CHUNKS.map(([, type]) => type).sort((a, b) => a - b);
+  if (text.toUpperCase() === "ALL") return [...Array(ALL_CHUNKS).keys()];
   if (text.toUpperCase() === "NONE") return [];
   const types = text.split(",").map((word) => {
     if (word.includes(":")) parameterProblem(`chunk flags are not supported: \`${word}'`);
@@ -91,11 +94,12 @@ function parseChunks(text: string): number[] {
   return [...new Set(types)].sort((a, b) => a - b);
 }
 
-function chunkText(info: SctpInfo): string {
+function chunkText(info: SctpInfo, numeric: boolean): string {
   const type = [...MATCH_TYPES].find(([, value]) => value === info.chunkMatchType)?.[0] ?? "any";
-  const names = info.chunks.map(
-    (chunk) => CHUNKS.find(([, value]) => value === chunk)?.[0] ?? `0x${chunk.toString(16)}`,
-  );
+  if (info.chunks.length === ALL_CHUNKS) return ` ${type} ALL`;
+  const nameOf = (chunk: number): string | undefined =>
+    numeric ? undefined : CHUNKS.find(([, value]) => value === chunk)?.[0];
+  const names = info.chunks.map((chunk) => nameOf(chunk) ?? `0x${chunk.toString(16).toUpperCase().padStart(4, "0")}`);
   return ` ${type} ${names.length > 0 ? names.join(",") : "NONE"}`;
 }
 
@@ -109,7 +113,7 @@ export const sctp: UserExtension<SctpInfo> = {
   ],
   init: () => ({ spts: [0, 0xffff], dpts: [0, 0xffff], chunks: [], chunkMatchType: 0, flags: 0, invflags: 0 }),
   parse: parseSctp,
-  print(info) {
+  print(info, { numeric }) {
     const ports = (name: string, flag: number, [min, max]: readonly [number, number]): string => {
       if (!(info.flags & flag)) return "";
       const not = info.invflags & flag ? "!" : "";
@@ -117,7 +121,7 @@ export const sctp: UserExtension<SctpInfo> = {
     };
     let text = ` sctp${ports("spt", XT_SCTP_SRC_PORTS, info.spts)}${ports("dpt", XT_SCTP_DEST_PORTS, info.dpts)}`;
     if (info.flags & XT_SCTP_CHUNK_TYPES)
-      text += `${info.invflags & XT_SCTP_CHUNK_TYPES ? " !" : ""}${chunkText(info)}`;
+      text += `${info.invflags & XT_SCTP_CHUNK_TYPES ? " !" : ""}${chunkText(info, numeric)}`;
     return text;
   },
   save(info) {
@@ -127,7 +131,7 @@ export const sctp: UserExtension<SctpInfo> = {
     if (info.flags & XT_SCTP_DEST_PORTS)
       text += savePorts("dport", info.dpts, (info.invflags & XT_SCTP_DEST_PORTS) !== 0);
     if (info.flags & XT_SCTP_CHUNK_TYPES)
-      text += `${info.invflags & XT_SCTP_CHUNK_TYPES ? " !" : ""} --chunk-types${chunkText(info)}`;
+      text += `${info.invflags & XT_SCTP_CHUNK_TYPES ? " !" : ""} --chunk-types${chunkText(info, false)}`;
     return text;
   },
 };

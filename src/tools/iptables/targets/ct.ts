@@ -6,15 +6,16 @@ import {
   XT_CT_NOTRACK_ALIAS,
   XT_CT_ZONE_DIR_ORIG,
   XT_CT_ZONE_DIR_REPL,
+  XT_CT_ZONE_MARK,
 } from "../../../net/netfilter/targets/ct.ts";
 import type { UserExtension } from "../extension.ts";
 import { parameterProblem, strtoui } from "../xtables.ts";
 
 function zoneText({ flags, zone }: CtInfo, prefix: string): string {
-  if (zone === 0) return "";
   const dirs = flags & (XT_CT_ZONE_DIR_ORIG | XT_CT_ZONE_DIR_REPL);
   const suffix = dirs === XT_CT_ZONE_DIR_ORIG ? "-orig" : dirs === XT_CT_ZONE_DIR_REPL ? "-reply" : "";
-  return ` ${prefix}zone${suffix} ${zone}`;
+  if (flags & XT_CT_ZONE_MARK) return ` ${prefix}zone${suffix} mark`;
+  return zone === 0 ? "" : ` ${prefix}zone${suffix} ${zone}`;
 }
 
 export const ct: UserExtension<CtInfo> = {
@@ -33,7 +34,10 @@ export const ct: UserExtension<CtInfo> = {
     }
     if (option === "zone-orig") info.flags |= XT_CT_ZONE_DIR_ORIG;
     if (option === "zone-reply") info.flags |= XT_CT_ZONE_DIR_REPL;
-    if (arg.toLowerCase() === "mark") parameterProblem("CT: zones taken from the mark are not supported");
+    if (arg.toLowerCase() === "mark") {
+      info.flags |= XT_CT_ZONE_MARK;
+      return;
+    }
     info.zone = strtoui(arg, 0, 65535) ?? parameterProblem(`Cannot parse ${arg} as a zone ID`);
   },
   print: (info) =>

@@ -1,0 +1,18 @@
+// When a kernel timer really goes off: timers lie in a wheel whose slots grow coarser with distance, and never go off
+// early. At HZ=250 a second is 4 to 32 ms late, five seconds up to 256 ms, half a minute up to two seconds; captures show
+// it, and what happens first depends on it. Answers to kernel/time/timer.c (calc_wheel_index).
+
+import { MSEC, type Ns } from "../../base/time.ts";
+
+/** The kernel's tick at HZ=250. */
+export const JIFFY_NS: Ns = 4 * MSEC;
+
+/** The moment at which a timer goes off that is armed now for `expires`. */
+export function wheelExpiry(now: Ns, expires: Ns): Ns {
+  const clock = Math.floor(now / JIFFY_NS);
+  const wanted = Math.max(Math.floor(expires / JIFFY_NS), clock);
+  // level n begins at 63 · 8^(n−1) ticks from now and has slots of 8^n ticks
+  let slot = 1;
+  for (let start = 63; wanted - clock >= start && slot < 8 ** 8; start *= 8) slot *= 8;
+  return (Math.floor(wanted / slot) + 1) * slot * JIFFY_NS;
+}

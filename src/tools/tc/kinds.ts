@@ -1,0 +1,296 @@
+// The queueing disciplines that `tc qdisc` knows: their options, and how they are shown. Answers to iproute2's
+// tc/q_tbf.c, q_fifo.c, q_prio.c (pfifo_fast) and q_netem.c.
+
+import type { NetDevice } from "../../net/core/net-device.ts";
+import { Fifo, type FifoKind } from "../../net/link/sch-fifo.ts";
+import type { Sched } from "../../net/link/sch-generic.ts";
+import { NETEM_DEFAULTS, Netem, type NetemConfig } from "../../net/link/sch-netem.ts";
+import { Tbf, type TbfConfig } from "../../net/link/sch-tbf.ts";
+import { type Args, CommandError } from "../ip/lib/args.ts";
+import type { Out } from "../ip/lib/out.ts";
+import {
+  formatPercent,
+  formatRate,
+  formatSize,
+  formatTime,
+  parsePercent,
+  parseRate,
+  parseSize,
+  parseTime,
+} from "./units.ts";
+
+export interface SchedKind {
+  readonly name: string;
+  /** Throws CommandError. */
+  parse(args: Args): unknown;
+  create(dev: NetDevice, handle: number, options: unknown): Sched;
+  /** New options for one that is there (tc qdisc change). */
+  change(sched: Sched, options: unknown): void;
+  print(out: Out, sched: Sched, details: boolean): void;
+}
+
+const TBF_USAGE = `Usage: ... tbf limit BYTES burst BYTES[/BYTES] rate KBPS [ mtu BYTES[/BYTES] ]
+\t[ peakrate KBPS ] [ latency TIME ] [ overhead BYTES ] [ linklayer TYPE ]
+`;
+
+function parseTbf(args: Args): TbfConfig {
+  let rate: number | undefined;
+  let burst: number | undefined;
+  let limit: number | undefined;
+  let latency: number | undefined;
+  let peakRate: number | undefined;
+  let mtu: number | undefined;
+  const once = (value: number | undefined, what: string): void => {
+    if (value !== undefined) throw new CommandError(`tbf: duplicate "${what}" specification\n`, 1);
+  };
+  const read = (parse: (word: string) => number | undefined): number => {
+    const name = args.word;
+    const word = args.next();
+    const value = parse(word);
+    if (value === undefined) throw new CommandError(`tbf: illegal value for "${name}": "${word}"\n`, 1);
+    return value;
+  };
+  const size = (word: string): number | undefined => parseSize(word.split("/")[0]!);
+  for (; !args.done; args.advance()) {
+    if (args.matches("limit")) {
+      once(limit, "limit");
+      if (latency !== undefined)
+        throw new CommandError('tbf: specifying both "latency" and "limit" is not allowed\n', 1);
+      limit = read(parseSize);
+    } else if (args.matches("latency")) {
+      once(latency, "latency");
+      if (limit !== undefined)
+        throw new CommandError('tbf: specifying both "limit" and "/latency" is not allowed\n', 1);
+      latency = read(parseTime);
+    } else if (args.matches("burst") || args.is("buffer") || args.is("maxburst")) {
+      once(burst, "buffer/burst/maxburst");
+      burst = read(size);
+    } else if (args.is("mtu") || args.is("minburst")) {
+      once(mtu, "mtu/minburst");
+      mtu = read(size);
+    } else if (args.is("rate")) {
+      once(rate, "rate");
+      rate = read(parseRate);
+    } else if (args.matches("peakrate")) {
+      once(peakRate, "peakrate");
+      peakRate = read(parseRate);
+    } else if (args.is("mpu") || args.matches("overhead") || args.matches("linklayer"))
+      throw new CommandError(`tbf: "${args.word}" is not supported by vethlab\n`, 1);
+    else if (args.is("help")) throw new CommandError(TBF_USAGE, 1);
+    else throw new CommandError(`tbf: unknown parameter "${args.word}"\n${TBF_USAGE}`, 1);
+  }
+  let errors = "";
+  if (!rate) errors += 'tbf: the "rate" parameter is mandatory.\n';
+  if (!burst) errors += 'tbf: the "burst" parameter is mandatory.\n';
+  if (peakRate && !mtu) errors += 'tbf: when "peakrate" is specified, "mtu" must also be specified.\n';
+  if (limit === undefined && latency === undefined) errors += 'tbf: either "limit" or "latency" is required.\n';
+  if (errors !== "") throw new CommandError(errors + TBF_USAGE, 1);
+  const byTime = (bytesPerSecond: number, bucket: number): number =>
+    Math.floor(bytesPerSecond * ((latency ?? 0) / 1e6) + bucket);
+  if (limit === undefined) {
+    limit = byTime(rate!, burst!);
+    if (peakRate) limit = Math.min(limit, byTime(peakRate, mtu!));
+  }
+  return { rate: rate!, burst: burst!, limit, peakRate: peakRate ?? 0, mtu: mtu ?? 0 };
+}
+
+/** tc works in ticks of 64 ns: what it shows of a bucket has gone through them. */
+const NS_PER_TICK = 64;
+const TICKS_PER_US = 15.625;
+
+function bucketUs(bytes: number, rate: number): number {
+  const ticks = Math.floor((bytes * 1e9) / rate / NS_PER_TICK);
+  return Math.floor(ticks / TICKS_PER_US);
+}
+
+function bucketBytes(bytes: number, rate: number): number {
+  return Math.floor((rate * bucketUs(bytes, rate)) / 1e6);
+}
+
+const tbf: SchedKind = {
+  name: "tbf",
+  parse: parseTbf,
+  create: (dev, handle, options) => new Tbf(dev, handle, options as TbfConfig),
+  change: (sched, options) => (sched as Tbf).change(options as TbfConfig),
+  print(out, sched, details) {
+    const { rate, burst, limit, peakRate, mtu } = (sched as Tbf).config;
+    out.any("rate", `rate ${formatRate(rate)} `, rate);
+    const shown = bucketBytes(burst, rate);
+    out.any("burst", `burst ${formatSize(shown)}${details ? "/1 mpu 0b" : ""} `, shown);
+    if (peakRate > 0) {
+      out.any("peakrate", `peakrate ${formatRate(peakRate)} `, peakRate);
+      const least = bucketBytes(mtu, peakRate);
+      out.any("minburst", `minburst ${formatSize(least)}${details ? "/1 mpu 0b" : ""} `, least);
+    }
+    let latency = (1e6 * limit) / rate - bucketUs(burst, rate);
+    if (peakRate > 0) latency = Math.max(latency, (1e6 * limit) / peakRate - bucketUs(mtu, peakRate));
+    if (latency >= 0) out.any("lat", `lat ${formatTime(Math.floor(latency))} `, Math.floor(latency));
+    if (details) out.fp("linklayer ethernet ");
+  },
+};
+
+const FIFO_USAGE = "Usage: ... <[p|b]fifo | pfifo_head_drop> [ limit NUMBER ]\n";
+
+function fifo(name: FifoKind): SchedKind {
+  return {
+    name,
+    parse(args) {
+      let limit: number | undefined;
+      for (; !args.done; args.advance()) {
+        if (name !== "noqueue" && name !== "pfifo_fast" && args.is("limit")) {
+          const word = args.next();
+          limit = parseSize(word);
+          if (limit === undefined) throw new CommandError(`${name}: Illegal value for "limit": "${word}"\n`, 1);
+        } else if (name === "noqueue" || name === "pfifo_fast")
+          throw new CommandError(`Garbage instead of arguments "${args.word} ...". Try "tc qdisc help".\n`, 1);
+        else if (args.is("help")) throw new CommandError(FIFO_USAGE, 1);
+        else throw new CommandError(`${name}: unknown parameter "${args.word}"\n${FIFO_USAGE}`, 1);
+      }
+      return limit;
+    },
+    create(dev, handle, options) {
+      const queue = dev.txQueueLen || 1;
+      const limit =
+        (options as number | undefined) ?? (name === "bfifo" ? queue * (dev.mtu + dev.hardHeaderLen) : queue);
+      return new Fifo(dev, handle, name, limit);
+    },
+    change(sched, options) {
+      if (options !== undefined) (sched as Fifo).limit = options as number;
+    },
+    print(out, sched) {
+      const { limit } = sched as Fifo;
+      if (name === "pfifo") out.any("limit", `limit ${limit}p`, limit);
+      else if (name === "bfifo") out.any("limit", `limit ${formatSize(limit)}`, limit);
+      else if (name === "pfifo_fast") {
+        out.any("bands", "bands 3 ", 3);
+        out.openArray("priomap", "priomap");
+        for (const band of [1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]) out.any(null, ` ${band}`, band);
+        out.closeArray();
+      }
+    },
+  };
+}
+
+const NETEM_USAGE = `Usage: ... netem [ limit PACKETS ]
+                 [ delay TIME [ JITTER [CORRELATION]]]
+                 [ distribution {uniform|normal|pareto|paretonormal} ]
+                 [ corrupt PERCENT [CORRELATION]]
+                 [ duplicate PERCENT [CORRELATION]]
+                 [ loss random PERCENT [CORRELATION]]
+                 [ loss state P13 [P31 [P32 [P23 P14]]]
+                 [ loss gemodel PERCENT [R [1-H [1-K]]]
+                 [ ecn ]
+                 [ reorder PERCENT [CORRELATION] [ gap DISTANCE ]]
+                 [ rate RATE [PACKETOVERHEAD] [CELLSIZE] [CELLOVERHEAD]]
+                 [ slot MIN_DELAY [MAX_DELAY] [packets MAX_PACKETS] [bytes MAX_BYTES]]
+                 [ slot distribution {uniform|normal|pareto|paretonormal|custom}
+                   DELAY JITTER [packets MAX_PACKETS] [bytes MAX_BYTES]]
+`;
+
+/** NetemConfig while it is being put together. */
+type NetemDraft = { -readonly [K in keyof NetemConfig]: NetemConfig[K] };
+
+function parseNetem(args: Args): NetemConfig {
+  const config: NetemDraft = { ...NETEM_DEFAULTS };
+  const read = <T>(parse: (word: string) => T | undefined, name: string): T => {
+    const value = parse(args.next());
+    if (value === undefined) throw new CommandError(`Illegal "${name}"\n`, 1);
+    return value;
+  };
+  /** a number follows */
+  const more = (): boolean => /^[\d.]/.test(args.rest[1] ?? "");
+  const refuse = (what: string): never => {
+    throw new CommandError(`netem: "${what}" is not supported by vethlab\n`, 1);
+  };
+  for (; !args.done; args.advance()) {
+    if (args.matches("limit")) config.limit = read(parseSize, "limit");
+    else if (args.matches("latency") || args.matches("delay")) {
+      config.delayNs = read(parseTime, "latency") * 1000;
+      if (more()) config.jitterNs = read(parseTime, "latency") * 1000;
+      if (config.jitterNs && more()) config.delayCorrelation = read(parsePercent, "latency");
+    } else if (args.matches("loss") || args.matches("drop")) {
+      const word = args.rest[1] ?? "";
+      if (word === "state" || word === "gemodel") refuse(`loss ${word}`);
+      if (word === "random") args.next();
+      else if (!/^\d/.test(word)) {
+        args.next();
+        throw new CommandError(`Unknown loss parameter: ${word}\n`, 1);
+      }
+      config.loss = read(parsePercent, "loss percent");
+      if (more()) config.lossCorrelation = read(parsePercent, "loss correlation");
+    } else if (args.matches("reorder")) {
+      config.reorder = read(parsePercent, "reorder");
+      if (more()) config.reorderCorrelation = read(parsePercent, "reorder");
+    } else if (args.matches("corrupt")) {
+      config.corrupt = read(parsePercent, "corrupt");
+      if (more()) config.corruptCorrelation = read(parsePercent, "corrupt");
+    } else if (args.matches("gap")) config.gap = read(parseSize, "gap");
+    else if (args.matches("duplicate")) {
+      config.duplicate = read(parsePercent, "duplicate");
+      if (more()) config.duplicateCorrelation = read(parsePercent, "duplicate");
+    } else if (args.matches("distribution")) {
+      const word = args.next();
+      if (word !== "uniform" && word !== "normal") refuse(`distribution ${word}`);
+      config.distribution = word as NetemConfig["distribution"];
+    } else if (args.matches("rate")) {
+      config.rate = read(parseRate, "rate");
+      if (/^[-\d]/.test(args.rest[1] ?? "")) refuse("rate with overhead");
+    } else if (args.matches("ecn") || args.matches("slot")) refuse(args.word);
+    else if (args.is("help")) throw new CommandError(NETEM_USAGE, 1);
+    else throw new CommandError(`What is "${args.word}"?\n${NETEM_USAGE}`, 1);
+  }
+  if (config.reorder > 0) {
+    if (config.delayNs === 0)
+      throw new CommandError(`reordering not possible without specifying some delay\n${NETEM_USAGE}`, 1);
+    if (config.gap === 0) config.gap = 1;
+  } else if (config.gap > 0) throw new CommandError(`gap specified without reorder probability\n${NETEM_USAGE}`, 1);
+  return config;
+}
+
+const netem: SchedKind = {
+  name: "netem",
+  parse: parseNetem,
+  create: (dev, handle, options) => new Netem(dev, handle, options as NetemConfig),
+  change(sched, options) {
+    (sched as Netem).config = options as NetemConfig;
+  },
+  print(out, sched) {
+    const { config } = sched as Netem;
+    const chance = (key: string, value: number, correlation: number, name = key): void => {
+      if (value === 0) return;
+      out.openObject(key);
+      out.any(name, ` ${name} ${formatPercent(value)}`, value);
+      if (correlation > 0) out.any("correlation", ` ${formatPercent(correlation)}`, correlation);
+      out.closeObject();
+    };
+    out.any("limit", `limit ${config.limit}`, config.limit);
+    if (config.delayNs > 0) {
+      out.openObject("delay");
+      out.any("delay", ` delay ${formatTime(config.delayNs / 1000)}`, config.delayNs / 1e9);
+      if (out.json) out.js("jitter", config.jitterNs / 1e9);
+      else if (config.jitterNs > 0) out.fp(`  ${formatTime(config.jitterNs / 1000)}`);
+      if (config.delayCorrelation > 0)
+        out.any("correlation", ` ${formatPercent(config.delayCorrelation)}`, config.delayCorrelation);
+      out.closeObject();
+    }
+    chance("loss-random", config.loss, config.lossCorrelation, "loss");
+    chance("duplicate", config.duplicate, config.duplicateCorrelation);
+    chance("reorder", config.reorder, config.reorderCorrelation);
+    chance("corrupt", config.corrupt, config.corruptCorrelation);
+    if (config.rate > 0) {
+      out.openObject("rate");
+      out.any("rate", ` rate ${formatRate(config.rate)}`, config.rate);
+      out.closeObject();
+    }
+    out.js("gap", config.gap);
+    if (config.gap > 0) out.fp(` gap ${config.gap}`);
+  },
+};
+
+const KINDS: ReadonlyMap<string, SchedKind> = new Map(
+  [tbf, fifo("pfifo"), fifo("bfifo"), fifo("pfifo_fast"), fifo("noqueue"), netem].map((kind) => [kind.name, kind]),
+);
+
+export function schedKind(name: string): SchedKind | undefined {
+  return KINDS.get(name);
+}
