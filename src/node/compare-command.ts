@@ -41,6 +41,7 @@ export function compareCommand(argv: readonly string[]): number {
   try {
     const result = compareSets([a], b, { keepPorts });
     process.stdout.write(values.json ? `${JSON.stringify(result)}\n` : `${result.text}\n`);
+    if (result.captures.some((capture) => capture.unusable !== undefined)) return 2;
     return result.equal === result.of ? 0 : 1;
   } catch (error) {
     if (error instanceof CaptureError) throw new UsageError(error.message);

@@ -70,6 +70,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const startMs = values.start === undefined ? undefined : Date.parse(values.start);
   if (startMs !== undefined && !(startMs >= 0))
     throw new UsageError(`--start takes a date such as 2026-01-01T00:00:00Z, not '${values.start}'`);
+  const limits = {
+    maxTimeNs: duration("max-time", values["max-time"] ?? "1h"),
+    maxEvents: wholeNumber("max-events", values["max-events"] ?? "50000000"),
+  };
   const out = resolve(values.out ?? ".");
   const script = readFileSync(path === "-" ? 0 : path, "utf8");
   const name = path === "-" ? "-" : basename(path);
@@ -88,10 +92,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       ...(startMs !== undefined ? { startMs } : {}),
       ...(values.docker !== undefined ? { docker: values.docker } : {}),
       files: path === "-" ? new Map<string, FileNode>() : filesBeside(path),
-      limits: {
-        maxTimeNs: duration("max-time", values["max-time"] ?? "1h"),
-        maxEvents: wholeNumber("max-events", values["max-events"] ?? "50000000"),
-      },
+      limits,
       filters: nodeFilters(),
       stdout: (bytes) => {
         progress.clear();

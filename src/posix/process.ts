@@ -215,7 +215,7 @@ export class Process {
 
   /** The parent's pid, or 1 when it has ended (or there was none). */
   get ppid(): number {
-    if (!this.parent) return 0;
+    if (!this.parent) return this.pid === 1 ? 0 : 1;
     return this.parent.exitStatus ? 1 : this.parent.pid;
   }
 

@@ -198,6 +198,10 @@ class Translator {
   #bracket(): string {
     const text = this.#text;
     let i = this.#at;
+    if (i >= text.length) throw new RegexError("Invalid regular expression");
+    const misspelt = /^:[a-z]+:\]/.exec(text.slice(i));
+    if (misspelt && !this.#dialect.noIntervals)
+      throw new RegexError(`character class syntax is [[:space:]], not [:space:]`);
     const negated = text[i] === "^";
     if (negated) i++;
     let out = "";

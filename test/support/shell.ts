@@ -52,7 +52,7 @@ export class TestMachine {
 
   constructor(options: ScriptOptions = {}) {
     this.sim.limits = options.limits ?? { maxTimeNs: 3600e9, maxEvents: 5_000_000 };
-    this.machine = new Machine(this.tasks, new Rng(1), EPOCH_NS);
+    this.machine = new Machine(this.tasks, new Rng(1), EPOCH_NS, 1000);
     this.root = new Vfs(() => this.sim.now);
     this.ns = {
       net: {},

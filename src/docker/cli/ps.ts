@@ -9,8 +9,9 @@ import type { Daemon } from "../daemon.ts";
 import { badRequest } from "../errors.ts";
 import { formatList, type ListShape, type Row } from "../format.ts";
 import type { ClientTexts } from "../generations/generation.ts";
-import type { GoValue } from "../template/value.ts";
-import type { Command, Context } from "./command.ts";
+import { Template, TemplateError } from "../template/execute.ts";
+import { GoStruct, type GoValue } from "../template/value.ts";
+import { ClientError, type Command, type Context } from "./command.ts";
 import { type Filters, matchesText, parseFilters } from "./filters.ts";
 import { bool, int, list, string } from "./flags.ts";
 
@@ -70,6 +71,7 @@ export const ps: Command = {
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     const { daemon, flags, client } = context;
+    checkTemplate(flags.string("format"));
     const filters = parseFilters(flags.list("filter"));
     const last = flags.bool("latest") ? 1 : (flags.int("last") ?? -1);
     let chosen = listContainers(daemon, filters, flags.bool("all") || last > 0);
@@ -86,6 +88,25 @@ export const ps: Command = {
     return 0;
   },
 };
+
+/** Which columns a template asks for is found out by running it on an empty row, before the daemon is asked. */
+function checkTemplate(format: string): void {
+  let step = "parse";
+  try {
+    const template = new Template(format);
+    step = "execute";
+    template.execute(
+      new GoStruct(
+        [...SHAPE.headings.keys()].map((field) => [field, ""] as const),
+        true,
+        SHAPE.typeName,
+      ),
+    );
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new ClientError(`failed to ${step} template: ${error.message}`, 1);
+  }
+}
 
 /** Newest first. Throws DaemonError for a filter that is not known. */
 export function listContainers(daemon: Daemon, filters: Filters, all: boolean): Container[] {

@@ -3,7 +3,7 @@
 import type { Task } from "../../sim/task.ts";
 import { removeContainer } from "../lifecycle.ts";
 import { Template } from "../template/execute.ts";
-import { struct } from "../template/value.ts";
+import { GoStruct, struct } from "../template/value.ts";
 import type { Command, Context } from "./command.ts";
 import { bool, string, unsupported } from "./flags.ts";
 import { confirm, pruneNetworks } from "./network.ts";
@@ -42,7 +42,7 @@ export const version: Command = {
           ...shared,
         }),
       });
-      yield* context.print(`${new Template(format === "json" ? "{{json .}}" : format).execute(data)}\n`);
+      yield* printTemplate(context, format, data);
       return 0;
     }
     yield* context.print(`Client:
@@ -77,19 +77,52 @@ Server:
   },
 };
 
+function printTemplate(context: Context, format: string, data: GoStruct): Task<void> {
+  return context.print(`${new Template(format === "json" ? "{{json .}}" : format).execute(data)}\n`);
+}
+
 const KERNEL = "6.18.0";
 
 export const info: Command = {
   name: "info",
   usage: "info [OPTIONS]",
   summary: "Display system-wide information",
-  flags: [...unsupported("format:f")],
+  flags: [string("format", "f", "Format the output using the given Go template")],
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
-    const { daemon, client } = context;
+    const { daemon, client, flags } = context;
     const g = daemon.generation;
     const all = [...daemon.containers.values()];
     const count = (...statuses: string[]) => all.filter(({ status }) => statuses.includes(status)).length;
+    const format = flags.string("format");
+    if (format !== "") {
+      const data = new GoStruct(
+        Object.entries({
+          ID: daemon.systemId,
+          Containers: all.length,
+          ContainersRunning: count("running"),
+          ContainersPaused: count("paused"),
+          ContainersStopped: count("exited", "created", "dead", "restarting"),
+          Images: daemon.images.list().length,
+          Driver: "overlay2",
+          IPv4Forwarding: true,
+          BridgeNfIptables: true,
+          BridgeNfIp6tables: true,
+          CgroupDriver: "cgroupfs",
+          KernelVersion: KERNEL,
+          OperatingSystem: g.operatingSystem,
+          OSType: "linux",
+          Architecture: "x86_64",
+          DockerRootDir: "/var/lib/docker",
+          Name: daemon.host.ns.uts.hostname,
+          ServerVersion: g.version,
+        }),
+        false,
+        "system.info",
+      );
+      yield* printTemplate(context, format, data);
+      return 0;
+    }
     yield* context.print(`Client:
  Version:    ${client.version}
  Context:    default

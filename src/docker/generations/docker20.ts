@@ -61,7 +61,7 @@ const client: ClientTexts = {
   noPublicPort: (port, container) =>
     `Error: No public port '${port.includes("/") ? port : `${port}/tcp`}' published for ${container}`,
   ipv6Host: (address) => address,
-  templateError: (message) => `Template parsing error: ${message}`,
+  templateError: (message) => `template parsing error: ${message}`,
 };
 
 const HOST_CONFIG_HEAD = [

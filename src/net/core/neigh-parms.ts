@@ -2,7 +2,8 @@
 // net/core/neighbour.c (neigh_sysctl_template) and net/ipv4/arp.c (arp_tbl's defaults).
 
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
-import type { Neighbour, NeighTable } from "./neighbour.ts";
+import type { NeighTable } from "./neigh-table.ts";
+import type { Neighbour } from "./neighbour.ts";
 import type { Net } from "./net.ts";
 
 export class NeighParms {

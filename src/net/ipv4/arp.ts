@@ -7,11 +7,11 @@ import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { devQueueXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
+import { NeighTable } from "../core/neigh-table.ts";
 import {
   NEIGH_UPDATE_F_ADMIN,
   NEIGH_UPDATE_F_OVERRIDE,
   type Neighbour,
-  NeighTable,
   NUD_FAILED,
   NUD_NOARP,
   NUD_REACHABLE,

@@ -2,7 +2,7 @@
 // are functions over it; `af-inet.ts` makes one, wires the files together and registers `ipRcv` and `arpRcv` with the core.
 
 import type { Rng } from "../../sim/rng.ts";
-import type { NeighTable } from "../core/neighbour.ts";
+import type { NeighTable } from "../core/neigh-table.ts";
 import type { Net } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";

@@ -57,6 +57,8 @@ export class Conntrack {
   onConfirm: ((ct: NfConn) => void) | null = null;
   onDestroy: ((ct: NfConn) => void) | null = null;
   readonly #listeners: Set<ConntrackListener> = new Set();
+  /** netlink port of the user on whose behalf connections change now; 0: nobody's */
+  userPort = 0;
   readonly #rng: Rng;
   readonly #gc: Timer;
   /** @internal scratch of icmpError */
@@ -170,13 +172,19 @@ export class Conntrack {
       this.net.kernel.printk("nf_conntrack: nf_conntrack: table full, dropping packet");
       return TABLE_FULL;
     }
-    const conn = new NfConn();
+    const conn = this.allocate();
     conn.orig.copy(tuple);
     conn.reply.copy(this.#inverse);
     if (template !== null) {
       conn.zone = template.zone;
       conn.zoneDir = template.zoneDir;
     }
+    return conn;
+  }
+
+  /** A blank connection with the extensions that the settings ask for (nf_conntrack_alloc). */
+  allocate(): NfConn {
+    const conn = new NfConn();
     if (this.sysctl.acct) conn.acct = { packets: [0, 0], bytes: [0, 0] };
     conn.ecache = this.sysctl.events === 1 || (this.sysctl.events === 2 && this.#listeners.size > 0);
     return conn;

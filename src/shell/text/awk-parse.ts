@@ -220,7 +220,7 @@ class Parser {
       if (end === undefined) throw new AwkError(`line ${line}: runaway regular expression ${rest.split("\n", 1)[0]!.slice(0, 10)} ...`);
       return make("regex", end + 1, rest.slice(1, end).replaceAll("\\/", "/"));
     }
-    const operator = /^(?:&&|\|\||\+\+|--|\+=|-=|\*=|\/=|%=|\^=|\*\*=|\*\*|==|<=|>=|!=|>>|!~|[-+*/%^!<>|?:~$=(){}[\];,])/.exec(rest);
+    const operator = /^(?:&&|\|\||\+\+|--|\+=|-=|\*=|\/=|%=|\^=|==|<=|>=|!=|>>|!~|[-+*/%^!<>|?:~$=(){}[\];,])/.exec(rest);
     if (!operator) throw new AwkError(`line ${line}: syntax error at or near ${c}`);
     return make("op", operator[0].length);
   }
@@ -511,13 +511,13 @@ class Parser {
 
   #expr(): Expr {
     const left = this.#conditional();
-    for (const operator of ["=", "+=", "-=", "*=", "/=", "%=", "^=", "**="])
+    for (const operator of ["=", "+=", "-=", "*=", "/=", "%=", "^="])
       if (this.#is(operator)) {
         if (left.type !== "variable" && left.type !== "field" && left.type !== "element") this.#fail();
         this.#advanceAfter();
         this.#newlines();
         const value = this.#expr();
-        return { type: "assign", operator: operator === "**=" ? "^=" : operator, target: left, value };
+        return { type: "assign", operator, target: left, value };
       }
     return left;
   }

@@ -837,8 +837,9 @@ class Machine {
         const whole = yield* text(0);
         let begin = yield* number(1);
         let length = args.length > 2 ? yield* number(2) : Number.POSITIVE_INFINITY;
+        // this mawk lengthens the piece by what lies before the first character
         if (begin < 1) {
-          length += begin - 1;
+          length = length < 0 ? 0 : length - Math.trunc(begin);
           begin = 1;
         }
         const from = Math.trunc(begin);
@@ -946,6 +947,7 @@ class Machine {
     let count = 0;
     let out = "";
     let at = 0;
+    expression.lastIndex = 0;
     for (const match of whole.matchAll(expression)) {
       if (match[0] === "" && match.index === at && count > 0 && at > 0) continue;
       count++;
@@ -962,6 +964,7 @@ class Machine {
 function splitBy(text: string, expression: RegExp): string[] {
   const out: string[] = [];
   let at = 0;
+  expression.lastIndex = 0;
   for (const match of text.matchAll(expression)) {
     if (match[0] === "") continue;
     out.push(text.slice(at, match.index));

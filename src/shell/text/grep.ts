@@ -304,7 +304,7 @@ class Search {
       }
       if (hits >= s.max) break;
       hits++;
-      this.#matched = this.#matched || s.names !== "L";
+      this.#matched = true;
       if (s.quiet) return;
       if (s.names) break;
       if (!silent) {
@@ -325,7 +325,6 @@ class Search {
       if (hits >= s.max && trailing === 0) break;
     }
     const lead = this.#withName ? `${name}${this.#options.has("Z") ? "\0" : ":"}` : "";
-    if (s.names === "L" && hits === 0) this.#matched = true;
     if (s.names) {
       if ((hits > 0) === (s.names === "l")) yield* this.#out.add(toBinary(`${name}${this.#options.has("Z") ? "\0" : "\n"}`));
     } else if (s.count && !s.quiet) yield* this.#out.add(toBinary(`${lead}${hits}\n`));
@@ -342,6 +341,7 @@ class Search {
       return;
     }
     if (s.invert) return;
+    s.expression.lastIndex = 0;
     for (const match of line.matchAll(s.expression))
       if (match[0] !== "") yield* this.#out.add(toBinary(`${lead(match.index)}${match[0]}${s.separator}`));
   }

@@ -69,7 +69,7 @@ export function parseSed(parts: readonly ScriptPart[], extended: boolean): SedCo
     if (command.text === "") command.target = commands.length;
     else {
       const target = labels.get(command.text);
-      if (target === undefined) throw new SedError(`-e expression #1, char ${parts[0]?.text.length ?? 0}: can't find label for jump to \`${command.text}'`.replace(/^-e expression #1, char \d+: /, ""));
+      if (target === undefined) throw new SedError(`can't find label for jump to \`${command.text}'`);
       command.target = target;
     }
   }
@@ -276,21 +276,16 @@ class Parser {
       if (c === "\\") {
         const next = this.#text[this.#at++];
         if (next === undefined) this.#fail(problem);
-        if (next === delimiter) out += pattern && /[\\^$.*+?()[\]{}|]/.test(next) && delimiter !== "/" ? next : next;
+        if (next === delimiter) out += next;
         else if (next === "\n" && pattern) out += "\n";
         else out += c + next;
         continue;
       }
-      if (pattern && c === "[" && !bracket && this.#closes()) bracket = true;
+      if (pattern && c === "[" && !bracket) bracket = true;
       else if (c === "]" && bracket && !/(^|[^\\])\[\^?$/.test(out)) bracket = false;
       else if (c === delimiter && !bracket) return out;
       out += c;
     }
-  }
-
-  /** Whether the bracket that begins here has an end at all. */
-  #closes(): boolean {
-    return this.#text.indexOf("]", this.#at + 1) > 0;
   }
 
   #regex(pattern: string, flags: string): RegExp | null {

@@ -122,7 +122,9 @@ class Inputs {
           this.#file = openInput(this.#proc, path);
         } catch (error) {
           this.failed = true;
-          yield* this.#proc.printError(`sed: can't read ${path}: ${errorText(error)}\n`);
+          const text = errorText(error);
+          const what = text === "Is a directory" ? "read error on" : "can't read";
+          yield* this.#proc.printError(`sed: ${what} ${path}: ${text}\n`);
           continue;
         }
         this.path = path;
@@ -490,6 +492,7 @@ class Machine {
     let out = "";
     let at = 0;
     let count = 0;
+    expression.lastIndex = 0;
     for (const match of this.#space.matchAll(expression)) {
       // an empty match right after another match does not count
       if (match[0] === "" && match.index === at && count > 0 && at > 0) continue;

@@ -14,7 +14,7 @@ import { CurlCode, CurlError } from "./errors.ts";
 import { type CurlOptions, type CurlTarget, CurlUsageError, parseCurlOptions } from "./options.ts";
 import { BodySink, StdoutBuffer } from "./output.ts";
 import { BAR_DONE, METER_HEADING, meterLine } from "./progress.ts";
-import { type RequestBody, type TransferContext, transfer, urlEncode } from "./transfer.ts";
+import { checkedUrl, type RequestBody, type TransferContext, transfer, urlEncode } from "./transfer.ts";
 import { expandGlob } from "./url.ts";
 import { type TransferInfo, writeOut } from "./write-out.ts";
 
@@ -150,10 +150,16 @@ class Session {
     let meter = false;
     let sink: BodySink | undefined;
     try {
-      sink = new BodySink(proc, this.#stdout, this.#outputPath(target, url));
+      const path = this.#outputPath(target, url);
+      if (path === "") {
+        yield* proc.printError("curl: Remote file name has no length!\n");
+        throw new CurlError(CurlCode.WRITE_ERROR, "Failed writing received data to disk/application");
+      }
+      sink = new BodySink(proc, this.#stdout, path);
       info.filename = sink.path ?? "";
-      meter = !options.silent && !options.noProgress && !sink.isTty;
+      checkedUrl(url, options.pathAsIs);
       const body = yield* this.#requestBody();
+      meter = !options.silent && !options.noProgress && !sink.isTty;
       if (meter && !options.progressBar)
         yield* proc.printError(METER_HEADING + meterLine({ ...NOTHING, elapsedNs: 0 }));
       yield* this.#transfer(sink, body, this.#requestUrl(url), info);
@@ -203,6 +209,7 @@ class Session {
     }
   }
 
+  /** "": -O and the URL names no file */
   #outputPath(target: CurlTarget, url: string): string | undefined {
     if (target.output === "-") return undefined;
     if (target.output !== undefined) return target.output;
@@ -211,10 +218,7 @@ class Session {
       .replace(/^[a-z]+:\/\//i, "")
       .replace(/[?#].*$/, "")
       .match(/\/([^/]+)$/)?.[1];
-    if (name === undefined) {
-      throw new CurlError(CurlCode.WRITE_ERROR, "Failed writing received data to disk/application");
-    }
-    return name;
+    return name ?? "";
   }
 
   /** -G puts the data behind the URL; -T names the file behind a folder. */

@@ -68,13 +68,7 @@ export function* transfer(context: TransferContext, text: string, info: Transfer
   let authorized = true;
   let firstHost: string | undefined;
   for (let redirects = 0; ; redirects++) {
-    const url = parseUrl(reference, options.pathAsIs);
-    if (!url) throw new CurlError(CurlCode.URL_MALFORMAT, "URL using bad/illegal format or missing URL");
-    if (url.scheme !== "http")
-      throw new CurlError(
-        CurlCode.UNSUPPORTED_PROTOCOL,
-        `Protocol "${url.scheme}" not supported or disabled in libcurl`,
-      );
+    const url = checkedUrl(reference, options.pathAsIs);
     firstHost ??= url.host;
     authorized &&= options.locationTrusted || url.host === firstHost;
     info.effectiveUrl = formatUrl(url);
@@ -102,6 +96,14 @@ export function* transfer(context: TransferContext, text: string, info: Transfer
     }
     reference = next;
   }
+}
+
+/** A URL that can be transferred. Throws CurlError. */
+export function checkedUrl(text: string, pathAsIs: boolean): CurlUrl {
+  const url = parseUrl(text, pathAsIs);
+  if (!url) throw new CurlError(CurlCode.URL_MALFORMAT, "URL using bad/illegal format or missing URL");
+  if (url.scheme === "http") return url;
+  throw new CurlError(CurlCode.UNSUPPORTED_PROTOCOL, `Protocol "${url.scheme}" not supported or disabled in libcurl`);
 }
 
 function firstMethod({ options, body }: TransferContext): string {
@@ -163,6 +165,7 @@ class Exchange {
       } catch (error) {
         const stale = reused && this.#reader.received === 0 && isReset(error);
         if (!kept) {
+          if (error instanceof CurlError) yield* say(this.#context, error.message);
           yield* say(this.#context, `Closing connection ${connection.id}`);
           pool.close(connection);
         }
@@ -312,7 +315,8 @@ class Exchange {
     if (body.length === 0) return;
     const head = this.#reader.head!;
     if (options.location && head.headers.has("location") && head.status >= 300 && head.status < 400) return;
-    if (options.verbose) yield* proc.printError(`{ [${bytes.length} bytes data]\n`);
+    const encoded = bytes.length - heads.reduce((sum, one) => sum + one.bytes, 0);
+    if (options.verbose) yield* proc.printError(`{ [${encoded} bytes data]\n`);
     info.downloadBytes += body.length;
     if (this.#reader.closes && this.#reader.complete) this.#pending.push(body.slice());
     else {

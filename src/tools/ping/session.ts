@@ -243,6 +243,8 @@ class Pinger {
       this.#tokensMs += this.#intervalMs;
       return MIN_INTERVAL_MS;
     }
+    // What the call set off on this host (a REJECT's answer) is there before the next call.
+    yield* sleep(PROBE_NS);
     const errors = yield* this.#readErrorQueue();
     // Somebody else's error: this probe has not left yet.
     if (errors === 0) return yield* this.#send();

@@ -1,5 +1,6 @@
 // traceroute's options: what each says, the ranges, and the sentences for mistakes (Debian's traceroute 2.1.2). Not there:
-// IPv6, AS look-ups (-A), ICMP extensions (-e), raw packets (-P) and the module tcpconn; they are refused by name.
+// IPv6, AS look-ups (-A), ICMP extensions (-e), raw packets (-P) and the modules dccp (-D) and
+// tcpconn; they are refused by name.
 
 import { type Ns, SEC } from "../../base/time.ts";
 import type { Process } from "../../posix/process.ts";
@@ -183,11 +184,6 @@ function* resolve(proc: Process, name: string): Task<number | string> {
 /** False: the argument cannot be handled. */
 function* apply(proc: Process, o: Options, item: CliFound): Task<boolean> {
   const { option: found, value } = item;
-  const number = (set: (n: number) => void): boolean => {
-    const n = unsigned(value);
-    if (n !== undefined) set(n);
-    return n !== undefined;
-  };
   switch (found.letter || found.long) {
     case "4":
     case "d": // socket debugging shows nowhere
@@ -202,7 +198,7 @@ function* apply(proc: Process, o: Options, item: CliFound): Task<boolean> {
       o.dontFragment = true;
       return true;
     case "f":
-      return number((n) => (o.firstHop = n));
+      return setNumber(o, "firstHop", value);
     case "g":
       return yield* addGateways(proc, o, value);
     case "I":
@@ -230,24 +226,24 @@ function* apply(proc: Process, o: Options, item: CliFound): Task<boolean> {
       o.device = value;
       return true;
     case "m":
-      return number((n) => (o.maxHops = n));
+      return setNumber(o, "maxHops", value);
     case "N":
-      return number((n) => (o.simultaneous = n));
+      return setNumber(o, "simultaneous", value);
     case "n":
       o.numeric = true;
       return true;
     case "p":
-      return number((n) => (o.port = n));
+      return setNumber(o, "port", value);
     case "sport":
-      return number((n) => (o.sourcePort = n));
+      return setNumber(o, "sourcePort", value);
     case "fwmark":
-      return number((n) => (o.mark = n));
+      return setNumber(o, "mark", value);
     case "t":
-      return number((n) => (o.tos = n));
+      return setNumber(o, "tos", value);
     case "w":
       return setWaits(o, value);
     case "q":
-      return number((n) => (o.queries = n));
+      return setNumber(o, "queries", value);
     case "r":
       o.dontRoute = true;
       return true;
@@ -274,6 +270,15 @@ function* apply(proc: Process, o: Options, item: CliFound): Task<boolean> {
     default:
       throw new Ending(0, USAGE, "");
   }
+}
+
+type NumberOption = "firstHop" | "maxHops" | "simultaneous" | "port" | "sourcePort" | "mark" | "tos" | "queries";
+
+function setNumber(o: Options, name: NumberOption, value: string): boolean {
+  const number = unsigned(value);
+  if (number === undefined) return false;
+  o[name] = number;
+  return true;
 }
 
 function* addGateways(proc: Process, o: Options, value: string): Task<boolean> {
@@ -304,8 +309,8 @@ function setWaits(o: Options, value: string): boolean {
   return true;
 }
 
-const MODULES: readonly string[] = ["default", "udp", "udplite", "icmp", "tcp", "dccp"];
-const KNOWN_MODULES: readonly string[] = [...MODULES, "tcpconn", "raw"];
+const MODULES: readonly string[] = ["default", "udp", "udplite", "icmp", "tcp"];
+const KNOWN_MODULES: readonly string[] = [...MODULES, "dccp", "tcpconn", "raw"];
 
 function check(o: Options): void {
   if (!KNOWN_MODULES.includes(o.module)) throw new UsageError(`Unknown traceroute module ${o.module}`);

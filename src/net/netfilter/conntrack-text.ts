@@ -1,0 +1,87 @@
+// Connections as text: /proc/net/nf_conntrack and /proc/net/stat/nf_conntrack, and the parts that conntrack(8) prints the
+// same way. Answers to net/netfilter/nf_conntrack_standalone.c.
+
+import { SEC } from "../../base/time.ts";
+import { formatIpv4 } from "../../wire/addr.ts";
+import { IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from "../../wire/ipv4.ts";
+import type { Conntrack } from "./conntrack.ts";
+import { IPS_ASSURED, IPS_SEEN_REPLY, NF_CT_ZONE_DIR_ORIG, NF_CT_ZONE_DIR_REPL, type NfConn } from "./conntrack-entry.ts";
+import { TCP_STATE_NAMES } from "./proto-tcp-track.ts";
+import { hasPorts, IPPROTO_DCCP, type Tuple } from "./tuple.ts";
+
+const L4_NAMES: ReadonlyMap<number, string> = new Map([
+  [IPPROTO_ICMP, "icmp"],
+  [IPPROTO_TCP, "tcp"],
+  [IPPROTO_UDP, "udp"],
+  [IPPROTO_DCCP, "dccp"],
+  [47, "gre"],
+  [IPPROTO_SCTP, "sctp"],
+  [IPPROTO_UDPLITE, "udplite"],
+]);
+
+/** l4proto_name: "unknown" for what is tracked as the generic protocol. */
+export function l4ProtoName(protonum: number): string {
+  return L4_NAMES.get(protonum) ?? "unknown";
+}
+
+/** "src=… dst=… sport=… dport=…", or type, code and id of ICMP. */
+export function tupleText(tuple: Tuple): string {
+  const { protonum, srcU, dstU } = tuple;
+  const addresses = `src=${formatIpv4(tuple.src)} dst=${formatIpv4(tuple.dst)}`;
+  if (protonum === IPPROTO_ICMP) return `${addresses} type=${dstU >>> 8} code=${dstU & 255} id=${srcU}`;
+  return hasPorts(protonum) ? `${addresses} sport=${srcU} dport=${dstU}` : addresses;
+}
+
+/** Whole seconds until a connection is forgotten. */
+export function secondsLeft(ct: Conntrack, conn: NfConn): number {
+  return Math.max(0, Math.floor((conn.timeout - ct.now) / SEC));
+}
+
+/** TCP's state by name; undefined for other protocols. */
+export function stateText(conn: NfConn): string | undefined {
+  return conn.tcp === null ? undefined : TCP_STATE_NAMES[conn.tcp.state];
+}
+
+/** " packets=… bytes=…" of a direction, "" while nothing is counted. */
+export function countersText(conn: NfConn, dir: 0 | 1): string {
+  return conn.acct === null ? "" : ` packets=${conn.acct.packets[dir]} bytes=${conn.acct.bytes[dir]}`;
+}
+
+function zoneText(conn: NfConn, dirs: number, name: string): string {
+  return conn.zoneDir === dirs ? ` ${name}=${conn.zone}` : "";
+}
+
+const BOTH = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
+
+/** /proc/net/nf_conntrack */
+export function nfConntrackText(ct: Conntrack): string {
+  ct.expireAll();
+  let text = "";
+  for (const conn of ct.list) {
+    const name = l4ProtoName(conn.protonum);
+    const state = stateText(conn);
+    text += `ipv4     2 ${name.padEnd(8)} ${conn.protonum} ${secondsLeft(ct, conn)}`;
+    if (state !== undefined) text += ` ${state}`;
+    text += ` ${tupleText(conn.orig)}${zoneText(conn, NF_CT_ZONE_DIR_ORIG, "zone-orig")}${countersText(conn, 0)}`;
+    if (!(conn.status & IPS_SEEN_REPLY)) text += " [UNREPLIED]";
+    text += ` ${tupleText(conn.reply)}${zoneText(conn, NF_CT_ZONE_DIR_REPL, "zone-reply")}${countersText(conn, 1)}`;
+    if (conn.status & IPS_ASSURED) text += " [ASSURED]";
+    text += ` mark=${conn.mark}${zoneText(conn, BOTH, "zone")}`;
+    if (conn.startNs !== 0) text += ` delta-time=${Math.floor((ct.now - conn.startNs) / SEC)}`;
+    text += " use=2\n";
+  }
+  return text;
+}
+
+const STAT_COLUMNS =
+  "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error  " +
+  "expect_new expect_create expect_delete search_restart\n";
+
+/** /proc/net/stat/nf_conntrack: one processor's line. */
+export function nfConntrackStatText(ct: Conntrack): string {
+  const { stat } = ct;
+  const hex = (value: number): string => value.toString(16).padStart(8, "0");
+  const tracked = [stat.clashResolve, stat.found, 0, stat.invalid, 0, 0, stat.chainTooLong, stat.insert];
+  const failed = [stat.insertFailed, stat.drop, stat.earlyDrop, stat.error];
+  return `${STAT_COLUMNS}${hex(ct.count)}  ${[...tracked, ...failed].map(hex).join(" ")}  ${[0, 0, 0, stat.searchRestart].map(hex).join(" ")}\n`;
+}
