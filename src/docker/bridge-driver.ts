@@ -71,6 +71,7 @@ export function bridgeState(id: string, request: NetworkRequest, pool: PoolReque
       masquerade: flag(options, `${PREFIX}enable_ip_masquerade`, true),
       internal: request.internal,
     },
+    made: false,
   };
 }
 
@@ -115,10 +116,10 @@ export class BridgeDriver {
           403,
         );
     const { prefix } = bridge.pool.pool;
-    addBridge(this.#host.netns, bridge.name, {
+    bridge.made = addBridge(this.#host.netns, bridge.name, {
       mac: this.#generation.macAddress === "ipv4" ? this.#dockerMac() : this.#randomMac(),
       address: bridge.inhibitIpv4 ? undefined : { address: bridge.gateway, prefix },
-      mtu: bridge.mtu,
+      mtu: this.#generation.bridgeTakesMtu ? bridge.mtu : 0,
       writeRules: () => this.#generation.firewall.addNetwork(this.#ipt, bridge.rules),
     });
     this.#generation.firewall.networkAdded(this.#ipt);
@@ -126,7 +127,7 @@ export class BridgeDriver {
 
   deleteNetwork(network: Network): void {
     const bridge = network.bridge!;
-    deleteLink(this.#host.netns, bridge.name);
+    if (bridge.made) deleteLink(this.#host.netns, bridge.name);
     this.#generation.firewall.removeNetwork(this.#ipt, bridge.rules);
   }
 

@@ -11,6 +11,8 @@ export interface Costs {
   readonly create: Ns;
   /** Before the container's endpoints: mounts. */
   readonly prepare: Ns;
+  /** Each interface of a container, besides its rules. */
+  readonly endpoint: Ns;
   /** containerd and runc make the namespaces. */
   readonly runcCreate: Ns;
   /** From the interfaces' being there to the program's first instruction, and from then to the daemon's answer. */
@@ -40,8 +42,9 @@ export const costs20: Costs = {
   clientBefore: 8 * MSEC,
   clientAfter: 3 * MSEC,
   create: 5 * MSEC,
-  prepare: 12 * MSEC,
-  runcCreate: 70 * MSEC,
+  prepare: 10 * MSEC,
+  endpoint: 45 * MSEC,
+  runcCreate: 55 * MSEC,
   runcStart: 35 * MSEC,
   started: 20 * MSEC,
   sharedCreate: 10 * MSEC,
@@ -50,9 +53,9 @@ export const costs20: Costs = {
   execStart: 35 * MSEC,
   execEnd: 6 * MSEC,
   networkCreate: 8 * MSEC,
-  networkRemove: 60 * MSEC,
-  networkConnect: 40 * MSEC,
-  networkConnected: 40 * MSEC,
+  networkRemove: 130 * MSEC,
+  networkConnect: 25 * MSEC,
+  networkConnected: 30 * MSEC,
   pause: 8 * MSEC,
   remove: 15 * MSEC,
   copy: 40 * MSEC,
@@ -65,6 +68,7 @@ export const costs28: Costs = {
   clientAfter: 4 * MSEC,
   create: 25 * MSEC,
   prepare: 108 * MSEC,
+  endpoint: 0,
   runcCreate: 2 * MSEC,
   runcStart: 6 * MSEC,
   started: 5 * MSEC,

@@ -21,6 +21,7 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
   if (!image)
     throw notFound(`No such image: ${request.image.includes(":") ? request.image : `${request.image}:latest`}`);
   validateRequest(daemon, request);
+  validateEndpoint(daemon, request);
   const id = randomId(daemon.rng);
   const name = reserveName(daemon, id, request.name);
   const { host } = daemon;
@@ -61,6 +62,20 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
     });
   daemon.containers.set(id, container);
   return container;
+}
+
+/** Newer daemons check the network's settings here; a network that does not exist is no concern yet. */
+function validateEndpoint(daemon: Daemon, request: ContainerRequest): void {
+  const wrap = daemon.generation.texts.settingsAtCreate;
+  const name = wrap && mainNetworkOf(daemon, request.networkMode);
+  const network = name !== undefined && daemon.net.named(name);
+  if (!network) return;
+  try {
+    daemon.net.validate(network, request.endpoint);
+  } catch (error) {
+    if (!(error instanceof DaemonError)) throw error;
+    throw badRequest(wrap!(network.name, error.message));
+  }
 }
 
 /** "container:NAME" names the other one by its id, where it exists. */

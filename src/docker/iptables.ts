@@ -8,7 +8,7 @@ import { DaemonError } from "./errors.ts";
 export type RunIptables = (argv: readonly string[]) => { readonly status: number; readonly stderr: string };
 
 /** One run of iptables on the machine of the recordings. */
-const COST_NS: Ns = 3 * MSEC;
+const COST_NS: Ns = 2 * MSEC;
 
 export class Iptables {
   readonly #run: RunIptables;

@@ -15,7 +15,8 @@ import {
   unregisterNetdevice,
 } from "../net/core/dev.ts";
 import type { NetDevice } from "../net/core/net-device.ts";
-import { arpAnnounce } from "../net/ipv4/arp.ts";
+import { arpSend } from "../net/ipv4/arp.ts";
+import { inDevOf } from "../net/ipv4/devconf.ts";
 import { inetAddrAdd } from "../net/ipv4/devinet.ts";
 import { setIpForward } from "../net/ipv4/devinet-sysctl.ts";
 import { fibConfig, NLM_F_CREATE, NLM_F_EXCL, RT_TABLE_MAIN, RTN_UNICAST } from "../net/ipv4/fib-types.ts";
@@ -23,29 +24,34 @@ import { createVethPair } from "../net/link/veth.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { FileNode } from "../posix/vfs.ts";
 import { broadcastOf, cidrsOverlap, type Ipv4Addr, type Ipv4Cidr, ipv4Addr } from "../wire/addr.ts";
+import * as arp from "../wire/arp.ts";
 
 export interface InterfaceAddress {
   readonly address: Ipv4Addr;
   readonly prefix: number;
 }
 
-/** A bridge with its MAC address, its IPv4 address, then the rules, then up (createNetwork's queue of steps). */
+/** A bridge with its MAC address, its IPv4 address, then the rules, then up (createNetwork's queue of steps). One that was
+ * there before is taken as it is. Says whether it was made. */
 export function addBridge(
   netns: NetNamespace,
   name: string,
   options: {
     readonly mac: Uint8Array;
     readonly address: InterfaceAddress | undefined;
-    /** 0: 1500 */
+    /** 0: the kernel's choice, that of the ports */
     readonly mtu: number;
     readonly writeRules: () => void;
   },
-): void {
-  const { dev } = createBridge(netns.net, name, { address: options.mac });
+): boolean {
+  const found = netns.net.deviceByName(name);
+  const dev = found ?? createBridge(netns.net, name, { address: options.mac }).dev;
   if (options.mtu !== 0) devSetMtu(dev, options.mtu);
-  if (options.address) addAddress(netns, dev, options.address);
+  const { address } = options;
+  if (address && !inDevOf(dev)?.addrs.some(({ local }) => local === address.address)) addAddress(netns, dev, address);
   options.writeRules();
   devOpen(dev);
+  return !found;
 }
 
 function addAddress(netns: NetNamespace, dev: NetDevice, { address, prefix }: InterfaceAddress): void {
@@ -115,7 +121,7 @@ export function moveOutOfSandbox(dev: NetDevice, name: string, host: NetNamespac
 
 /** Gratuitous ARP for an address that has just come (28: netutils' ArpProbe). */
 export function announce(netns: NetNamespace, dev: NetDevice, address: Ipv4Addr): void {
-  if (dev.registered && dev.up) arpAnnounce(netns.ipv4, dev, address);
+  if (dev.registered && dev.up) arpSend(netns.ipv4, dev, arp.OP_REQUEST, address, address, null, 0, null, 0);
 }
 
 export function setLoopbackUp(netns: NetNamespace): void {

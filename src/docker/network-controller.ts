@@ -77,6 +77,11 @@ export class NetworkController {
     return partial[0];
   }
 
+  /** The network of exactly this name. */
+  named(name: string): Network | undefined {
+    return [...this.networks.values()].find((network) => network.name === name);
+  }
+
   /** Makes a network. Throws DaemonError: name, pool, gateway, bridge taken or wrong, driver not there. */
   create(request: NetworkRequest): Network {
     if ([...this.networks.values()].some((network) => network.name === request.name))

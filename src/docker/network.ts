@@ -43,6 +43,8 @@ export interface BridgeState {
   /** com.docker.network.bridge.inhibit_ipv4 */
   readonly inhibitIpv4: boolean;
   readonly rules: NetworkRules;
+  /** Docker made the bridge and takes it away with the network */
+  made: boolean;
 }
 
 /** One entry of a network's DNS. */

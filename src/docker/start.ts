@@ -71,7 +71,8 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
     const inside = daemon.generation.vethPeer === "inside";
     const sandbox = allocateNetwork(daemon, container, inside ? () => makeNetns(daemon, container) : undefined);
     writeFileNode(container.files.hostname, `${container.hostname}\n`);
-    yield* sleep(daemon.net.ipt.takeCost() + daemon.generation.costs.runcCreate);
+    const { runcCreate, endpoint } = daemon.generation.costs;
+    yield* sleep(daemon.net.ipt.takeCost() + runcCreate + endpoint * sandbox.endpoints.length);
     sandbox.netns ??= sandbox.options.useHost ? daemon.host.netns : makeNetns(daemon, container);
     netns = sandbox.netns;
     if (!inside) for (const endpoint of sandbox.endpoints) daemon.net.populate(sandbox, endpoint);
@@ -117,7 +118,7 @@ function run(daemon: Daemon, container: Container, netns: NetNamespace, env: Rea
   );
   const process = shim.spawn((proc) => firstProcess(proc, program), {
     argv: container.argv,
-    env,
+    env: request.tty ? withTerminal(env) : env,
     cwd,
     fds,
     root: rootfs,
@@ -165,13 +166,20 @@ function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): 
   return { net: netns, uts: { hostname }, inodes, capabilities };
 }
 
-/** PATH, HOSTNAME, TERM, what links say, what the user says, HOME. Throws DaemonError for a link to a stopped container. */
+/** What a program with a terminal gets: TERM after the host's name, unless its user says otherwise. */
+export function withTerminal(env: ReadonlyMap<string, string>): Map<string, string> {
+  if (env.has("TERM")) return new Map(env);
+  return new Map(
+    [...env].flatMap((entry): [string, string][] => (entry[0] === "HOSTNAME" ? [entry, ["TERM", "xterm"]] : [entry])),
+  );
+}
+
+/** PATH, HOSTNAME, what links say, what the user says, HOME. Throws DaemonError for a link to a stopped container. */
 function environment(daemon: Daemon, container: Container): Map<string, string> {
   const env = new Map([
     ["PATH", PATH],
     ["HOSTNAME", container.hostname],
   ]);
-  if (container.request.tty) env.set("TERM", "xterm");
   for (const [alias, id] of container.links)
     for (const [name, value] of linkEnvironment(daemon, container, alias, id)) env.set(name, value);
   for (const entry of container.env) {

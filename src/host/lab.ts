@@ -69,6 +69,7 @@ export class Lab {
     this.tasks = new Tasks(this.sim);
     this.rng = new Rng(this.seed);
     this.kernel = new Kernel(this.sim, this.rng.fork("kernel"));
+    this.kernel.epochMs = this.startMs;
   }
 
   /** A new machine with a loopback that is up and no cable. Throws when the name is taken. */

@@ -4,14 +4,25 @@
 import { Errno, NetError } from "../base/errno.ts";
 import { devSetMtu } from "../net/core/dev.ts";
 import type { NetDevice } from "../net/core/net-device.ts";
+import { nfConntrackStatText, nfConntrackText } from "../net/netfilter/conntrack-text.ts";
 import type { Process } from "../posix/process.ts";
 import type { SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
 import { formatMac } from "../wire/addr.ts";
 import { netnsOf } from "./host.ts";
 
-/** Entries of /proc that networking adds: "sys". */
+/** Entries of /proc that networking adds: "sys", and of "net" what conntrack shows. */
 export function netProcEntries(): Map<string, VfsNode> {
-  return new Map<string, VfsNode>([["sys", sysctlFolder("")]]);
+  const stat = folder(new Map([["nf_conntrack", file((proc) => nfConntrackStatText(netnsOf(proc).nf.ct))]]));
+  const net = folder(
+    new Map<string, VfsNode>([
+      ["nf_conntrack", file((proc) => nfConntrackText(netnsOf(proc).nf.ct))],
+      ["stat", stat],
+    ]),
+  );
+  return new Map<string, VfsNode>([
+    ["sys", sysctlFolder("")],
+    ["net", net],
+  ]);
 }
 
 /** /sys/class/net: a folder for each interface of the reader's namespace. */

@@ -9,6 +9,9 @@ import type { Task } from "../sim/task.ts";
 import { NullFile, OpenFile } from "./file.ts";
 import type { Process, Program } from "./process.ts";
 
+/** No file grows larger: the disk is full then. */
+const MAX_FILE_BYTES = 2 ** 30;
+
 /** Path-walk limit on symbolic links (MAXSYMLINKS). */
 const MAX_SYMLINKS = 40;
 
@@ -358,6 +361,7 @@ export class RegularFile extends OpenFile {
     const { node } = this;
     if (this.#flags.append) this.#at = node.size;
     const end = this.#at + bytes.length;
+    if (end > MAX_FILE_BYTES) throw new NetError(Errno.ENOSPC);
     if (end > node.data.length) {
       const grown = new Uint8Array(Math.max(end, node.data.length * 2, 64));
       grown.set(node.data.subarray(0, node.size));

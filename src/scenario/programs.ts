@@ -10,9 +10,10 @@ import type { FilterLibrary } from "../shell/filters.ts";
 import { populateVfs, shellPrograms } from "../shell/install.ts";
 import { makeAppTools } from "../tools/app-tools.ts";
 import { brctl } from "../tools/brctl.ts";
+import { conntrack } from "../tools/conntrack/conntrack.ts";
 import { ethtool } from "../tools/ethtool/ethtool.ts";
 import { ip } from "../tools/ip/ip.ts";
-import { iptablesPrograms } from "../tools/iptables/programs.ts";
+import { makeIptablesPrograms } from "../tools/iptables/programs.ts";
 import { arp } from "../tools/net-tools/arp.ts";
 import { ifconfig } from "../tools/net-tools/ifconfig.ts";
 import { route } from "../tools/net-tools/route.ts";
@@ -51,7 +52,8 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ["sysctl", sysctl],
     ["tcpdump", tcpdump],
     ...makeAppTools(versions),
-    ...iptablesPrograms,
+    ["conntrack", conntrack],
+    ...makeIptablesPrograms(options.docker === "20" ? "1.8.9" : "1.8.13"),
     ...dockerPrograms,
   ]);
 }

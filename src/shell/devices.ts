@@ -5,10 +5,14 @@ import { NullFile, OpenFile } from "../posix/file.ts";
 import type { Process } from "../posix/process.ts";
 import { type DeviceNode, dirNode, type SyntheticDirNode, type Vfs } from "../posix/vfs.ts";
 import type { Rng } from "../sim/rng.ts";
-import type { Task } from "../sim/task.ts";
+import { sleep, type Task } from "../sim/task.ts";
+
+/** Making a byte costs a little time, so that who reads without end does not stop the clock. */
+const NS_PER_BYTE = 0.1;
 
 class ZeroFile extends OpenFile {
   override *read(max: number): Task<Uint8Array | null> {
+    yield* sleep(Math.ceil(max * NS_PER_BYTE));
     return new Uint8Array(max);
   }
 
@@ -30,6 +34,7 @@ class RandomFile extends OpenFile {
   }
 
   override *read(max: number): Task<Uint8Array | null> {
+    yield* sleep(Math.ceil(max * 20 * NS_PER_BYTE));
     return this.#rng.bytes(max);
   }
 

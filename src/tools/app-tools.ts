@@ -18,7 +18,7 @@ import { ping } from "./ping/ping.ts";
 import { ss } from "./ss/ss.ts";
 import { busyboxTelnet, telnet } from "./telnet.ts";
 import { tracepath } from "./tracepath.ts";
-import { traceroute } from "./traceroute.ts";
+import { traceroute } from "./traceroute/traceroute.ts";
 import { busyboxWget } from "./wget.ts";
 
 /** Programs whose versions differ between Docker's generations. */

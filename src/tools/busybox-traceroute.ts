@@ -1,5 +1,5 @@
 // traceroute as busybox has it (1.35): one UDP probe at a time from one socket to rising ports, answers read from a raw ICMP
-// socket. -I and -l are taken and change nothing, as in Debian's build.
+// socket. -F, -I and -l are taken and change nothing, as in Debian's build.
 
 import { strerror } from "../base/errno.ts";
 import { type Ns, SEC, USEC } from "../base/time.ts";
@@ -23,6 +23,7 @@ const IPPROTO_ICMP = 1;
 const IPPROTO_UDP = 17;
 const DEFAULT_PORT = 33434;
 const PAYLOAD_BYTES = 18;
+const INT_MAX = 2147483647;
 const HEADER_BYTES = 28;
 
 const USAGE = `BusyBox v1.35.0 (Debian 1:1.35.0-4+deb12u1+b1) multi-call binary.
@@ -71,15 +72,20 @@ export const busyboxTraceroute: Program = function* (proc: Process): Task<number
 };
 
 function* trace(proc: Process, values: ReadonlyMap<string, string>, operands: readonly string[]): Task<number> {
-  const number = (name: string, fallback: number): number => {
+  const number = (name: string, fallback: number, least = 0, most = INT_MAX): number => {
     const text = values.get(name);
-    if (text !== undefined && !/^\d+$/.test(text)) throw new Refused(`invalid number '${text}'`);
-    return text === undefined ? fallback : Number(text);
+    return text === undefined ? fallback : inRange(text, least, most);
   };
-  for (const name of ["6", "g", "x"]) if (values.has(name)) throw new Refused(`option -${name} is not supported`);
+  for (const name of ["g", "x"]) if (values.has(name)) throw new Refused(`option -${name} is not supported`);
   const host = operands[0]!;
+  const maxHops = number("m", 30, 1, 255);
+  const firstHop = number("f", 1, 1, maxHops);
+  const queries = number("q", 3, 1);
+  const waitNs = number("w", 5, 1, 86400) * SEC;
+  const least = HEADER_BYTES + PAYLOAD_BYTES;
+  if (values.has("6")) throw new Refused(`bad address '${host}'`);
   const target = yield* address(proc, host);
-  const bytes = Math.max(operands[1] === undefined ? 0 : Number(operands[1]), HEADER_BYTES + PAYLOAD_BYTES);
+  const bytes = operands[1] === undefined ? least : inRange(operands[1], least, 32768);
   const receiver = openSocket(proc, AF_INET, SOCK_RAW, IPPROTO_ICMP);
   const sender = openSocket(proc, AF_INET, SOCK_DGRAM);
   try {
@@ -88,24 +94,23 @@ function* trace(proc: Process, values: ReadonlyMap<string, string>, operands: re
     if (error instanceof Refused) throw error;
     throw new Refused(`can't connect to remote host (${formatIpv4(target)}): ${strerror(errnoOf(error))}`);
   }
-  receiver.bind({ addr: sender.localAddress.addr, port: 0 });
-  const maxHops = number("m", 30);
-  const port = number("p", DEFAULT_PORT);
-  const queries = number("q", 3);
+  const source = values.get("s");
+  if (source === undefined) receiver.bind({ addr: sender.localAddress.addr, port: 0 });
+  const port = number("p", DEFAULT_PORT, 1, 0xffff);
   let heading = `traceroute to ${host} (${formatIpv4(target)})`;
-  if (values.has("s")) heading += ` from ${values.get("s")}`;
+  if (source !== undefined) heading += ` from ${formatIpv4(sender.localAddress.addr)}`;
   yield* proc.print(`${heading}, ${maxHops} hops max, ${bytes} byte packets\n`);
   const session: Session = {
     proc,
     receiver,
     sender,
     target,
-    waitNs: number("w", 5) * SEC,
+    waitNs,
     numeric: values.has("n"),
     verbose: values.has("v"),
   };
   let sequence = 0;
-  for (let ttl = number("f", 1); ttl <= maxHops; ttl++) {
+  for (let ttl = firstHop; ttl <= maxHops; ttl++) {
     yield* proc.print(String(ttl).padStart(2));
     let last = 0;
     let arrived = 0;
@@ -152,6 +157,14 @@ interface Answer {
   readonly to: number;
 }
 
+/** xatou_range of busybox */
+function inRange(text: string, least: number, most: number): number {
+  if (!/^\d+$/.test(text)) throw new Refused(`invalid number '${text}'`);
+  const number = Number(text);
+  if (number < least || number > most) throw new Refused(`number ${text} is not in ${least}..${most} range`);
+  return number;
+}
+
 function* address(proc: Process, host: string): Task<number> {
   try {
     return (yield* getaddrinfo(proc, host)).addresses[0]!;
@@ -171,15 +184,24 @@ function* prepare(
   const device = values.get("i");
   if (device !== undefined) {
     const found = netnsOf(proc).net.deviceByName(device);
-    if (!found) throw new Refused(`can't bind to interface ${device}: No such device`);
-    sender.setOption("SO_BINDTODEVICE", found.ifindex);
+    // only a warning
+    if (found) sender.setOption("SO_BINDTODEVICE", found.ifindex);
+    else yield* proc.printError(`traceroute: can't bind to interface ${device}: No such device\n`);
   }
   if (values.has("t")) sender.setOption("IP_TOS", number("t", 0));
-  if (values.has("F")) sender.setOption("IP_MTU_DISCOVER", 2);
   if (values.has("r")) sender.setOption("SO_DONTROUTE", 1);
   const source = values.get("s");
-  if (source !== undefined) sender.bind({ addr: yield* address(proc, source), port: 0 });
-  yield* sender.connect({ addr: target, port: DEFAULT_PORT });
+  if (source === undefined) {
+    yield* sender.connect({ addr: target, port: DEFAULT_PORT });
+    return;
+  }
+  const own = yield* address(proc, source);
+  try {
+    sender.bind({ addr: own, port: 0 });
+  } catch (error) {
+    errnoOf(error);
+    throw new Refused("can't set multicast source interface");
+  }
 }
 
 function* ask(session: Session, ttl: number, port: number, sequence: number, length: number): Task<Answer | undefined> {

@@ -1,7 +1,7 @@
 // A lab for one program at a time: hosts, a program run to its end with arguments, what it printed. No shell.
 
 import { decodeUtf8 } from "../../src/base/text.ts";
-import { type Ns, SEC } from "../../src/base/time.ts";
+import type { Ns } from "../../src/base/time.ts";
 import type { Host } from "../../src/host/host.ts";
 import { withNetns } from "../../src/host/host.ts";
 import { Lab } from "../../src/host/lab.ts";

@@ -11,6 +11,7 @@ import { type Container, mergeEnv } from "../container.ts";
 import { conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
 import { ContainerStdin, TtyOutput } from "../logs.ts";
+import { withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";
 import { bool, list, string, unsupported } from "./flags.ts";
 import { checkTty } from "./run.ts";
@@ -68,7 +69,8 @@ function startExec(context: Context, container: Container, detached: boolean): P
   const { texts } = daemon.generation;
   const first = container.process;
   if (!first || !container.shim) throw conflict(texts.notRunning(container.id, container.name));
-  const env = new Map(container.environment);
+  const tty = flags.bool("tty");
+  const env = tty ? withTerminal(container.environment) : new Map(container.environment);
   const given = flags
     .list("env")
     .map((entry) => (entry.includes("=") ? entry : `${entry}=${context.proc.env.get(entry) ?? ""}`));
@@ -76,8 +78,6 @@ function startExec(context: Context, container: Container, detached: boolean): P
     const at = entry.indexOf("=");
     env.set(entry.slice(0, at), entry.slice(at + 1));
   }
-  const tty = flags.bool("tty");
-  if (tty && !env.has("TERM")) env.set("TERM", "xterm");
   const user = flags.string("user");
   const name = user.split(":")[0]!;
   if (user !== "" && !/^\d+$/.test(name) && !knownUser(container, name))

@@ -170,6 +170,7 @@ export const docker20: Generation = {
   firewall: firewall20,
   macAddress: "ipv4",
   vethPeer: "moved",
+  bridgeTakesMtu: false,
   gratuitousArp: { count: 0, intervalMs: 0 },
   aliasesHoldShortId: true,
   inspect: {

@@ -22,6 +22,7 @@ const texts: Texts = {
       .join(", ")})`,
   networkSetup: (why) => `failed to set up container networking: ${why}`,
   endpointSettings,
+  settingsAtCreate: (network, complaint) => `invalid config for network ${network}: ${complaint}`,
   cannotRemoveRunning: (_id, name) =>
     `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
   notRunning: (id) => `container ${id} is not running`,
@@ -41,7 +42,7 @@ function endpointSettings(wish: EndpointWish): string | undefined {
     else if (!wish.contains) errors.push(`no configured subnet or ip-range contain the IP address ${wish.ip}`);
   }
   if (errors.length === 0) return undefined;
-  return `invalid config for network ${wish.network}: invalid endpoint settings:\n${errors.map((error) => `* ${error}`).join("\n")}`;
+  return `invalid endpoint settings:\n${errors.map((error) => `* ${error}`).join("\n")}`;
 }
 
 const hint = (command: string) => `\nRun 'docker ${command}${command === "" ? "" : " "}--help' for more information\n`;
@@ -90,6 +91,7 @@ export const docker28: Generation = {
   firewall: firewall28,
   macAddress: "random",
   vethPeer: "inside",
+  bridgeTakesMtu: true,
   gratuitousArp: { count: 3, intervalMs: 1000 },
   aliasesHoldShortId: false,
   inspect: {

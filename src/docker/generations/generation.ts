@@ -77,6 +77,8 @@ export interface Texts {
   readonly networkSetup: (why: string) => string;
   /** the complaint about an endpoint's settings, undefined when they are fine */
   readonly endpointSettings: (wish: EndpointWish) => string | undefined;
+  /** generations that check those settings when a container is made wrap the complaint */
+  readonly settingsAtCreate?: (network: string, complaint: string) => string;
   readonly cannotRemoveRunning: (id: string, name: string) => string;
   readonly notRunning: (id: string, name: string) => string;
   readonly imageDenied: (repository: string) => string;
@@ -144,6 +146,8 @@ export interface Generation {
   readonly macAddress: "ipv4" | "random";
   /** the pair's container end is made on the host and moved, or made in the container with numbers of its own */
   readonly vethPeer: "moved" | "inside";
+  /** a network's MTU is that of its bridge too, not of its veth pairs alone */
+  readonly bridgeTakesMtu: boolean;
   /** gratuitous ARPs of a new interface */
   readonly gratuitousArp: { readonly count: number; readonly intervalMs: number };
   /** an endpoint's short id is one of its Aliases (else of its DNSNames) */

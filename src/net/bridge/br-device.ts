@@ -34,6 +34,7 @@ export interface BridgeOptions {
 /** Makes a bridge without ports, down (br_dev_setup, register_netdevice). Throws as registerNetdevice does. */
 export function createBridge(net: Net, name: string, options: BridgeOptions = {}): NetBridge {
   const dev = new NetDevice(net, name, "bridge", ARPHRD_ETHER, bridgeOps);
+  dev.unicastFilter = true;
   dev.netnsImmutable = true;
   if (options.address) {
     dev.address.set(options.address);

@@ -119,6 +119,20 @@ export function brFdbFlush(br: NetBridge): void {
   for (const entry of br.fdb.entries()) if (!(br.fdb.flags(entry) & BR_FDB_STATIC)) br.fdb.delete(entry);
 }
 
+export interface FdbFlush {
+  readonly port: BridgePort | null;
+  /** entries whose flags under `mask` are `flags` */
+  readonly flags: number;
+  readonly mask: number;
+}
+
+/** Forgets what matches, local addresses too (br_fdb_flush through netlink: `bridge fdb flush`). */
+export function brFdbFlushMatching(br: NetBridge, { port, flags, mask }: FdbFlush): void {
+  const { fdb } = br;
+  for (const entry of fdb.entries())
+    if ((!port || fdb.port(entry) === port.portNo) && (fdb.flags(entry) & mask) === flags) fdb.delete(entry);
+}
+
 /** State of an entry as netlink has it: NUD_PERMANENT local, NUD_NOARP static, NUD_STALE or NUD_REACHABLE learned. */
 export function fdbToNud(br: NetBridge, entry: number): "permanent" | "static" | "stale" | "" {
   const flags = br.fdb.flags(entry);

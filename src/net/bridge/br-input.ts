@@ -20,6 +20,7 @@ import { bridgeIsRouter, brMulticastFlood, brMulticastRcv, querierExists } from 
 import {
   BR_LEARNING,
   BR_NO_STP,
+  BR_PORT_LOCKED,
   BR_STATE_FORWARDING,
   BR_STATE_LEARNING,
   type BridgePort,
@@ -81,6 +82,10 @@ export function brHandleFrameFinish(skb: SkBuff): void {
   const { br } = port;
   const { head } = skb;
   const mac = skb.macHeader;
+  if (port.flags & BR_PORT_LOCKED && !isKnownBehind(port, head, mac + ethernet.SOURCE)) {
+    drop(skb, DropReason.NOT_SPECIFIED);
+    return;
+  }
   if (port.flags & BR_LEARNING) brFdbUpdate(br, port, head, mac + ethernet.SOURCE, 0);
   if (port.state === BR_STATE_LEARNING) {
     drop(skb, DropReason.BRIDGE_INGRESS_STP_STATE);
@@ -105,6 +110,13 @@ export function brHandleFrameFinish(skb: SkBuff): void {
     brForward(br.portByNo[fdb.port(entry)]!, skb, promisc, false);
   }
   if (promisc) brPassFrameUp(br, skb);
+}
+
+/** A locked port takes frames only from stations that the forwarding database has behind it. */
+function isKnownBehind(port: BridgePort, b: Uint8Array, at: number): boolean {
+  const { fdb } = port.br;
+  const entry = fdb.find(b, at, 0);
+  return entry >= 0 && fdb.port(entry) === port.portNo && !(fdb.flags(entry) & BR_FDB_LOCAL);
 }
 
 function handleMulticast(br: NetBridge, port: BridgePort, skb: SkBuff, promisc: boolean): void {

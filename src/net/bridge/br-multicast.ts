@@ -7,6 +7,7 @@ import { internetChecksum } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as igmp from "../../wire/igmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
+import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
 import { devQueueXmit, netifRx } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { drop, type SkBuff } from "../core/skb.ts";
@@ -24,6 +25,8 @@ import { BR_MULTICAST_FAST_LEAVE, BR_STATE_DISABLED, type BridgePort, type NetBr
 const ALL_HOSTS = 0xe0000001;
 /** RFC 4286 */
 const ALL_SNOOPERS = 0xe000006a;
+/** the Ethernet address of ff02::6a, listened to even though MLD is left out */
+const ALL_SNOOPERS_IPV6: Uint8Array = Uint8Array.of(0x33, 0x33, 0, 0, 0, 0x6a);
 const LOCAL_BLOCK = 0xe0000000;
 const LOCAL_MASK = 0xffffff00;
 
@@ -55,6 +58,7 @@ export function brMulticastOpen(br: NetBridge): void {
   if (multicast.joined) return;
   multicast.joined = true;
   dev.net.ipMulticast?.join(dev, ALL_SNOOPERS);
+  devAddAddress(dev, ALL_SNOOPERS_IPV6);
 }
 
 /** The bridge goes down (br_multicast_stop). */
@@ -62,6 +66,7 @@ export function brMulticastStop(br: NetBridge): void {
   if (br.multicast.joined) {
     br.multicast.joined = false;
     br.dev.net.ipMulticast?.leave(br.dev, ALL_SNOOPERS);
+    devDelAddress(br.dev, ALL_SNOOPERS_IPV6);
   }
   br.multicast.ownQueryTimer.del();
   br.multicast.otherQueryTimer.del();

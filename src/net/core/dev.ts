@@ -142,6 +142,7 @@ export function devOpen(dev: NetDevice): void {
   try {
     dev.ops.open?.(dev);
     dev.activated = true;
+    devSetRxMode(dev);
     refreshFlags(dev);
     dev.net.notify(NETDEV_UP, dev);
     dev.net.notify(NETDEV_CHANGE, dev);
@@ -216,6 +217,17 @@ export function devSetAllmulti(dev: NetDevice, by: number): void {
   if (after) dev.flags |= IFF_ALLMULTI;
   else dev.flags &= ~IFF_ALLMULTI;
   dev.net.kernel.printk(`${dev.name}: ${after ? "entered" : "left"} allmulticast mode`);
+  dev.ops.setRxMode?.(dev);
+}
+
+/** The address lists changed (dev_set_rx_mode): a driver that cannot pick further addresses takes every frame. */
+export function devSetRxMode(dev: NetDevice): void {
+  if (!dev.up) return;
+  const further = !dev.unicastFilter && dev.ucAddresses.size > 0;
+  if (further !== dev.ucPromisc) {
+    dev.ucPromisc = further;
+    devSetPromiscuity(dev, further ? 1 : -1);
+  }
   dev.ops.setRxMode?.(dev);
 }
 

@@ -179,6 +179,11 @@ export class NetDevice {
   vlans: Map<number, NetDevice> | null = null;
   /** multicast addresses wanted, as 12 hex digits, with use counts */
   readonly mcAddresses: Map<string, number> = new Map();
+  /** unicast addresses wanted besides its own, likewise */
+  readonly ucAddresses: Map<string, number> = new Map();
+  /** the driver picks frames to those; without, it becomes promiscuous for them (IFF_UNICAST_FLT) */
+  unicastFilter = false;
+  ucPromisc = false;
   registered = false;
   /** on its way to another namespace: what is on top of it stays */
   moving = false;

@@ -149,3 +149,35 @@ function matchOf(res: FibResult): FibRoute | null {
     nexthops: info.nhs.map((nh) => ({ dev: nh.dev, oif: nh.oif, gw: nh.gw, weight: nh.weight, flags: nh.flags })),
   };
 }
+
+/** What was learned about single destinations and is in use: `ip route show cache` (fib_dump_info_fnhe). */
+export function inetDumpExceptions(ip4: Ipv4): RouteGetAnswer[] {
+  const { now } = ip4.net;
+  const out: RouteGetAnswer[] = [];
+  for (const info of ip4.fib.infos)
+    for (const nh of info.nhs)
+      for (const fnhe of nh.exceptions?.values() ?? []) {
+        if (fnhe.expires !== 0 && now > fnhe.expires) continue;
+        const rt = fnhe.rthInput ?? fnhe.rthOutput;
+        if (!rt) continue;
+        const metrics = fnhe.pmtu !== 0 ? { ...info.metrics, mtu: fnhe.pmtu } : info.metrics;
+        out.push({
+          type: rt.type,
+          table: info.tableId,
+          dst: fnhe.daddr,
+          src: 0,
+          tos: 0,
+          dev: rt.dev,
+          gateway: rt.gateway,
+          prefsrc: 0,
+          flags: rt.flags,
+          metrics: fnhe.mtuLocked ? { ...metrics, mtuLock: true } : metrics,
+          expiresNs: fnhe.expires !== 0 ? fnhe.expires - now : null,
+          mark: 0,
+          uid: null,
+          iif: null,
+          match: null,
+        });
+      }
+  return out;
+}

@@ -308,7 +308,7 @@ function coalesceAck(tail: SkBuff, skb: SkBuff): boolean {
 
 /** The end of a bottom-half-disabled section: raised softirqs run before the sender goes on. */
 export const RUN_SOFTIRQS: Wait = {
-  arm: (thread) => thread.wake(undefined, -1_000_000_000),
+  arm: (thread) => thread.wake(undefined, -250_000),
   disarm: () => {},
 };
 

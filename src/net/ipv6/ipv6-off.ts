@@ -3,6 +3,7 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import type { Net } from "../core/net.ts";
+import { ARPHRD_ETHER } from "../core/net-device.ts";
 import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from "../core/netdev-events.ts";
 
 /** Registers net.ipv6.conf.{all,default,DEV}.disable_ipv6. Writing 0 throws NetError EOPNOTSUPP. */
@@ -28,6 +29,8 @@ export function ipv6OffInit(net: Net): void {
     if (event === NETDEV_REGISTER || event === NETDEV_CHANGENAME) {
       names.set(dev.ifindex, dev.name);
       add(dev.name);
+      // disabled or not, Ethernet devices listen to the group of all nodes (ff02::1)
+      if (dev.type === ARPHRD_ETHER && event === NETDEV_REGISTER) dev.mcAddresses.set("333300000001", 1);
     }
   });
 }

@@ -4,6 +4,7 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import * as ethernet from "../../wire/ethernet.ts";
+import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
 import {
   devQueueXmit,
   devSetMacAddress,
@@ -78,6 +79,7 @@ export function createMacvlan(
   if (lower.type !== ARPHRD_ETHER) throw new NetError(Errno.EINVAL);
   if (options.mtu !== undefined && options.mtu > lower.mtu) throw new NetError(Errno.EINVAL);
   const dev = new NetDevice(net, name, "macvlan", ARPHRD_ETHER, macvlanOps);
+  dev.unicastFilter = true;
   const port = lower.rxHandlerData instanceof MacvlanPort ? lower.rxHandlerData : new MacvlanPort(lower);
   if (port.passthru || (mode === "passthru" && port.devices.length > 0)) throw new NetError(Errno.EINVAL);
   if (lower.rxHandler && lower.rxHandlerData !== port) throw new NetError(Errno.EBUSY);
@@ -138,11 +140,13 @@ const macvlanOps: NetDeviceOps = {
     const { lower } = port;
     if (mode === "passthru") devSetPromiscuity(lower, 1);
     else if (addressInUse(port, dev, dev.address)) throw new NetError(Errno.EADDRINUSE);
+    else devAddAddress(lower, dev.address);
     netifCarrier(dev, lower.carrier && lower.up);
   },
   stop(dev: NetDevice): void {
     const { port, mode } = dev.priv as Macvlan;
     if (mode === "passthru") devSetPromiscuity(port.lower, -1);
+    else devDelAddress(port.lower, dev.address);
   },
   uninit(dev: NetDevice): void {
     const { port, onLower } = dev.priv as Macvlan;
@@ -159,7 +163,11 @@ const macvlanOps: NetDeviceOps = {
   setMacAddress(dev: NetDevice, address: Uint8Array): void {
     const { port, mode } = dev.priv as Macvlan;
     if (mode === "passthru") devSetMacAddress(port.lower, address);
-    else if (dev.up && addressInUse(port, dev, address)) throw new NetError(Errno.EADDRINUSE);
+    else if (dev.up) {
+      if (addressInUse(port, dev, address)) throw new NetError(Errno.EADDRINUSE);
+      devAddAddress(port.lower, address);
+      devDelAddress(port.lower, dev.address);
+    }
   },
 };
 

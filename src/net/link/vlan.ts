@@ -61,6 +61,7 @@ export function createVlan(net: Net, name: string, config: VlanConfig, options: 
   if (lower.loopback) throw new NetError(Errno.EOPNOTSUPP, "VLANs not supported on device");
   if (lower.vlans?.has(keyOf(config))) throw new NetError(Errno.EEXIST, "VLAN device already exists");
   const dev = new NetDevice(net, name, "vlan", ARPHRD_ETHER, vlanOps);
+  dev.unicastFilter = true;
   const own = options.address !== undefined;
   dev.address.set(options.address ?? lower.address);
   dev.addrAssignType = own ? 3 : 2;

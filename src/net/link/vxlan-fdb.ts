@@ -63,7 +63,7 @@ export class VxlanFdb {
     this.table.setUpdated(entry, now);
     const there = this.#remotes[entry]!;
     if (how.replace) {
-      if (isGroup(mac, macAt)) throw new NetError(Errno.EOPNOTSUPP);
+      if (isGroup(mac, macAt)) throw new NetError(Errno.EOPNOTSUPP, "Cannot replace non-unicast fdb entries");
       this.#remotes[entry] = [remote];
     } else if (how.append && isGroup(mac, macAt)) {
       if (there.some((other) => sameRemote(other, remote))) throw new NetError(Errno.EEXIST);
@@ -76,29 +76,26 @@ export class VxlanFdb {
     this.#remotes[entry] = [remote];
   }
 
-  /** Takes one remote away, the last one with the entry; without `remote` the entry. Throws ENOENT. */
+  /**
+   * Takes one remote away, the last one with the entry; without `remote` the entry (__vxlan_fdb_delete). A remote that is
+   * not there is no error, an address is: ENOENT.
+   */
   delete(mac: Uint8Array, remote: VxlanRemote | null): void {
     const entry = this.find(mac, 0);
     if (entry < 0) throw new NetError(Errno.ENOENT);
     if (remote) {
       const rest = this.#remotes[entry]!.filter((other) => !sameRemote(other, remote));
-      if (rest.length === this.#remotes[entry]!.length) throw new NetError(Errno.ENOENT);
-      if (rest.length > 0) {
-        this.#remotes[entry] = rest;
-        return;
-      }
+      const found = rest.length < this.#remotes[entry]!.length;
+      if (found && rest.length > 0) this.#remotes[entry] = rest;
+      if (!found || rest.length > 0) return;
     }
     this.table.delete(entry);
   }
 
-  /** Forgets what was learned; with `all`, everything but the default destination (vxlan_flush). */
-  flush(all: boolean): void {
-    const mac = new Uint8Array(6);
-    for (const entry of this.table.entries()) {
-      if (isZero(this.table.mac(entry, mac), 0)) continue;
-      if (!all && this.table.flags(entry) & (VXLAN_FDB_PERMANENT | VXLAN_FDB_NOARP)) continue;
-      this.table.delete(entry);
-    }
+  /** Forgets the entries whose flags under `mask` are `flags` (vxlan_flush). */
+  flush(flags: number, mask: number): void {
+    const { table } = this;
+    for (const entry of table.entries()) if ((table.flags(entry) & mask) === flags) table.delete(entry);
   }
 }
 

@@ -190,7 +190,7 @@ const vxlanOps: NetDeviceOps = {
   stop(dev: NetDevice): void {
     const self = dev.priv as Vxlan;
     self.ageTimer.del();
-    self.fdb.flush(false);
+    self.fdb.flush(0, VXLAN_FDB_PERMANENT | VXLAN_FDB_NOARP);
     closeSocket(self);
   },
   uninit(dev: NetDevice): void {

@@ -4,8 +4,15 @@
 import { SEC } from "../../base/time.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
 import { IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from "../../wire/ipv4.ts";
+import { JIFFY_NS } from "../core/timer-wheel.ts";
 import type { Conntrack } from "./conntrack.ts";
-import { IPS_ASSURED, IPS_SEEN_REPLY, NF_CT_ZONE_DIR_ORIG, NF_CT_ZONE_DIR_REPL, type NfConn } from "./conntrack-entry.ts";
+import {
+  IPS_ASSURED,
+  IPS_SEEN_REPLY,
+  NF_CT_ZONE_DIR_ORIG,
+  NF_CT_ZONE_DIR_REPL,
+  type NfConn,
+} from "./conntrack-entry.ts";
 import { TCP_STATE_NAMES } from "./proto-tcp-track.ts";
 import { hasPorts, IPPROTO_DCCP, type Tuple } from "./tuple.ts";
 
@@ -32,9 +39,10 @@ export function tupleText(tuple: Tuple): string {
   return hasPorts(protonum) ? `${addresses} sport=${srcU} dport=${dstU}` : addresses;
 }
 
-/** Whole seconds until a connection is forgotten. */
+/** Whole seconds until a connection is forgotten; timeouts count in jiffies (nf_ct_expires). */
 export function secondsLeft(ct: Conntrack, conn: NfConn): number {
-  return Math.max(0, Math.floor((conn.timeout - ct.now) / SEC));
+  const jiffies = Math.floor(conn.timeout / JIFFY_NS) - Math.floor(ct.now / JIFFY_NS);
+  return Math.max(0, Math.floor((jiffies * JIFFY_NS) / SEC));
 }
 
 /** TCP's state by name; undefined for other protocols. */

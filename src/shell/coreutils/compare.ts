@@ -7,13 +7,18 @@ import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { strftime } from "../strftime.ts";
 import { wallTime } from "./listing.ts";
-import { complain, errorText, getopt, openInput, printBinary, readText, usageError } from "./util.ts";
+import { complain, errorText, getopt, openInput, printBinary, readText } from "./util.ts";
 
 interface Hunk {
   readonly fromA: number;
   readonly a: readonly string[];
   readonly fromB: number;
   readonly b: readonly string[];
+}
+
+function* wrongUsage(proc: Process, message: string): Task<number> {
+  yield* proc.printError(`${proc.name}: ${message}\n${proc.name}: Try '${proc.name} --help' for more information.\n`);
+  return 2;
 }
 
 function* contentOf(proc: Process, path: string): Task<string> {
@@ -48,8 +53,8 @@ function* diff(proc: Process): Task<number> {
   for (const letter of ["c", "y", "r", "B"])
     if (options.has(letter)) return yield* complain(proc, `option -${letter} is not supported`, 2);
   const [one, other, extra] = operands;
-  if (other === undefined) return yield* usageError(proc, `missing operand after '${one ?? "diff"}'`, 2);
-  if (extra !== undefined) return yield* usageError(proc, `extra operand '${extra}'`, 2);
+  if (other === undefined) return yield* wrongUsage(proc, `missing operand after '${one ?? "diff"}'`);
+  if (extra !== undefined) return yield* wrongUsage(proc, `extra operand '${extra}'`);
   const texts: string[] = [];
   for (const path of [one!, other]) {
     try {
@@ -166,7 +171,7 @@ function* cmp(proc: Process): Task<number> {
     status: 2,
   });
   const [one, other = "-"] = operands;
-  if (one === undefined) return yield* usageError(proc, "missing operand after 'cmp'", 2);
+  if (one === undefined) return yield* wrongUsage(proc, "missing operand after 'cmp'");
   if (options.has("b")) return yield* complain(proc, "option -b is not supported", 2);
   const texts: string[] = [];
   for (const path of [one, other]) {

@@ -1,5 +1,6 @@
 // Digests and dumps: md5sum, sha1sum, sha256sum, base64, od, xxd, hexdump. The digests follow RFC 1321, FIPS 180-4.
 
+import { concatBytes } from "../../base/bytes.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { bytesOf, complain, eachInput, errorText, getopt, openInput, parseSize, readText } from "./util.ts";
@@ -252,31 +253,42 @@ function decodeBase64(bytes: Uint8Array, lenient: boolean): [Uint8Array, boolean
   return [Uint8Array.from(out), count % 4 === 0];
 }
 
-function* allInput(proc: Process, operands: readonly string[]): Task<{ bytes: Uint8Array; status: number }> {
-  let text = "";
+/** The bytes of all inputs, `limit` at most. */
+function* allInput(
+  proc: Process,
+  operands: readonly string[],
+  limit: number,
+): Task<{ bytes: Uint8Array; status: number }> {
+  const parts: Uint8Array[] = [];
+  let left = limit;
   const status = yield* eachInput(proc, operands, function* (file) {
-    text += yield* readText(file);
+    while (left > 0) {
+      const part = yield* file.read(Math.min(left, 65536));
+      if (part === null) break;
+      parts.push(part);
+      left -= part.length;
+    }
   });
-  return { bytes: bytesOf(text), status };
+  return { bytes: concatBytes(parts), status };
 }
 
 function* od(proc: Process): Task<number> {
   const { options, list, operands } = yield* getopt(proc, {
-    short: "A:bcdj:N:ost:vxw::",
+    short: "A:abcdj:N:ost:vxw::",
     long: { "address-radix": "A", "skip-bytes": "j", "read-bytes": "N", format: "t", "output-duplicates": "v", width: "w" },
   });
   const formats: string[] = [];
   for (const [letter, value] of list) {
     if (letter === "t") formats.push(...(value.match(/[acdfoux](?:[CSIL]|\d*)z?/g) ?? [value]));
-    else if ("bcdosx".includes(letter))
-      formats.push({ b: "o1", c: "c", d: "u2", o: "o2", s: "d2", x: "x2" }[letter]!);
+    else if ("abcdosx".includes(letter))
+      formats.push({ a: "a", b: "o1", c: "c", d: "u2", o: "o2", s: "d2", x: "x2" }[letter]!);
   }
   if (formats.length === 0) formats.push("o2");
   const columns: { size: number; width: number; show: (at: number) => string }[] = [];
-  let { bytes, status } = yield* allInput(proc, operands);
   const skip = parseSize(options.get("j") ?? "0") ?? 0;
+  const most = options.has("N") ? (parseSize(options.get("N")!) ?? 0) : Number.POSITIVE_INFINITY;
+  let { bytes, status } = yield* allInput(proc, operands, skip + most);
   bytes = bytes.subarray(skip);
-  if (options.has("N")) bytes = bytes.subarray(0, parseSize(options.get("N")!) ?? 0);
   for (const format of formats) {
     const match = /^([acdoux])([CSIL]|\d*)$/.exec(format);
     if (!match) return yield* complain(proc, `invalid type string ‘${format}’`);
@@ -365,7 +377,8 @@ function printable(bytes: Uint8Array): string {
 
 function* xxd(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, { short: "c:g:l:prs:u", terse: true });
-  let { bytes, status } = yield* allInput(proc, operands.slice(0, 1));
+  const skip = Number(options.get("s") ?? 0);
+  let { bytes, status } = yield* allInput(proc, operands.slice(0, 1), skip + Number(options.get("l") ?? Number.POSITIVE_INFINITY));
   if (options.has("r")) {
     const text = String.fromCharCode(...bytes);
     const digits = options.has("p")
@@ -374,9 +387,7 @@ function* xxd(proc: Process): Task<number> {
     yield* proc.printBytes(Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)));
     return status;
   }
-  const skip = Number(options.get("s") ?? 0);
   bytes = bytes.subarray(skip);
-  if (options.has("l")) bytes = bytes.subarray(0, Number(options.get("l")));
   const plain = options.has("p");
   const across = Number(options.get("c") ?? (plain ? 30 : 16));
   const group = Number(options.get("g") ?? 2);
@@ -397,10 +408,9 @@ function* xxd(proc: Process): Task<number> {
 
 function* hexdump(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, { short: "Cn:s:v", terse: true });
-  let { bytes, status } = yield* allInput(proc, operands);
   const skip = Number(options.get("s") ?? 0);
+  let { bytes, status } = yield* allInput(proc, operands, skip + Number(options.get("n") ?? Number.POSITIVE_INFINITY));
   bytes = bytes.subarray(skip);
-  if (options.has("n")) bytes = bytes.subarray(0, Number(options.get("n")));
   const canonical = options.has("C");
   const digits = canonical ? 8 : 7;
   let previous = "";

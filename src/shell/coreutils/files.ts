@@ -422,11 +422,13 @@ function* chmod(proc: Process): Task<number> {
   if (parseMode(mode, 0, false) === undefined) return yield* usageError(proc, `invalid mode: ‘${mode}’`);
   let status = 0;
   const change = function* (path: string, node: VfsNode): Task<void> {
-    const before = modeText(node);
+    const shown = (): string => `${node.mode.toString(8).padStart(4, "0")} (${modeText(node).slice(1)})`;
+    const before = shown();
     node.mode = parseMode(mode, node.mode, isFolder(node))!;
-    const octal = node.mode.toString(8).padStart(4, "0");
-    if (options.has("v") || (options.has("c") && before !== modeText(node)))
-      yield* proc.print(`mode of ${quoted(path)} changed to ${octal} (${modeText(node).slice(1)})\n`);
+    if (before !== shown()) {
+      if (options.has("v") || options.has("c"))
+        yield* proc.print(`mode of ${quoted(path)} changed from ${before} to ${shown()}\n`);
+    } else if (options.has("v")) yield* proc.print(`mode of ${quoted(path)} retained as ${shown()}\n`);
     if (options.has("R") && node.kind === "dir")
       for (const [name, child] of node.children) yield* change(`${path}/${name}`, child);
   };

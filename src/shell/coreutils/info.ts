@@ -84,6 +84,12 @@ function* id(proc: Process): Task<number> {
   return 0;
 }
 
+function* pwd(proc: Process): Task<number> {
+  yield* getopt(proc, { short: "LP", long: { logical: "L", physical: "P" } });
+  yield* proc.print(`${proc.root.realPath(proc, proc.cwd)}\n`);
+  return 0;
+}
+
 function* whoami(proc: Process): Task<number> {
   yield* getopt(proc, { short: "" });
   yield* proc.print("root\n");
@@ -458,6 +464,7 @@ export const infoPrograms: ReadonlyMap<string, Program> = new Map<string, Progra
   ["date", date],
   ["id", id],
   ["whoami", whoami],
+  ["pwd", pwd],
   ["hostname", hostname],
   ["uname", uname],
   ["nproc", nproc],

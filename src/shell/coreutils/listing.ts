@@ -119,7 +119,7 @@ function* ls(proc: Process): Task<number> {
   }
   order(options, files);
   order(options, folders);
-  if (files.length > 0) yield* proc.print(format(proc, options, files, false));
+  if (files.length > 0) yield* proc.print(format(proc, options, files, false, [...files, ...folders]));
   const headers = operands.length > 1 || options.has("R");
   let first = files.length === 0;
   for (const folder of folders) {
@@ -197,7 +197,14 @@ function suffix(options: ReadonlyMap<string, string>, node: VfsNode): string {
   return "";
 }
 
-function format(proc: Process, options: ReadonlyMap<string, string>, entries: readonly Entry[], total: boolean): string {
+/** @param measured what the columns must be wide enough for: all operands, even folders that are listed later */
+function format(
+  proc: Process,
+  options: ReadonlyMap<string, string>,
+  entries: readonly Entry[],
+  total: boolean,
+  measured: readonly Entry[] = entries,
+): string {
   const long = options.has("l") || options.has("n") || options.has("g") || options.has("o") || options.has("%full");
   const inode = (entry: Entry): string => (options.has("i") ? `${proc.root.inode(entry.node)} ` : "");
   const lead = (entry: Entry): string => inode(entry) + (options.has("s") ? `${blocks(entry.node)} ` : "");
@@ -210,7 +217,7 @@ function format(proc: Process, options: ReadonlyMap<string, string>, entries: re
   }
   const now = proc.machine.wallClockNs();
   const owner = options.has("n") ? "0" : "root";
-  const rows = entries.map((entry) => {
+  const row = (entry: Entry) => {
     const { node } = entry;
     const size = node.kind === "device" ? "1, 3" : options.has("h") ? humanSize(nodeSize(node)) : String(nodeSize(node));
     const target = linkTarget(node);
@@ -222,18 +229,20 @@ function format(proc: Process, options: ReadonlyMap<string, string>, entries: re
       date: dateColumn(options, wallTime(proc, node), now),
       name: entry.name + suffix(options, node) + (target === undefined ? "" : ` -> ${target}`),
     };
-  });
-  const width = (pick: (row: (typeof rows)[number]) => string): number => Math.max(0, ...rows.map((row) => pick(row).length));
-  const links = width((row) => row.links);
-  const size = width((row) => row.size);
-  const leadWidth = width((row) => row.lead);
+  };
+  const all = measured.map(row);
+  const width = (pick: (each: ReturnType<typeof row>) => string): number => Math.max(0, ...all.map((each) => pick(each).length));
+  const links = width((each) => each.links);
+  const size = width((each) => each.size);
+  const leadWidth = width((each) => each.lead);
   const owners = (options.has("g") ? "" : `${owner} `) + (options.has("o") ? "" : `${owner} `);
   return (
     head +
-    rows
+    entries
+      .map(row)
       .map(
-        (row) =>
-          `${row.lead.padStart(leadWidth)}${row.mode} ${row.links.padStart(links)} ${owners}${row.size.padStart(size)} ${row.date} ${row.name}\n`,
+        (each) =>
+          `${each.lead.padStart(leadWidth)}${each.mode} ${each.links.padStart(links)} ${owners}${each.size.padStart(size)} ${each.date} ${each.name}\n`,
       )
       .join("")
   );

@@ -105,7 +105,7 @@ function* nohup(proc: Process): Task<number> {
     proc.install(file, 1);
     if (proc.fds.get(2)?.isTty) proc.install(file.retain(), 2);
   }
-  return yield* execOrSay(proc, operands, {}, (name) => `failed to run command ‘${name}’`);
+  return yield* execOrSay(proc, operands, {}, (name) => `failed to run command '${name}'`);
 }
 
 function* nice(proc: Process): Task<number> {
@@ -283,11 +283,11 @@ const state = (proc: Process, self: Process): string => (proc.stopped ? "T" : pr
 const started = (proc: Process): string => strftime("%H:%M", startTime(proc));
 
 const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map<string, PsColumn>([
-  ["pid", column("PID", 7, (proc) => String(proc.pid))],
-  ["ppid", column("PPID", 7, (proc) => String(proc.ppid))],
-  ["pgid", column("PGID", 7, (proc) => String(proc.pgid))],
-  ["pgrp", column("PGRP", 7, (proc) => String(proc.pgid))],
-  ["sid", column("SID", 7, (proc) => String(proc.pgid))],
+  ["pid", column("PID", 5, (proc) => String(proc.pid))],
+  ["ppid", column("PPID", 5, (proc) => String(proc.ppid))],
+  ["pgid", column("PGID", 5, (proc) => String(proc.pgid))],
+  ["pgrp", column("PGRP", 5, (proc) => String(proc.pgid))],
+  ["sid", column("SID", 5, (proc) => String(proc.pgid))],
   ["uid", column("UID", 5, () => "0")],
   ["user", column("USER", 8, () => "root", true)],
   ["uname", column("USER", 8, () => "root", true)],
@@ -305,6 +305,7 @@ const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map<string, PsColumn>([
   ["tt", column("TT", 8, () => "?", true)],
   ["tname", column("TTY", 8, () => "?", true)],
   ["time", column("TIME", 8, () => "00:00:00")],
+  ["bsdtime", column("TIME", 6, () => "0:00")],
   ["cputime", column("TIME", 8, () => "00:00:00")],
   ["stime", column("STIME", 5, started, true)],
   ["start", column("STARTED", 8, (proc) => strftime("%H:%M:%S", startTime(proc)))],
@@ -335,8 +336,8 @@ function elapsed(proc: Process): string {
 const LAYOUTS: ReadonlyMap<string, string> = new Map([
   ["plain", "pid,tname,time,ucmd"],
   ["full", "user:8=UID,pid,ppid,pcpu:2=C,stime,tname,time,cmd"],
-  ["bsd", "user,pid,%cpu,%mem,vsz,rss,tname,stat,stime=START,time:6=TIME,args"],
-  ["bsdPlain", "pid,tname,stat,time:6=TIME,args"],
+  ["bsd", "user,pid,%cpu,%mem,vsz,rss,tname,stat,stime=START,bsdtime,args"],
+  ["bsdPlain", "pid,tname,stat,bsdtime,args"],
 ]);
 
 interface PsRequest {
@@ -436,17 +437,28 @@ function psColumns(text: string): PsColumn[] | string {
   return out;
 }
 
+const PS_USAGE = `
+Usage:
+ ps [options]
+
+ Try 'ps --help <simple|list|output|threads|misc|all>'
+  or 'ps --help <s|l|o|t|m|a>'
+ for additional help text.
+
+For more details see ps(1).
+`;
+
 function* ps(proc: Process): Task<number> {
   const request = readPs(proc.argv);
   if (request.problem !== undefined) {
-    yield* proc.printError(`error: ${request.problem}\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'\n  or 'ps --help <s|l|o|t|m|a>'\n for additional help text.\n\nFor more details see ps(1).\n`);
+    yield* proc.printError(`error: ${request.problem}\n${PS_USAGE}`);
     return 1;
   }
   const columns = psColumns(
     request.format.length > 0 ? request.format.join(",") : LAYOUTS.get(request.layout ?? "plain")!,
   );
   if (typeof columns === "string") {
-    yield* proc.printError(`error: ${columns}\n`);
+    yield* proc.printError(`error: ${columns}\n${PS_USAGE}`);
     return 1;
   }
   const { pids, parents, names } = request;

@@ -215,7 +215,7 @@ function* sort(proc: Process): Task<number> {
       if (parts.at(-1) === "") parts.pop();
       for (const part of parts) lines.push(part);
     },
-    2,
+    { status: 2, message: (path, text) => `cannot read: ${path}: ${text}` },
   );
   if (status !== 0) return status;
   const primary = (a: string, b: string): number => {

@@ -87,9 +87,16 @@ function visible(line: string): string {
   return out;
 }
 
+const CANNOT_OPEN = {
+  message: (path: string, text: string): string => `cannot open ${quoted(path)} for reading: ${text}`,
+};
+
 /** "-5" as the old form of -n 5. */
 function oldCount(argv: readonly string[]): string[] {
-  return argv.map((word, i) => (i > 0 && /^-\d+$/.test(word) ? `-n${word.slice(1)}` : word));
+  return argv.map((word, i) => {
+    const value = i > 1 && /^-[ncs]$/.test(argv[i - 1]!);
+    return i > 0 && !value && /^-\d+$/.test(word) ? `-n${word.slice(1)}` : word;
+  });
 }
 
 function* head(proc: Process): Task<number> {
@@ -141,7 +148,7 @@ function* head(proc: Process): Task<number> {
       // as lseek does: a pipe keeps no rest
       if (end < part.length && file instanceof RegularFile) file.unread(part.slice(end));
     }
-  });
+  }, CANNOT_OPEN);
 }
 
 function curly(text: string): string {
@@ -198,7 +205,7 @@ function* tail(proc: Process): Task<number> {
     else
       yield* printBinary(proc, byBytes ? all.slice(Math.max(0, all.length - count)) : lastLines(all, count, separator));
     if ((options.has("f") || options.has("F")) && file instanceof RegularFile) followed.push(file.retain());
-  });
+  }, CANNOT_OPEN);
   if (followed.length === 0) return status;
   const interval = options.has("s") ? Number(options.get("s")) * 1000 * MSEC : FOLLOW_NS;
   for (;;) {

@@ -135,8 +135,9 @@ export function* eachInput(
   proc: Process,
   paths: readonly string[],
   each: (file: OpenFile, path: string, index: number) => Task<void>,
-  status = 1,
+  how: { readonly status?: number; readonly message?: (path: string, text: string) => string } = {},
 ): Task<number> {
+  const { status = 1, message = (path: string, text: string) => `${path}: ${text}` } = how;
   let worst = 0;
   const all = paths.length > 0 ? paths : ["-"];
   for (const [index, path] of all.entries()) {
@@ -144,7 +145,7 @@ export function* eachInput(
     try {
       file = openInput(proc, path);
     } catch (error) {
-      worst = yield* complain(proc, `${path}: ${errorText(error)}`, status);
+      worst = yield* complain(proc, message(path, errorText(error)), status);
       continue;
     }
     try {

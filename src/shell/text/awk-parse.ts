@@ -143,7 +143,7 @@ class Parser {
   #noGreater = false;
   #depth = 0;
   readonly #functions: Map<string, AwkFunction> = new Map();
-  readonly #called: Map<string, number> = new Map();
+  readonly #called: Set<string> = new Set();
 
   constructor(text: string) {
     this.#text = text;
@@ -158,8 +158,8 @@ class Parser {
       else rules.push(this.#rule());
       this.#terminators();
     }
-    for (const [name, line] of this.#called)
-      if (!this.#functions.has(name)) throw new AwkError(`line ${line}: function ${name} never defined`);
+    for (const name of this.#called)
+      if (!this.#functions.has(name)) throw new AwkError(`line ${this.#line + 1}: function ${name} never defined`);
     return { rules, functions: this.#functions };
   }
 
@@ -702,7 +702,7 @@ class Parser {
         const args = this.#list(")");
         this.#newlines();
         this.#expect(")");
-        this.#called.set(token.text, token.line);
+        this.#called.add(token.text);
         return { type: "call", name: token.text, args };
       }
       case "builtin":

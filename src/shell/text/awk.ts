@@ -75,7 +75,7 @@ function* awk(proc: Process): Task<number> {
         file.release();
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
-        yield* proc.printError(`${proc.name}: couldn't open ${value} for reading\n`);
+        yield* proc.printError(`${proc.name}: cannot open ${value} (${error.message})\n`);
         return 2;
       }
     } else if (value !== "interactive" && value !== "i") {

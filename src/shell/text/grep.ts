@@ -309,7 +309,8 @@ class Search {
       if (s.names) break;
       if (!silent) {
         if (binaryFile) {
-          yield* this.#out.add(`${this.#proc.name}: ${toBinary(name)}: binary file matches\n`);
+          yield* this.#out.flush();
+          yield* this.#proc.printError(`${this.#proc.name}: ${name}: binary file matches\n`);
           return;
         }
         const first = number - context.length;

@@ -339,7 +339,10 @@ class Parser {
     for (;;) {
       const c = this.#text[this.#at];
       if (c === "g") {
-        if (global) this.#fail("multiple `g' options to `s' command");
+        if (global) {
+          this.#at++;
+          this.#fail("multiple `g' options to `s' command");
+        }
         global = true;
       } else if (c === "p") print++;
       else if (c !== undefined && "iImM".includes(c)) flags += c;

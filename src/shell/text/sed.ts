@@ -223,7 +223,7 @@ class Machine {
       const inputs = new Inputs(this.#proc, [path], this.#end);
       this.#owesNewline = false;
       const ended = yield* this.run(inputs);
-      status = Math.max(status, inputs.failed ? 4 : ended);
+      status = Math.max(status, inputs.failed ? 2 : ended);
       if (inputs.failed) continue;
       if (this.#quit !== undefined) {
         // what was not read stays
@@ -446,7 +446,7 @@ class Machine {
       if (to.kind === "line") command.until = to.line;
       else if (to.kind === "plus") command.until = this.#number + to.count;
       else if (to.kind === "multiple")
-        command.until = to.count > 0 ? Math.ceil(this.#number / to.count) * to.count : this.#number;
+        command.until = to.count > 0 ? this.#number + to.count - (this.#number % to.count) : this.#number;
       if (command.until <= this.#number) command.active = false;
       // a regular expression may end the range on its first line only for 0,/re/
       if (zero && to.kind === "regex" && (yield* this.#matches(to, inputs))) command.active = false;

@@ -1,15 +1,13 @@
 // ip(8) of iproute2 6.1: options, objects, batches. The objects are in files of their own: link, addr, route, neigh, rule,
 // netns, maddr. What iproute2 has beyond them is refused by name. Answers to iproute2's ip/ip.c.
 
-import { NetError, strerror } from "../../base/errno.ts";
-import { decodeUtf8 } from "../../base/text.ts";
 import { netnsOf } from "../../host/host.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { doAddr } from "./addr.ts";
 import type { Context, Family, Options } from "./context.ts";
 import { CommandError, invarg, matches } from "./lib/args.ts";
-import { splitBatchLine } from "./lib/batch.ts";
+import { newOptions, runBatch, runCommand } from "./lib/command.ts";
 import { switchTo } from "./lib/netns.ts";
 import { Out } from "./lib/out.ts";
 import { doLink } from "./link.ts";
@@ -98,21 +96,7 @@ interface CommandLine {
 }
 
 function parseOptions(words: readonly string[]): CommandLine {
-  const options: Options = {
-    family: "",
-    stats: 0,
-    details: 0,
-    oneline: false,
-    brief: false,
-    json: false,
-    pretty: false,
-    human: false,
-    iec: false,
-    numeric: false,
-    all: false,
-    force: false,
-    timestamp: false,
-  };
+  const options = newOptions();
   let netns: string | undefined;
   let batch: string | undefined;
   let i = 0;
@@ -172,67 +156,6 @@ function* runObject(ctx: Context, words: readonly string[]): Task<number> {
   return typeof result === "number" ? result : yield* result;
 }
 
-/** Runs one command and prints what it has to say; the status that iproute2 would give. */
-function* runCommand(ctx: Context, words: readonly string[]): Task<number> {
-  let status: number;
-  try {
-    status = yield* runObject(ctx, words);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    ctx.err += error.text;
-    status = error.status;
-  }
-  yield* flush(ctx);
-  return status;
-}
-
-function* flush(ctx: Context): Task<void> {
-  const { err } = ctx;
-  ctx.err = "";
-  yield* ctx.proc.print(ctx.out.take());
-  yield* ctx.proc.printError(err);
-}
-
-/** -batch: a command a line, until one fails or (-force) to the end. */
-function* runBatch(ctx: Context, file: string): Task<number> {
-  const { proc } = ctx;
-  let text: string;
-  try {
-    text = file === "-" ? yield* proc.readAllText() : decodeUtf8(yield* readFile(proc, file));
-  } catch (error) {
-    if (!(error instanceof NetError)) throw error;
-    yield* proc.printError(`Cannot open file "${file}" for reading: ${strerror(error.errno)}\n`);
-    return 1;
-  }
-  let failed = false;
-  let number = 0;
-  for (const line of text.split("\n")) {
-    number++;
-    const words = splitBatchLine(line);
-    if (words.length === 0) continue;
-    if ((yield* runCommand(ctx, words)) === 0) continue;
-    yield* proc.printError(`Command failed ${file}:${number}\n`);
-    failed = true;
-    if (!ctx.options.force) break;
-  }
-  return failed ? 1 : 0;
-}
-
-function* readFile(proc: Process, path: string): Task<Uint8Array> {
-  const file = proc.root.open(proc, path, { read: true });
-  try {
-    const parts: number[] = [];
-    for (;;) {
-      const part = yield* file.read(65536);
-      if (part === null) break;
-      for (const byte of part) parts.push(byte);
-    }
-    return Uint8Array.from(parts);
-  } finally {
-    file.release();
-  }
-}
-
 export const ip: Program = function* (proc: Process): Task<number> {
   let ctx: Context | undefined;
   try {
@@ -249,9 +172,9 @@ export const ip: Program = function* (proc: Process): Task<number> {
       out: new Out(options),
       err: "",
     };
-    if (line.batch !== undefined) return yield* runBatch(ctx, line.batch);
+    if (line.batch !== undefined) return yield* runBatch(ctx, line.batch, runObject);
     if (line.words.length === 0) usage();
-    return yield* runCommand(ctx, line.words);
+    return yield* runCommand(ctx, line.words, runObject);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     yield* proc.printError(error.text);

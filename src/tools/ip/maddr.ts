@@ -1,6 +1,7 @@
 // `ip maddress show`: the groups that an interface listens to. Answers to iproute2's ip/ipmaddr.c. Adding link-layer
 // groups by hand is left out.
 
+import { bridgeOf } from "../../net/bridge/br-private.ts";
 import { inDevOf } from "../../net/ipv4/devinet.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
 import { type Context, deviceOrEnd, devicesByIndex } from "./context.ts";
@@ -40,8 +41,8 @@ export function doMaddr(ctx: Context, words: readonly string[]): number {
         out.openObject();
         if (kind === "link") out.any("link", `\tlink  ${address}`, address);
         else {
-          out.fp("\tinet  ");
-          out.js("family", "inet");
+          out.fp(`\t${kind.padEnd(5)} `);
+          out.js("family", kind);
           out.any("address", address, address);
         }
         if (users !== 1) out.any("users", ` users ${users}`, users);
@@ -55,6 +56,12 @@ export function doMaddr(ctx: Context, words: readonly string[]): number {
     if (family === "" || family === "inet")
       for (const group of [...(inDevOf(dev)?.groups.values() ?? [])].reverse())
         entry("inet", formatIpv4(group.group), group.users);
+    // IPv6 is not emulated, but every device listens to these, and a bridge that snoops to a third
+    if (family === "" || family === "inet6") {
+      if (bridgeOf(dev)?.multicast.joined) entry("inet6", "ff02::6a", 1);
+      entry("inet6", "ff02::1", 1);
+      entry("inet6", "ff01::1", 1);
+    }
     if (lines.length === 0) continue;
     out.openObject();
     out.any("ifindex", `${dev.ifindex}:`, dev.ifindex);

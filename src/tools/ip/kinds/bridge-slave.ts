@@ -46,6 +46,7 @@ export const PORT_FLAGS: ReadonlyMap<string, number> = new Map([
   ["bcast_flood", BR_BCAST_FLOOD],
   ["mcast_fast_leave", BR_MULTICAST_FAST_LEAVE],
   ["isolated", BR_ISOLATED],
+  ["locked", BR_PORT_LOCKED],
 ]);
 
 /** Known to iproute2, not modelled here. */
@@ -55,7 +56,6 @@ const REFUSED: readonly string[] = [
   "proxy_arp_wifi",
   "neigh_suppress",
   "vlan_tunnel",
-  "locked",
   "backup_port",
   "nobackup_port",
 ];
