@@ -154,13 +154,13 @@ export function commentedResolvConf(host: string, wishes: DnsWishes, server: str
     const shown = external.map((address) => (wishes.servers.length > 0 ? address : `host(${address})`)).join(" ");
     nameservers = [server];
     if (!userNdots) options = [...options, "ndots:0"];
-    footer += `# ExtServers: [${shown}]\n`;
+    footer += external.length > 0 ? `# ExtServers: [${shown}]\n` : "# NO EXTERNAL NAMESERVERS DEFINED\n";
   } else if (nameservers.length === 0) {
     nameservers = [...GOOGLE];
     footer += "# Used default nameservers.\n";
   }
   footer += `# Overrides: [${overrides.join(" ")}]\n`;
-  if (server !== undefined)
+  if (server !== undefined || userNdots)
     footer += `# Option ndots from: ${userNdots ? (wishes.options.length > 0 ? "override" : "host") : "internal"}\n`;
   let body = "";
   for (const address of nameservers) body += `nameserver ${address}\n`;

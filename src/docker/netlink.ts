@@ -46,6 +46,7 @@ export function addBridge(
 ): boolean {
   const found = netns.net.deviceByName(name);
   const dev = found ?? createBridge(netns.net, name, { address: options.mac }).dev;
+  if (!found) dev.txQueueLen = 0;
   if (options.mtu !== 0) devSetMtu(dev, options.mtu);
   const { address } = options;
   if (address && !inDevOf(dev)?.addrs.some(({ local }) => local === address.address)) addAddress(netns, dev, address);
@@ -82,7 +83,14 @@ export function addVethPair(
   peerName: string,
   options: { readonly mtu: number; readonly bridge: string },
 ): [NetDevice, NetDevice] {
-  const [host, peer] = createVethPair(hostNetns.net, hostName, peerNetns.net, peerName, { txQueueLen: 0 });
+  const [host, peer] = createVethPair(
+    hostNetns.net,
+    hostName,
+    peerNetns.net,
+    peerName,
+    { txQueueLen: 0 },
+    { txQueueLen: 0 },
+  );
   if (options.mtu !== 0) {
     devSetMtu(host, options.mtu);
     devSetMtu(peer, options.mtu);

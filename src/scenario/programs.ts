@@ -10,6 +10,7 @@ import type { FilterLibrary } from "../shell/filters.ts";
 import { populateVfs, shellPrograms } from "../shell/install.ts";
 import { makeAppTools } from "../tools/app-tools.ts";
 import { brctl } from "../tools/brctl.ts";
+import { bridge } from "../tools/bridge/bridge.ts";
 import { conntrack } from "../tools/conntrack/conntrack.ts";
 import { ethtool } from "../tools/ethtool/ethtool.ts";
 import { ip } from "../tools/ip/ip.ts";
@@ -43,6 +44,7 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ...shellPrograms({ filters: options.filters }),
     ["arp", arp],
     ["brctl", brctl],
+    ["bridge", bridge],
     ["ethtool", ethtool],
     ["ifconfig", ifconfig],
     ["ip", ip],

@@ -47,9 +47,6 @@ export interface InterpreterServices {
   readonly openNetwork?: OpenNetwork;
 }
 
-/** Calls nested deeper than this end with an error (bash runs out of stack). */
-const MAX_FUNCTION_DEPTH = 400;
-
 export class Interpreter implements Engine {
   readonly services: InterpreterServices;
 
@@ -411,6 +408,7 @@ export class Interpreter implements Engine {
       if (error instanceof ShellExit || error instanceof FunctionReturn) status = error.status;
       else if (error instanceof LoopJump) status = 0;
       else if (error instanceof ExpansionError) status = error.status;
+      else if (isStackOverflow(error)) return overflow(shell);
       else throw error;
     }
     return yield* this.exitTrap(shell, status);
@@ -754,8 +752,6 @@ export class Interpreter implements Engine {
   /** Calls a function with arguments. */
   *callFunction(shell: Shell, argv: readonly string[]): Task<number> {
     const definition = shell.functions.get(argv[0]!)!;
-    if (shell.frames.length >= MAX_FUNCTION_DEPTH)
-      throw new ExpansionError(`${argv[0]}: maximum function nesting level exceeded (${MAX_FUNCTION_DEPTH})`);
     const saved = {
       positional: shell.positional,
       source: shell.source,
@@ -788,6 +784,20 @@ export class Interpreter implements Engine {
     }
   }
 }
+
+/** Recursion without end: JavaScript's stack is used up. */
+export function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && /call stack/.test(error.message);
+}
+
+/** What bash does then: it dies of SIGSEGV. */
+export function overflow(shell: Shell): number {
+  shell.proc.onSignal(SIGSEGV, "default");
+  shell.proc.kill(SIGSEGV);
+  return 128 + SIGSEGV;
+}
+
+const SIGSEGV = 11;
 
 function replace(table: FdTable, fd: number, file: OpenFile): void {
   table.get(fd)?.release();

@@ -5,7 +5,7 @@ import type { Task } from "../sim/task.ts";
 import { ExpansionError, FunctionReturn, LoopJump, ShellExit } from "./control.ts";
 import { DEFAULT_PATH } from "./exec.ts";
 import type { Source } from "./parse.ts";
-import type { Interpreter } from "./run.ts";
+import { type Interpreter, isStackOverflow, overflow } from "./run.ts";
 import { Shell } from "./shell.ts";
 import { NAME } from "./variables.ts";
 
@@ -78,6 +78,7 @@ export function* runToEnd(interpreter: Interpreter, shell: Shell, body: Task<num
     if (error instanceof ShellExit || error instanceof FunctionReturn) status = error.status;
     else if (error instanceof ExpansionError) status = error.status;
     else if (error instanceof LoopJump) status = 0;
+    else if (isStackOverflow(error)) return overflow(shell);
     else if (error instanceof Interrupted) {
       // a signal that ends the shell; its EXIT trap still runs
       yield* interpreter.exitTrap(shell, 128 + error.signal);

@@ -39,9 +39,9 @@ export const cp: Command = {
     }
     const target = lookup(to);
     const name = from.path.replace(/\/+$/, "").split("/").at(-1)!;
-    const path = target?.kind === "dir" ? joinPath(to.path, name) : to.path;
+    const wished = joinPath(to.container ? "/" : to.proc.cwd, to.path);
     if (target?.kind !== "dir" && to.path.endsWith("/")) throw new ClientError(`no such directory`);
-    to.root.put(joinPath(to.container ? "/" : to.proc.cwd, path), copyNode(source));
+    to.root.put(target?.kind === "dir" ? joinPath(wished, name) : wished, copyNode(source));
     return 0;
   },
 };

@@ -152,11 +152,31 @@ export function listContainers(daemon: Daemon, filters: Filters, all: boolean): 
       (filters.get("label") ?? []).every((value) => hasLabel(container.request.labels, value)) &&
       wants("ancestor", (value) => daemon.images.find(value) === container.image) &&
       wants("network", (value) => inNetwork(container, value)) &&
-      wants("expose", (value) => container.exposedPorts.includes(value.includes("/") ? value : `${value}/tcp`)) &&
-      wants("publish", (value) => container.request.portBindings.has(value.includes("/") ? value : `${value}/tcp`)) &&
+      wantsPort(container, filters) &&
       wants("volume", (value) => container.request.binds.some((bind) => bind.split(":").includes(value)))
     );
   });
+}
+
+/** --filter expose= and publish=: some port of the container is one of those. */
+function wantsPort(container: Container, filters: Filters): boolean {
+  const exposed = filters.get("expose") ?? [];
+  const published = filters.get("publish") ?? [];
+  if (exposed.length + published.length === 0) return true;
+  const holds = (key: string, values: readonly string[], number: number, protocol: string) =>
+    values.some((value) => {
+      const [, first, last, , wanted = "tcp"] = /^(\d+)(-(\d+))?(?:\/(\w+))?$/.exec(value) ?? badPort(key, value);
+      return wanted === protocol && number >= Number(first) && number <= Number(last?.slice(1) ?? first);
+    });
+  return portsOf(container).some(
+    ({ port, hostPort, protocol }) =>
+      holds("publish", published, hostPort, protocol) || holds("expose", exposed, port, protocol),
+  );
+}
+
+function badPort(key: string, value: string): never {
+  if (value.includes(":")) throw badRequest(`filter for '${key}' should not contain ':': ${value}`);
+  throw badRequest(`error while looking up for ${key} ${value}: Invalid containerPort: ${value}`);
 }
 
 export function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean {
@@ -172,7 +192,7 @@ function inNetwork(container: Container, term: string): boolean {
 
 function containerRow(daemon: Daemon, container: Container, client: ClientTexts, full: boolean): Row {
   const now = daemon.now();
-  const command = container.argv.join(" ");
+  const command = container.argv.map((word, i) => (i > 0 && word.includes(" ") ? `'${word}'` : word)).join(" ");
   const shown = full || [...command].length <= 20 ? command : `${[...command].slice(0, 19).join("")}…`;
   const links = [...daemon.containers.values()].flatMap((parent) =>
     [...parent.links].filter(([, id]) => id === container.id).map(([alias]) => `${parent.name}/${alias}`),
@@ -204,19 +224,24 @@ interface PortEntry {
   readonly hostPort: number;
 }
 
-/** "0.0.0.0:8080->80/tcp, 443/tcp" (formatter.DisplayablePorts). */
-export function portsText(container: Container, client: ClientTexts): string {
-  if (!container.running) return "";
+/** Ports of a running container, those not published with host port 0. */
+function portsOf(container: Container): PortEntry[] {
+  if (!container.running) return [];
   const published: PortEntry[] = (container.sandbox?.endpoints ?? []).flatMap(({ portMappings }) => portMappings);
   const taken = new Set(published.map(({ port, protocol }) => `${port}/${protocol}`));
   const bridged = container.sandbox?.endpoints.some((endpoint) => endpoint.network.bridge) ?? false;
   const exposed = bridged ? sortedPorts(container.exposedPorts, new Map()).map(([port]) => port) : [];
-  const entries: PortEntry[] = [
+  return [
     ...published,
     ...exposed
       .filter((port) => !taken.has(port))
       .map((text) => ({ port: Number(text.split("/")[0]), protocol: text.split("/")[1]!, hostIp: "", hostPort: 0 })),
-  ].sort(
+  ];
+}
+
+/** "0.0.0.0:8080->80/tcp, 443/tcp" (formatter.DisplayablePorts). */
+export function portsText(container: Container, client: ClientTexts): string {
+  const entries = portsOf(container).sort(
     (a, b) =>
       a.port - b.port ||
       (a.hostIp < b.hostIp ? -1 : a.hostIp > b.hostIp ? 1 : 0) ||

@@ -7,8 +7,8 @@ import { internetChecksum } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as igmp from "../../wire/igmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
 import { devQueueXmit, netifRx } from "../core/dev.ts";
+import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { drop, type SkBuff } from "../core/skb.ts";
 import { deliver, NF_BR_LOCAL_OUT, shouldDeliver } from "./br-forward.ts";
@@ -179,10 +179,7 @@ export function addGroup(br: NetBridge, port: BridgePort | null, group: number, 
       group,
       hostJoined: false,
       ports: [],
-      timer: br.dev.net.kernel.sim.timer(() => {
-        made.hostJoined = false;
-        expireIfEmpty(br, made);
-      }),
+      timer: br.dev.net.kernel.sim.timer(() => removeHost(br, made)),
     };
     entry = made;
     multicast.groups.set(group, entry);
@@ -228,6 +225,13 @@ function leaveGroup(br: NetBridge, port: BridgePort | null, group: number): void
 export function removeMember(br: NetBridge, entry: MdbEntry, member: PortGroup): void {
   member.timer.del();
   entry.ports = entry.ports.filter((other) => other !== member);
+  expireIfEmpty(br, entry);
+}
+
+/** The host no longer wants a group (br_multicast_host_leave). */
+export function removeHost(br: NetBridge, entry: MdbEntry): void {
+  entry.hostJoined = false;
+  entry.timer.del();
   expireIfEmpty(br, entry);
 }
 

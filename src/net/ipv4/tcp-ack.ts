@@ -223,7 +223,8 @@ function cleanRtxQueue(sk: TcpSock, priorFack: number, priorSndUna: number, sack
     } else if (before(reord, priorFack)) loss.tcpCheckSackReordering(sk, reord);
   } else if (seg && rttUpdate && sackRtt >= 0 && sackRtt > sk.mstamp - Math.floor(seg.sentNs / 1000))
     flag |= loss.FLAG_SET_XMIT_TIMER;
-  if (sk.caInitialized) sk.caOps.pktsAcked?.(sk, sk.rs.rttUs, pktsAcked, sk.mssCache * (sk.delivered - sk.rs.priorDelivered));
+  if (sk.caInitialized)
+    sk.caOps.pktsAcked?.(sk, sk.rs.rttUs, pktsAcked, sk.mssCache * (sk.delivered - sk.rs.priorDelivered));
   return flag;
 }
 

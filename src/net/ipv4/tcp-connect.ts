@@ -201,4 +201,3 @@ function tcpConnect(sk: TcpSock, rt: Rtable): void {
   sk.tcp.mib.tcp.ActiveOpens++;
   resetXmitTimer(sk, ICSK_TIME_RETRANS, sk.icskRto, false);
 }
-

@@ -2,7 +2,7 @@
 // one connection. Answers to tcp_get_info in net/ipv4/tcp.c and inet_sk_diag_fill in net/ipv4/inet_diag.c.
 
 import type { Ns } from "../../base/time.ts";
-import { bbrInfo, type BbrInfo } from "./tcp-bbr.ts";
+import { type BbrInfo, bbrInfo } from "./tcp-bbr.ts";
 import { RequestSock } from "./tcp-request.ts";
 import {
   BOOT_NS,
@@ -266,4 +266,3 @@ export function* tcpSocks(tcp: TcpState): Generator<TcpListed> {
     };
   }
 }
-

@@ -19,10 +19,10 @@ import {
   getFlags,
   getSequence,
   getSourcePort,
-  RST,
-  setWindow,
   getWindow,
+  RST,
   SYN,
+  setWindow,
   URG,
 } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
@@ -33,10 +33,10 @@ import { ipDontFragment, pmtuDiscOf } from "./ip-output.ts";
 import { ipRtUpdatePmtu } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { FlowKey } from "./rtable.ts";
-import { tcpSetCaState, tcpCurrentSsthresh } from "./tcp-cong.ts";
+import { tcpCurrentSsthresh, tcpSetCaState } from "./tcp-cong.ts";
 import { tcpDoneWithError } from "./tcp-done.ts";
 import { tcpRcvEstablished } from "./tcp-input.ts";
-import { tcpConnRequest, tcpCheckReq, tcpCookieCheck } from "./tcp-minisocks.ts";
+import { tcpCheckReq, tcpConnRequest, tcpCookieCheck } from "./tcp-minisocks.ts";
 import { tcpCurrentMss, tcpDst, tcpSendAck, tcpSyncMss } from "./tcp-output.ts";
 import { tcpRcvStateProcess } from "./tcp-rcv-state.ts";
 import { tcpMarkSkbLost } from "./tcp-recovery.ts";
@@ -45,8 +45,8 @@ import { RequestSock, requestQueueRemove } from "./tcp-request.ts";
 import { tcpXmitRetransmitQueue } from "./tcp-retransmit.ts";
 import {
   ackScheduled,
-  between,
   BOOT_NS,
+  between,
   ICSK_TIME_RETRANS,
   SKB_OVERHEAD,
   TCP_ACK_DEFERRED,
@@ -62,20 +62,13 @@ import {
   TCP_TSQ_DEFERRED,
   TCP_WRITE_TIMER_DEFERRED,
   TcpSock,
+  type TcpState,
   tcpMstampRefresh,
   tcpRtoMax,
-  type TcpState,
   usecsToJiffies,
 } from "./tcp-sock.ts";
 import { tcpDelackTimerHandler, tcpTsqWrite, tcpWriteTimerHandler } from "./tcp-timer.ts";
-import {
-  TCP_TW_ACK,
-  TCP_TW_RST,
-  TCP_TW_SYN,
-  TimewaitSock,
-  timewaitStateProcess,
-  twskKill,
-} from "./tcp-timewait.ts";
+import { TCP_TW_ACK, TCP_TW_RST, TCP_TW_SYN, TimewaitSock, timewaitStateProcess, twskKill } from "./tcp-timewait.ts";
 import { resetXmitTimer, tcpRtoFromRtt } from "./tcp-xmit-timer.ts";
 
 /** What TCP registers for protocol 6. */
@@ -485,4 +478,3 @@ function revertRto(sk: TcpSock, seq: number): void {
   const remaining = sk.icskRto - usecsToJiffies(sk.mstamp - Math.floor(head.sentNs / 1000));
   resetXmitTimer(sk, ICSK_TIME_RETRANS, Math.max(remaining, 1), false);
 }
-

@@ -7,6 +7,7 @@ import { ACK, CWR, ECE, getFlags, getWindow, RST, SYN } from "../../wire/tcp.ts"
 import * as options from "../../wire/tcp-options.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
+import { RTCF_BROADCAST, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
 import { tcpSynRtt } from "./tcp-ack.ts";
 import { tcpInheritCongestionControl } from "./tcp-cong.ts";
 import { tcpSetupCaps, tcpSyncMss } from "./tcp-output.ts";
@@ -44,8 +45,6 @@ import {
 import { inWindow } from "./tcp-timewait.ts";
 import { tcpInitializeRcvMss } from "./tcp-window.ts";
 import { resetKeepaliveTimer } from "./tcp-xmit-timer.ts";
-import { RTCF_BROADCAST, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
-
 
 /** sk_acceptq_is_full */
 function acceptQueueFull(sk: TcpSock): boolean {
@@ -173,8 +172,7 @@ export function tcpCheckReq(req: RequestSock, skb: SkBuff): CheckReq {
   let paws = false;
   let badEcho = false;
   if (stamped) {
-    if (rxOptions.tsEcr !== 0 && req.tstampOk)
-      badEcho = !between(rxOptions.tsEcr, req.sntTsvalFirst, req.sntTsvalLast);
+    if (rxOptions.tsEcr !== 0 && req.tstampOk) badEcho = !between(rxOptions.tsEcr, req.sntTsvalFirst, req.sntTsvalLast);
     paws = ((req.tsRecent - rxOptions.tsVal) | 0) > 0 && req.tsRecent !== 0 && !rst;
   }
   const gone = (reason: DropReason): CheckReq => {
@@ -375,4 +373,3 @@ export function tcpCookieCheck(sk: TcpSock, skb: SkBuff): TcpSock | null {
   initRequestWindow(req, route);
   return createChild(req, skb, route);
 }
-

@@ -22,10 +22,12 @@ import {
 import { FLAG_NO_CHALLENGE_ACK, FLAG_SLOWPATH, FLAG_UPDATE_TS_RECENT, tcpUpdatePacingRate } from "./tcp-loss.ts";
 import { tcpDst, tcpSendAck, tcpSyncMss, tcpTransmit } from "./tcp-output.ts";
 import { tcpEnterQuickackMode } from "./tcp-quickack.ts";
+import { tcpSendFinAfterHandshake } from "./tcp-shutdown.ts";
 import {
   after,
   before,
   between,
+  ICSK_TIME_RETRANS,
   inPingpongMode,
   JIFFY_US,
   jiffies,
@@ -48,7 +50,6 @@ import {
   TCP_TIMEOUT_FALLBACK,
   TCP_TIMEOUT_MIN,
   TCP_TIMEWAIT_LEN,
-  ICSK_TIME_RETRANS,
   type TcpSock,
   tcpFinTime,
   tcpMstampRefresh,
@@ -57,7 +58,6 @@ import {
 import { tcpTimeWait } from "./tcp-timewait.ts";
 import { tcpInitBufferSpace, tcpInitializeRcvMss } from "./tcp-window.ts";
 import { resetDackTimer, resetKeepaliveTimer, resetXmitTimer } from "./tcp-xmit-timer.ts";
-import { tcpSendFinAfterHandshake } from "./tcp-shutdown.ts";
 
 /** Reads a SYN's options into the connection (tcp_parse_options with estab 0). */
 export function tcpParseSyn(sk: TcpSock, skb: SkBuff): void {
@@ -370,4 +370,3 @@ function stateText(sk: TcpSock, skb: SkBuff): boolean {
   if (!queue) drop(skb, DropReason.NOT_SPECIFIED);
   return false;
 }
-

@@ -4,7 +4,7 @@
 
 import type { Timer } from "../../sim/sim.ts";
 import { set16, set32 } from "../../wire/layout.ts";
-import { ACK, ECE, setDataOffsetAndFlags, SYN } from "../../wire/tcp.ts";
+import { ACK, ECE, SYN, setDataOffsetAndFlags } from "../../wire/tcp.ts";
 import * as options from "../../wire/tcp-options.ts";
 import { ipBuildAndSendPkt } from "./ip-output.ts";
 import { ipRouteOutputKey } from "./route.ts";
@@ -18,8 +18,8 @@ import {
   TCP_NEW_SYN_RECV,
   TCP_TIMEOUT_INIT,
   type TcpSock,
-  tcpFullSpace,
   type TcpState,
+  tcpFullSpace,
   wheelExpiry,
 } from "./tcp-sock.ts";
 import { type InitialWindow, tcpSelectInitialWindow } from "./tcp-window.ts";

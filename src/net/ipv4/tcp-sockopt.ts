@@ -277,4 +277,3 @@ export function tcpGetOption(sk: TcpSock, name: string): number {
       throw new NetError(Errno.ENOPROTOOPT);
   }
 }
-

@@ -66,4 +66,3 @@ export function synqNoRecentOverflow(tcp: TcpState): boolean {
 export function synqOverflow(tcp: TcpState): void {
   tcp.synqOverflowTs = jiffies(tcp.net);
 }
-

@@ -6,7 +6,13 @@ import { Errno } from "../../base/errno.ts";
 import { tcpDone, tcpDoneWithError } from "./tcp-done.ts";
 import { tcpEnterLoss, tcpRackReoTimeout } from "./tcp-loss.ts";
 import { tcpCurrentMss, tcpSendAck, tcpSendActiveReset } from "./tcp-output.ts";
-import { tcpRetransmitSkb, tcpSendLossProbe, tcpSendProbe0, tcpWriteWakeup, tcpXmitRetransmitQueue } from "./tcp-retransmit.ts";
+import {
+  tcpRetransmitSkb,
+  tcpSendLossProbe,
+  tcpSendProbe0,
+  tcpWriteWakeup,
+  tcpXmitRetransmitQueue,
+} from "./tcp-retransmit.ts";
 import {
   ackScheduled,
   exitPingpongMode,
@@ -230,10 +236,7 @@ function probeTimer(sk: TcpSock): void {
     return;
   }
   if (sk.icskProbesTstamp === 0) sk.icskProbesTstamp = jiffies(sk.net);
-  else if (
-    sk.icskUserTimeout > 0 &&
-    jiffies(sk.net) - sk.icskProbesTstamp >= msecsToJiffies(sk.icskUserTimeout)
-  ) {
+  else if (sk.icskUserTimeout > 0 && jiffies(sk.net) - sk.icskProbesTstamp >= msecsToJiffies(sk.icskUserTimeout)) {
     writeErr(sk);
     return;
   }

@@ -6,14 +6,14 @@ import { newOptions } from "../../wire/tcp-options.ts";
 import { SOCK_STREAM } from "../core/sock.ts";
 import { inetRegisterSocketType } from "./af-inet.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { TcpStreamSock } from "./tcp-stream.ts";
 import { TCP_CONGESTION_CONTROLS } from "./tcp-cong.ts";
 import { TcpHashtables } from "./tcp-hashtables.ts";
 import { tcpProtocol } from "./tcp-ipv4.ts";
 import { TcpMib } from "./tcp-mib.ts";
 import { SackState } from "./tcp-sack.ts";
 import { SegPool } from "./tcp-segment.ts";
-import { HZ, IPPROTO_TCP, TcpSysctl, type TcpState } from "./tcp-sock.ts";
+import { HZ, IPPROTO_TCP, type TcpState, TcpSysctl } from "./tcp-sock.ts";
+import { TcpStreamSock } from "./tcp-stream.ts";
 
 type IntField = { [K in keyof TcpSysctl]: TcpSysctl[K] extends number ? K : never }[keyof TcpSysctl];
 

@@ -4,7 +4,6 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import * as ethernet from "../../wire/ethernet.ts";
-import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
 import {
   devQueueXmit,
   devSetMacAddress,
@@ -16,6 +15,7 @@ import {
   registerNetdevice,
   unregisterNetdevice,
 } from "../core/dev.ts";
+import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import {
   NETDEV_CHANGE,

@@ -97,7 +97,7 @@ function* ls(proc: Process): Task<number> {
     valued: ["%style"],
     status: 2,
   });
-  for (const letter of ["c", "k", "q", "u", "X", "p"])
+  for (const letter of ["c", "k", "q", "u", "X"])
     if (options.has(letter)) return yield* complain(proc, `option -${letter} is not supported`, 2);
   let status = 0;
   const files: Entry[] = [];
@@ -190,8 +190,9 @@ export function humanSize(bytes: number): string {
 }
 
 function suffix(options: ReadonlyMap<string, string>, node: VfsNode): string {
-  if (!options.has("F")) return "";
-  if (node.kind === "dir" || node.kind === "syntheticDir") return "/";
+  const folder = node.kind === "dir" || node.kind === "syntheticDir";
+  if (!options.has("F")) return options.has("p") && folder ? "/" : "";
+  if (folder) return "/";
   if (node.kind === "link") return options.has("l") ? "" : "@";
   if (node.kind === "program" || (node.kind === "file" && node.mode & 0o111)) return "*";
   return "";

@@ -324,6 +324,7 @@ class Machine {
     this.#usedStdin = true;
     if (!this.#proc.fds.has(0)) return false;
     this.#main = new RecordReader(openInput(this.#proc, "-"));
+    this.#globals.set("FILENAME", "-");
     return true;
   }
 
@@ -592,7 +593,7 @@ class Machine {
       return { file, child: undefined, text: "" };
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
-      throw new RuntimeError(`cannot open "${path}" for output`);
+      throw new RuntimeError(`cannot open "${path}" for output (${error.message})`);
     }
   }
 

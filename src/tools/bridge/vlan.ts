@@ -1,6 +1,7 @@
 // `bridge vlan`, on a kernel without VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING is not set): there is nothing to show,
 // and nothing can be added. Answers to iproute2's bridge/vlan.c.
 
+import { bridgePortOf } from "../../net/bridge/br-private.ts";
 import type { Context } from "../ip/context.ts";
 import { Args, CommandError, matches } from "../ip/lib/args.ts";
 import { deviceNamed } from "./common.ts";
@@ -58,13 +59,13 @@ function modify(ctx: Context, args: Args, add: boolean): number {
   }
   if (device === undefined || vid === undefined)
     throw new CommandError("Device and VLAN ID are required arguments.\n", 255);
-  deviceNamed(ctx, device);
+  const dev = deviceNamed(ctx, device);
   const [first, last] = vid.split("-");
   for (const part of last === undefined ? [first!] : [first!, last]) {
     const id = Number.parseInt(part, 10) || 0;
     if (id >= 4096) throw new CommandError(`Invalid VLAN ID "${part}"\n`, 255);
   }
-  if (add) throw new CommandError("RTNETLINK answers: Operation not supported\n", 255);
+  if (add || !bridgePortOf(dev)) throw new CommandError("RTNETLINK answers: Operation not supported\n", 255);
   return 0;
 }
 

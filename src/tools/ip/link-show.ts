@@ -84,7 +84,7 @@ function printNameAndLink(out: Out, dev: NetDevice, format: (name: string) => st
   return otherIsDown;
 }
 
-function printFlags(out: Out, flags: number, otherIsDown: boolean): void {
+export function printFlags(out: Out, flags: number, otherIsDown: boolean): void {
   out.openArray("flags", "<");
   if (flags & IFF_UP && !(flags & IFF_RUNNING)) out.any(null, "NO-CARRIER,", "NO-CARRIER");
   flags &= ~IFF_RUNNING;

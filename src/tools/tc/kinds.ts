@@ -99,7 +99,8 @@ const NS_PER_TICK = 64;
 const TICKS_PER_US = 15.625;
 
 function bucketUs(bytes: number, rate: number): number {
-  const ticks = Math.floor((bytes * 1e9) / rate / NS_PER_TICK);
+  // in 32 bits, which a big bucket at a low rate overflows
+  const ticks = Math.floor((bytes * 1e9) / rate / NS_PER_TICK) % 2 ** 32;
   return Math.floor(ticks / TICKS_PER_US);
 }
 

@@ -1,10 +1,11 @@
 // `tc qdisc`: add, replace, change, delete, show the discipline at a device's root. Answers to iproute2's tc/tc_qdisc.c and
 // net/sched/sch_api.c. Ingress, classes and parents other than the root are refused by name.
 
+import { Errno, NetError } from "../../base/errno.ts";
 import type { NetDevice } from "../../net/core/net-device.ts";
 import { allocateHandle, graft, type Sched, schedOf } from "../../net/link/sch-generic.ts";
 import { type Context, deviceOrEnd, devicesByIndex } from "../ip/context.ts";
-import { Args, CommandError, duparg, duparg2, invarg, matches } from "../ip/lib/args.ts";
+import { Args, CommandError, duparg, invarg, matches, rtnl } from "../ip/lib/args.ts";
 import { qdiscName } from "../ip/link-show.ts";
 import { type SchedKind, schedKind } from "./kinds.ts";
 
@@ -111,53 +112,88 @@ function modify(ctx: Context, args: Args, verb: Verb): number {
   }
   if (device === undefined) throw new CommandError("RTNETLINK answers: No such device\n", 2);
   const dev = deviceOrEnd(ctx, device);
-  const old = schedOf(dev);
-  const refuse = (text: string): never => {
-    throw new CommandError(`Error: ${text}.\n`, 2);
-  };
-  if (verb === "delete") {
-    if (!old) refuse("Cannot delete qdisc with handle of zero");
-    else if (handle && handle !== old.handle) refuse("Invalid handle");
-    else if (kindName !== undefined && kindName !== old.kind) refuse("Invalid qdisc name");
-    else graft(dev, null);
-    return 0;
-  }
-  if (!root) refuse("Handle cannot be zero");
-  if (kindName === undefined) refuse("Qdisc kind not specified");
-  if (!kind) {
-    refuse("Specified qdisc kind is unknown");
-    return 2;
-  }
-  if (old && old.kind === kind.name && (!handle || handle === old.handle)) {
-    if (verb === "add") refuse("Exclusivity flag on, cannot modify");
-    kind.change(old, options);
-    return 0;
-  }
-  if (old && verb === "add") refuse("Exclusivity flag on, cannot modify");
-  if (verb === "change") refuse("Qdisc not found. To create specify NLM_F_CREATE flag");
-  graft(dev, kind.create(dev, handle || allocateHandle(dev.net.kernel), options));
+  const request = { root, handle, kind, kindName, options };
+  rtnl(() => (verb === "delete" ? deleteQdisc(dev, request) : modifyQdisc(dev, verb, request)));
   return 0;
+}
+
+interface QdiscRequest {
+  readonly root: boolean;
+  readonly handle: number;
+  /** undefined: none was named, or none of that name is there */
+  readonly kind: SchedKind | undefined;
+  readonly kindName: string | undefined;
+  readonly options: unknown;
+}
+
+function refuse(errno: number, text: string): never {
+  throw new NetError(errno, text);
+}
+
+/** tc_get_qdisc with RTM_DELQDISC */
+function deleteQdisc(dev: NetDevice, { root, handle, kindName }: QdiscRequest): void {
+  const old = schedOf(dev);
+  if (!root && (!handle || handle !== old?.handle))
+    refuse(Errno.ENOENT, "Failed to find qdisc with specified handle");
+  if (handle && handle !== old?.handle) refuse(Errno.EINVAL, "Invalid handle");
+  if (kindName !== undefined && kindName !== qdiscName(dev))
+    refuse(Errno.EINVAL, "Invalid qdisc name: must match existing qdisc");
+  if (!root) refuse(Errno.EINVAL, "Classid cannot be zero");
+  if (!old) refuse(Errno.ENOENT, "Cannot delete qdisc with handle of zero");
+  graft(dev, null);
+}
+
+/** tc_modify_qdisc: changes what is there, or puts another in its place. */
+function modifyQdisc(dev: NetDevice, verb: Verb, request: QdiscRequest): void {
+  const { root, handle, kindName, options } = request;
+  const current = schedOf(dev);
+  let there = current;
+  if (root) {
+    if (!current) {
+      if (verb === "change") refuse(Errno.ENOENT, "Qdisc not found. To create specify NLM_F_CREATE flag");
+      create(dev, request);
+      return;
+    }
+    if (handle && handle !== current.handle) {
+      if (verb !== "replace") refuse(Errno.EEXIST, "NLM_F_REPLACE needed to override");
+      create(dev, request);
+      return;
+    }
+    if (!handle && kindName !== undefined && kindName !== current.kind) {
+      create(dev, request);
+      return;
+    }
+  } else {
+    if (!handle) refuse(Errno.EINVAL, "Handle cannot be zero");
+    if (handle !== current?.handle) there = null;
+  }
+  if (!there) refuse(Errno.ENOENT, "Specified qdisc not found");
+  if (verb === "add") refuse(Errno.EEXIST, "Exclusivity flag on, cannot modify");
+  if (kindName !== undefined && kindName !== there.kind)
+    refuse(Errno.EINVAL, "Invalid qdisc name: must match existing qdisc");
+  if (request.kind) request.kind.change(there, options);
+}
+
+function create(dev: NetDevice, { handle, kind, kindName, options }: QdiscRequest): void {
+  if (kindName === undefined) refuse(Errno.EINVAL, "Qdisc kind not specified");
+  if (!kind) refuse(Errno.ENOENT, "Specified qdisc kind is unknown");
+  graft(dev, kind.create(dev, handle || allocateHandle(dev.net.kernel), options));
 }
 
 function list(ctx: Context, args: Args): number {
   let device: string | undefined;
-  let rootOnly = false;
   let handle = 0;
   for (; !args.done; args.advance()) {
     if (args.is("dev")) {
-      const word = args.next();
-      if (device !== undefined) duparg2("dev", word);
-      device = word;
-    } else if (args.is("root")) rootOnly = true;
-    else if (args.is("handle")) handle = parseHandle(args.next());
-    else if (args.is("invisible")) {
-      // what a device has of its own is shown anyway, as Linux does for noqueue
+      device = args.next();
+    } else if (args.is("handle")) handle = parseHandle(args.next());
+    else if (args.is("root") || args.is("invisible")) {
+      // nothing is below the root, and what a device has of its own is shown anyway, as Linux does for noqueue
     } else if (args.is("ingress") || args.is("clsact") || args.is("parent"))
       throw new CommandError(`tc qdisc: "${args.word}" is not supported by vethlab\n`, 1);
     else if (args.matches("help")) throw new CommandError(USAGE, 0);
     else throw new CommandError(`What is "${args.word}"? Try "tc qdisc help".\n`, 255);
   }
-  void rootOnly;
   const only = device === undefined ? undefined : deviceOrEnd(ctx, device);
   ctx.out.begin();
   for (const dev of devicesByIndex(ctx.ns.net)) {

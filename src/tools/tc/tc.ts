@@ -26,21 +26,7 @@ function parseOptions(words: readonly string[]): {
   netns: string | undefined;
   words: readonly string[];
 } {
-  const options: Options = {
-    family: "",
-    stats: 0,
-    details: 0,
-    oneline: false,
-    brief: false,
-    json: false,
-    pretty: false,
-    human: false,
-    iec: false,
-    numeric: false,
-    all: false,
-    force: false,
-    timestamp: false,
-  };
+  const options = newOptions();
   let netns: string | undefined;
   let i = 0;
   for (; i < words.length && words[i]!.startsWith("-"); i++) {

@@ -114,5 +114,7 @@ export function formatPercent(fraction: number): string {
 
 /** %.3g */
 function figures(value: number): string {
-  return String(Number(value.toPrecision(3)));
+  if (value < 999.5) return String(Number(value.toPrecision(3)));
+  const [digits, exponent] = value.toExponential(2).split("e+");
+  return `${Number(digits)}e+${exponent!.padStart(2, "0")}`;
 }

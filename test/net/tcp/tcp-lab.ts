@@ -3,18 +3,18 @@
 
 import { NetError } from "../../../src/base/errno.ts";
 import { MSEC, type Ns, SEC } from "../../../src/base/time.ts";
-import { SOCK_STREAM } from "../../../src/net/core/sock.ts";
-import type { SkBuff } from "../../../src/net/core/skb.ts";
-import { inetCreateSock } from "../../../src/net/ipv4/af-inet.ts";
-import { type TcpListed, TcpStreamSock, type TcpState, tcpInit, tcpSocks } from "../../../src/net/ipv4/tcp.ts";
 import { NF_ACCEPT, NF_DROP, NF_INET_LOCAL_IN } from "../../../src/net/core/netfilter.ts";
+import type { SkBuff } from "../../../src/net/core/skb.ts";
+import { SOCK_STREAM } from "../../../src/net/core/sock.ts";
+import { inetCreateSock } from "../../../src/net/ipv4/af-inet.ts";
+import { type TcpListed, type TcpState, type TcpStreamSock, tcpInit, tcpSocks } from "../../../src/net/ipv4/tcp.ts";
 import { Socket } from "../../../src/net/socket.ts";
 import type { Task } from "../../../src/sim/task.ts";
 import { sleep } from "../../../src/sim/task.ts";
 import { get16, get32 } from "../../../src/wire/layout.ts";
 import * as tcp from "../../../src/wire/tcp.ts";
 import { newOptions, parse as parseOptions } from "../../../src/wire/tcp-options.ts";
-import { Host, ip, Lab } from "../ipv4/ip-lab.ts";
+import { type Host, ip, Lab } from "../ipv4/ip-lab.ts";
 
 export { ip, MSEC, SEC, sleep };
 
