@@ -12,7 +12,6 @@ function addresses(count: number): Uint8Array {
   return out;
 }
 
-
 export const bench: Bench = new Bench({ time: 200 });
 
 for (const count of [10, 1000, 100_000]) {

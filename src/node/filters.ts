@@ -29,7 +29,16 @@ const ARGUMENTS: ReadonlyMap<string, number> = new Map([
   ["-f", 1],
   ["-L", 1],
 ]);
-const REFUSED: ReadonlySet<string> = new Set(["--args", "--jsonargs", "--raw-output0", "--stream-errors", "--seq", "-C", "--color-output", "-L"]);
+const REFUSED: ReadonlySet<string> = new Set([
+  "--args",
+  "--jsonargs",
+  "--raw-output0",
+  "--stream-errors",
+  "--seq",
+  "-C",
+  "--color-output",
+  "-L",
+]);
 
 async function jq(call: FilterCall): Promise<FilterResult> {
   const encoder = new TextEncoder();
@@ -41,7 +50,8 @@ async function jq(call: FilterCall): Promise<FilterResult> {
   });
   const command = readCommand(call, (bytes) => decoder.decode(bytes));
   if (command.problem !== undefined) return done("", `jq: ${command.problem}\n`, 2);
-  if (command.filter === undefined) return done("", "jq - commandline JSON processor\nUsage:\tjq [OPTIONS] FILTER [FILES...]\n", 2);
+  if (command.filter === undefined)
+    return done("", "jq - commandline JSON processor\nUsage:\tjq [OPTIONS] FILTER [FILES...]\n", 2);
   let input = "";
   let missing = "";
   if (command.files.length === 0) input = decoder.decode(call.stdin);
@@ -149,7 +159,8 @@ function applyOption(
     case "--rawfile":
     case "--slurpfile": {
       const bytes = call.readFile(value);
-      if (!bytes) command.problem = `Bad JSON in --${option.slice(2)} ${name} ${value}: Could not open ${value}: No such file or directory`;
+      if (!bytes)
+        command.problem = `Bad JSON in --${option.slice(2)} ${name} ${value}: Could not open ${value}: No such file or directory`;
       else if (option === "--rawfile") command.flags.push("--arg", name, decode(bytes));
       else command.flags.push("--argjson", name, `[${decode(bytes).trim()}]`);
       return;

@@ -222,8 +222,7 @@ class Evaluator {
       this.#reference = target;
     }
     const value = this.#conditional();
-    if (this.#isAssignment())
-      this.#fail("attempted assignment to non-variable", this.#text.slice(this.#start));
+    if (this.#isAssignment()) this.#fail("attempted assignment to non-variable", this.#text.slice(this.#start));
     return value;
   }
 

@@ -54,8 +54,7 @@ export function assign(shell: Shell, argument: AssignArgument): Variable | undef
   let next = append ? Variables.end(variable) : 0;
   if (variable.table && value.every((element) => element.key === undefined)) {
     // key value key value … (bash 5.1)
-    for (let i = 0; i < value.length; i += 2)
-      shell.vars.setElement(name, value[i]!.value, value[i + 1]?.value ?? "");
+    for (let i = 0; i < value.length; i += 2) shell.vars.setElement(name, value[i]!.value, value[i + 1]?.value ?? "");
     return variable;
   }
   for (const element of value) {

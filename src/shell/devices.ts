@@ -79,9 +79,18 @@ export function descriptorDir(of: (opener: Process) => Process): SyntheticDirNod
 /** Puts /dev into a root. */
 export function populateDev(vfs: Vfs): void {
   vfs.put("/dev", dirNode());
-  vfs.put("/dev/null", device(() => new NullFile()));
-  vfs.put("/dev/zero", device(() => new ZeroFile()));
-  vfs.put("/dev/full", device(() => new FullFile()));
+  vfs.put(
+    "/dev/null",
+    device(() => new NullFile()),
+  );
+  vfs.put(
+    "/dev/zero",
+    device(() => new ZeroFile()),
+  );
+  vfs.put(
+    "/dev/full",
+    device(() => new FullFile()),
+  );
   const random = device((proc) => new RandomFile(proc.machine.rng));
   vfs.put("/dev/random", random);
   vfs.put("/dev/urandom", random);

@@ -2,6 +2,7 @@
 // (POSIX XCU 2.6), with bash's brace expansion and process substitution. Parameter expansions are in parameter.ts.
 
 import type { DoubleQuotedChild, Word, WordPart } from "unbash";
+import type { Task } from "../sim/task.ts";
 import { expandBraces } from "./brace.ts";
 import { ExpansionError } from "./control.ts";
 import { type Field, FieldBuilder } from "./fields.ts";
@@ -9,7 +10,6 @@ import { glob } from "./glob.ts";
 import { type Expander, expandParameter, simpleParameter } from "./parameter.ts";
 import { parseHereText, parseWord, Source } from "./parse.ts";
 import type { Shell } from "./shell.ts";
-import type { Task } from "../sim/task.ts";
 
 /** Where the text of a word goes, and in which context it stands. */
 export interface Target {

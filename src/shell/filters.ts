@@ -62,4 +62,3 @@ function* runFilter(library: FilterLibrary, name: string, proc: Process): Task<n
 }
 
 function* nothing(): Task<void> {}
-

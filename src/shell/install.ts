@@ -46,7 +46,18 @@ export interface PopulateOptions {
 
 /** Puts programs, devices, /proc, /tmp and the user root into a root file system. */
 export function populateVfs(vfs: Vfs, options: PopulateOptions): void {
-  for (const folder of ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/root", "/var/tmp", "/var/log", "/etc", "/home", "/run"])
+  for (const folder of [
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/root",
+    "/var/tmp",
+    "/var/log",
+    "/etc",
+    "/home",
+    "/run",
+  ])
     ensureFolder(vfs, folder);
   vfs.put("/bin", link("usr/bin"));
   vfs.put("/sbin", link("usr/sbin"));
@@ -57,7 +68,10 @@ export function populateVfs(vfs: Vfs, options: PopulateOptions): void {
   vfs.put("/tmp", tmp);
   populateDev(vfs);
   vfs.put("/proc", procDir(options.proc ?? new Map()));
-  vfs.put("/etc/passwd", fileNode("root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"));
+  vfs.put(
+    "/etc/passwd",
+    fileNode("root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+  );
   vfs.put("/etc/group", fileNode("root:x:0:\nnogroup:x:65534:\n"));
 }
 

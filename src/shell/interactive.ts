@@ -99,7 +99,8 @@ export class Session {
     const [first] = shell.foreground;
     this.#pending = "";
     if (first) {
-      if (shell.proc.machine.killGroup(first.pgid, SIGINT) === 0) for (const each of shell.foreground) each.kill(SIGINT);
+      if (shell.proc.machine.killGroup(first.pgid, SIGINT) === 0)
+        for (const each of shell.foreground) each.kill(SIGINT);
     } else shell.proc.interrupt(SIGINT);
   }
 }

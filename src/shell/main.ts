@@ -111,9 +111,8 @@ function readCommandLine(argv: readonly string[], dash: boolean): CommandLine {
   const rest = argv.slice(i);
   if (wantCommand) {
     line.command = rest.shift();
-    if (line.command === undefined) line.problem = dash
-      ? `${name}: 0: -c requires an argument\n`
-      : `${name}: -c: option requires an argument\n`;
+    if (line.command === undefined)
+      line.problem = dash ? `${name}: 0: -c requires an argument\n` : `${name}: -c: option requires an argument\n`;
   } else if (!line.fromStdin) line.script = rest.shift();
   line.args = rest;
   return line;
@@ -173,7 +172,9 @@ function* runFile(interpreter: Interpreter, shell: Shell, script: string, name: 
     if (!(error instanceof NetError)) throw error;
     const missing = error.errno === Errno.ENOENT;
     if (shell.dash) {
-      yield* proc.printError(`${name}: 0: cannot open ${script}: ${missing ? "No such file" : strerror(error.errno)}\n`);
+      yield* proc.printError(
+        `${name}: 0: cannot open ${script}: ${missing ? "No such file" : strerror(error.errno)}\n`,
+      );
       return 2;
     }
     yield* proc.printError(`${name}: ${script}: ${strerror(error.errno)}\n`);

@@ -75,7 +75,15 @@ export function* expandParameter(
     const to = valueOf(shell, name, key, undefined).scalar;
     if (to === undefined || to === "") {
       if (operation?.type === "Default") {
-        yield* applyDefault(shell, name, key, { list: undefined, star: false, scalar: undefined }, operation, target, expander);
+        yield* applyDefault(
+          shell,
+          name,
+          key,
+          { list: undefined, star: false, scalar: undefined },
+          operation,
+          target,
+          expander,
+        );
         return;
       }
       if (to === undefined) throw new ExpansionError(`${name}: invalid indirect expansion`);
@@ -158,7 +166,10 @@ export function computedList(shell: Shell, name: string): string[] | undefined {
       if (frames.length === 0) return [];
       return [...frames.map((frame) => frame.name).reverse(), "main"];
     case "BASH_SOURCE":
-      return [...frames.map((frame) => frame.source.name).reverse(), shell.frames.length > 0 ? mainName(shell) : shell.source.name];
+      return [
+        ...frames.map((frame) => frame.source.name).reverse(),
+        shell.frames.length > 0 ? mainName(shell) : shell.source.name,
+      ];
     case "BASH_LINENO":
       return [...frames.map((frame) => String(frame.line)).reverse(), "0"];
     case "DIRSTACK":
@@ -323,9 +334,11 @@ function removePattern(text: string, pattern: string, operator: "#" | "##" | "%"
   if (operator === "#") {
     for (let end = 0; end <= text.length; end++) if (expression.test(text.slice(0, end))) return text.slice(end);
   } else if (operator === "%") {
-    for (let start = text.length; start >= 0; start--) if (expression.test(text.slice(start))) return text.slice(0, start);
+    for (let start = text.length; start >= 0; start--)
+      if (expression.test(text.slice(start))) return text.slice(0, start);
   } else {
-    for (let start = 0; start <= text.length; start++) if (expression.test(text.slice(start))) return text.slice(0, start);
+    for (let start = 0; start <= text.length; start++)
+      if (expression.test(text.slice(start))) return text.slice(0, start);
   }
   return text;
 }
@@ -388,7 +401,9 @@ function slice(
     return;
   }
   if (length !== undefined && length < 0)
-    throw new ExpansionError(`${part.operation && "length" in part.operation ? part.operation.length?.text.trim() : length}: substring expression < 0`);
+    throw new ExpansionError(
+      `${part.operation && "length" in part.operation ? part.operation.length?.text.trim() : length}: substring expression < 0`,
+    );
   if (name === "@" || name === "*") {
     const all = [shell.argv0, ...value.list];
     const start = offset < 0 ? all.length + offset : offset;
@@ -501,4 +516,3 @@ export function ansiUnescape(text: string): string {
     },
   );
 }
-

@@ -1,7 +1,7 @@
 // From script text to a syntax tree. The grammar is the library unbash's; this file keeps source positions, says syntax
 // errors in bash's words, and knows what an unfinished line looks like (for prompts and for scripts read from stdin).
 
-import { type HereDoc, type ParseError, type ParsedScript, parse, type Statement, type Word } from "unbash";
+import { type HereDoc, type ParsedScript, type ParseError, parse, type Statement, type Word } from "unbash";
 
 /** A text that was parsed, and where its lines are counted from. */
 export class Source {
@@ -126,7 +126,13 @@ function syntaxError(error: ParseError, source: Source): ShellSyntaxError {
   const closer = CLOSERS.get(message);
   if (closer !== undefined) {
     const line = message === "unterminated command substitution" ? eof : source.lineAt(pos);
-    return new ShellSyntaxError(`unexpected EOF while looking for matching \`${closer}'`, line, undefined, true, closer);
+    return new ShellSyntaxError(
+      `unexpected EOF while looking for matching \`${closer}'`,
+      line,
+      undefined,
+      true,
+      closer,
+    );
   }
   if (message.startsWith("maximum "))
     return new ShellSyntaxError(`syntax error: ${message}`, source.lineAt(pos), undefined, false);

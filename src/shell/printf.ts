@@ -96,8 +96,7 @@ export function printf(format: string, args: readonly string[], wallClockNs: big
   return new Formatter(format, args, wallClockNs, startNs).run();
 }
 
-const DIRECTIVE =
-  /^%([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?(\([^)]*\)T|[diouxXeEfFgGaAcsbqQ%])/;
+const DIRECTIVE = /^%([-+ #0']*)(\*|\d+)?(?:\.(\*|-?\d*))?(?:hh|h|ll|l|L|j|z|t)?(\([^)]*\)T|[diouxXeEfFgGaAcsbqQ%])/;
 
 class Formatter {
   readonly #format: string;
@@ -145,7 +144,9 @@ class Formatter {
       const match = DIRECTIVE.exec(rest);
       if (!match) {
         const bad = /^%[-+ #0'*.\d]*(.?)/.exec(rest)!;
-        this.#fail(bad[1] === "" ? `\`${rest[0]}': missing format character` : `\`${bad[1]}': invalid format character`);
+        this.#fail(
+          bad[1] === "" ? `\`${rest[0]}': missing format character` : `\`${bad[1]}': invalid format character`,
+        );
         return false;
       }
       rest = rest.slice(match[0].length);

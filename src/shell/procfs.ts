@@ -4,8 +4,8 @@
 import { SEC } from "../base/time.ts";
 import type { Process } from "../posix/process.ts";
 import type { LinkNode, NamespaceNode, SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
-import { strftime } from "./strftime.ts";
 import { descriptorDir } from "./devices.ts";
+import { strftime } from "./strftime.ts";
 
 function text(read: (proc: Process) => string, mode = 0o444): SyntheticFileNode {
   return { kind: "synthetic", mode, mtimeNs: 0, read };

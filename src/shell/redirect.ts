@@ -128,7 +128,8 @@ function* file(shell: Shell, redirection: Redirect, edit: Edit): Task<void> {
   if (!redirection.target) throw new RedirectError("ambiguous redirect");
   const words = yield* expandWords(shell, [redirection.target]);
   const target = words[0];
-  if (target === undefined || words.length > 1) throw new RedirectError(`${redirection.target.text}: ambiguous redirect`);
+  if (target === undefined || words.length > 1)
+    throw new RedirectError(`${redirection.target.text}: ambiguous redirect`);
   if (operator === ">&" || operator === "<&") {
     if (target === "-") {
       edit.close(numberToClose(shell, descriptor, standard));
@@ -157,12 +158,7 @@ function numberToClose(shell: Shell, descriptor: RedirectDescriptor | undefined,
   return number;
 }
 
-function* open(
-  shell: Shell,
-  redirection: Redirect,
-  target: string,
-  { table, openNetwork }: Edit,
-): Task<OpenFile> {
+function* open(shell: Shell, redirection: Redirect, target: string, { table, openNetwork }: Edit): Task<OpenFile> {
   const { operator } = redirection;
   const own = /^\/dev\/(?:fd\/(\d+)|(stdin|stdout|stderr))$/.exec(target);
   try {
@@ -192,7 +188,11 @@ function* open(
     if (!shell.dash) throw new RedirectError(`${target}: ${strerror(error.errno)}`);
     const how = operator === "<" ? "open" : "create";
     const why =
-      error.errno === Errno.ENOENT ? (how === "open" ? "No such file" : "Directory nonexistent") : strerror(error.errno);
+      error.errno === Errno.ENOENT
+        ? how === "open"
+          ? "No such file"
+          : "Directory nonexistent"
+        : strerror(error.errno);
     throw new RedirectError(`cannot ${how} ${target}: ${why}`);
   }
 }

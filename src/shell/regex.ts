@@ -154,7 +154,8 @@ class Translator {
     }
     if (this.#dialect.cEscapes) {
       const at = "abfnrtv".indexOf(c);
-      if (at >= 0 && (c !== "b" || this.#dialect.noIntervals)) return ["\\x07", "\\x08", "\\f", "\\n", "\\r", "\\t", "\\v"][at]!;
+      if (at >= 0 && (c !== "b" || this.#dialect.noIntervals))
+        return ["\\x07", "\\x08", "\\f", "\\n", "\\r", "\\t", "\\v"][at]!;
     }
     const gnu = GNU_ESCAPES.get(c);
     if (gnu !== undefined) return gnu;
@@ -225,7 +226,11 @@ class Translator {
       i += char.length;
       if (char === "\\" && this.#dialect.cEscapes && text[i] !== undefined) {
         const at = "fnrtv\\/".indexOf(text[i]!);
-        if (at >= 0 && (text[i] !== "\\" || this.#dialect.noIntervals) && (text[i] !== "/" || this.#dialect.noIntervals)) {
+        if (
+          at >= 0 &&
+          (text[i] !== "\\" || this.#dialect.noIntervals) &&
+          (text[i] !== "/" || this.#dialect.noIntervals)
+        ) {
           char = "\f\n\r\t\v\\/"[at]!;
           i++;
         } else if (text[i] === "]" && this.#dialect.noIntervals) {

@@ -28,7 +28,14 @@ import { type Job, obituary, pipelineStatus, signalText } from "./jobs.ts";
 import { checked, type Parsed, parseScript, Source } from "./parse.ts";
 import { patternRegExp } from "./pattern.ts";
 import { commandText } from "./print.ts";
-import { copyTable, type FdTable, type OpenNetwork, RedirectError, releaseTable, withRedirections } from "./redirect.ts";
+import {
+  copyTable,
+  type FdTable,
+  type OpenNetwork,
+  RedirectError,
+  releaseTable,
+  withRedirections,
+} from "./redirect.ts";
 import type { Engine, Shell } from "./shell.ts";
 import { runSimple, runWords, trace, traceQuoteWords } from "./simple.ts";
 import { evaluateCondition, TestError } from "./test.ts";
@@ -159,7 +166,9 @@ export class Interpreter implements Engine {
       if (error instanceof ExpansionError && !error.said) {
         error.said = true;
         shell.status = error.status;
-        yield* shell.error(shell.dash ? error.message.replace(/: readonly variable$/, ": is read only") : error.message);
+        yield* shell.error(
+          shell.dash ? error.message.replace(/: readonly variable$/, ": is read only") : error.message,
+        );
         if (shell.dash && !shell.interactive) throw new ShellExit(2);
         if (error.how === "fatal" && !shell.interactive)
           throw new ShellExit(shell.fromCommand && shell.level === 0 ? 127 : error.status);
@@ -425,7 +434,8 @@ export class Interpreter implements Engine {
       yield* this.text(shell, new Source(action, shell.source.name, shell.line), { prefix: "exit trap: " });
     } catch (error) {
       if (error instanceof ShellExit) return error.status;
-      if (error instanceof FunctionReturn || error instanceof LoopJump || error instanceof ExpansionError) return status;
+      if (error instanceof FunctionReturn || error instanceof LoopJump || error instanceof ExpansionError)
+        return status;
       throw error;
     }
     return status;
@@ -647,8 +657,14 @@ export class Interpreter implements Engine {
     let parsed = checked(script, own);
     if (parsed.error) {
       // what stands in backticks is parsed when it is run, as a text of its own
-      if (backtick) parsed = parseScript(new Source(own.text.slice(script.pos, script.end), own.name, own.lineAt(script.pos)));
-      const status = yield* this.syntaxError(shell, parsed.source, parsed.error!, backtick ? "command substitution: " : "");
+      if (backtick)
+        parsed = parseScript(new Source(own.text.slice(script.pos, script.end), own.name, own.lineAt(script.pos)));
+      const status = yield* this.syntaxError(
+        shell,
+        parsed.source,
+        parsed.error!,
+        backtick ? "command substitution: " : "",
+      );
       if (!backtick) throw new ShellExit(status);
       shell.substitutionStatus = status;
       return "";
@@ -845,4 +861,3 @@ function timeReport(shell: Shell, elapsedNs: number, posix: boolean): string {
     return value(what, digits === "" || digits === undefined ? 3 : Math.min(3, Number(digits)), long === "l");
   })}\n`;
 }
-

@@ -117,16 +117,18 @@ export function* runWords(
   argv: readonly string[],
   skipFunctions: boolean,
 ): Task<number> {
-  const invocation = { argv, args: argv.slice(1), assignments: [], redirections: [], tail: false, text: argv.join(" ") };
+  const invocation = {
+    argv,
+    args: argv.slice(1),
+    assignments: [],
+    redirections: [],
+    tail: false,
+    text: argv.join(" "),
+  };
   return yield* invoke(interpreter, shell, invocation, skipFunctions);
 }
 
-function* invoke(
-  interpreter: Interpreter,
-  shell: Shell,
-  invocation: Invocation,
-  skipFunctions: boolean,
-): Task<number> {
+function* invoke(interpreter: Interpreter, shell: Shell, invocation: Invocation, skipFunctions: boolean): Task<number> {
   const name = invocation.argv[0]!;
   const builtin = interpreter.services.builtins.get(name);
   const isFunction = !skipFunctions && shell.functions.has(name);
@@ -287,7 +289,9 @@ function* imageOf(
     if (error instanceof BadInterpreter) message = `${name}: cannot execute: required file not found`;
     else if (missing && !name.includes("/")) message = shell.dash ? `${name}: not found` : `${name}: command not found`;
     else if (shell.dash)
-      message = missing ? `${name}: not found` : `${name}: ${strerror(error.errno === Errno.EISDIR ? Errno.EACCES : error.errno)}`;
+      message = missing
+        ? `${name}: not found`
+        : `${name}: ${strerror(error.errno === Errno.EISDIR ? Errno.EACCES : error.errno)}`;
     else message = `${name}: ${strerror(error.errno)}`;
     yield* sayTo(shell, table, message);
     return missing ? 127 : 126;

@@ -78,23 +78,30 @@ export function calendar(epochNs: bigint): CalendarTime {
 /** Formats a moment: `strftime("%F %T", ns)`. */
 export function strftime(format: string, epochNs: bigint): string {
   const t = calendar(epochNs);
-  return format.replace(/%([-_0^#+]*)(\d*)(:{0,3}z|[A-Za-z%])/g, (all, flags: string, width: string, letter: string) => {
-    const made = conversion(letter, t, epochNs);
-    if (made === undefined) return all;
-    const [text, digits, filler] = made;
-    let out = text;
-    const pad = flags.includes("-") ? 0 : width !== "" ? Number(width) : digits;
-    const fill = flags.includes("_") ? " " : flags.includes("0") ? "0" : filler;
-    if (letter === "N" && width !== "") out = out.slice(0, Number(width));
-    else if (out.startsWith("-") && fill === "0") out = `-${out.slice(1).padStart(pad - 1, "0")}`;
-    else out = out.padStart(pad, fill);
-    if (flags.includes("^")) out = out.toUpperCase();
-    if (flags.includes("#")) out = out === out.toUpperCase() ? out.toLowerCase() : out.toUpperCase();
-    return out;
-  });
+  return format.replace(
+    /%([-_0^#+]*)(\d*)(:{0,3}z|[A-Za-z%])/g,
+    (all, flags: string, width: string, letter: string) => {
+      const made = conversion(letter, t, epochNs);
+      if (made === undefined) return all;
+      const [text, digits, filler] = made;
+      let out = text;
+      const pad = flags.includes("-") ? 0 : width !== "" ? Number(width) : digits;
+      const fill = flags.includes("_") ? " " : flags.includes("0") ? "0" : filler;
+      if (letter === "N" && width !== "") out = out.slice(0, Number(width));
+      else if (out.startsWith("-") && fill === "0") out = `-${out.slice(1).padStart(pad - 1, "0")}`;
+      else out = out.padStart(pad, fill);
+      if (flags.includes("^")) out = out.toUpperCase();
+      if (flags.includes("#")) out = out === out.toUpperCase() ? out.toLowerCase() : out.toUpperCase();
+      return out;
+    },
+  );
 }
 
-function conversion(letter: string, t: CalendarTime, ns: bigint): [text: string, width: number, filler: string] | undefined {
+function conversion(
+  letter: string,
+  t: CalendarTime,
+  ns: bigint,
+): [text: string, width: number, filler: string] | undefined {
   const two = (n: number): [string, number, string] => [String(n), 2, "0"];
   const plain = (text: string): [string, number, string] => [text, 0, " "];
   const hour12 = t.hour % 12 === 0 ? 12 : t.hour % 12;

@@ -317,13 +317,7 @@ function* binaryCondition(
   return compare(shell.arithmetic(left), operator, shell.arithmetic(right));
 }
 
-function* matches(
-  shell: Shell,
-  text: string,
-  word: Word,
-  ignoreCase: boolean,
-  trace: string[],
-): Task<boolean> {
+function* matches(shell: Shell, text: string, word: Word, ignoreCase: boolean, trace: string[]): Task<boolean> {
   // a quoted character is ordinary: expansion has put a backslash before it
   const pattern = yield* expandPattern(shell, word);
   trace.push(`[[ ${text === "" ? "''" : text} =~ ${pattern} ]]`);
@@ -339,4 +333,3 @@ function* matches(
   if (match) match.forEach((group, i) => variable.list!.set(i, group ?? ""));
   return match !== null;
 }
-

@@ -66,7 +66,8 @@ export class TestMachine {
     for (const [name, program] of options.programs ?? []) programs.set(name, program);
     populateVfs(this.root, { programs });
     this.root.put("/root/work/.keep", fileNode(""));
-    for (const [path, content] of Object.entries(options.files ?? {})) this.root.put(`/root/work/${path}`, fileNode(content));
+    for (const [path, content] of Object.entries(options.files ?? {}))
+      this.root.put(`/root/work/${path}`, fileNode(content));
     this.root.remove({ cwd: "/" } as Process, "/root/work/.keep");
   }
 

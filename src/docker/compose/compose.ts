@@ -266,6 +266,28 @@ const restart: Subcommand = {
   },
 };
 
+const port: Subcommand = {
+  name: "port",
+  usage: "port [OPTIONS] SERVICE PRIVATE_PORT",
+  summary: "Print the public port for a port binding",
+  flags: [
+    int("index", "", "Index of the container if service has multiple replicas"),
+    string("protocol", "tcp", "tcp or udp"),
+  ],
+  *run({ proc, deployment, flags, args }: ComposeRun): Task<number> {
+    const [service, number] = args;
+    if (service === undefined || number === undefined)
+      throw new ComposeError(`requires 2 arg(s), only received ${args.length}`);
+    const protocol = flags.string("protocol");
+    const container = deployment.containers(service)[(flags.int("index") ?? 1) - 1];
+    const mappings = container?.sandbox?.endpoints.flatMap(({ portMappings }) => portMappings) ?? [];
+    const mapping = mappings.find((one) => one.port === Number(number) && one.protocol === protocol);
+    if (!mapping) throw new ComposeError(`no port ${number}/${protocol} for container ${container?.name ?? service}`);
+    yield* proc.print(`${mapping.hostIp}:${mapping.hostPort}\n`);
+    return 0;
+  },
+};
+
 const rm: Subcommand = {
   name: "rm",
   usage: "rm [OPTIONS] [SERVICE...]",
@@ -320,7 +342,7 @@ function projectValue(project: Project): GoValue {
   return value(project);
 }
 
-const COMMANDS: readonly Subcommand[] = [config, down, composeExec, logs, ps, restart, rm, start, stop, up];
+const COMMANDS: readonly Subcommand[] = [config, down, composeExec, logs, port, ps, restart, rm, start, stop, up];
 
 const ABSENT: ReadonlySet<string> = new Set([
   ...[
@@ -335,7 +357,6 @@ const ABSENT: ReadonlySet<string> = new Set([
     "kill",
     "ls",
     "pause",
-    "port",
     "publish",
   ],
   ...["pull", "push", "run", "scale", "stats", "top", "unpause", "volumes", "wait", "watch"],

@@ -67,7 +67,10 @@ export interface SendOptions {
   /** MSG_MORE: more follows (cork) */
   readonly more?: boolean;
   readonly oob?: boolean;
-  /** the bytes are pages of a file and are not copied (sendfile, MSG_SPLICE_PAGES); the first byte begins a page */
+  /**
+   * the bytes are pages of a file and are not copied (sendfile, MSG_SPLICE_PAGES); the first byte begins a page. No
+   * bytes: the file has ended, what was held back by `more` goes (splice_eof)
+   */
   readonly splice?: boolean;
   /** do not wait: throws EAGAIN */
   readonly dontWait?: boolean;

@@ -78,16 +78,9 @@ export function tcpParseEstablished(sk: TcpSock, skb: SkBuff): void {
 
 /** A reset ends the connection (tcp_reset). */
 export function tcpReset(sk: TcpSock): void {
-  switch (sk.state) {
-    case TCP_SYN_SENT:
-      return tcpDoneWithError(sk, Errno.ECONNREFUSED);
-    case TCP_CLOSE_WAIT:
-      return tcpDoneWithError(sk, Errno.EPIPE);
-    case TCP_CLOSE:
-      return;
-    default:
-      tcpDoneWithError(sk, Errno.ECONNRESET);
-  }
+  if (sk.state === TCP_SYN_SENT) tcpDoneWithError(sk, Errno.ECONNREFUSED);
+  else if (sk.state === TCP_CLOSE_WAIT) tcpDoneWithError(sk, Errno.EPIPE);
+  else if (sk.state !== TCP_CLOSE) tcpDoneWithError(sk, Errno.ECONNRESET);
 }
 
 /** The peer will send no more (tcp_fin). */

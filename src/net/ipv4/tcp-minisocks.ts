@@ -90,10 +90,18 @@ export function tcpConnRequest(sk: TcpSock, skb: SkBuff, isn: number): void {
     drop(skb, DropReason.NOT_SPECIFIED);
     return;
   }
-  const refuse = (): void => {
+  if (!connRequest(sk, skb, isn)) {
     ext.ListenDrops++;
     drop(skb, DropReason.TCP_LISTEN_OVERFLOW);
-  };
+    return;
+  }
+  consumeSkb(skb);
+}
+
+/** Makes the request and sends the SYN-ACK; false: there is no room, or no way back. */
+function connRequest(sk: TcpSock, skb: SkBuff, isn: number): boolean {
+  const { tcp } = sk;
+  const { ext } = tcp.mib;
   const { syncookies } = tcp.sysctl;
   let cookie = false;
   if (syncookies === 2 || sk.qlen > sk.maxAckBacklog) {
@@ -101,13 +109,13 @@ export function tcpConnRequest(sk: TcpSock, skb: SkBuff, isn: number): void {
     synqOverflow(tcp);
     if (!cookie) {
       ext.TCPReqQFullDrop++;
-      return refuse();
+      return false;
     }
     ext.TCPReqQFullDoCookies++;
   }
   if (acceptQueueFull(sk)) {
     ext.ListenOverflows++;
-    return refuse();
+    return false;
   }
   const req = new RequestSock(sk);
   req.cookie = cookie;
@@ -117,11 +125,11 @@ export function tcpConnRequest(sk: TcpSock, skb: SkBuff, isn: number): void {
     req.sackOk = false;
   }
   const route = routeRequest(req);
-  if (!route) return refuse();
+  if (!route) return false;
   if (req.tstampOk) req.tsOff = secureTcpTsOff(tcp, req.rcvSaddr, req.daddr);
   if (!cookie && isn === 0) {
     const { maxSynBacklog } = tcp.sysctl;
-    if (!syncookies && maxSynBacklog - sk.qlen < maxSynBacklog >> 2) return refuse();
+    if (!syncookies && maxSynBacklog - sk.qlen < maxSynBacklog >> 2) return false;
     isn = secureTcpSeq(tcp, req.rcvSaddr, req.daddr, req.sport, req.dport);
   }
   const flags = getFlags(skb.head, skb.transportHeader);
@@ -136,7 +144,7 @@ export function tcpConnRequest(sk: TcpSock, skb: SkBuff, isn: number): void {
   initRequestWindow(req, route);
   if (!cookie) requestQueueAdd(req);
   sendSynack(req, route);
-  consumeSkb(skb);
+  return true;
 }
 
 /** What became of a segment for a request. */

@@ -1,259 +1,41 @@
-// What TCP keeps for one connection (struct tcp_sock with inet_connection_sock) and for one namespace (the net.ipv4.tcp_*
-// settings and counters), and its small arithmetic: sequence numbers, jiffies, the timer wheel. Answers to
-// include/linux/tcp.h, include/net/tcp.h, include/net/inet_connection_sock.h. The system calls are in tcp.ts.
+// What TCP keeps for one connection (struct tcp_sock with inet_connection_sock), and the questions that its figures answer
+// at once. Answers to include/linux/tcp.h and include/net/tcp.h. The system calls are in tcp-stream.ts.
 
 import type { Ns } from "../../base/time.ts";
-import type { Rng } from "../../sim/rng.ts";
 import type { Timer } from "../../sim/sim.ts";
 import { WaitQueue } from "../../sim/task.ts";
-import { newOptions, type TcpOptions } from "../../wire/tcp-options.ts";
-import type { Net } from "../core/net.ts";
 import { type SkBuff, SkbQueue } from "../core/skb.ts";
 import { AF_INET, SOCK_STREAM, Sock } from "../core/sock.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import type { Rtable } from "./rtable.ts";
 import type { TcpCongestionOps } from "./tcp-cong.ts";
-import type { TcpHashtables } from "./tcp-hashtables.ts";
-import type { AlertResult } from "./tcp-loss.ts";
-import type { TcpMib } from "./tcp-mib.ts";
-import type { SackState } from "./tcp-sack.ts";
-import { SegList, type SegPool, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
+import {
+  BOOT_NS,
+  ICSK_ACK_SCHED,
+  IPPROTO_TCP,
+  JIFFY_US,
+  MAX_TCP_HEADER,
+  msecsToJiffies,
+  PACING_UNLIMITED,
+  SKB_SHARED_INFO,
+  SKB_STRUCT,
+  TCP_CA_CWR,
+  TCP_CA_OPEN,
+  TCP_CA_RECOVERY,
+  TCP_CLOSE,
+  TCP_DEFAULT_SCALING_RATIO,
+  TCP_DELACK_MAX,
+  TCP_INFINITE_SSTHRESH,
+  TCP_INIT_CWND,
+  TCP_MSS_DEFAULT,
+  TCP_TIMEOUT_INIT,
+} from "./tcp-const.ts";
+import { SegList, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
+import type { TcpState } from "./tcp-state.ts";
 import { type MinMax, newMinMax } from "./win-minmax.ts";
 
-export const IPPROTO_TCP = 6;
-
-// include/net/tcp_states.h
-export const TCP_ESTABLISHED = 1;
-export const TCP_SYN_SENT = 2;
-export const TCP_SYN_RECV = 3;
-export const TCP_FIN_WAIT1 = 4;
-export const TCP_FIN_WAIT2 = 5;
-export const TCP_TIME_WAIT = 6;
-export const TCP_CLOSE = 7;
-export const TCP_CLOSE_WAIT = 8;
-export const TCP_LAST_ACK = 9;
-export const TCP_LISTEN = 10;
-export const TCP_CLOSING = 11;
-export const TCP_NEW_SYN_RECV = 12;
-
-// enum tcp_ca_state
-export const TCP_CA_OPEN = 0;
-export const TCP_CA_DISORDER = 1;
-export const TCP_CA_CWR = 2;
-export const TCP_CA_RECOVERY = 3;
-export const TCP_CA_LOSS = 4;
-
-// inet_connection_sock.h: icsk_ack.pending, icsk_pending
-export const ICSK_ACK_SCHED = 1;
-export const ICSK_ACK_TIMER = 2;
-export const ICSK_ACK_PUSHED = 4;
-export const ICSK_ACK_PUSHED2 = 8;
-export const ICSK_ACK_NOW = 16;
-export const ICSK_ACK_NOMEM = 32;
-export const ICSK_TIME_RETRANS = 1;
-export const ICSK_TIME_PROBE0 = 3;
-export const ICSK_TIME_LOSS_PROBE = 5;
-export const ICSK_TIME_REO_TIMEOUT = 6;
-
-export const TCP_NAGLE_OFF = 1;
-export const TCP_NAGLE_CORK = 2;
-export const TCP_NAGLE_PUSH = 4;
-
-export const TCP_ECN_OK = 1;
-export const TCP_ECN_QUEUE_CWR = 2;
-export const TCP_ECN_DEMAND_CWR = 4;
-export const TCP_ECN_SEEN = 8;
-
-// sk_userlocks
-export const SOCK_SNDBUF_LOCK = 1;
-export const SOCK_RCVBUF_LOCK = 2;
-export const SOCK_BINDADDR_LOCK = 4;
-export const SOCK_BINDPORT_LOCK = 8;
-
-// sk_tsq_flags: what waits until the socket's owner lets go of it (tcp_release_cb)
-export const TCP_TSQ_DEFERRED = 1;
-export const TCP_WRITE_TIMER_DEFERRED = 2;
-export const TCP_DELACK_TIMER_DEFERRED = 4;
-export const TCP_MTU_REDUCED_DEFERRED = 8;
-export const TCP_ACK_DEFERRED = 16;
-export const TCP_KEEPALIVE_DEFERRED = 32;
-
-/** CONFIG_HZ of the recorded kernel. */
-export const HZ = 250;
-export const JIFFY_NS: Ns = 1_000_000_000 / HZ;
-export const JIFFY_US: number = 1_000_000 / HZ;
-
-export const TCP_MIN_MSS = 88;
-export const TCP_MSS_DEFAULT = 536;
-export const TCP_MIN_RCVMSS = 536;
-export const TCP_FASTRETRANS_THRESH = 3;
-export const TCP_MAX_QUICKACKS = 16;
-export const TCP_INIT_CWND = 10;
-export const TCP_MAX_WSCALE = 14;
-export const TCP_INFINITE_SSTHRESH = 0x7fffffff;
-export const TCP_TIMEOUT_INIT: number = HZ;
-export const TCP_TIMEOUT_FALLBACK: number = 3 * HZ;
-export const TCP_TIMEOUT_MIN = 2;
-export const TCP_TIMEOUT_MIN_US = 2000;
-export const TCP_ATO_MIN: number = HZ / 25;
-export const TCP_DELACK_MIN: number = HZ / 25;
-export const TCP_DELACK_MAX: number = HZ / 5;
-export const TCP_RESOURCE_PROBE_INTERVAL: number = HZ / 2;
-export const TCP_TIMEWAIT_LEN: number = 60 * HZ;
-export const TCP_PAWS_WINDOW = 1;
-export const TCP_PAWS_24DAYS: number = 60 * 60 * 24 * 24;
-export const TCP_RMEM_TO_WIN_SCALE = 8;
-export const TCP_DEFAULT_SCALING_RATIO = 128;
-/** MAX_TCP_HEADER of the recorded kernel, and SKB_TRUESIZE of a buffer that holds just that: what a segment costs. */
-export const MAX_TCP_HEADER = 256;
-export const SKB_OVERHEAD: number = 256 + 320 + MAX_TCP_HEADER;
-const SKB_SHARED_INFO = 320;
-const SKB_STRUCT = 256;
-export const MAX_SKB_FRAGS = 17;
-/** sk_pacing_rate "without limit" */
-export const PACING_UNLIMITED: number = Number.POSITIVE_INFINITY;
-
-/** True when sequence number `a` lies before `b` (RFC 9293 section 3.4). */
-export function before(a: number, b: number): boolean {
-  return ((a - b) | 0) < 0;
-}
-
-export function after(a: number, b: number): boolean {
-  return ((b - a) | 0) < 0;
-}
-
-/** a ≤ seq ≤ c, modulo 2^32. */
-export function between(seq: number, low: number, high: number): boolean {
-  return (high - low) >>> 0 >= (seq - low) >>> 0;
-}
-
-/** TCP's clocks begin at one second, so that 0 can mean "never" as in the kernel. */
-export const BOOT_NS: Ns = 1_000_000_000;
-
-/** tcp_jiffies32 */
-export function jiffies(net: Net): number {
-  return Math.floor((net.now + BOOT_NS) / JIFFY_NS);
-}
-
-/** Rounded up, as usecs_to_jiffies. */
-export function usecsToJiffies(us: number): number {
-  return Math.ceil(us / JIFFY_US);
-}
-
-export function msecsToJiffies(ms: number): number {
-  return Math.ceil((ms * HZ) / 1000);
-}
-
-/**
- * The moment at which the timer wheel (kernel/time/timer.c calc_index) fires a timer armed now for `delay` jiffies from
- * now: one level's granularity late, coarser the further it is off.
- */
-export function wheelExpiry(now: Ns, delay: number): Ns {
-  const clk = Math.floor(now / JIFFY_NS);
-  let gran = 1;
-  let start = 63;
-  for (let level = 1; level < 9 && delay >= start; level++) {
-    gran *= 8;
-    start *= 8;
-  }
-  const expires = (Math.floor((clk + delay) / gran) + 1) * gran;
-  return expires * JIFFY_NS;
-}
-
-/** Everything behind net.ipv4.tcp_*, in the sysctl's unit, with the recorded kernel's defaults. */
-export class TcpSysctl {
-  abortOnOverflow = 0;
-  adjustRcvbuf = 1;
-  appWin = 31;
-  autocorking = 1;
-  backlogAckDefer = 1;
-  baseMss = 1024;
-  challengeAckLimit = 2147483647;
-  compSackDelayNs = 1_000_000;
-  compSackNr = 44;
-  congestionControl = "bbr";
-  dsack = 1;
-  earlyRetrans = 3;
-  /** 0 off, 1 ask and answer, 2 answer only */
-  ecn = 2;
-  ecnFallback = 1;
-  finTimeout: number = 60 * HZ;
-  frto = 2;
-  invalidRatelimit: number = HZ / 2;
-  keepaliveIntvl: number = 75 * HZ;
-  keepaliveProbes = 9;
-  keepaliveTime: number = 7200 * HZ;
-  limitOutputBytes = 4194304;
-  maxReordering = 300;
-  maxSynBacklog = 2048;
-  maxTwBuckets = 131072;
-  minRttWlen = 300;
-  minSndMss = 48;
-  minTsoSegs = 2;
-  moderateRcvbuf = 1;
-  notsentLowat = 4294967295;
-  orphanRetries = 0;
-  pacingCaRatio = 120;
-  pacingSsRatio = 200;
-  pingpongThresh = 1;
-  recovery = 1;
-  reordering = 3;
-  retransCollapse = 1;
-  retries1 = 3;
-  retries2 = 15;
-  rfc1337 = 0;
-  rmem: [number, number, number] = [4096, 131072, 33554432];
-  wmem: [number, number, number] = [4096, 16384, 4194304];
-  /** net.core.rmem_max, wmem_max, somaxconn */
-  rmemMax = 4194304;
-  wmemMax = 4194304;
-  somaxconn = 4096;
-  rtoMaxMs = 120000;
-  rtoMinUs = 200000;
-  sack = 1;
-  shrinkWindow = 0;
-  slowStartAfterIdle = 1;
-  synLinearTimeouts = 4;
-  synRetries = 6;
-  synackRetries = 5;
-  syncookies = 1;
-  thinLinearTimeouts = 0;
-  timestamps = 1;
-  tsoRttLog = 9;
-  tsoWinDivisor = 3;
-  twReuse = 2;
-  twReuseDelay = 1000;
-  windowScaling = 1;
-  workaroundSignedWindows = 0;
-}
-
-/** TCP of one namespace. */
-export interface TcpState {
-  readonly ip4: Ipv4;
-  readonly net: Net;
-  readonly sysctl: TcpSysctl;
-  readonly mib: TcpMib;
-  readonly hash: TcpHashtables;
-  readonly rng: Rng;
-  /** what initial sequence numbers and the like are drawn from, by name; never drawn from directly */
-  readonly secret: Rng;
-  readonly segs: SegPool;
-  /** every socket that is not yet destroyed, requests and time-wait apart */
-  readonly all: Set<TcpSock>;
-  /** options of the segment at hand, parsed; and those of the one being written */
-  readonly rxOptions: TcpOptions;
-  readonly txOptions: TcpOptions;
-  /** scratch of the ACK at hand */
-  readonly sackState: SackState;
-  readonly alert: AlertResult;
-  /** challenge ACKs sent in this second (RFC 5961 section 7) */
-  challengeTimestamp: number;
-  challengeCount: number;
-  /** last moment a SYN flood was noticed, in jiffies; -1 never */
-  synqOverflowTs: number;
-  /** makes a socket of this namespace, closed */
-  newSock(): TcpSock;
-}
+export * from "./tcp-const.ts";
+export * from "./tcp-state.ts";
 
 /** What a segment that arrived says, beside its bytes (struct tcp_options_received). */
 export class TcpOptionsReceived {
@@ -592,7 +374,7 @@ export function tcpWndEnd(sk: TcpSock): number {
 /** What is left of the window last announced (tcp_receive_window). */
 export function tcpReceiveWindow(sk: TcpSock): number {
   const win = (sk.rcvWup + sk.rcvWnd - sk.rcvNxt) | 0;
-  return win < 0 ? 0 : win;
+  return Math.max(win, 0);
 }
 
 export function tcpWinFromSpace(sk: TcpSock, space: number): number {

@@ -91,14 +91,17 @@ export function tcpSetOption(sk: TcpSock, name: string, value: number): void {
   const on = value !== 0;
   switch (name) {
     case "TCP_NODELAY":
-      return setNodelay(sk, on);
+      setNodelay(sk, on);
+      return;
     case "TCP_CORK":
-      return setCork(sk, on);
+      setCork(sk, on);
+      return;
     case "TCP_MAXSEG":
       sk.rxOpt.userMss = value === 0 ? 0 : range(value, 88, MAX_TCP_WINDOW);
       return;
     case "TCP_KEEPIDLE":
-      return setKeepIdle(sk, value);
+      setKeepIdle(sk, value);
+      return;
     case "TCP_KEEPINTVL":
       sk.keepaliveIntvl = range(value, 1, 32767) * HZ;
       return;
@@ -143,7 +146,8 @@ function setSocketOption(sk: TcpSock, name: string, value: number): void {
   const { sysctl } = sk.tcp;
   switch (name) {
     case "SO_KEEPALIVE":
-      return setKeepalive(sk, on);
+      setKeepalive(sk, on);
+      return;
     case "SO_LINGER":
       // seconds; −1 turns it off
       sk.lingerOn = value >= 0;

@@ -197,6 +197,8 @@ export class TcpStreamSock extends TcpSock {
     }
     let mss = tcpCurrentMss(this);
     let goal = tcpXmitSizeGoal(this, mss, !options.oob);
+    // the file has ended: what was held back for more goes (tcp_splice_eof)
+    if (options.splice && bytes.length === 0) yield* this.#push(options, mss, this.nonagle);
     let copied = 0;
     let processed = 0;
     const total = bytes.length;
@@ -331,7 +333,7 @@ export class TcpStreamSock extends TcpSock {
     if (!tail) return 0;
     const end = tail.tcpFlags & FIN ? (tail.endSeq - 1) >>> 0 : tail.endSeq;
     const n = (end - this.copiedSeq) | 0;
-    return n > 0 ? n : 0;
+    return Math.max(n, 0);
   }
 
   #finNext(): boolean {

@@ -76,7 +76,8 @@ export function* writeOut(shell: Shell, name: string, bytes: Uint8Array): Task<n
     return 0;
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
-    if (error.errno === Errno.EPIPE && shell.proc.disposition(SIGPIPE) === "default") yield* shell.proc.printBytes(bytes);
+    if (error.errno === Errno.EPIPE && shell.proc.disposition(SIGPIPE) === "default")
+      yield* shell.proc.printBytes(bytes);
     return yield* shell.complain(name, `write error: ${strerror(error.errno)}`);
   }
 }

@@ -47,7 +47,11 @@ function* cd(shell: Shell, argv: readonly string[]): Task<number> {
   }
   const errno = change(shell, path, given.has("P"));
   if (errno !== 0)
-    return yield* shell.complain("cd", shell.dash ? `can't cd to ${path}` : `${path}: ${strerror(errno)}`, shell.dash ? 2 : 1);
+    return yield* shell.complain(
+      "cd",
+      shell.dash ? `can't cd to ${path}` : `${path}: ${strerror(errno)}`,
+      shell.dash ? 2 : 1,
+    );
   return print ? yield* output(shell, "cd", `${shell.proc.cwd}\n`) : 0;
 }
 
@@ -60,7 +64,8 @@ function* pwd(shell: Shell, argv: readonly string[]): Task<number> {
 
 function abbreviated(shell: Shell, path: string): string {
   const home = shell.vars.get("HOME");
-  if (home !== undefined && home !== "/" && (path === home || path.startsWith(`${home}/`))) return `~${path.slice(home.length)}`;
+  if (home !== undefined && home !== "/" && (path === home || path.startsWith(`${home}/`)))
+    return `~${path.slice(home.length)}`;
   return path;
 }
 
@@ -80,7 +85,9 @@ function* pushd(shell: Shell, argv: readonly string[]): Task<number> {
     const index = path === undefined ? 1 : stackIndex(path, stack.length);
     if (index === undefined) return yield* shell.complain("pushd", `${path}: directory stack index out of range`);
     const rotated =
-      path === undefined ? [stack[1]!, stack[0]!, ...stack.slice(2)] : [...stack.slice(index), ...stack.slice(0, index)];
+      path === undefined
+        ? [stack[1]!, stack[0]!, ...stack.slice(2)]
+        : [...stack.slice(index), ...stack.slice(0, index)];
     const errno = change(shell, rotated[0]!, false);
     if (errno !== 0) return yield* shell.complain("pushd", `${rotated[0]}: ${strerror(errno)}`);
     shell.directories = rotated.slice(1);
@@ -122,7 +129,9 @@ function* dirs(shell: Shell, argv: readonly string[]): Task<number> {
     shell.directories = [];
     return 0;
   }
-  const stack = [shell.proc.cwd, ...shell.directories].map((path) => (given.has("l") ? path : abbreviated(shell, path)));
+  const stack = [shell.proc.cwd, ...shell.directories].map((path) =>
+    given.has("l") ? path : abbreviated(shell, path),
+  );
   if (given.has("v"))
     return yield* output(shell, "dirs", stack.map((path, i) => `${String(i).padStart(2)}  ${path}\n`).join(""));
   if (given.has("p")) return yield* output(shell, "dirs", stack.map((path) => `${path}\n`).join(""));
@@ -139,7 +148,11 @@ function* umask(shell: Shell, argv: readonly string[]): Task<number> {
     const part = (shift: number): string =>
       [...("rwx" as string)].filter((_c, i) => ((~proc.umask >> shift) & (4 >> i)) !== 0).join("");
     const text = given.has("S") ? `u=${part(6)},g=${part(3)},o=${part(0)}` : octal;
-    return yield* output(shell, "umask", given.has("p") ? `umask ${given.has("S") ? "-S " : ""}${text}\n` : `${text}\n`);
+    return yield* output(
+      shell,
+      "umask",
+      given.has("p") ? `umask ${given.has("S") ? "-S " : ""}${text}\n` : `${text}\n`,
+    );
   }
   if (/^[0-7]+$/.test(mode)) {
     proc.umask = Number.parseInt(mode, 8) & 0o777;

@@ -166,7 +166,9 @@ function describe(shell: Shell, name: string, meaning: Meaning): string {
     case "keyword":
       return `${name} is a shell keyword\n`;
     case "function":
-      return shell.dash ? `${name} is a shell function\n` : `${name} is a function\n${printFunction(shell.functions.get(name)!)}`;
+      return shell.dash
+        ? `${name} is a shell function\n`
+        : `${name} is a function\n${printFunction(shell.functions.get(name)!)}`;
     case "builtin":
       return `${name} is a shell builtin\n`;
     case "file":
@@ -223,8 +225,7 @@ function* builtinBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
 
 function* hash(shell: Shell, argv: readonly string[]): Task<number> {
   const { given, rest, problem } = readOptions(argv, "rdlt");
-  if (problem !== undefined)
-    return yield* usage(shell, "hash", problem, "hash [-lr] [-p pathname] [-dt] [name ...]");
+  if (problem !== undefined) return yield* usage(shell, "hash", problem, "hash [-lr] [-p pathname] [-dt] [name ...]");
   if (given.has("r")) shell.hashed.clear();
   if (rest.length === 0) {
     if (given.has("r")) return 0;

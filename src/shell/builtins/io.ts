@@ -39,7 +39,6 @@ function* echo(shell: Shell, argv: readonly string[]): Task<number> {
   return yield* writeOut(shell, "echo", encodeRaw(text));
 }
 
-
 function* printfBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   let words = argv.slice(1);
   let variable: string | undefined;
@@ -58,7 +57,9 @@ function* printfBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   const { machine, startedNs } = shell.proc;
   const made = printf(format, rest, machine.wallClockNs(), machine.epochNs + BigInt(startedNs));
   for (const error of made.errors)
-    yield* shell.error(`printf: ${shell.dash ? error.replace(/: invalid number$/, ": expected numeric value") : error}`);
+    yield* shell.error(
+      `printf: ${shell.dash ? error.replace(/: invalid number$/, ": expected numeric value") : error}`,
+    );
   if (variable === undefined) {
     if (made.text !== "") {
       const status = yield* writeOut(shell, "printf", encodeRaw(made.text));
@@ -163,7 +164,8 @@ function* read(shell: Shell, argv: readonly string[]): Task<number> {
   const fd = Number(given.get("u") ?? 0);
   const file = shell.proc.fds.get(fd);
   if (!file) {
-    if (given.has("u")) return yield* shell.complain("read", `${given.get("u")}: invalid file descriptor: Bad file descriptor`);
+    if (given.has("u"))
+      return yield* shell.complain("read", `${given.get("u")}: invalid file descriptor: Bad file descriptor`);
     return yield* shell.complain("read", "read error: 0: Bad file descriptor");
   }
   let deadline = Number.POSITIVE_INFINITY;
@@ -272,7 +274,12 @@ function* mapfile(shell: Shell, argv: readonly string[]): Task<number> {
   const name = argv[0]!;
   const { given, rest, problem } = readOptions(argv, "d:n:O:s:tu:");
   if (problem !== undefined)
-    return yield* usage(shell, name, problem, `${name} [-d delim] [-n count] [-O origin] [-s count] [-t] [-u fd] [array]`);
+    return yield* usage(
+      shell,
+      name,
+      problem,
+      `${name} [-d delim] [-n count] [-O origin] [-s count] [-t] [-u fd] [array]`,
+    );
   const target = rest[0] ?? "MAPFILE";
   if (!NAME.test(target)) return yield* shell.complain(name, `\`${target}': not a valid identifier`);
   const file = shell.proc.fds.get(Number(given.get("u") ?? 0));

@@ -1,7 +1,7 @@
 // Builtins on jobs and processes: wait, kill, jobs, fg, bg, disown.
 
-import { SIGCONT, SIGTERM, signalName, signalNumber } from "../../posix/process.ts";
 import { USEC } from "../../base/time.ts";
+import { SIGCONT, SIGTERM, signalName, signalNumber } from "../../posix/process.ts";
 import { type Task, waitAny } from "../../sim/task.ts";
 import { isDone, type Job, jobLine, jobStatus, obituary } from "../jobs.ts";
 import type { Shell } from "../shell.ts";
@@ -154,14 +154,16 @@ function* kill(shell: Shell, argv: readonly string[]): Task<number> {
   if (first === "-s" || first === "-n") {
     const found = words[1] === undefined ? undefined : signalNumber(words[1]);
     if (found === undefined && words[1] !== "0")
-      return yield* shell.complain("kill", `${words[1] ?? `${first}: option requires an argument`}${words[1] ? ": invalid signal specification" : ""}`);
+      return yield* shell.complain(
+        "kill",
+        `${words[1] ?? `${first}: option requires an argument`}${words[1] ? ": invalid signal specification" : ""}`,
+      );
     signal = found ?? 0;
     words.splice(0, 2);
   } else if (first === "--") words.shift();
   else if (/^-./.test(first)) {
     const found = signalNumber(first.slice(1));
-    if (found === undefined)
-      return yield* shell.complain("kill", `${first.slice(1)}: invalid signal specification`);
+    if (found === undefined) return yield* shell.complain("kill", `${first.slice(1)}: invalid signal specification`);
     signal = found;
     words.shift();
   }
@@ -218,7 +220,8 @@ function* listSignals(shell: Shell, words: readonly string[]): Task<number> {
 
 function* jobs(shell: Shell, argv: readonly string[]): Task<number> {
   const { given, rest, problem } = readOptions(argv, "lnprs");
-  if (problem !== undefined) return yield* usage(shell, "jobs", problem, "jobs [-lnprs] [jobspec ...] or jobs -x command [args]");
+  if (problem !== undefined)
+    return yield* usage(shell, "jobs", problem, "jobs [-lnprs] [jobspec ...] or jobs -x command [args]");
   let list = [...shell.jobs.list];
   if (rest.length > 0) {
     list = [];
@@ -273,7 +276,6 @@ function* disown(shell: Shell, argv: readonly string[]): Task<number> {
   for (const job of found) shell.jobs.remove(job);
   return 0;
 }
-
 
 export const jobBuiltins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ["wait", { run: wait }],

@@ -30,7 +30,9 @@ function* declare(shell: Shell, argv: readonly string[], args: readonly Argument
       shell,
       name,
       problem,
-      name === "local" ? "local [option] name[=value] ..." : `${name} [-aAfFgiIlnrtux] [name[=value] ...] or ${name} -p [-aAfFilnrtux] [name ...]`,
+      name === "local"
+        ? "local [option] name[=value] ..."
+        : `${name} [-aAfFgiIlnrtux] [name[=value] ...] or ${name} -p [-aAfFilnrtux] [name ...]`,
     );
   const operands = args.slice(args.length - rest.length);
   if (given.has("f") || given.has("F")) return yield* declareFunctions(shell, rest, given.has("F"));
@@ -86,7 +88,7 @@ function declareOne(shell: Shell, argument: AssignArgument | string, how: Declar
   else if (how.global) variable = vars.global(name);
   else variable = vars.declare(name);
   const change = how.on.size > 0 || typeof argument !== "string";
-  if (variable.readonly && (change && typeof argument !== "string" || how.off.has("r")))
+  if (variable.readonly && ((change && typeof argument !== "string") || how.off.has("r")))
     throw new ExpansionError(`${name}: readonly variable`);
   applyType(variable, how.on);
   if (how.off.has("n")) variable.nameref = false;
@@ -275,7 +277,8 @@ function* setBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   if (argv.length === 1) {
     let text = "";
     for (const variable of shell.vars.all()) if (variable.isSet) text += plainShow(variable);
-    if (!shell.dash) for (const name of [...shell.functions.keys()].sort()) text += printFunction(shell.functions.get(name)!);
+    if (!shell.dash)
+      for (const name of [...shell.functions.keys()].sort()) text += printFunction(shell.functions.get(name)!);
     return yield* output(shell, "set", text);
   }
   let i = 1;
@@ -340,10 +343,25 @@ const SUPPORTED: ReadonlySet<string> = new Set([
   "xtrace",
 ]);
 /** Switching these on changes nothing that a script could see. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["emacs", "vi", "history", "histexpand", "ignoreeof", "nolog", "notify"]);
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  "emacs",
+  "vi",
+  "history",
+  "histexpand",
+  "ignoreeof",
+  "nolog",
+  "notify",
+]);
 
 /** Options of bash that dash does not know. */
-const DASH_UNKNOWN: ReadonlySet<string> = new Set(["braceexpand", "errtrace", "functrace", "hashall", "pipefail", "posix"]);
+const DASH_UNKNOWN: ReadonlySet<string> = new Set([
+  "braceexpand",
+  "errtrace",
+  "functrace",
+  "hashall",
+  "pipefail",
+  "posix",
+]);
 
 /** Switches an option of `set -o`; a message when it is unknown or not supported. */
 export function changeOption(shell: Shell, name: string, on: boolean): string | undefined {

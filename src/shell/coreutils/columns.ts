@@ -56,7 +56,14 @@ function* cut(proc: Process): Task<number> {
   const ranges = parseRanges(options.get(mode)!);
   if (!ranges) {
     const what = mode === "f" ? "field" : "byte/character position";
-    return yield* usageError(proc, /(^|,)0/.test(options.get(mode)!) ? (mode === "f" ? "fields are numbered from 1" : "byte/character positions are numbered from 1") : `invalid ${what} range`);
+    return yield* usageError(
+      proc,
+      /(^|,)0/.test(options.get(mode)!)
+        ? mode === "f"
+          ? "fields are numbered from 1"
+          : "byte/character positions are numbered from 1"
+        : `invalid ${what} range`,
+    );
   }
   const delimiter = toBinary(options.get("d") ?? "\t");
   if (delimiter.length > 1) return yield* usageError(proc, "the delimiter must be a single character");
@@ -240,10 +247,7 @@ function* join(proc: Process): Task<number> {
           return (file === "1" ? one : other)?.[Number(field) - 1] ?? empty;
         })
         .join(glue);
-    const rest = [
-      ...(one ?? []).filter((_f, i) => i !== at1),
-      ...(other ?? []).filter((_f, i) => i !== at2),
-    ];
+    const rest = [...(one ?? []).filter((_f, i) => i !== at1), ...(other ?? []).filter((_f, i) => i !== at2)];
     return [key, ...rest].join(glue);
   };
   let out = "";
@@ -263,8 +267,7 @@ function* join(proc: Process): Task<number> {
       while (a[i2] && fold(a[i2]![at1] ?? "") === fold(left)) i2++;
       let j2 = j;
       while (b[j2] && fold(b[j2]![at2] ?? "") === fold(right)) j2++;
-      if (pairs)
-        for (let x = i; x < i2; x++) for (let y = j; y < j2; y++) out += `${line(left, a[x], b[y])}\n`;
+      if (pairs) for (let x = i; x < i2; x++) for (let y = j; y < j2; y++) out += `${line(left, a[x], b[y])}\n`;
       i = i2;
       j = j2;
     }
@@ -355,7 +358,8 @@ function* fold(proc: Process): Task<number> {
 function columnsOf(text: string, bytes: boolean): number {
   if (bytes) return text.length;
   let column = 0;
-  for (const c of text) column = c === "\t" ? (Math.floor(column / 8) + 1) * 8 : c === "\b" ? Math.max(0, column - 1) : column + 1;
+  for (const c of text)
+    column = c === "\t" ? (Math.floor(column / 8) + 1) * 8 : c === "\b" ? Math.max(0, column - 1) : column + 1;
   return column;
 }
 
@@ -378,7 +382,10 @@ function* expand(proc: Process): Task<number> {
 }
 
 function* unexpand(proc: Process): Task<number> {
-  const { options, operands } = yield* getopt(proc, { short: "at:", long: { all: "a", tabs: "t", "first-only": "%first" } });
+  const { options, operands } = yield* getopt(proc, {
+    short: "at:",
+    long: { all: "a", tabs: "t", "first-only": "%first" },
+  });
   const size = Number(options.get("t") ?? 8);
   const all = (options.has("a") || options.has("t")) && !options.has("%first");
   return yield* eachInput(proc, operands, function* (file) {
@@ -432,8 +439,11 @@ function* column(proc: Process): Task<number> {
       });
     const gap = options.get("o") ?? "  ";
     for (const row of rows) {
-      const cells = row.map((cell, i) => (i < row.length - 1 || i < widths.length - 1 ? cell.padEnd(widths[i]!) : cell));
-      while (cells.length < widths.length) cells.push(" ".repeat(cells.length < widths.length - 1 ? widths[cells.length]! : 0));
+      const cells = row.map((cell, i) =>
+        i < row.length - 1 || i < widths.length - 1 ? cell.padEnd(widths[i]!) : cell,
+      );
+      while (cells.length < widths.length)
+        cells.push(" ".repeat(cells.length < widths.length - 1 ? widths[cells.length]! : 0));
       yield* printBinary(proc, `${cells.join(gap)}\n`);
     }
     return status;
@@ -448,7 +458,8 @@ function* column(proc: Process): Task<number> {
     for (let i = 0; i < across; i++) {
       const cell = lines[options.has("x") ? row * across + i : i * down + row];
       if (cell === undefined) continue;
-      const more = lines[options.has("x") ? row * across + i + 1 : (i + 1) * down + row] !== undefined && i + 1 < across;
+      const more =
+        lines[options.has("x") ? row * across + i + 1 : (i + 1) * down + row] !== undefined && i + 1 < across;
       out += cell + (more ? "\t".repeat(Math.ceil((width - cell.length) / 8)) : "");
     }
     yield* printBinary(proc, `${out}\n`);
@@ -518,16 +529,32 @@ function* seq(proc: Process): Task<number> {
   const format = options.get("f");
   const separator = options.get("s") ?? "\n";
   const show = (value: number): string =>
-    format === undefined ? value.toFixed(digits) : format.replace(/%(-?[+ 0#]*)(\d*)(?:\.(\d+))?([gfe])/, (_all, flags: string, width: string, precision: string | undefined, letter: string) =>
-      formatFloat(value, letter, flags, Number(width || 0), precision === undefined ? undefined : Number(precision)));
+    format === undefined
+      ? value.toFixed(digits)
+      : format.replace(
+          /%(-?[+ 0#]*)(\d*)(?:\.(\d+))?([gfe])/,
+          (_all, flags: string, width: string, precision: string | undefined, letter: string) =>
+            formatFloat(
+              value,
+              letter,
+              flags,
+              Number(width || 0),
+              precision === undefined ? undefined : Number(precision),
+            ),
+        );
   const count = Math.floor((Number(last) - Number(first)) / Number(step) + 1e-10);
   const width = options.has("w")
-    ? Math.max(show(Number(first)).length, show(Number(first) + count * Number(step)).length, Number(last).toFixed(digits).length)
+    ? Math.max(
+        show(Number(first)).length,
+        show(Number(first) + count * Number(step)).length,
+        Number(last).toFixed(digits).length,
+      )
     : 0;
   let out = "";
   for (let i = 0; i <= count; i++) {
     let text = show(Number(first) + i * Number(step));
-    if (width > 0) text = text.startsWith("-") ? `-${text.slice(1).padStart(width - 1, "0")}` : text.padStart(width, "0");
+    if (width > 0)
+      text = text.startsWith("-") ? `-${text.slice(1).padStart(width - 1, "0")}` : text.padStart(width, "0");
     out += (i > 0 ? separator : "") + text;
     if (out.length > 4096) {
       yield* proc.print(out);

@@ -78,7 +78,10 @@ function* diff(proc: Process): Task<number> {
   }
   if (options.has("q")) yield* proc.print(`Files ${one} and ${other} differ\n`);
   else if (options.has("u") || options.has("U"))
-    yield* printBinary(proc, header(proc, "---", one!) + header(proc, "+++", other) + unified(a, b, hunks, Number(options.get("U") || 3)));
+    yield* printBinary(
+      proc,
+      header(proc, "---", one!) + header(proc, "+++", other) + unified(a, b, hunks, Number(options.get("U") || 3)),
+    );
   else yield* printBinary(proc, hunks.map(normal).join(""));
   return 1;
 }
@@ -140,7 +143,10 @@ function unified(a: readonly string[], b: readonly string[], hunks: readonly Hun
   let out = "";
   for (let i = 0; i < hunks.length; ) {
     let last = i;
-    while (last + 1 < hunks.length && hunks[last + 1]!.fromA - (hunks[last]!.fromA + hunks[last]!.a.length) <= 2 * context)
+    while (
+      last + 1 < hunks.length &&
+      hunks[last + 1]!.fromA - (hunks[last]!.fromA + hunks[last]!.a.length) <= 2 * context
+    )
       last++;
     const first = hunks[i]!;
     const end = hunks[last]!;
@@ -202,7 +208,12 @@ function* cmp(proc: Process): Task<number> {
   if (a.length === b.length) return differ ? 1 : 0;
   if (!options.has("s")) {
     const path = a.length < b.length ? one : other;
-    const where = shorter === 0 ? "which is empty" : options.has("l") ? `after byte ${shorter}` : `after byte ${shorter}, ${(a.length < b.length ? a : b).endsWith("\n") ? `line ${line - 1}` : `in line ${line}`}`;
+    const where =
+      shorter === 0
+        ? "which is empty"
+        : options.has("l")
+          ? `after byte ${shorter}`
+          : `after byte ${shorter}, ${(a.length < b.length ? a : b).endsWith("\n") ? `line ${line - 1}` : `in line ${line}`}`;
     yield* proc.printError(`cmp: EOF on ${path} ${where}\n`);
   }
   return 1;

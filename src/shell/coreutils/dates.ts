@@ -54,7 +54,10 @@ export function parseDate(text: string, nowNs: bigint): bigint | undefined {
       const offset = take(/^([+-])(\d{2}):?(\d{2})?/);
       if (offset) zone = (BigInt(offset[2]!) * 3600n + BigInt(offset[3] ?? 0) * 60n) * (offset[1] === "-" ? -1n : 1n);
     } else if (take(/^(?:utc|gmt|z)(?=\s|$)/)) zone = 0n;
-    else if ((match = take(/^(?:(\d{1,2})[ -])?([a-z]{3,9})\.?(?:[ -](\d{1,2})(?!\d|:))?,?(?:[ -]+(\d{4}))?(?=\s|$|,)/)) && monthOf(match[2]!) > 0) {
+    else if (
+      (match = take(/^(?:(\d{1,2})[ -])?([a-z]{3,9})\.?(?:[ -](\d{1,2})(?!\d|:))?,?(?:[ -]+(\d{4}))?(?=\s|$|,)/)) &&
+      monthOf(match[2]!) > 0
+    ) {
       const dayText = match[1] ?? match[3];
       if (dayText === undefined) return undefined;
       month = monthOf(match[2]!);
@@ -63,7 +66,9 @@ export function parseDate(text: string, nowNs: bigint): bigint | undefined {
       dated = true;
     } else {
       if (match) rest = `${match[0]} ${rest}`;
-      const word = take(/^(now|today|yesterday|tomorrow|noon|midnight|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?)(?=\s|$)/);
+      const word = take(
+        /^(now|today|yesterday|tomorrow|noon|midnight|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?)(?=\s|$)/,
+      );
       if (word) {
         if (word[1] === "yesterday") shift -= 86400n;
         else if (word[1] === "tomorrow") shift += 86400n;
@@ -74,7 +79,13 @@ export function parseDate(text: string, nowNs: bigint): bigint | undefined {
       const relative = take(/^([+-]?\s*\d+|a|an|last|next|this)?\s*([a-z]+?)s?(\s+ago)?(?=\s|$)/);
       if (!relative) return undefined;
       const counted = (relative[1] ?? "1").replace(/\s/g, "");
-      let count = ["a", "an", "next"].includes(counted) ? 1 : counted === "last" ? -1 : counted === "this" ? 0 : Number(counted);
+      let count = ["a", "an", "next"].includes(counted)
+        ? 1
+        : counted === "last"
+          ? -1
+          : counted === "this"
+            ? 0
+            : Number(counted);
       if (relative[3]) count = -count;
       const unit = UNITS.get(relative[2]!);
       if (unit !== undefined) shift += unit * BigInt(count);
@@ -89,14 +100,28 @@ export function parseDate(text: string, nowNs: bigint): bigint | undefined {
     year = Math.floor(index / 12);
     month = (index % 12) + 1;
   }
-  const clock = time ?? (dated ? 0n : BigInt(now.hour * 3600 + now.minute * 60 + now.second) * NS + BigInt(now.nanosecond));
+  const clock =
+    time ?? (dated ? 0n : BigInt(now.hour * 3600 + now.minute * 60 + now.second) * NS + BigInt(now.nanosecond));
   return BigInt(daysFromCivil(year, month, day)) * 86400n * NS + clock + (shift - zone) * NS;
 }
 
 function monthOf(name: string): number {
   const short = name.slice(0, 3);
   const at = MONTHS.indexOf(short);
-  const full = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+  const full = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+  ];
   return at >= 0 && full[at]!.startsWith(name) ? at + 1 : 0;
 }
 
@@ -109,7 +134,12 @@ export function parseStamp(text: string, nowNs: bigint): bigint | undefined {
   if (digits.length === 12) year = Number(digits.slice(0, 4));
   else if (digits.length === 10) year = Number(digits.slice(0, 2)) + (Number(digits.slice(0, 2)) < 69 ? 2000 : 1900);
   else if (digits.length !== 8) return undefined;
-  const [month, day, hour, minute] = (digits.slice(-8).match(/../g) ?? []).map(Number) as [number, number, number, number];
+  const [month, day, hour, minute] = (digits.slice(-8).match(/../g) ?? []).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const seconds = hour * 3600 + minute * 60 + Number(match[7] ?? 0);
   if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59) return undefined;
   return (BigInt(daysFromCivil(year, month, day)) * 86400n + BigInt(seconds)) * NS;

@@ -182,12 +182,15 @@ function* check(
         missing++;
         verdict = "FAILED open or read";
       }
-      if (!options.has("%status") && !(options.has("%quiet") && verdict === "OK")) yield* proc.print(`${path}: ${verdict}\n`);
+      if (!options.has("%status") && !(options.has("%quiet") && verdict === "OK"))
+        yield* proc.print(`${path}: ${verdict}\n`);
     }
   });
   const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
-  if (missing > 0) yield* complain(proc, `WARNING: ${plural(missing, "listed file", "listed files")} could not be read`);
-  if (failed > 0) yield* complain(proc, `WARNING: ${plural(failed, "computed checksum", "computed checksums")} did NOT match`);
+  if (missing > 0)
+    yield* complain(proc, `WARNING: ${plural(missing, "listed file", "listed files")} could not be read`);
+  if (failed > 0)
+    yield* complain(proc, `WARNING: ${plural(failed, "computed checksum", "computed checksums")} did NOT match`);
   return failed + missing > 0 ? 1 : status;
 }
 
@@ -275,7 +278,14 @@ function* allInput(
 function* od(proc: Process): Task<number> {
   const { options, list, operands } = yield* getopt(proc, {
     short: "A:abcdj:N:ost:vxw::",
-    long: { "address-radix": "A", "skip-bytes": "j", "read-bytes": "N", format: "t", "output-duplicates": "v", width: "w" },
+    long: {
+      "address-radix": "A",
+      "skip-bytes": "j",
+      "read-bytes": "N",
+      format: "t",
+      "output-duplicates": "v",
+      width: "w",
+    },
   });
   const formats: string[] = [];
   for (const [letter, value] of list) {
@@ -297,7 +307,13 @@ function* od(proc: Process): Task<number> {
   const step = Number(options.get("w") || (options.has("w") ? 32 : 16));
   const radix = options.get("A") ?? "o";
   const address = (n: number): string =>
-    radix === "n" ? "" : radix === "x" ? n.toString(16).padStart(6, "0") : radix === "d" ? String(n).padStart(7, "0") : n.toString(8).padStart(7, "0");
+    radix === "n"
+      ? ""
+      : radix === "x"
+        ? n.toString(16).padStart(6, "0")
+        : radix === "d"
+          ? String(n).padStart(7, "0")
+          : n.toString(8).padStart(7, "0");
   // every format uses as many columns for a byte as the widest one needs
   const perByte = Math.max(...columns.map((column) => (column.width + 1) / column.size));
   let previous = "";
@@ -328,7 +344,11 @@ const ASCII_NAMES =
     " ",
   );
 
-function odColumn(kind: string, sizeText: string, bytes: Uint8Array): { size: number; width: number; show: (at: number) => string } {
+function odColumn(
+  kind: string,
+  sizeText: string,
+  bytes: Uint8Array,
+): { size: number; width: number; show: (at: number) => string } {
   if (kind === "a")
     return {
       size: 1,
@@ -355,7 +375,9 @@ function odColumn(kind: string, sizeText: string, bytes: Uint8Array): { size: nu
     for (let i = size - 1; i >= 0; i--) out = (out << 8n) | BigInt(bytes[at + i] ?? 0);
     return out;
   };
-  const widths = { o: [3, 6, 11, 22], x: [2, 4, 8, 16], u: [3, 5, 10, 20], d: [4, 6, 11, 20] }[kind as "o" | "x" | "u" | "d"];
+  const widths = { o: [3, 6, 11, 22], x: [2, 4, 8, 16], u: [3, 5, 10, 20], d: [4, 6, 11, 20] }[
+    kind as "o" | "x" | "u" | "d"
+  ];
   const width = widths[Math.log2(size)] ?? 22;
   return {
     size,
@@ -378,7 +400,11 @@ function printable(bytes: Uint8Array): string {
 function* xxd(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, { short: "c:g:l:prs:u", terse: true });
   const skip = Number(options.get("s") ?? 0);
-  let { bytes, status } = yield* allInput(proc, operands.slice(0, 1), skip + Number(options.get("l") ?? Number.POSITIVE_INFINITY));
+  let { bytes, status } = yield* allInput(
+    proc,
+    operands.slice(0, 1),
+    skip + Number(options.get("l") ?? Number.POSITIVE_INFINITY),
+  );
   if (options.has("r")) {
     const text = String.fromCharCode(...bytes);
     const digits = options.has("p")
@@ -394,14 +420,19 @@ function* xxd(proc: Process): Task<number> {
   for (let at = 0; at < bytes.length; at += across) {
     const block = bytes.subarray(at, at + across);
     const pairs = [...block].map((byte) => byte.toString(16).padStart(2, "0"));
-    if (options.has("u")) pairs.forEach((pair, i) => { pairs[i] = pair.toUpperCase(); });
+    if (options.has("u"))
+      pairs.forEach((pair, i) => {
+        pairs[i] = pair.toUpperCase();
+      });
     if (plain) {
       yield* proc.print(`${pairs.join("")}\n`);
       continue;
     }
     let row = "";
     for (let i = 0; i < across; i++) row += (pairs[i] ?? "  ") + (group > 0 && i % group === group - 1 ? " " : "");
-    yield* proc.print(`${(skip + at).toString(16).padStart(8, "0")}: ${row.trimEnd().padEnd(row.trimEnd().length)}${" ".repeat(Math.max(0, row.length - row.trimEnd().length))} ${printable(block)}\n`);
+    yield* proc.print(
+      `${(skip + at).toString(16).padStart(8, "0")}: ${row.trimEnd().padEnd(row.trimEnd().length)}${" ".repeat(Math.max(0, row.length - row.trimEnd().length))} ${printable(block)}\n`,
+    );
   }
   return status;
 }
@@ -432,7 +463,8 @@ function* hexdump(proc: Process): Task<number> {
       row += `  |${printable(block)}|`;
     } else
       for (let i = 0; i < 16; i += 2)
-        row += i < block.length ? ` ${(block[i]! | ((block[i + 1] ?? 0) << 8)).toString(16).padStart(4, "0")}` : "     ";
+        row +=
+          i < block.length ? ` ${(block[i]! | ((block[i + 1] ?? 0) << 8)).toString(16).padStart(4, "0")}` : "     ";
     yield* proc.print(`${row}\n`);
   }
   if (bytes.length > 0) yield* proc.print(`${(skip + bytes.length).toString(16).padStart(digits, "0")}\n`);
@@ -448,4 +480,3 @@ export const digestPrograms: ReadonlyMap<string, Program> = new Map<string, Prog
   ["xxd", xxd],
   ["hexdump", hexdump],
 ]);
-

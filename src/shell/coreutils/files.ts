@@ -89,7 +89,14 @@ function* rmdir(proc: Process): Task<number> {
 function* rm(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, {
     short: "dfiIrRv",
-    long: { dir: "d", force: "f", recursive: "r", verbose: "v", "no-preserve-root": "%root", "one-file-system": "%one" },
+    long: {
+      dir: "d",
+      force: "f",
+      recursive: "r",
+      verbose: "v",
+      "no-preserve-root": "%root",
+      "one-file-system": "%one",
+    },
   });
   if (options.has("i") || options.has("I")) return yield* complain(proc, "interactive mode is not supported");
   const force = options.has("f");
@@ -107,7 +114,9 @@ function* rm(proc: Process): Task<number> {
       continue;
     }
     if (joinPath(proc.cwd, path) === "/") {
-      yield* proc.printError("rm: it is dangerous to operate recursively on '/'\nrm: use --no-preserve-root to override this failsafe\n");
+      yield* proc.printError(
+        "rm: it is dangerous to operate recursively on '/'\nrm: use --no-preserve-root to override this failsafe\n",
+      );
       status = 1;
       continue;
     }
@@ -221,7 +230,8 @@ function* copy(proc: Process, node: VfsNode, from: string, to: string, keep: boo
       made.mode = node.mode & ~(keep ? 0 : proc.umask);
       root.create(proc, to, made);
     }
-    for (const [name, child] of [...node.children]) yield* copy(proc, child, `${from}/${name}`, `${to}/${name}`, keep, verbose);
+    for (const [name, child] of [...node.children])
+      yield* copy(proc, child, `${from}/${name}`, `${to}/${name}`, keep, verbose);
     if (keep) made.mtimeNs = node.mtimeNs;
     return;
   }
@@ -260,7 +270,14 @@ function* copy(proc: Process, node: VfsNode, from: string, to: string, keep: boo
 function* mv(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, {
     short: "fint:Tuv",
-    long: { force: "f", "no-clobber": "n", "target-directory": "t", "no-target-directory": "T", update: "u", verbose: "v" },
+    long: {
+      force: "f",
+      "no-clobber": "n",
+      "target-directory": "t",
+      "no-target-directory": "T",
+      update: "u",
+      verbose: "v",
+    },
   });
   if (options.has("i")) return yield* complain(proc, "interactive mode is not supported");
   const plan = yield* sourcesAndTarget(proc, operands, options);
@@ -360,7 +377,10 @@ function* ln(proc: Process): Task<number> {
 
 function relativePath(proc: Process, source: string, link: string): string {
   const to = joinPath(proc.cwd, source).split("/").slice(1);
-  const from = joinPath(joinPath(proc.cwd, link), "..").split("/").slice(1).filter((part) => part !== "");
+  const from = joinPath(joinPath(proc.cwd, link), "..")
+    .split("/")
+    .slice(1)
+    .filter((part) => part !== "");
   let common = 0;
   while (common < from.length && from[common] === to[common]) common++;
   return [...from.slice(common).map(() => ".."), ...to.slice(common)].join("/") || ".";
@@ -377,10 +397,17 @@ function* touch(proc: Process): Task<number> {
   let stamp = now;
   if (options.has("r")) {
     const node = lookup(proc, options.get("r")!);
-    if (!node) return yield* complain(proc, `failed to get attributes of ${quoted(options.get("r")!)}: No such file or directory`);
+    if (!node)
+      return yield* complain(
+        proc,
+        `failed to get attributes of ${quoted(options.get("r")!)}: No such file or directory`,
+      );
     stamp = proc.machine.epochNs + BigInt(node.mtimeNs);
   }
-  for (const [letter, parse] of [["d", parseDate], ["t", parseStamp]] as const) {
+  for (const [letter, parse] of [
+    ["d", parseDate],
+    ["t", parseStamp],
+  ] as const) {
     const text = options.get(letter);
     if (text === undefined) continue;
     const parsed = parse(text, now);
@@ -414,7 +441,11 @@ function* chmod(proc: Process): Task<number> {
   const mode = words[modeAt];
   const { options, operands } = yield* getopt(
     proc,
-    { short: "cfRv", long: { changes: "c", silent: "f", quiet: "f", recursive: "R", verbose: "v", reference: "%ref" }, valued: ["%ref"] },
+    {
+      short: "cfRv",
+      long: { changes: "c", silent: "f", quiet: "f", recursive: "R", verbose: "v", reference: "%ref" },
+      valued: ["%ref"],
+    },
     ["chmod", ...words.filter((_word, i) => i !== modeAt)],
   );
   if (mode === undefined) return yield* usageError(proc, "missing operand");
@@ -435,7 +466,8 @@ function* chmod(proc: Process): Task<number> {
   for (const path of operands) {
     const node = lookup(proc, path);
     if (node) yield* change(path, node);
-    else if (!options.has("f")) status = yield* complain(proc, `cannot access ${quoted(path)}: No such file or directory`);
+    else if (!options.has("f"))
+      status = yield* complain(proc, `cannot access ${quoted(path)}: No such file or directory`);
     else status = 1;
   }
   return status;
@@ -469,7 +501,10 @@ function* mktemp(proc: Process): Task<number> {
       }
     } catch (error) {
       const what = options.has("d") ? "directory" : "file";
-      return yield* complain(proc, `failed to create ${what} via template ‘${inTmp ? `${folder}/${template}` : template}’: ${errorText(error)}`);
+      return yield* complain(
+        proc,
+        `failed to create ${what} via template ‘${inTmp ? `${folder}/${template}` : template}’: ${errorText(error)}`,
+      );
     }
     yield* proc.print(`${path}\n`);
     return 0;
@@ -482,7 +517,8 @@ function* truncate(proc: Process): Task<number> {
     short: "cr:s:",
     long: { "no-create": "c", reference: "r", size: "s" },
   });
-  if (!options.has("s") && !options.has("r")) return yield* usageError(proc, "you must specify either ‘--size’ or ‘--reference’");
+  if (!options.has("s") && !options.has("r"))
+    return yield* usageError(proc, "you must specify either ‘--size’ or ‘--reference’");
   if (operands.length === 0) return yield* usageError(proc, "missing file operand");
   let status = 0;
   for (const path of operands) {
@@ -540,7 +576,8 @@ function* dirname(proc: Process): Task<number> {
   for (const path of operands) {
     const trimmed = path.replace(/\/+$/, "");
     const at = trimmed.lastIndexOf("/");
-    const folder = trimmed === "" ? (path === "" ? "." : "/") : at < 0 ? "." : trimmed.slice(0, at).replace(/\/+$/, "") || "/";
+    const folder =
+      trimmed === "" ? (path === "" ? "." : "/") : at < 0 ? "." : trimmed.slice(0, at).replace(/\/+$/, "") || "/";
     yield* proc.print(`${folder}${options.has("z") ? "\0" : "\n"}`);
   }
   return 0;

@@ -75,7 +75,10 @@ function* date(proc: Process): Task<number> {
 }
 
 function* id(proc: Process): Task<number> {
-  const { options, operands } = yield* getopt(proc, { short: "Ggnruz", long: { group: "g", groups: "G", name: "n", real: "r", user: "u" } });
+  const { options, operands } = yield* getopt(proc, {
+    short: "Ggnruz",
+    long: { group: "g", groups: "G", name: "n", real: "r", user: "u" },
+  });
   const user = operands[0];
   if (user !== undefined && user !== "root" && user !== "0") return yield* complain(proc, `‘${user}’: no such user`);
   const short = options.has("u") || options.has("g") || options.has("G");
@@ -311,7 +314,8 @@ class Expr {
 
   run(): string {
     const value = this.#or();
-    if (this.#at < this.#words.length) throw new ExprError(`syntax error: unexpected argument ‘${this.#words[this.#at]}’`);
+    if (this.#at < this.#words.length)
+      throw new ExprError(`syntax error: unexpected argument ‘${this.#words[this.#at]}’`);
     return value;
   }
 
@@ -344,7 +348,17 @@ class Expr {
         ? Number(BigInt(left) > BigInt(right)) - Number(BigInt(left) < BigInt(right))
         : Number(left > right) - Number(left < right);
       const truth =
-        operator === "<" ? order < 0 : operator === "<=" ? order <= 0 : operator === ">" ? order > 0 : operator === ">=" ? order >= 0 : operator === "!=" ? order !== 0 : order === 0;
+        operator === "<"
+          ? order < 0
+          : operator === "<="
+            ? order <= 0
+            : operator === ">"
+              ? order > 0
+              : operator === ">="
+                ? order >= 0
+                : operator === "!="
+                  ? order !== 0
+                  : order === 0;
       left = truth ? "1" : "0";
     }
   }

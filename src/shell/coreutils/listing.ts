@@ -210,7 +210,10 @@ function format(
   const inode = (entry: Entry): string => (options.has("i") ? `${proc.root.inode(entry.node)} ` : "");
   const lead = (entry: Entry): string => inode(entry) + (options.has("s") ? `${blocks(entry.node)} ` : "");
   const sum = entries.reduce((n, entry) => n + blocks(entry.node), 0);
-  const head = total && (long || options.has("s")) ? `total ${options.has("h") ? humanSize(sum * 1024).replace(/^0$/, "0") : sum}\n` : "";
+  const head =
+    total && (long || options.has("s"))
+      ? `total ${options.has("h") ? humanSize(sum * 1024).replace(/^0$/, "0") : sum}\n`
+      : "";
   if (!long) {
     const names = entries.map((entry) => lead(entry) + entry.name + suffix(options, entry.node));
     const columns = options.has("C") || (proc.fds.get(1)?.isTty === true && !options.has("1"));
@@ -220,7 +223,8 @@ function format(
   const owner = options.has("n") ? "0" : "root";
   const row = (entry: Entry) => {
     const { node } = entry;
-    const size = node.kind === "device" ? "1, 3" : options.has("h") ? humanSize(nodeSize(node)) : String(nodeSize(node));
+    const size =
+      node.kind === "device" ? "1, 3" : options.has("h") ? humanSize(nodeSize(node)) : String(nodeSize(node));
     const target = linkTarget(node);
     return {
       lead: lead(entry),
@@ -232,7 +236,8 @@ function format(
     };
   };
   const all = measured.map(row);
-  const width = (pick: (each: ReturnType<typeof row>) => string): number => Math.max(0, ...all.map((each) => pick(each).length));
+  const width = (pick: (each: ReturnType<typeof row>) => string): number =>
+    Math.max(0, ...all.map((each) => pick(each).length));
   const links = width((each) => each.links);
   const size = width((each) => each.size);
   const leadWidth = width((each) => each.lead);
@@ -267,7 +272,9 @@ function inColumns(names: readonly string[]): string {
     const columns = Math.ceil(names.length / rows);
     const widths: number[] = [];
     for (let c = 0; c < columns; c++)
-      widths.push(Math.max(...names.slice(c * rows, (c + 1) * rows).map((name) => name.length)) + (c < columns - 1 ? 2 : 0));
+      widths.push(
+        Math.max(...names.slice(c * rows, (c + 1) * rows).map((name) => name.length)) + (c < columns - 1 ? 2 : 0),
+      );
     if (widths.reduce((a, b) => a + b, 0) > 80 && rows < names.length) continue;
     let out = "";
     for (let r = 0; r < rows; r++) {
@@ -338,46 +345,69 @@ function statFormat(proc: Process, format: string, path: string, node: VfsNode):
   const human = strftime("%Y-%m-%d %H:%M:%S.%N %z", time);
   const target = linkTarget(node);
   const octal = (target !== undefined ? 0o777 : node.mode).toString(8);
-  return format.replace(/%(-?)(0?)(\d*)(?:\.\d+)?([A-Za-z%])/g, (all, left: string, zero: string, width: string, letter: string) => {
-    const text = new Map([
-      ["%", "%"],
-      ["a", octal],
-      ["A", modeText(node)],
-      ["b", String(blocks(node) * 2)],
-      ["B", "512"],
-      ["d", "40"],
-      ["f", ((typeLetter(node) === "d" ? 0o40000 : target !== undefined ? 0o120000 : typeLetter(node) === "c" ? 0o20000 : 0o100000) | Number.parseInt(octal, 8)).toString(16)],
-      ["F", typeName(node)],
-      ["g", "0"],
-      ["G", "root"],
-      ["h", String(linkCount(node))],
-      ["i", String(proc.root.inode(node))],
-      ["m", "/"],
-      ["n", path],
-      ["N", target === undefined ? path : `${path} -> ${target}`],
-      ["o", "4096"],
-      ["s", String(nodeSize(node))],
-      ["u", "0"],
-      ["U", "root"],
-      ["x", human],
-      ["y", human],
-      ["z", human],
-      ["X", String(calendar(time).epochSeconds)],
-      ["Y", String(calendar(time).epochSeconds)],
-      ["Z", String(calendar(time).epochSeconds)],
-      ["w", "-"],
-      ["W", "0"],
-    ]).get(letter);
-    if (text === undefined) return all;
-    if (width === "") return text;
-    return left ? text.padEnd(Number(width)) : text.padStart(Number(width), zero ? "0" : " ");
-  });
+  return format.replace(
+    /%(-?)(0?)(\d*)(?:\.\d+)?([A-Za-z%])/g,
+    (all, left: string, zero: string, width: string, letter: string) => {
+      const text = new Map([
+        ["%", "%"],
+        ["a", octal],
+        ["A", modeText(node)],
+        ["b", String(blocks(node) * 2)],
+        ["B", "512"],
+        ["d", "40"],
+        [
+          "f",
+          (
+            (typeLetter(node) === "d"
+              ? 0o40000
+              : target !== undefined
+                ? 0o120000
+                : typeLetter(node) === "c"
+                  ? 0o20000
+                  : 0o100000) | Number.parseInt(octal, 8)
+          ).toString(16),
+        ],
+        ["F", typeName(node)],
+        ["g", "0"],
+        ["G", "root"],
+        ["h", String(linkCount(node))],
+        ["i", String(proc.root.inode(node))],
+        ["m", "/"],
+        ["n", path],
+        ["N", target === undefined ? path : `${path} -> ${target}`],
+        ["o", "4096"],
+        ["s", String(nodeSize(node))],
+        ["u", "0"],
+        ["U", "root"],
+        ["x", human],
+        ["y", human],
+        ["z", human],
+        ["X", String(calendar(time).epochSeconds)],
+        ["Y", String(calendar(time).epochSeconds)],
+        ["Z", String(calendar(time).epochSeconds)],
+        ["w", "-"],
+        ["W", "0"],
+      ]).get(letter);
+      if (text === undefined) return all;
+      if (width === "") return text;
+      return left ? text.padEnd(Number(width)) : text.padStart(Number(width), zero ? "0" : " ");
+    },
+  );
 }
 
 function* readlink(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, {
     short: "efmnqsvz",
-    long: { canonicalize: "f", "canonicalize-existing": "e", "canonicalize-missing": "m", "no-newline": "n", quiet: "q", silent: "s", verbose: "v", zero: "z" },
+    long: {
+      canonicalize: "f",
+      "canonicalize-existing": "e",
+      "canonicalize-missing": "m",
+      "no-newline": "n",
+      quiet: "q",
+      silent: "s",
+      verbose: "v",
+      zero: "z",
+    },
   });
   if (operands.length === 0) return yield* usageError(proc, "missing operand");
   let status = 0;
@@ -413,7 +443,14 @@ function canonical(proc: Process, path: string, need: "existing" | "parent" | "m
 function* realpath(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, {
     short: "emqsz",
-    long: { "canonicalize-existing": "e", "canonicalize-missing": "m", quiet: "q", strip: "s", "no-symlinks": "s", zero: "z" },
+    long: {
+      "canonicalize-existing": "e",
+      "canonicalize-missing": "m",
+      quiet: "q",
+      strip: "s",
+      "no-symlinks": "s",
+      zero: "z",
+    },
   });
   if (operands.length === 0) return yield* usageError(proc, "missing operand");
   let status = 0;
@@ -453,7 +490,10 @@ function* findProgram(proc: Process): Task<number> {
     try {
       node = proc.root.lookup(proc, path, true);
     } catch (error) {
-      status = yield* complain(proc, `${quoted(path).replace(/^'|'$/g, (q, at: number) => (at === 0 ? "‘" : q === "'" ? "’" : q))}: ${errorText(error)}`);
+      status = yield* complain(
+        proc,
+        `${quoted(path).replace(/^'|'$/g, (q, at: number) => (at === 0 ? "‘" : q === "'" ? "’" : q))}: ${errorText(error)}`,
+      );
       return;
     }
     const shown = depth >= parser.minDepth;
@@ -486,9 +526,12 @@ class FindParser {
   }
 
   parse(): Test {
-    const test = this.#words.length > 0 ? this.#or() : function* (): Task<boolean> {
-      return true;
-    };
+    const test =
+      this.#words.length > 0
+        ? this.#or()
+        : function* (): Task<boolean> {
+            return true;
+          };
     if (this.#words.length > 0) throw new FindError(`paths must precede expression: \`${this.#words[0]}'`);
     if (this.#acted) return test;
     const proc = this.#proc;
@@ -540,7 +583,8 @@ class FindParser {
     }
     if (word === "(") {
       const inner = this.#or();
-      if (this.#words.shift() !== ")") throw new FindError("invalid expression; I was expecting to find a ')' somewhere but did not see one.");
+      if (this.#words.shift() !== ")")
+        throw new FindError("invalid expression; I was expecting to find a ')' somewhere but did not see one.");
       return inner;
     }
     const simple = (test: (path: string, node: VfsNode) => boolean): Test =>
@@ -563,7 +607,7 @@ class FindParser {
       case "-wholename": {
         const expression = patternRegExp(this.#value(word), { ignoreCase: word === "-iname" });
         const whole = word === "-path" || word === "-wholename";
-        return simple((path) => expression.test(whole ? path : (path.replace(/\/+$/, "").split("/").at(-1) || path)));
+        return simple((path) => expression.test(whole ? path : path.replace(/\/+$/, "").split("/").at(-1) || path));
       }
       case "-type": {
         const letters = this.#value(word).split(",");

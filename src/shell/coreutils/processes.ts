@@ -3,7 +3,19 @@
 import type { NetError } from "../../base/errno.ts";
 import { Errno, strerror } from "../../base/errno.ts";
 import { SEC } from "../../base/time.ts";
-import { type Process, type Program, SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGNALS, SIGQUIT, SIGTERM, signalNumber } from "../../posix/process.ts";
+import {
+  type Process,
+  type Program,
+  SIGALRM,
+  SIGCONT,
+  SIGHUP,
+  SIGINT,
+  SIGKILL,
+  SIGNALS,
+  SIGQUIT,
+  SIGTERM,
+  signalNumber,
+} from "../../posix/process.ts";
 import { sleep, type Task, waitAny } from "../../sim/task.ts";
 import { signalTable } from "../builtins/flow.ts";
 import { FORK_NS } from "../cost.ts";
@@ -118,7 +130,11 @@ function* nice(proc: Process): Task<number> {
 }
 
 function* setsid(proc: Process): Task<number> {
-  const { options, operands } = yield* getopt(proc, { short: "cfw", long: { ctty: "c", fork: "f", wait: "w" }, stop: true });
+  const { options, operands } = yield* getopt(proc, {
+    short: "cfw",
+    long: { ctty: "c", fork: "f", wait: "w" },
+    stop: true,
+  });
   if (operands.length === 0) return yield* usageError(proc, "no command specified");
   const lead = (child: Process): void => {
     child.pgid = child.pid;
@@ -167,13 +183,15 @@ function* xargs(proc: Process): Task<number> {
     lines = parsed;
   }
   const groups: string[][] = [];
-  if (place !== undefined) for (const [item] of lines) groups.push(command.map((word) => word.replaceAll(place, item!)));
+  if (place !== undefined)
+    for (const [item] of lines) groups.push(command.map((word) => word.replaceAll(place, item!)));
   else {
     const perCall = options.has("n") ? Number(options.get("n")) : Number.POSITIVE_INFINITY;
     const perLines = options.has("L") ? Number(options.get("L")) : undefined;
     if (!(perCall > 0)) return yield* complain(proc, `invalid number "${options.get("n")}" for -n option`);
     if (perLines !== undefined)
-      for (let i = 0; i < lines.length; i += perLines) groups.push([...command, ...lines.slice(i, i + perLines).flat()]);
+      for (let i = 0; i < lines.length; i += perLines)
+        groups.push([...command, ...lines.slice(i, i + perLines).flat()]);
     else {
       const items = lines.flat();
       for (let i = 0; i < items.length; i += perCall) groups.push([...command, ...items.slice(i, i + perCall)]);
@@ -278,7 +296,12 @@ interface PsColumn {
   readonly show: (proc: Process, self: Process) => string;
 }
 
-const column = (header: string, width: number, show: PsColumn["show"], left = false): PsColumn => ({ header, width, show, left });
+const column = (header: string, width: number, show: PsColumn["show"], left = false): PsColumn => ({
+  header,
+  width,
+  show,
+  left,
+});
 const state = (proc: Process, self: Process): string => (proc.stopped ? "T" : proc === self ? "R" : "S");
 const started = (proc: Process): string => strftime("%H:%M", startTime(proc));
 
@@ -312,6 +335,7 @@ const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map<string, PsColumn>([
   ["lstart", column("STARTED", 24, (proc) => strftime("%a %b %e %H:%M:%S %Y", startTime(proc)))],
   ["etime", column("ELAPSED", 11, (proc) => elapsed(proc))],
   ["etimes", column("ELAPSED", 7, (proc) => String(Math.floor((proc.sim.now - proc.startedNs) / SEC)))],
+  ["c", column("C", 2, () => "0")],
   ["pcpu", column("%CPU", 4, () => "0.0")],
   ["%cpu", column("%CPU", 4, () => "0.0")],
   ["pmem", column("%MEM", 4, () => "0.0")],
@@ -335,7 +359,7 @@ function elapsed(proc: Process): string {
 
 const LAYOUTS: ReadonlyMap<string, string> = new Map([
   ["plain", "pid,tname,time,ucmd"],
-  ["full", "user:8=UID,pid,ppid,pcpu:2=C,stime,tname,time,cmd"],
+  ["full", "user:8=UID,pid,ppid,c,stime,tname,time,cmd"],
   ["bsd", "user,pid,%cpu,%mem,vsz,rss,tname,stat,stime=START,bsdtime,args"],
   ["bsdPlain", "pid,tname,stat,bsdtime,args"],
 ]);
@@ -488,10 +512,13 @@ function* ps(proc: Process): Task<number> {
 }
 
 /** The options that pgrep and pkill share, applied. */
-function* matching(proc: Process): Task<{ found: Process[]; options: ReadonlyMap<string, string>; signal: number } | number> {
+function* matching(
+  proc: Process,
+): Task<{ found: Process[]; options: ReadonlyMap<string, string>; signal: number } | number> {
   let signal: number = SIGTERM;
   const argv = proc.argv.filter((word, i) => {
-    const number = i > 0 && /^-([A-Z][A-Z0-9]*|\d+)$/.test(word) && proc.name === "pkill" ? signalNumber(word.slice(1)) : undefined;
+    const number =
+      i > 0 && /^-([A-Z][A-Z0-9]*|\d+)$/.test(word) && proc.name === "pkill" ? signalNumber(word.slice(1)) : undefined;
     if (number === undefined) return true;
     signal = number;
     return false;
@@ -559,7 +586,11 @@ function* pgrep(proc: Process): Task<number> {
   if (options.has("c")) yield* proc.print(`${found.length}\n`);
   else if (found.length > 0) {
     const lines = found.map((each) =>
-      options.has("a") ? `${each.pid} ${commandLine(each)}` : options.has("l") ? `${each.pid} ${each.name}` : String(each.pid),
+      options.has("a")
+        ? `${each.pid} ${commandLine(each)}`
+        : options.has("l")
+          ? `${each.pid} ${each.name}`
+          : String(each.pid),
     );
     yield* proc.print(`${lines.join(options.get("d") ?? "\n")}\n`);
   }
@@ -599,12 +630,16 @@ function* killall(proc: Process): Task<number> {
   });
   const { options, operands } = yield* getopt(
     proc,
-    { short: "eIqrs:vw", long: { exact: "e", "ignore-case": "I", quiet: "q", regexp: "r", signal: "s", verbose: "v", wait: "w" } },
+    {
+      short: "eIqrs:vw",
+      long: { exact: "e", "ignore-case": "I", quiet: "q", regexp: "r", signal: "s", verbose: "v", wait: "w" },
+    },
     argv,
   );
   if (options.has("s")) {
     const number = signalNumber(options.get("s")!);
-    if (number === undefined) return yield* complain(proc, `${options.get("s")}: unknown signal; killall -l lists signals.`);
+    if (number === undefined)
+      return yield* complain(proc, `${options.get("s")}: unknown signal; killall -l lists signals.`);
     signal = number;
   }
   let status = 0;
@@ -634,10 +669,15 @@ function* kill(proc: Process): Task<number> {
     yield* proc.print(signalTable());
     return 0;
   }
-  const option = /^(?:-s|--signal|-n)$/.test(first) ? words.splice(0, 2)[1] : /^-./.test(first) && first !== "--" ? words.shift()!.slice(1) : undefined;
+  const option = /^(?:-s|--signal|-n)$/.test(first)
+    ? words.splice(0, 2)[1]
+    : /^-./.test(first) && first !== "--"
+      ? words.shift()!.slice(1)
+      : undefined;
   if (option !== undefined) {
     const number = signalNumber(option);
-    if (number === undefined) return yield* complain(proc, `unknown signal ${option}; valid signals:\n${signalTable()}`);
+    if (number === undefined)
+      return yield* complain(proc, `unknown signal ${option}; valid signals:\n${signalTable()}`);
     signal = number;
   }
   if (words[0] === "--") words.shift();

@@ -197,7 +197,9 @@ function* sort(proc: Process): Task<number> {
       const zero = /^0/.test(text);
       return yield* complain(
         proc,
-        zero ? `field number is zero: invalid field specification ${curly(text)}` : `invalid number at field start: invalid count at start of ${curly(text)}`,
+        zero
+          ? `field number is zero: invalid field specification ${curly(text)}`
+          : `invalid number at field start: invalid count at start of ${curly(text)}`,
         2,
       );
     }
@@ -238,8 +240,7 @@ function* sort(proc: Process): Task<number> {
     for (let i = 1; i < lines.length; i++) {
       const order = whole(lines[i - 1]!, lines[i]!);
       if (order < 0 || (order === 0 && !options.has("u"))) continue;
-      if (options.has("c"))
-        yield* proc.printError(`sort: ${operands[0] ?? "-"}:${i + 1}: disorder: ${lines[i]}\n`);
+      if (options.has("c")) yield* proc.printError(`sort: ${operands[0] ?? "-"}:${i + 1}: disorder: ${lines[i]}\n`);
       return 1;
     }
     return 0;

@@ -118,37 +118,42 @@ function* head(proc: Process): Task<number> {
   const headers = options.has("v") || (operands.length > 1 && !options.has("q"));
   let first = true;
   const separator = options.has("z") ? "\0" : "\n";
-  return yield* eachInput(proc, operands, function* (file, path) {
-    if (headers) yield* proc.print(`${first ? "" : "\n"}==> ${path === "-" ? "standard input" : path} <==\n`);
-    first = false;
-    if (fromEnd) {
-      const all = yield* readText(file);
-      yield* printBinary(
-        proc,
-        byBytes ? all.slice(0, Math.max(0, all.length - count)) : dropLast(all, count, separator),
-      );
-      return;
-    }
-    let left = count;
-    while (left > 0) {
-      const part = yield* file.read(byBytes ? Math.min(65536, left) : 65536);
-      if (part === null) break;
-      if (byBytes) {
-        left -= part.length;
-        yield* proc.printBytes(part);
-        continue;
+  return yield* eachInput(
+    proc,
+    operands,
+    function* (file, path) {
+      if (headers) yield* proc.print(`${first ? "" : "\n"}==> ${path === "-" ? "standard input" : path} <==\n`);
+      first = false;
+      if (fromEnd) {
+        const all = yield* readText(file);
+        yield* printBinary(
+          proc,
+          byBytes ? all.slice(0, Math.max(0, all.length - count)) : dropLast(all, count, separator),
+        );
+        return;
       }
-      let end = part.length;
-      for (let i = 0; i < part.length; i++)
-        if (part[i] === separator.charCodeAt(0) && --left === 0) {
-          end = i + 1;
-          break;
+      let left = count;
+      while (left > 0) {
+        const part = yield* file.read(byBytes ? Math.min(65536, left) : 65536);
+        if (part === null) break;
+        if (byBytes) {
+          left -= part.length;
+          yield* proc.printBytes(part);
+          continue;
         }
-      yield* proc.printBytes(part.slice(0, end));
-      // as lseek does: a pipe keeps no rest
-      if (end < part.length && file instanceof RegularFile) file.unread(part.slice(end));
-    }
-  }, CANNOT_OPEN);
+        let end = part.length;
+        for (let i = 0; i < part.length; i++)
+          if (part[i] === separator.charCodeAt(0) && --left === 0) {
+            end = i + 1;
+            break;
+          }
+        yield* proc.printBytes(part.slice(0, end));
+        // as lseek does: a pipe keeps no rest
+        if (end < part.length && file instanceof RegularFile) file.unread(part.slice(end));
+      }
+    },
+    CANNOT_OPEN,
+  );
 }
 
 function curly(text: string): string {
@@ -196,16 +201,24 @@ function* tail(proc: Process): Task<number> {
   const separator = options.has("z") ? "\0" : "\n";
   let first = true;
   const followed: RegularFile[] = [];
-  const status = yield* eachInput(proc, operands, function* (file, path) {
-    if (headers) yield* proc.print(`${first ? "" : "\n"}==> ${path === "-" ? "standard input" : path} <==\n`);
-    first = false;
-    const all = yield* readText(file);
-    if (fromStart)
-      yield* printBinary(proc, byBytes ? all.slice(Math.max(0, count - 1)) : skipLines(all, count - 1, separator));
-    else
-      yield* printBinary(proc, byBytes ? all.slice(Math.max(0, all.length - count)) : lastLines(all, count, separator));
-    if ((options.has("f") || options.has("F")) && file instanceof RegularFile) followed.push(file.retain());
-  }, CANNOT_OPEN);
+  const status = yield* eachInput(
+    proc,
+    operands,
+    function* (file, path) {
+      if (headers) yield* proc.print(`${first ? "" : "\n"}==> ${path === "-" ? "standard input" : path} <==\n`);
+      first = false;
+      const all = yield* readText(file);
+      if (fromStart)
+        yield* printBinary(proc, byBytes ? all.slice(Math.max(0, count - 1)) : skipLines(all, count - 1, separator));
+      else
+        yield* printBinary(
+          proc,
+          byBytes ? all.slice(Math.max(0, all.length - count)) : lastLines(all, count, separator),
+        );
+      if ((options.has("f") || options.has("F")) && file instanceof RegularFile) followed.push(file.retain());
+    },
+    CANNOT_OPEN,
+  );
   if (followed.length === 0) return status;
   const interval = options.has("s") ? Number(options.get("s")) * 1000 * MSEC : FOLLOW_NS;
   for (;;) {

@@ -24,7 +24,12 @@ export type Expr =
   | { readonly type: "step"; readonly operator: "++" | "--"; readonly prefix: boolean; readonly target: Expr }
   | { readonly type: "call"; readonly name: string; readonly args: readonly Expr[] }
   | { readonly type: "builtin"; readonly name: string; readonly args: readonly Expr[] }
-  | { readonly type: "getline"; readonly from: "main" | "file" | "command"; readonly source: Expr | undefined; readonly target: Expr | undefined }
+  | {
+      readonly type: "getline";
+      readonly from: "main" | "file" | "command";
+      readonly source: Expr | undefined;
+      readonly target: Expr | undefined;
+    }
   | { readonly type: "group"; readonly items: readonly Expr[] };
 
 export interface Redirection {
@@ -39,10 +44,27 @@ export type Stmt =
   | { readonly type: "if"; readonly test: Expr; readonly yes: Stmt; readonly no: Stmt | undefined }
   | { readonly type: "while"; readonly test: Expr; readonly body: Stmt }
   | { readonly type: "do"; readonly body: Stmt; readonly test: Expr }
-  | { readonly type: "for"; readonly init: Stmt | undefined; readonly test: Expr | undefined; readonly step: Stmt | undefined; readonly body: Stmt }
-  | { readonly type: "forIn"; readonly variable: Expr; readonly name: string; readonly slot: number; readonly body: Stmt }
+  | {
+      readonly type: "for";
+      readonly init: Stmt | undefined;
+      readonly test: Expr | undefined;
+      readonly step: Stmt | undefined;
+      readonly body: Stmt;
+    }
+  | {
+      readonly type: "forIn";
+      readonly variable: Expr;
+      readonly name: string;
+      readonly slot: number;
+      readonly body: Stmt;
+    }
   | { readonly type: "block"; readonly body: readonly Stmt[] }
-  | { readonly type: "delete"; readonly name: string; readonly slot: number; readonly keys: readonly Expr[] | undefined }
+  | {
+      readonly type: "delete";
+      readonly name: string;
+      readonly slot: number;
+      readonly keys: readonly Expr[] | undefined;
+    }
   | { readonly type: "exit" | "return"; readonly value: Expr | undefined }
   | { readonly type: "next" | "nextfile" | "break" | "continue" };
 
@@ -68,7 +90,9 @@ export interface AwkProgram {
 }
 
 const KEYWORDS: ReadonlySet<string> = new Set(
-  "BEGIN END function func if else while for do break continue next nextfile exit return delete in getline print printf".split(" "),
+  "BEGIN END function func if else while for do break continue next nextfile exit return delete in getline print printf".split(
+    " ",
+  ),
 );
 /** Functions with the numbers of arguments they take. */
 const BUILTINS: ReadonlyMap<string, readonly [number, number]> = new Map([
@@ -168,7 +192,9 @@ class Parser {
       const what = this.#depth > 0 ? "missing } near end of file" : "unexpected end of file";
       throw new AwkError(`line ${token.line + 1}: ${this.#depth > 0 ? what : "syntax error at or near end of file"}`);
     }
-    throw new AwkError(`line ${token.line}: syntax error at or near ${token.kind === "newline" ? "end of line" : token.text}`);
+    throw new AwkError(
+      `line ${token.line}: syntax error at or near ${token.kind === "newline" ? "end of line" : token.text}`,
+    );
   }
 
   // ── tokens ──
@@ -211,16 +237,20 @@ class Parser {
     }
     if (c === '"') {
       const string = /^"((?:[^"\\\n]|\\[^])*)"/.exec(rest);
-      if (!string) throw new AwkError(`line ${line}: runaway string constant ${rest.split("\n", 1)[0]!.slice(0, 10)} ...`);
+      if (!string)
+        throw new AwkError(`line ${line}: runaway string constant ${rest.split("\n", 1)[0]!.slice(0, 10)} ...`);
       this.#line += string[0].split("\n").length - 1;
       return make("string", string[0].length, unescapeString(string[1]!));
     }
     if (c === "/" && !this.#afterOperand) {
       const end = regexEnd(rest);
-      if (end === undefined) throw new AwkError(`line ${line}: runaway regular expression ${rest.split("\n", 1)[0]!.slice(0, 10)} ...`);
+      if (end === undefined)
+        throw new AwkError(`line ${line}: runaway regular expression ${rest.split("\n", 1)[0]!.slice(0, 10)} ...`);
       return make("regex", end + 1, rest.slice(1, end).replaceAll("\\/", "/"));
     }
-    const operator = /^(?:&&|\|\||\+\+|--|\+=|-=|\*=|\/=|%=|\^=|==|<=|>=|!=|>>|!~|[-+*/%^!<>|?:~$=(){}[\];,])/.exec(rest);
+    const operator = /^(?:&&|\|\||\+\+|--|\+=|-=|\*=|\/=|%=|\^=|==|<=|>=|!=|>>|!~|[-+*/%^!<>|?:~$=(){}[\];,])/.exec(
+      rest,
+    );
     if (!operator) throw new AwkError(`line ${line}: syntax error at or near ${c}`);
     return make("op", operator[0].length);
   }
@@ -232,7 +262,8 @@ class Parser {
       token.kind === "string" ||
       token.kind === "name" ||
       token.kind === "builtin" ||
-      (token.kind === "op" && (token.text === ")" || token.text === "]" || token.text === "$" || token.text === "++" || token.text === "--"));
+      (token.kind === "op" &&
+        (token.text === ")" || token.text === "]" || token.text === "$" || token.text === "++" || token.text === "--"));
     if (token.kind === "op" && token.text === "$") this.#afterOperand = false;
     this.#token = this.#lex();
     return token;
@@ -302,7 +333,13 @@ class Parser {
     const special = this.#is("BEGIN") || this.#is("END") ? this.#advance().text : undefined;
     if (special !== undefined) {
       this.#newlines();
-      return { kind: special as "BEGIN" | "END", pattern: undefined, end: undefined, action: this.#block(), active: false };
+      return {
+        kind: special as "BEGIN" | "END",
+        pattern: undefined,
+        end: undefined,
+        action: this.#block(),
+        active: false,
+      };
     }
     let pattern: Expr | undefined;
     let end: Expr | undefined;
@@ -466,7 +503,13 @@ class Parser {
     this.#advanceAfter();
     let args: Expr[] = [];
     const ends = (): boolean =>
-      this.#token.kind === "newline" || this.#token.kind === "end" || this.#is(";") || this.#is("}") || this.#is(">") || this.#is(">>") || this.#is("|");
+      this.#token.kind === "newline" ||
+      this.#token.kind === "end" ||
+      this.#is(";") ||
+      this.#is("}") ||
+      this.#is(">") ||
+      this.#is(">>") ||
+      this.#is("|");
     if (!ends()) {
       this.#noGreater = true;
       args = [this.#expr()];
@@ -587,8 +630,19 @@ class Parser {
 
   #startsOperand(): boolean {
     const { kind, text } = this.#token;
-    if (kind === "number" || kind === "string" || kind === "regex" || kind === "name" || kind === "call" || kind === "builtin") return true;
-    if (kind === "op") return text === "$" || text === "!" || text === "(" || text === "-" || text === "+" || text === "++" || text === "--";
+    if (
+      kind === "number" ||
+      kind === "string" ||
+      kind === "regex" ||
+      kind === "name" ||
+      kind === "call" ||
+      kind === "builtin"
+    )
+      return true;
+    if (kind === "op")
+      return (
+        text === "$" || text === "!" || text === "(" || text === "-" || text === "+" || text === "++" || text === "--"
+      );
     return false;
   }
 

@@ -17,7 +17,8 @@ export class StrNum {
   }
 }
 
-const NUMERIC = /^[ \t\n\r\f\v]*[+-]?(?:0[xX][0-9A-Fa-f]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)[ \t\n\r\f\v]*$/i;
+const NUMERIC =
+  /^[ \t\n\r\f\v]*[+-]?(?:0[xX][0-9A-Fa-f]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)[ \t\n\r\f\v]*$/i;
 const PREFIX = /^[ \t\n\r\f\v]*([+-]?)(0[xX][0-9A-Fa-f]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|nan)/i;
 
 /** Text from input: a StrNum when it looks like a number. */
@@ -91,12 +92,17 @@ export function sprintf(format: string, args: readonly Value[], convert: string)
         width = -width;
       }
       const precision =
-        precisionText === undefined ? undefined : precisionText === "*" ? Math.trunc(toNumber(argument())) : Number(precisionText || 0);
+        precisionText === undefined
+          ? undefined
+          : precisionText === "*"
+            ? Math.trunc(toNumber(argument()))
+            : Number(precisionText || 0);
       const pad = (text: string): string => (flags.includes("-") ? text.padEnd(width) : text.padStart(width));
       const value = argument();
       switch (letter) {
         case "c":
-          if (typeof value === "number" || value instanceof StrNum) return pad(String.fromCharCode(toNumber(value) & 255));
+          if (typeof value === "number" || value instanceof StrNum)
+            return pad(String.fromCharCode(toNumber(value) & 255));
           return pad(toText(value, convert).slice(0, 1));
         case "s":
           return pad(precision === undefined ? toText(value, convert) : toText(value, convert).slice(0, precision));

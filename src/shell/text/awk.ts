@@ -21,7 +21,17 @@ import {
   type Stmt,
   unescapeString,
 } from "./awk-parse.ts";
-import { AwkArray, compare, fromInput, MissingArgument, sprintf, toBoolean, toNumber, toText, type Value } from "./awk-values.ts";
+import {
+  AwkArray,
+  compare,
+  fromInput,
+  MissingArgument,
+  sprintf,
+  toBoolean,
+  toNumber,
+  toText,
+  type Value,
+} from "./awk-values.ts";
 
 class Jump extends Error {
   override readonly name: string = "Jump";
@@ -246,7 +256,8 @@ class Machine {
 
   /** What was printed before an error still comes out. */
   *#failing(error: unknown): Task<unknown> {
-    if (error instanceof RuntimeError || error instanceof AwkError || error instanceof MissingArgument) yield* this.#finish();
+    if (error instanceof RuntimeError || error instanceof AwkError || error instanceof MissingArgument)
+      yield* this.#finish();
     return error;
   }
 
@@ -262,7 +273,11 @@ class Machine {
       if (record === undefined) return;
       this.#setRecord(record);
       try {
-        for (const rule of main) if (yield* this.#selects(rule)) yield* rule.action ? this.#execute(rule.action) : this.#write(undefined, this.#wholeRecord() + this.#text("ORS"));
+        for (const rule of main)
+          if (yield* this.#selects(rule))
+            yield* rule.action
+              ? this.#execute(rule.action)
+              : this.#write(undefined, this.#wholeRecord() + this.#text("ORS"));
       } catch (error) {
         if (!(error instanceof Jump) || (error.kind !== "next" && error.kind !== "nextfile")) throw error;
         if (error.kind === "nextfile") this.#closeMain();
@@ -349,7 +364,8 @@ class Machine {
     }
     if (text === "") return [];
     if (separator === "") return [...text];
-    if (separator.length === 1 && separator !== "\\" && !paragraph && !/[.[\]|^$*+?(){}]/.test(separator)) return text.split(separator);
+    if (separator.length === 1 && separator !== "\\" && !paragraph && !/[.[\]|^$*+?(){}]/.test(separator))
+      return text.split(separator);
     const literal = separator.length === 1 ? separator.replace(/[.[\]|^$*+?(){}\\]/, "\\$&") : separator;
     return splitBy(text, this.#regex(paragraph ? `(${literal})|\n` : literal));
   }
@@ -418,7 +434,10 @@ class Machine {
   }
 
   #getField(index: number): Value {
-    if (index < 0) throw new RuntimeError(`run time error: negative field index $${index}\n\tFILENAME="${this.#text("FILENAME")}" FNR=${this.#number("FNR")} NR=${this.#number("NR")}`);
+    if (index < 0)
+      throw new RuntimeError(
+        `run time error: negative field index $${index}\n\tFILENAME="${this.#text("FILENAME")}" FNR=${this.#number("FNR")} NR=${this.#number("NR")}`,
+      );
     if (index === 0) return fromInput(this.#wholeRecord());
     return this.#fieldList()[index - 1];
   }
@@ -747,7 +766,8 @@ class Machine {
   }
 
   *#call(definition: AwkFunction, args: readonly Expr[]): Task<Value> {
-    if (args.length > definition.parameters.length) throw new RuntimeError(`too many arguments in call to ${definition.name}`);
+    if (args.length > definition.parameters.length)
+      throw new RuntimeError(`too many arguments in call to ${definition.name}`);
     const locals: Local[] = [];
     for (let i = 0; i < definition.parameters.length; i++) {
       const arg = args[i];
@@ -805,7 +825,8 @@ class Machine {
 
   *#openReader(name: string, command: boolean): Task<{ reader: RecordReader; child: Process | undefined }> {
     const text = fromBinary(name);
-    if (!command) return { reader: new RecordReader(openInput(this.#proc, text === "/dev/stdin" ? "-" : text)), child: undefined };
+    if (!command)
+      return { reader: new RecordReader(openInput(this.#proc, text === "/dev/stdin" ? "-" : text)), child: undefined };
     yield* this.#flush();
     const [reader, writer] = makePipe();
     const child = yield* this.#spawn(text, 1, writer);
@@ -844,7 +865,9 @@ class Machine {
           begin = 1;
         }
         const from = Math.trunc(begin);
-        return length <= 0 ? "" : whole.slice(from - 1, Number.isFinite(length) ? from - 1 + Math.trunc(length) : undefined);
+        return length <= 0
+          ? ""
+          : whole.slice(from - 1, Number.isFinite(length) ? from - 1 + Math.trunc(length) : undefined);
       }
       case "index":
         return (yield* text(0)).indexOf(yield* text(1)) + 1;
@@ -952,7 +975,11 @@ class Machine {
     for (const match of whole.matchAll(expression)) {
       if (match[0] === "" && match.index === at && count > 0 && at > 0) continue;
       count++;
-      out += whole.slice(at, match.index) + replacement.replace(/\\\\&|\\&|&/g, (found) => (found === "&" ? match[0] : found === "\\&" ? "&" : `\\${match[0]}`));
+      out +=
+        whole.slice(at, match.index) +
+        replacement.replace(/\\\\&|\\&|&/g, (found) =>
+          found === "&" ? match[0] : found === "\\&" ? "&" : `\\${match[0]}`,
+        );
       at = match.index + match[0].length;
       if (!global) break;
     }

@@ -6,7 +6,16 @@ import type { OpenFile } from "../../posix/file.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { VfsNode } from "../../posix/vfs.ts";
 import type { Task } from "../../sim/task.ts";
-import { errorText, fromBinary, getopt, type Given, LineReader, openInput, readText, toBinary } from "../coreutils/util.ts";
+import {
+  errorText,
+  fromBinary,
+  type Given,
+  getopt,
+  LineReader,
+  openInput,
+  readText,
+  toBinary,
+} from "../coreutils/util.ts";
 import { patternRegExp } from "../pattern.ts";
 import { breSource, ereSource, RegexError } from "../regex.ts";
 import { BlockOutput } from "./output.ts";
@@ -86,9 +95,11 @@ function* grep(proc: Process, fallback: Syntax): Task<number> {
       terse: true,
     },
     // -5 is -C 5; --color=WHEN takes an optional value
-    proc.argv.map((word, i) => (i > 0 && /^-\d+$/.test(word) ? `-C${word.slice(1)}` : word)).filter((word) => {
-      return !/^--colou?r(=(never|auto|no|none|tty))?$/.test(word);
-    }),
+    proc.argv
+      .map((word, i) => (i > 0 && /^-\d+$/.test(word) ? `-C${word.slice(1)}` : word))
+      .filter((word) => {
+        return !/^--colou?r(=(never|auto|no|none|tty))?$/.test(word);
+      }),
   );
   const { options, list } = given;
   if (options.has("%color")) return yield* usage(proc, "option --color=always is not supported");
@@ -113,7 +124,9 @@ function* grep(proc: Process, fallback: Syntax): Task<number> {
   if (!options.has("e") && !options.has("f")) {
     const first = operands.shift();
     if (first === undefined) {
-      yield* proc.printError(`Usage: ${proc.name} [OPTION]... PATTERNS [FILE]...\nTry '${proc.name} --help' for more information.\n`);
+      yield* proc.printError(
+        `Usage: ${proc.name} [OPTION]... PATTERNS [FILE]...\nTry '${proc.name} --help' for more information.\n`,
+      );
       return 2;
     }
     patterns.push(...first.split("\n"));
@@ -123,9 +136,16 @@ function* grep(proc: Process, fallback: Syntax): Task<number> {
     return text === undefined ? undefined : /^\d+$/.test(text) ? Number(text) : Number.NaN;
   };
   const context = number("C");
-  const [after, before, max] = [number("A") ?? context ?? 0, number("B") ?? context ?? 0, number("m") ?? Number.POSITIVE_INFINITY];
+  const [after, before, max] = [
+    number("A") ?? context ?? 0,
+    number("B") ?? context ?? 0,
+    number("m") ?? Number.POSITIVE_INFINITY,
+  ];
   if (Number.isNaN(after) || Number.isNaN(before))
-    return yield* usage(proc, `${options.get("C") ?? options.get("A") ?? options.get("B")}: invalid context length argument`);
+    return yield* usage(
+      proc,
+      `${options.get("C") ?? options.get("A") ?? options.get("B")}: invalid context length argument`,
+    );
   if (Number.isNaN(max)) return yield* usage(proc, "invalid max count");
   let expression: RegExp;
   try {
@@ -327,7 +347,8 @@ class Search {
     }
     const lead = this.#withName ? `${name}${this.#options.has("Z") ? "\0" : ":"}` : "";
     if (s.names) {
-      if ((hits > 0) === (s.names === "l")) yield* this.#out.add(toBinary(`${name}${this.#options.has("Z") ? "\0" : "\n"}`));
+      if (hits > 0 === (s.names === "l"))
+        yield* this.#out.add(toBinary(`${name}${this.#options.has("Z") ? "\0" : "\n"}`));
     } else if (s.count && !s.quiet) yield* this.#out.add(toBinary(`${lead}${hits}\n`));
   }
 

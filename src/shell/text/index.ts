@@ -5,4 +5,8 @@ import { awkPrograms } from "./awk.ts";
 import { grepPrograms } from "./grep.ts";
 import { sedPrograms } from "./sed.ts";
 
-export const textPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([...awkPrograms, ...grepPrograms, ...sedPrograms]);
+export const textPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
+  ...awkPrograms,
+  ...grepPrograms,
+  ...sedPrograms,
+]);

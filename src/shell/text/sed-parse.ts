@@ -129,7 +129,8 @@ class Parser {
     }
     const name = this.#text[this.#at++];
     if (name === undefined) this.#fail("missing command");
-    if (!KNOWN.includes(name)) this.#fail(name === "e" || name === "M" ? `command not supported: \`${name}'` : `unknown command: \`${name}'`);
+    if (!KNOWN.includes(name))
+      this.#fail(name === "e" || name === "M" ? `command not supported: \`${name}'` : `unknown command: \`${name}'`);
     if (from?.kind === "line" && from.line === 0 && to?.kind !== "regex") this.#fail("invalid usage of line address 0");
     const made: SedCommand = {
       name,
@@ -167,7 +168,7 @@ class Parser {
         if (from) this.#fail(": doesn't want any addresses");
         this.#skip(" \t");
         const label = this.#word(/^[^\n;}]*/).trimEnd();
-        if (label === "") this.#fail("\":\" lacks a label");
+        if (label === "") this.#fail('":" lacks a label');
         add({ text: label });
         return;
       }
@@ -272,7 +273,8 @@ class Parser {
     let bracket = false;
     for (;;) {
       const c = this.#text[this.#at++];
-      if (c === undefined || (c === "\n" && pattern && delimiter !== "\n" && problem.includes("address"))) this.#fail(problem);
+      if (c === undefined || (c === "\n" && pattern && delimiter !== "\n" && problem.includes("address")))
+        this.#fail(problem);
       if (c === "\\") {
         const next = this.#text[this.#at++];
         if (next === undefined) this.#fail(problem);
@@ -293,7 +295,10 @@ class Parser {
     try {
       const dialect = { cEscapes: true };
       const source = this.#extended ? ereSource(pattern, dialect) : breSource(pattern, dialect);
-      return new RegExp(source, `g${flags.includes("I") || flags.includes("i") ? "i" : ""}${/[Mm]/.test(flags) ? "m" : ""}u`);
+      return new RegExp(
+        source,
+        `g${flags.includes("I") || flags.includes("i") ? "i" : ""}${/[Mm]/.test(flags) ? "m" : ""}u`,
+      );
     } catch (error) {
       if (error instanceof RegexError || error instanceof SyntaxError) this.#fail(error.message);
       throw error;

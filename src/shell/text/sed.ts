@@ -3,9 +3,26 @@
 import type { OpenFile } from "../../posix/file.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
-import { bytesOf, errorText, fromBinary, getopt, LineReader, openInput, readText, toBinary } from "../coreutils/util.ts";
+import {
+  bytesOf,
+  errorText,
+  fromBinary,
+  getopt,
+  LineReader,
+  openInput,
+  readText,
+  toBinary,
+} from "../coreutils/util.ts";
 import { BlockOutput } from "./output.ts";
-import { type Address, parseSed, type ReplacementPart, type ScriptPart, type SedCommand, SedError, type Substitution } from "./sed-parse.ts";
+import {
+  type Address,
+  parseSed,
+  type ReplacementPart,
+  type ScriptPart,
+  type SedCommand,
+  SedError,
+  type Substitution,
+} from "./sed-parse.ts";
 
 const LONG = {
   quiet: "n",
@@ -78,7 +95,8 @@ function joinParts(parts: readonly ScriptPart[]): ScriptPart[] {
   const out: ScriptPart[] = [];
   for (const part of parts) {
     const last = out.at(-1);
-    if (last && /(^|[^\\])(\\\\)*\\$/.test(last.text)) out[out.length - 1] = { text: `${last.text}\n${part.text}`, where: last.where };
+    if (last && /(^|[^\\])(\\\\)*\\$/.test(last.text))
+      out[out.length - 1] = { text: `${last.text}\n${part.text}`, where: last.where };
     else out.push(part);
   }
   return out;
@@ -457,7 +475,10 @@ class Machine {
       command.active = false;
       return yield* this.#matches(from, inputs);
     }
-    const ends = to.kind === "regex" || to.kind === "last" || to.kind === "step" ? yield* this.#matches(to, inputs) : this.#number >= command.until;
+    const ends =
+      to.kind === "regex" || to.kind === "last" || to.kind === "step"
+        ? yield* this.#matches(to, inputs)
+        : this.#number >= command.until;
     if (ends) command.active = false;
     return true;
   }

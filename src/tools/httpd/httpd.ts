@@ -225,13 +225,12 @@ function* readRequest(proc: Process, connection: Socket): Task<string[] | undefi
   }
 }
 
-/** sendfile(2) to the end of the file: what is more than one pipe's worth is announced as going on (MSG_MORE). */
+/** sendfile(2), asked for more than there is: a pipe's worth at a time, each announced as going on, then the file's end. */
 function* sendFile(connection: Socket, body: Uint8Array): Task<void> {
   yield* sleep(SENDFILE_NS);
-  for (let at = 0; at < body.length; at += SENDFILE_CHUNK) {
-    const more = at + SENDFILE_CHUNK < body.length;
-    yield* connection.send(body.subarray(at, at + SENDFILE_CHUNK), { more, splice: true });
-  }
+  for (let at = 0; at < body.length; at += SENDFILE_CHUNK)
+    yield* connection.send(body.subarray(at, at + SENDFILE_CHUNK), { more: true, splice: true });
+  yield* connection.send(new Uint8Array(0), { splice: true });
   yield* sleep(END_OF_FILE_NS + Math.min(body.length * END_OF_FILE_NS_PER_BYTE, 3_000_000));
 }
 

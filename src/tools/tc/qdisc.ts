@@ -80,6 +80,7 @@ function modify(ctx: Context, args: Args, verb: Verb): number {
   let device: string | undefined;
   let handle = 0;
   let root = false;
+  let parent = -1;
   let kind: SchedKind | undefined;
   let kindName: string | undefined;
   let options: unknown;
@@ -94,9 +95,16 @@ function modify(ctx: Context, args: Args, verb: Verb): number {
     } else if (args.is("root")) {
       if (root) throw new CommandError('Error: "root" is duplicate parent ID\n', 255);
       root = true;
-    } else if (args.is("clsact") || args.is("ingress") || args.is("parent")) {
-      if (root && !args.is("parent")) throw new CommandError(`Error: "${args.word}" is a duplicate parent ID\n`, 255);
+    } else if (args.is("clsact") || args.is("ingress")) {
+      if (root) throw new CommandError(`Error: "${args.word}" is a duplicate parent ID\n`, 255);
       throw new CommandError(`tc qdisc: "${args.word}" is not supported by vethlab\n`, 2);
+    } else if (args.is("parent")) {
+      if (root || parent >= 0) throw new CommandError(`Error: "parent" is a duplicate parent ID\n`, 255);
+      const word = args.next();
+      parent = Number.parseInt(
+        /^([0-9a-f]{1,4}):[0-9a-f]{0,4}$/i.exec(word)?.[1] ?? invarg("invalid parent ID", word),
+        16,
+      );
     } else if (["estimator", "stab", "ingress_block", "egress_block"].some((word) => args.matches(word)))
       throw new CommandError(`tc qdisc: "${args.word}" is not supported by vethlab\n`, 1);
     else if (args.matches("help")) throw new CommandError(USAGE, 0);
@@ -112,6 +120,10 @@ function modify(ctx: Context, args: Args, verb: Verb): number {
   }
   if (device === undefined) throw new CommandError("RTNETLINK answers: No such device\n", 2);
   const dev = deviceOrEnd(ctx, device);
+  if (parent >= 0) {
+    if (schedOf(dev)?.handle === parent) throw new CommandError('tc qdisc: "parent" is not supported by vethlab\n', 2);
+    throw new CommandError("Error: Failed to find specified qdisc.\n", 2);
+  }
   const request = { root, handle, kind, kindName, options };
   rtnl(() => (verb === "delete" ? deleteQdisc(dev, request) : modifyQdisc(dev, verb, request)));
   return 0;
@@ -133,8 +145,7 @@ function refuse(errno: number, text: string): never {
 /** tc_get_qdisc with RTM_DELQDISC */
 function deleteQdisc(dev: NetDevice, { root, handle, kindName }: QdiscRequest): void {
   const old = schedOf(dev);
-  if (!root && (!handle || handle !== old?.handle))
-    refuse(Errno.ENOENT, "Failed to find qdisc with specified handle");
+  if (!root && (!handle || handle !== old?.handle)) refuse(Errno.ENOENT, "Failed to find qdisc with specified handle");
   if (handle && handle !== old?.handle) refuse(Errno.EINVAL, "Invalid handle");
   if (kindName !== undefined && kindName !== qdiscName(dev))
     refuse(Errno.EINVAL, "Invalid qdisc name: must match existing qdisc");

@@ -1,5 +1,7 @@
 // Runs the commands of a recorded transcript on a new host and gives what they print, in the transcript's own form.
 
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
 import type { Host } from "../../../src/host/host.ts";
 import { Lab } from "../../../src/host/lab.ts";
 import { BytesFile, SinkFile } from "../../../src/posix/file.ts";
@@ -77,4 +79,33 @@ export function nameRandomMacs(text: string): string {
     return name;
   });
   return named.replace(/\b[0-9a-f]{1,2}(:[0-9a-f]{1,2}){5}\b/g, (mac) => short.get(mac) ?? mac);
+}
+
+/**
+ * Makes a test of every transcript in a folder: the same commands on a new host print the same.
+ * @param name of the tool that the transcripts are about
+ * @param programs further programs that they call, besides ip
+ */
+export function testTranscripts(
+  folder: string,
+  name: string,
+  programs: readonly (readonly [string, Program])[] = [],
+): void {
+  const byName = new Map<string, Program>([["ip", ip], ...programs]);
+  for (const file of readdirSync(folder).sort())
+    test(`${name} answers as iproute2 does: ${file.replace(/\.txt$/, "")}`, async () => {
+      const { lab, host } = newHost(programs);
+      let expected = "";
+      let actual = "";
+      for (const { command, output } of parseTranscript(readFileSync(`${folder}/${file}`, "utf8"))) {
+        const got = await run(lab, host, command, byName.get(command.split(" ")[0]!));
+        if (output === null) {
+          expect(got, command).toBe("=> 0\n");
+          continue;
+        }
+        expected += `$ ${command}\n${output}`;
+        actual += `$ ${command}\n${got}`;
+      }
+      expect(nameRandomMacs(actual)).toBe(nameRandomMacs(expected));
+    });
 }
