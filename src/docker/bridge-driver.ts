@@ -14,6 +14,7 @@ import {
   addVethPair,
   conntrackForget,
   deleteLink,
+  interfaceComplaint,
   interfaceExists,
   moveIntoSandbox,
   moveOutOfSandbox,
@@ -115,6 +116,8 @@ export class BridgeDriver {
           `cannot create network ${network.id} (${bridge.name}): conflicts with network ${other.id} (${other.bridge.name}): networks have same bridge name`,
           403,
         );
+    const complaint = interfaceComplaint(this.#host.netns, bridge.name);
+    if (complaint !== undefined) throw new DaemonError(complaint);
     const { prefix } = bridge.pool.pool;
     bridge.made = addBridge(this.#host.netns, bridge.name, {
       mac: this.#generation.macAddress === "ipv4" ? this.#dockerMac() : this.#randomMac(),

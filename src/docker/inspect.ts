@@ -240,7 +240,7 @@ export function portMap(container: Container): GoMap {
   const out = new Map<string, GoValue>();
   if (!container.running) return new GoMap();
   const endpoints = container.sandbox?.endpoints ?? [];
-  if (endpoints.some((endpoint) => endpoint.network.bridge))
+  if (endpoints.some(({ network }) => network.bridge && !network.internal))
     for (const port of container.exposedPorts) out.set(port, NIL_SLICE);
   for (const { portMappings } of endpoints)
     for (const { protocol, port, hostIp, hostPort } of portMappings) {

@@ -33,7 +33,7 @@ export function loadProgram(place: ProgramPlace, argv: readonly string[], around
         400,
         127,
       );
-    const why = error.errno === Errno.EISDIR ? "is a directory" : "permission denied";
+    const why = error.errno === Errno.EISDIR ? texts.programIsDirectory : "permission denied";
     throw new DaemonError(around(`exec: ${quoted}: ${why}`), 400, 126);
   }
 }

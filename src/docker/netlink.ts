@@ -31,6 +31,13 @@ export interface InterfaceAddress {
   readonly prefix: number;
 }
 
+/** Why a bridge cannot have this name. */
+export function interfaceComplaint(netns: NetNamespace, name: string): string | undefined {
+  if (encodeUtf8(name).length > 15) return "failed to check bridge interface existence: numerical result out of range";
+  const dev = netns.net.deviceByName(name);
+  return dev && !bridgeOf(dev) ? `existing interface ${name} is not a bridge` : undefined;
+}
+
 /** A bridge with its MAC address, its IPv4 address, then the rules, then up (createNetwork's queue of steps). One that was
  * there before is taken as it is. Says whether it was made. */
 export function addBridge(

@@ -138,9 +138,8 @@ export class NetworkController {
 
   #requestGateway(pool: PoolRequest, config: IpamConfig | undefined): Ipv4Addr {
     const text = config?.gateway ?? "";
-    if (text === "") return this.#ipam.requestAddress(pool);
     const wished = parseIpv4(text);
-    if (wished === undefined) throw badRequest(`invalid gateway address: ${text}`);
+    if (text !== "" && wished === undefined) throw badRequest(`invalid gateway address: ${text}`);
     try {
       return this.#ipam.requestAddress(pool, wished);
     } catch (error) {

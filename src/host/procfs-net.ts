@@ -3,7 +3,7 @@
 
 import { Errno, NetError } from "../base/errno.ts";
 import { devSetMtu } from "../net/core/dev.ts";
-import type { NetDevice } from "../net/core/net-device.ts";
+import { IFF_RUNNING, type NetDevice } from "../net/core/net-device.ts";
 import { nfConntrackStatText, nfConntrackText } from "../net/netfilter/conntrack-text.ts";
 import type { Process } from "../posix/process.ts";
 import type { SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
@@ -116,7 +116,7 @@ function deviceFolder(dev: NetDevice): SyntheticDirNode {
     ["ifindex", number(() => dev.ifindex)],
     ["iflink", number(() => dev.iflink())],
     ["ifalias", file(() => (dev.ifalias === "" ? "" : `${dev.ifalias}\n`))],
-    ["flags", file(() => `0x${(dev.flags & 0xffff).toString(16)}\n`)],
+    ["flags", file(() => `0x${(dev.flags & 0xffff & ~IFF_RUNNING).toString(16)}\n`)],
     ["operstate", file(() => `${dev.up ? dev.operstate.toLowerCase() : "down"}\n`)],
     [
       "carrier",

@@ -21,7 +21,9 @@ import { route } from "../tools/net-tools/route.ts";
 import { nginxProgram } from "../tools/nginx/nginx.ts";
 import { nsenter } from "../tools/nsenter.ts";
 import { sysctl } from "../tools/sysctl.ts";
+import { tc } from "../tools/tc/tc.ts";
 import { tcpdump } from "../tools/tcpdump/tcpdump.ts";
+import { unshare } from "../tools/unshare.ts";
 
 /** Docker's generation, and with it the age of the programs around it. */
 export type Generation = "20" | "28";
@@ -52,7 +54,9 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ["nsenter", nsenter],
     ["route", route],
     ["sysctl", sysctl],
+    ["tc", tc],
     ["tcpdump", tcpdump],
+    ["unshare", unshare],
     ...makeAppTools(versions),
     ["conntrack", conntrack],
     ...makeIptablesPrograms(options.docker === "20" ? "1.8.9" : "1.8.13"),

@@ -108,7 +108,7 @@ export class Session {
 /** Backslash escapes of a prompt (bash(1) PROMPTING). */
 function decodePrompt(shell: Shell, text: string): string {
   const { proc } = shell;
-  return text.replace(/\\([0-7]{3}|[^])/g, (all, code: string) => {
+  return text.replace(/\\([0-7]{3}|[\s\S])/g, (all, code: string) => {
     switch (code) {
       case "u":
         return "root";

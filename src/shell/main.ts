@@ -8,7 +8,7 @@ import type { Task } from "../sim/task.ts";
 import { builtins } from "./builtins/index.ts";
 import { readLine } from "./builtins/io.ts";
 import { reapJobs } from "./builtins/jobs.ts";
-import { changeOption } from "./builtins/vars.ts";
+import { changeOption } from "./builtins/options.ts";
 import { DEFAULT_PATH } from "./exec.ts";
 import { Session } from "./interactive.ts";
 import { isIncomplete, Source } from "./parse.ts";

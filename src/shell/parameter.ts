@@ -72,7 +72,7 @@ export function* expandParameter(
       emit(shell, { list: undefined, star: false, scalar: reference.value }, target);
       return;
     }
-    const to = valueOf(shell, name, key, undefined).scalar;
+    const to = lookUpValue(shell, name, key, undefined).scalar;
     if (to === undefined || to === "") {
       if (operation?.type === "Default") {
         yield* applyDefault(
@@ -96,7 +96,7 @@ export function* expandParameter(
     if (index === "@" || index === "*") whole = index;
     else if (index !== undefined) key = index;
   }
-  const value = valueOf(shell, name, key, whole);
+  const value = lookUpValue(shell, name, key, whole);
   if (part.prefix === "#") {
     let length: number;
     if (value.list) length = value.list.length;
@@ -184,7 +184,7 @@ function mainName(shell: Shell): string {
   return shell.argv0;
 }
 
-function valueOf(shell: Shell, name: string, key: string | undefined, whole: "@" | "*" | undefined): Value {
+function lookUpValue(shell: Shell, name: string, key: string | undefined, whole: "@" | "*" | undefined): Value {
   if (whole) {
     const list = computedList(shell, name) ?? shell.vars.find(name)?.values();
     const single = shell.vars.get(name);
@@ -358,7 +358,7 @@ function replacePattern(
   return text.replace(expression, (match) => {
     if (match === "" && operator === "//" && text !== "") return match;
     if (!ampersand || !replacement.includes("&")) return plain;
-    return replacement.replace(/\\([^])|&/g, (found, escaped: string | undefined) =>
+    return replacement.replace(/\\([\s\S])|&/g, (found, escaped: string | undefined) =>
       found === "&" ? match : escaped!,
     );
   });

@@ -29,7 +29,7 @@ export function escapePattern(text: string): string {
 
 /** The text that a pattern without active characters stands for. */
 export function unescapePattern(pattern: string): string {
-  return pattern.replace(/\\([^])/g, "$1");
+  return pattern.replace(/\\([\s\S])/g, "$1");
 }
 
 export interface PatternOptions {

@@ -27,9 +27,9 @@ function hasControl(text: string): boolean {
 export function ansiQuote(text: string): string {
   let out = "$'";
   for (const c of text) {
-    const escape = ESCAPES.get(c);
+    const known = ESCAPES.get(c);
     const code = c.charCodeAt(0);
-    if (escape !== undefined) out += escape;
+    if (known !== undefined) out += known;
     else if (code < 32 || code === 127) out += `\\${code.toString(8).padStart(3, "0")}`;
     else out += c;
   }

@@ -118,7 +118,7 @@ class Translator {
     if (op && (op.op === "+" || op.op === "?" || op.op === "{")) {
       // nothing to repeat: ordinary in GNU
       this.#at += op.length;
-      return escape(op.op);
+      return escapeChar(op.op);
     }
     this.#at++;
     switch (c) {
@@ -142,7 +142,7 @@ class Translator {
     const code = this.#text.codePointAt(this.#at - 1)!;
     const char = String.fromCodePoint(code);
     this.#at += char.length - 1;
-    return escape(char);
+    return escapeChar(char);
   }
 
   #escaped(): string {
@@ -159,7 +159,7 @@ class Translator {
     }
     const gnu = GNU_ESCAPES.get(c);
     if (gnu !== undefined) return gnu;
-    return escape(c);
+    return escapeChar(c);
   }
 
   #repeat(): string {
@@ -258,7 +258,7 @@ function combine(one: string, other: string): string {
   return one + other;
 }
 
-function escape(c: string): string {
+function escapeChar(c: string): string {
   return /[\\^$.*+?()[\]{}|/]/.test(c) ? `\\${c}` : c;
 }
 

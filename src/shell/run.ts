@@ -37,7 +37,7 @@ import {
   withRedirections,
 } from "./redirect.ts";
 import type { Engine, Shell } from "./shell.ts";
-import { runSimple, runWords, trace, traceQuoteWords } from "./simple.ts";
+import { runSimple, runWords, trace } from "./simple.ts";
 import { evaluateCondition, TestError } from "./test.ts";
 import { runPendingTraps, runTrap } from "./traps.ts";
 import { NAME } from "./variables.ts";
@@ -512,10 +512,9 @@ export class Interpreter implements Engine {
   }
 
   *#if(shell: Shell, node: If, tail: boolean): Task<number> {
-    const branches = [{ clause: node.clause, then: node.then }, ...node.elif];
-    for (const { clause, then } of branches) {
-      const status = yield* this.#guarded(shell, () => this.statements(shell, clause.commands));
-      if (status === 0) return yield* this.statements(shell, then.commands, tail);
+    for (const branch of [node, ...node.elif]) {
+      const status = yield* this.#guarded(shell, () => this.statements(shell, branch.clause.commands));
+      if (status === 0) return yield* this.statements(shell, branch.then.commands, tail);
     }
     return node.else ? yield* this.statements(shell, node.else.commands, tail) : 0;
   }

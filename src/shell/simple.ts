@@ -327,11 +327,6 @@ function* sayTo(shell: Shell, table: FdTable, message: string): Task<void> {
 
 function* nothing(): Task<void> {}
 
-/** Words as `set -x` shows them. */
-export function traceQuoteWords(words: readonly string[]): string {
-  return words.map(traceQuote).join(" ");
-}
-
 /** A line of `set -x`, if it is on. */
 export function* trace(shell: Shell, text: string): Task<void> {
   if (!shell.option("xtrace")) return;

@@ -330,6 +330,6 @@ function* matches(shell: Shell, text: string, word: Word, ignoreCase: boolean, t
   }
   const match = expression.exec(text);
   const variable = shell.vars.setArray("BASH_REMATCH", false);
-  if (match) match.forEach((group, i) => variable.list!.set(i, group ?? ""));
+  for (const [i, group] of (match ?? []).entries()) variable.list!.set(i, group ?? "");
   return match !== null;
 }

@@ -188,10 +188,12 @@ class Download {
     if (log !== undefined) this.#log = this.#open(log);
     try {
       let reference = text;
+      let sameServer = false;
       for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-        const next = yield* this.#fetch(reference, text);
+        const next: string | undefined = yield* this.#fetch(reference, text, !sameServer);
         if (next === undefined) return;
-        reference = next;
+        sameServer = next.startsWith("/");
+        reference = resolveReference(parseUrl(reference, true)!, next);
       }
       throw new WgetError("too many redirections");
     } finally {
@@ -213,8 +215,8 @@ class Download {
     }
   }
 
-  /** Returns where a redirect leads, or undefined when all is done. */
-  *#fetch(reference: string, original: string): Task<string | undefined> {
+  /** Returns a redirect's reference, or undefined when all is done. */
+  *#fetch(reference: string, original: string, tells: boolean): Task<string | undefined> {
     const proc = this.#proc;
     const options = this.#options;
     if (/^[a-z]+:\/\//i.test(reference) && !/^http:\/\//i.test(reference))
@@ -229,7 +231,7 @@ class Download {
       throw new WgetError(`bad address '${url.host}'`);
     }
     const shown = url.explicitPort ? `${url.host}:${url.port}` : url.host;
-    yield* this.#say(`Connecting to ${shown} (${formatIpv4(address)}:${url.port})\n`);
+    if (tells) yield* this.#say(`Connecting to ${shown} (${formatIpv4(address)}:${url.port})\n`);
     const socket = openSocket(proc, AF_INET, SOCK_STREAM);
     try {
       yield* this.#connect(socket, address, url.port);
@@ -238,7 +240,7 @@ class Download {
       const reader = new LineReader(socket, options.timeoutNs);
       const head = yield* this.#head(reader);
       const location = head.headers.get("location");
-      if (head.status >= 300 && head.status < 400 && location !== undefined) return resolveReference(url, location);
+      if (head.status >= 300 && head.status < 400 && location !== undefined) return location;
       if (head.status !== 200 && head.status !== 206 && head.status !== 204)
         throw new WgetError(`server returned error: ${head.line}`);
       if (options.spider) yield* this.#say("remote file exists\n");

@@ -77,6 +77,7 @@ describe("an interactive shell", () => {
   });
 
   it("survives errors and says them without a line number", async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
     const { screen, fed } = await type("nosuch", "fi", "echo ${x?no x}", "echo $((1/0)); echo never", "echo still");
     expect(fed.every((each) => each === "ready")).toBe(true);
     expect(screen.split("\n").filter((line) => !line.includes("#"))).toEqual([

@@ -7,11 +7,13 @@ import { isIncomplete, parseScript, ShellSyntaxError, Source } from "../../src/s
 import { patternRegExp } from "../../src/shell/pattern.ts";
 import { backslashQuote, singleQuote } from "../../src/shell/quote.ts";
 import { breSource, ereSource, RegexError } from "../../src/shell/regex.ts";
-import { AwkError, parseAwk } from "../../src/shell/text/awk-parse.ts";
+import { AwkError } from "../../src/shell/text/awk-lex.ts";
+import { parseAwk } from "../../src/shell/text/awk-parse.ts";
 import { parseSed, SedError } from "../../src/shell/text/sed-parse.ts";
 import { runScript } from "../support/shell.ts";
 
 const TOKENS =
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
   "if then else fi for in do done while case esac ;; ( ) { } [[ ]] (( )) $( ` ' \" ${ } | || && & ; ! < > << E \n \\ $x a=1 a=( 'b' # * ? [ ] @( function f() time".split(
     " ",
   );

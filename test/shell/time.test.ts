@@ -98,6 +98,7 @@ describe("pipes", () => {
 
   it("end an endless writer by SIGPIPE when the reader has gone", async () => {
     const { stdout } = await runScript(
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's
       "set -o pipefail; yes | head -2; echo $?; yes | grep -q y; echo ${PIPESTATUS[@]}",
     );
     expect(stdout).toBe("y\ny\n141\n141 0\n");

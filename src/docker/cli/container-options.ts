@@ -3,7 +3,7 @@
 
 import { NetError } from "../../base/errno.ts";
 import { signalNumber } from "../../posix/process.ts";
-import { parseMac } from "../../wire/addr.ts";
+import { parseIpv4, parseIpv6, parseMac } from "../../wire/addr.ts";
 import type { ContainerRequest, EndpointRequest, PortBinding, RestartPolicy } from "../container.ts";
 import { isUserDefined } from "../network.ts";
 import { ClientError, type Context, readClientFile } from "./command.ts";
@@ -11,26 +11,26 @@ import { alias, bool, type Flag, int, list, string, unsupported } from "./flags.
 import { parseExpose, parsePortSpec } from "./port-spec.ts";
 
 export const CONTAINER_FLAGS: readonly Flag[] = [
-  list("add-host", "", "Add a custom host-to-IP mapping (host:ip)"),
+  list("add-host", "", "Add a custom host-to-IP mapping (host:ip)", checkHost),
   list("attach", "a", "Attach to STDIN, STDOUT or STDERR"),
   list("cap-add", "", "Add Linux capabilities"),
   list("cap-drop", "", "Drop Linux capabilities"),
   string("cidfile", "", "Write the container ID to the file"),
-  list("dns", "", "Set custom DNS servers"),
+  list("dns", "", "Set custom DNS servers", checkAddress),
   list("dns-option", "", "Set DNS options"),
   alias("dns-opt", "dns-option"),
   list("dns-search", "", "Set custom DNS search domains"),
   string("domainname", "", "Container NIS domain name"),
   string("entrypoint", "", "Overwrite the default ENTRYPOINT of the image"),
-  list("env", "e", "Set environment variables"),
+  list("env", "e", "Set environment variables", checkVariable),
   list("env-file", "", "Read in a file of environment variables"),
   list("expose", "", "Expose a port or a range of ports"),
   string("hostname", "h", "Container host name"),
   bool("init", "", "Run an init inside the container that forwards signals and reaps processes"),
   bool("interactive", "i", "Keep STDIN open even if not attached"),
   string("ip", "", "IPv4 address (e.g., 172.30.100.104)"),
-  list("label", "l", "Set meta data on a container"),
-  list("link", "", "Add link to another container"),
+  list("label", "l", "Set meta data on a container", checkLabel),
+  list("link", "", "Add link to another container", checkLink),
   string("mac-address", "", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
   string("name", "", "Assign a name to the container"),
   list("network", "", "Connect a container to a network"),
@@ -44,7 +44,7 @@ export const CONTAINER_FLAGS: readonly Flag[] = [
   bool("rm", "", "Automatically remove the container when it exits"),
   string("stop-signal", "", "Signal to stop a container"),
   int("stop-timeout", "", "Timeout (in seconds) to stop a container"),
-  list("sysctl", "", "Sysctl options"),
+  list("sysctl", "", "Sysctl options", checkSysctl),
   bool("tty", "t", "Allocate a pseudo-TTY"),
   string("user", "u", "Username or UID (format: <name|uid>[:<group|gid>])"),
   list("volume", "v", "Bind mount a volume"),
@@ -76,7 +76,7 @@ export function containerRequest(context: Context): ContainerRequest {
   const mode = main.mode;
   const mac = main.mac !== "" ? main.mac : flags.string("mac-address");
   if (mac !== "" && !parseMac(mac)) throw new ClientError(`${mac} is not a valid mac address`);
-  const links = flags.list("link").map(parseLink);
+  const links = flags.list("link");
   const userDefined = isUserDefined(mode);
   if (links.length > 0 && (mode === "host" || mode === "none") && context.daemon.generation.name === "20")
     throw new ClientError("links are only supported for user-defined networks");
@@ -99,7 +99,7 @@ export function containerRequest(context: Context): ContainerRequest {
   if (flags.bool("rm") && restart.name !== "no") throw new ClientError("Conflicting options: --restart and --rm");
   const stopSignal = flags.string("stop-signal");
   if (stopSignal !== "" && signalNumber(stopSignal) === undefined)
-    throw new ClientError(`Invalid signal: ${stopSignal}`);
+    throw new ClientError(`Error response from daemon: Invalid signal: ${stopSignal}`);
   return {
     name: flags.string("name"),
     image: args[0]!,
@@ -170,19 +170,45 @@ function networkOption(values: readonly string[]): NetworkOption {
   return { mode, aliases, ip, mac };
 }
 
-function parseLink(text: string): string {
-  const parts = text.split(":");
-  if (text === "" || parts.length > 2) throw new ClientError(`bad format for links: ${text}`);
-  return text;
+function checkLink(text: string): string | undefined {
+  return text === "" || text.split(":").length > 2 ? `bad format for links: ${text}` : undefined;
 }
 
+function checkAddress(text: string): string | undefined {
+  return parseIpv4(text) === undefined && parseIpv6(text) === undefined ? `${text} is not an ip address` : undefined;
+}
+
+function checkVariable(text: string): string | undefined {
+  return text === "" || text.startsWith("=") ? `invalid environment variable: ${text}` : undefined;
+}
+
+function checkLabel(text: string): string | undefined {
+  return text.startsWith("=") ? `invalid label '${text}': empty name` : undefined;
+}
+
+const SYSCTLS = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|net\..+|fs\.mqueue\..+)$/;
+
+function checkSysctl(text: string): string | undefined {
+  const equals = text.indexOf("=");
+  return equals < 0 || !SYSCTLS.test(text.slice(0, equals)) ? `sysctl '${text}' is not whitelisted` : undefined;
+}
+
+const HOST = /^([^:=]+)[:=](.+)$/;
+
+function checkHost(text: string): string | undefined {
+  const match = HOST.exec(text);
+  if (!match) return `bad format for add-host: ${JSON.stringify(text)}`;
+  const address = unbracketed(match[2]!);
+  if (address !== "host-gateway" && parseIpv4(address) === undefined && parseIpv6(address) === undefined)
+    return `invalid IP address in add-host: ${JSON.stringify(address)}`;
+  return undefined;
+}
+
+const unbracketed = (address: string): string => address.replace(/^\[(.*)\]$/, "$1");
+
 function extraHost(text: string): string {
-  const match = /^([^:=]+)[:=](.+)$/.exec(text);
-  if (!match) throw new ClientError(`bad format for add-host: ${JSON.stringify(text)}`);
-  const address = match[2]!.replace(/^\[(.*)\]$/, "$1");
-  if (address !== "host-gateway" && !/^(\d+\.\d+\.\d+\.\d+|[0-9a-fA-F:]+)$/.test(address))
-    throw new ClientError(`invalid IP address in add-host: ${JSON.stringify(address)}`);
-  return `${match[1]}:${address}`;
+  const match = HOST.exec(text)!;
+  return `${match[1]}:${unbracketed(match[2]!)}`;
 }
 
 /** "a=b" entries; one without = has an empty value. */
@@ -201,7 +227,6 @@ function environment({ flags, proc }: Context): string[] {
   const add = (entry: string): void => {
     if (entry.includes("=")) out.push(entry);
     else if (proc.env.has(entry)) out.push(`${entry}=${proc.env.get(entry)}`);
-    else if (entry === "") throw new ClientError("invalid environment variable: ");
   };
   for (const path of flags.list("env-file")) {
     let text: string;
@@ -230,5 +255,5 @@ function restartPolicy(text: string): RestartPolicy {
     if (count !== undefined) throw new ClientError(`maximum retry count cannot be used with restart policy '${name}'`);
     return { name, maximumRetryCount: 0 };
   }
-  throw new ClientError(`invalid restart policy '${name}'`);
+  throw new ClientError(`Error response from daemon: invalid restart policy '${name}'`);
 }

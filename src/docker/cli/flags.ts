@@ -10,6 +10,8 @@ export interface Flag {
   readonly usage: string;
   /** Docker knows it, vethlab refuses it */
   readonly unsupported?: boolean;
+  /** What is wrong with a value, in Docker's words; undefined: nothing. */
+  readonly check?: (value: string) => string | undefined;
   /** another name of the flag `alias` */
   readonly alias?: string;
 }
@@ -21,7 +23,13 @@ export class FlagError extends Error {
 
 export const bool = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "bool", usage });
 export const string = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "string", usage });
-export const list = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "list", usage });
+export const list = (name: string, short: string, usage: string, check?: Flag["check"]): Flag => ({
+  name,
+  short,
+  kind: "list",
+  usage,
+  ...(check ? { check } : {}),
+});
 export const int = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "int", usage });
 export const alias = (name: string, of: string): Flag => ({ name, short: "", kind: "bool", usage: "", alias: of });
 
@@ -164,19 +172,18 @@ function refuse(flag: Flag): void {
 
 function set(flag: Flag, value: string, flags: Flags): void {
   const shown = `${flag.short === "" ? "" : `-${flag.short}, `}--${flag.name}`;
+  const refused = (why: string): FlagError =>
+    new FlagError(`invalid argument ${JSON.stringify(value)} for ${JSON.stringify(shown)} flag: ${why}`);
   if (flag.kind === "bool") {
     if (/^(1|t|T|TRUE|true|True)$/.test(value)) flags.add(flag.name, "true");
     else if (/^(0|f|F|FALSE|false|False)$/.test(value)) flags.add(flag.name, "false");
-    else
-      throw new FlagError(
-        `invalid argument ${JSON.stringify(value)} for ${JSON.stringify(shown)} flag: strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`,
-      );
+    else throw refused(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
     return;
   }
   if (flag.kind === "int" && !/^[+-]?\d+$/.test(value))
-    throw new FlagError(
-      `invalid argument ${JSON.stringify(value)} for ${JSON.stringify(shown)} flag: strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`,
-    );
+    throw refused(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  const complaint = flag.check?.(value);
+  if (complaint !== undefined) throw refused(complaint);
   flags.add(flag.name, value);
 }
 

@@ -229,7 +229,7 @@ function portsOf(container: Container): PortEntry[] {
   if (!container.running) return [];
   const published: PortEntry[] = (container.sandbox?.endpoints ?? []).flatMap(({ portMappings }) => portMappings);
   const taken = new Set(published.map(({ port, protocol }) => `${port}/${protocol}`));
-  const bridged = container.sandbox?.endpoints.some((endpoint) => endpoint.network.bridge) ?? false;
+  const bridged = container.sandbox?.endpoints.some(({ network }) => network.bridge && !network.internal) ?? false;
   const exposed = bridged ? sortedPorts(container.exposedPorts, new Map()).map(([port]) => port) : [];
   return [
     ...published,

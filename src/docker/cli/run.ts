@@ -61,7 +61,7 @@ export const run: Command = {
       attachment?.detach();
       const message = `Error response from daemon: ${error.message}`;
       yield* context.printError(client.runFailed("run", message, true));
-      if (!detached && error.exitCode !== DOCKER_FAILED)
+      if (!detached && (!container.request.autoRemove || error.status === 404))
         yield* context.printError(client.waitCanceled(rfc3339((daemon.now() / 1_000_000_000n) * 1_000_000_000n)));
       return error.exitCode;
     }

@@ -345,20 +345,7 @@ function projectValue(project: Project): GoValue {
 const COMMANDS: readonly Subcommand[] = [config, down, composeExec, logs, port, ps, restart, rm, start, stop, up];
 
 const ABSENT: ReadonlySet<string> = new Set([
-  ...[
-    "attach",
-    "build",
-    "commit",
-    "cp",
-    "create",
-    "events",
-    "export",
-    "images",
-    "kill",
-    "ls",
-    "pause",
-    "publish",
-  ],
+  ...["attach", "build", "commit", "cp", "create", "events", "export", "images", "kill", "ls", "pause", "publish"],
   ...["pull", "push", "run", "scale", "stats", "top", "unpause", "volumes", "wait", "watch"],
 ]);
 

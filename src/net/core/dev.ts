@@ -196,6 +196,11 @@ export function devSetMacAddress(dev: NetDevice, address: Uint8Array): void {
   dev.net.notify(NETDEV_CHANGEADDR, dev);
 }
 
+/** The flags that user space is told (dev_get_flags): promiscuity as the user asked for it, not as a capture did. */
+export function devGetFlags(dev: NetDevice): number {
+  return (dev.flags & ~(IFF_PROMISC | IFF_ALLMULTI)) | (dev.gflags & (IFF_PROMISC | IFF_ALLMULTI));
+}
+
 /** dev_set_promiscuity: +1 or −1. */
 export function devSetPromiscuity(dev: NetDevice, by: number): void {
   const before = dev.promiscuity > 0;

@@ -11,7 +11,7 @@ import { ETH_P_IP, setIpv4MulticastMac } from "../../wire/ethernet.ts";
 import * as igmp from "../../wire/igmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { set16, set32 } from "../../wire/layout.ts";
-import type { NetDevice } from "../core/net-device.ts";
+import { ARPHRD_ETHER, type NetDevice } from "../core/net-device.ts";
 import { consumeSkb } from "../core/skb.ts";
 import type { InetProtocol } from "../core/sock.ts";
 import { type InDevice, inDevOf, type McGroup } from "./devconf.ts";
@@ -97,7 +97,7 @@ function addUser(inDev: InDevice, group: number): boolean {
   const added: McGroup = { group, users: 1 };
   inDev.groups.set(group, added);
   const mac = macOf(group);
-  inDev.dev.mcAddresses.set(mac, (inDev.dev.mcAddresses.get(mac) ?? 0) + 1);
+  if (inDev.dev.type === ARPHRD_ETHER) inDev.dev.mcAddresses.set(mac, (inDev.dev.mcAddresses.get(mac) ?? 0) + 1);
   inDev.dev.ops.setRxMode?.(inDev.dev);
   return true;
 }

@@ -84,7 +84,7 @@ export class Tbf extends Sched {
     }
     this.#queue.push(skb);
     this.#backlog += skb.len;
-    if (!this.#watchdog.pending) this.#dequeue();
+    this.#dequeue();
   }
 
   override reset(): void {

@@ -5,12 +5,14 @@ import { directoryBuiltins } from "./dirs.ts";
 import { flowBuiltins } from "./flow.ts";
 import { ioBuiltins } from "./io.ts";
 import { jobBuiltins } from "./jobs.ts";
+import { optionBuiltins } from "./options.ts";
 import { variableBuiltins } from "./vars.ts";
 
 export const builtins: ReadonlyMap<string, Builtin> = new Map([
   ...flowBuiltins,
   ...ioBuiltins,
   ...variableBuiltins,
+  ...optionBuiltins,
   ...jobBuiltins,
   ...directoryBuiltins,
 ]);

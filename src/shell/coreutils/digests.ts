@@ -364,8 +364,8 @@ function odColumn(
       width: 3,
       show: (at) => {
         const code = bytes[at]!;
-        const escape = "\0\x07\b\f\n\r\t\v".indexOf(String.fromCharCode(code));
-        if (escape >= 0) return `\\${"0abfnrtv"[escape]}`;
+        const named = "\0\x07\b\f\n\r\t\v".indexOf(String.fromCharCode(code));
+        if (named >= 0) return `\\${"0abfnrtv"[named]}`;
         return code >= 32 && code < 127 ? String.fromCharCode(code) : code.toString(8).padStart(3, "0");
       },
     };

@@ -2,7 +2,7 @@
 
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
-import { bytesOf, complain, eachInput, getopt, printBinary, quoted, readText, toBinary } from "./util.ts";
+import { bytesOf, complain, curly, eachInput, getopt, printBinary, readText, toBinary } from "./util.ts";
 
 interface Ordering {
   blanks: boolean;
@@ -258,10 +258,6 @@ function* sort(proc: Process): Task<number> {
     }
   }
   return 0;
-}
-
-function curly(text: string): string {
-  return quoted(text).replace(/^'|'$/g, (mark, at: number) => (at === 0 ? "‘" : mark === "'" ? "’" : mark));
 }
 
 export const sortPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([["sort", sort]]);

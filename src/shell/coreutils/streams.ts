@@ -1,14 +1,13 @@
-// Programs that pass bytes along: cat, head, tail, tee, wc, tac, rev, nl, yes, tr, dd.
+// Programs that pass bytes along: cat, head, tail, tee, wc, tac, rev, nl, yes.
 
-import { NetError } from "../../base/errno.ts";
 import { MSEC } from "../../base/time.ts";
 import type { OpenFile } from "../../posix/file.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import { RegularFile } from "../../posix/vfs.ts";
 import type { Task } from "../../sim/task.ts";
 import {
-  binary,
   complain,
+  curly,
   eachInput,
   errorText,
   getopt,
@@ -154,10 +153,6 @@ function* head(proc: Process): Task<number> {
     },
     CANNOT_OPEN,
   );
-}
-
-function curly(text: string): string {
-  return `‘${text}’`;
 }
 
 function dropLast(text: string, count: number, separator: string): string {
@@ -389,260 +384,6 @@ function* yes(proc: Process): Task<number> {
   }
 }
 
-/** The members of a set of tr(1): ranges, classes, escapes, [x*n] (null stands for the filler's length). */
-function trSet(text: string): { chars: string; fill: { char: string; at: number } | undefined; problem?: string } {
-  let out = "";
-  let fill: { char: string; at: number } | undefined;
-  let i = 0;
-  const one = (): string => {
-    const c = text[i++]!;
-    if (c !== "\\" || i >= text.length) return c;
-    const octal = /^[0-7]{1,3}/.exec(text.slice(i))?.[0];
-    if (octal !== undefined) {
-      i += octal.length;
-      return String.fromCharCode(Number.parseInt(octal, 8) & 255);
-    }
-    const e = text[i++]!;
-    const at = "abfnrtv\\".indexOf(e);
-    return at < 0 ? e : "\x07\b\f\n\r\t\v\\"[at]!;
-  };
-  while (i < text.length) {
-    const rest = text.slice(i);
-    const named = /^\[:([a-z]+):\]/.exec(rest);
-    if (named) {
-      const members = TR_CLASSES.get(named[1]!);
-      if (members === undefined)
-        return { chars: "", fill: undefined, problem: `invalid character class ${quoted(named[1]!)}` };
-      out += members;
-      i += named[0].length;
-      continue;
-    }
-    const equal = /^\[=(.)=\]/.exec(rest);
-    if (equal) {
-      out += equal[1];
-      i += equal[0].length;
-      continue;
-    }
-    const repeat = /^\[(\\?[^])\*(\d*)\]/.exec(rest);
-    if (repeat) {
-      i++;
-      const char = one();
-      i = text.length - rest.length + repeat[0].length;
-      const count = repeat[2] === "" ? 0 : Number.parseInt(repeat[2]!, repeat[2]!.startsWith("0") ? 8 : 10);
-      if (count === 0) fill = { char, at: out.length };
-      else out += char.repeat(count);
-      continue;
-    }
-    const from = one();
-    if (text[i] === "-" && i + 1 < text.length) {
-      i++;
-      const to = one();
-      if (from > to)
-        return {
-          chars: "",
-          fill: undefined,
-          problem: `range-endpoints of '${from}-${to}' are in reverse collating sequence order`,
-        };
-      for (let code = from.charCodeAt(0); code <= to.charCodeAt(0); code++) out += String.fromCharCode(code);
-    } else out += from;
-  }
-  return { chars: out, fill };
-}
-
-function members(test: RegExp): string {
-  let out = "";
-  for (let code = 0; code < 256; code++) if (test.test(String.fromCharCode(code))) out += String.fromCharCode(code);
-  return out;
-}
-
-const TR_CLASSES: ReadonlyMap<string, string> = new Map([
-  ["alpha", members(/[A-Za-z]/)],
-  ["digit", members(/[0-9]/)],
-  ["alnum", members(/[A-Za-z0-9]/)],
-  ["upper", members(/[A-Z]/)],
-  ["lower", members(/[a-z]/)],
-  ["space", "\t\n\v\f\r "],
-  ["blank", "\t "],
-  ["punct", members(/[!-/:-@[-`{-~]/)],
-  ["xdigit", members(/[0-9A-Fa-f]/)],
-  ["cntrl", `${members(/[\0-\x1f]/)}\x7f`],
-  ["print", members(/[ -~]/)],
-  ["graph", members(/[!-~]/)],
-]);
-
-function* tr(proc: Process): Task<number> {
-  const { options, operands } = yield* getopt(proc, {
-    short: "cCdst",
-    long: { complement: "c", delete: "d", "squeeze-repeats": "s", "truncate-set1": "t" },
-    stop: true,
-  });
-  const [one, other, extra] = operands;
-  const deleting = options.has("d");
-  const squeezing = options.has("s");
-  if (one === undefined) return yield* usageError(proc, "missing operand");
-  if (other === undefined && !deleting && !squeezing)
-    return yield* usageError(proc, `missing operand after ${curly(one)}\nTwo strings must be given when translating.`);
-  if (extra !== undefined || (deleting && !squeezing && other !== undefined))
-    return yield* usageError(
-      proc,
-      `extra operand ${curly(extra ?? other!)}${deleting && extra === undefined ? "\nOnly one string may be given when deleting without squeezing repeats." : ""}`,
-    );
-  const first = trSet(toBytes(one));
-  const second = other === undefined ? undefined : trSet(toBytes(other));
-  const problem = first.problem ?? second?.problem;
-  if (problem !== undefined) return yield* complain(proc, problem);
-  let from = first.chars;
-  if (options.has("c") || options.has("C"))
-    from = members(/[^]/).replace(/[^]/g, (c) => (first.chars.includes(c) ? "" : c));
-  const map = new Array<number>(256);
-  for (let i = 0; i < 256; i++) map[i] = i;
-  const gone = new Uint8Array(256);
-  const squeeze = new Uint8Array(256);
-  if (deleting) for (const c of from) gone[c.charCodeAt(0)] = 1;
-  else if (second) {
-    let to = second.chars;
-    if (second.fill) {
-      const missing = Math.max(0, from.length - to.length);
-      to = to.slice(0, second.fill.at) + second.fill.char.repeat(missing) + to.slice(second.fill.at);
-    }
-    if (to === "") return yield* complain(proc, "when not truncating set1, string2 must be non-empty");
-    if (options.has("t")) from = from.slice(0, to.length);
-    for (let i = 0; i < from.length; i++) map[from.charCodeAt(i)] = to.charCodeAt(Math.min(i, to.length - 1));
-  }
-  if (squeezing) for (const c of second?.chars ?? from) squeeze[c.charCodeAt(0)] = 1;
-  const stdin = openInput(proc, "-");
-  let before = -1;
-  for (;;) {
-    const part = yield* stdin.read(65536);
-    if (part === null) return 0;
-    const out = new Uint8Array(part.length);
-    let n = 0;
-    for (const byte of part) {
-      if (gone[byte]) continue;
-      const mapped = map[byte]!;
-      if (squeeze[mapped] && mapped === before) continue;
-      out[n++] = mapped;
-      before = mapped;
-    }
-    yield* proc.printBytes(out.subarray(0, n));
-  }
-}
-
-function toBytes(text: string): string {
-  return binary(new Uint8Array([...text].flatMap((c) => [...utf8(c)])));
-}
-
-function utf8(c: string): number[] {
-  const code = c.codePointAt(0)!;
-  if (code < 0x80) return [code];
-  if (code < 0x800) return [0xc0 | (code >> 6), 0x80 | (code & 63)];
-  if (code < 0x10000) return [0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)];
-  return [0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63)];
-}
-
-const DD_OPERANDS: ReadonlySet<string> = new Set([
-  "if",
-  "of",
-  "bs",
-  "ibs",
-  "obs",
-  "count",
-  "skip",
-  "seek",
-  "status",
-  "conv",
-]);
-
-function* dd(proc: Process): Task<number> {
-  const given = new Map<string, string>();
-  for (const word of proc.argv.slice(1)) {
-    const at = word.indexOf("=");
-    const key = word.slice(0, Math.max(0, at));
-    if (!DD_OPERANDS.has(key)) return yield* usageError(proc, `unrecognized operand ${curly(word)}`);
-    given.set(key, word.slice(at + 1));
-  }
-  const size = (key: string, fallback: number): number =>
-    parseSize(given.get(key)?.replace(/c$/, "") ?? "") ?? fallback;
-  for (const key of ["bs", "ibs", "obs", "count", "skip", "seek"]) {
-    const text = given.get(key);
-    if (text !== undefined && parseSize(text.replace(/c$/, "")) === undefined)
-      return yield* complain(proc, `invalid number: ${curly(text)}`);
-  }
-  const conversions = (given.get("conv") ?? "").split(",").filter((each) => each !== "");
-  for (const each of conversions)
-    if (each !== "notrunc" && each !== "fsync" && each !== "fdatasync")
-      return yield* usageError(proc, `invalid conversion: ${curly(each)}`);
-  const block = size("bs", size("ibs", 512));
-  const count = given.has("count") ? size("count", 0) : Number.POSITIVE_INFINITY;
-  const started = proc.sim.now;
-  let input: OpenFile;
-  let output: OpenFile | undefined;
-  try {
-    input = openInput(proc, given.get("if") ?? "-");
-  } catch (error) {
-    return yield* complain(proc, `failed to open '${given.get("if")}': ${errorText(error)}`);
-  }
-  try {
-    const path = given.get("of");
-    if (path !== undefined) {
-      const keep = conversions.includes("notrunc");
-      output = proc.root.open(proc, path, { write: true, create: true, truncate: !keep && !given.has("seek") });
-      if (output instanceof RegularFile) output.seek(size("seek", 0) * block);
-    }
-  } catch (error) {
-    return yield* complain(proc, `failed to open '${given.get("of")}': ${errorText(error)}`);
-  }
-  for (let i = size("skip", 0) * block; i > 0; ) {
-    const part = yield* input.read(Math.min(i, 65536));
-    if (part === null) break;
-    i -= part.length;
-  }
-  let full = 0;
-  let partial = 0;
-  let bytes = 0;
-  try {
-    while (full + partial < count) {
-      const part = yield* input.read(block);
-      if (part === null) break;
-      if (part.length === block) full++;
-      else partial++;
-      bytes += part.length;
-      if (output) yield* output.write(part);
-      else yield* proc.printBytes(part);
-    }
-  } catch (error) {
-    if (!(error instanceof NetError)) throw error;
-    return yield* complain(proc, `error writing '${given.get("of") ?? "standard output"}': ${errorText(error)}`);
-  } finally {
-    input.release();
-    output?.release();
-  }
-  if (given.get("status") !== "none") {
-    const records = `${full}+${partial} records in\n${full}+${partial} records out\n`;
-    yield* proc.printError(records);
-    if (given.get("status") !== "noxfer") yield* proc.printError(ddSummary(bytes, (proc.sim.now - started) / 1e9));
-  }
-  return 0;
-}
-
-function ddSummary(bytes: number, seconds: number): string {
-  const human = (n: number, base: number, units: readonly string[]): string => {
-    let i = 0;
-    let value = n;
-    while (value >= base && i < units.length - 1) {
-      value /= base;
-      i++;
-    }
-    return i === 0 ? `${n} ${units[0]}` : `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[i]}`;
-  };
-  const si = human(bytes, 1000, ["B", "kB", "MB", "GB"]);
-  const iec = human(bytes, 1024, ["B", "KiB", "MiB", "GiB"]);
-  const sizes = bytes < 1000 ? "" : bytes < 1024 ? ` (${si})` : ` (${si}, ${iec})`;
-  const rate = human(seconds > 0 ? bytes / seconds : 0, 1000, ["B", "kB", "MB", "GB"]);
-  const time = Number(seconds.toPrecision(6));
-  return `${bytes} byte${bytes === 1 ? "" : "s"}${sizes} copied, ${time} s, ${rate}/s\n`;
-}
-
 export const streamPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["cat", cat],
   ["head", head],
@@ -653,6 +394,4 @@ export const streamPrograms: ReadonlyMap<string, Program> = new Map<string, Prog
   ["rev", rev],
   ["nl", nl],
   ["yes", yes],
-  ["tr", tr],
-  ["dd", dd],
 ]);

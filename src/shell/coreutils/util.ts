@@ -284,3 +284,8 @@ export function parseSize(text: string): number | undefined {
 export function quoted(name: string): string {
   return /['\n]/.test(name) ? `'${name.replaceAll("'", "'\\''")}'` : `'${name}'`;
 }
+
+/** GNU's other quoting: ‘name’. */
+export function curly(text: string): string {
+  return `‘${text}’`;
+}

@@ -1,154 +1,8 @@
 // awk programs read into a tree: POSIX awk's grammar, with mawk's words for what is wrong. Regular expressions and string
 // constants are compiled here; nothing is evaluated.
 
-import { ereSource, RegexError } from "../regex.ts";
-
-/** A program that awk refuses; the message is mawk's, after "awk: ". */
-export class AwkError extends Error {
-  override readonly name: string = "AwkError";
-}
-
-export type Expr =
-  | { readonly type: "number"; readonly value: number }
-  | { readonly type: "string"; readonly value: string }
-  | { readonly type: "regex"; readonly expression: RegExp }
-  | { readonly type: "variable"; readonly name: string; readonly slot: number }
-  | { readonly type: "field"; readonly index: Expr }
-  | { readonly type: "element"; readonly name: string; readonly slot: number; readonly keys: readonly Expr[] }
-  | { readonly type: "in"; readonly keys: readonly Expr[]; readonly name: string; readonly slot: number }
-  | { readonly type: "assign"; readonly operator: string; readonly target: Expr; readonly value: Expr }
-  | { readonly type: "conditional"; readonly test: Expr; readonly yes: Expr; readonly no: Expr }
-  | { readonly type: "binary"; readonly operator: string; readonly left: Expr; readonly right: Expr }
-  | { readonly type: "match"; readonly negated: boolean; readonly left: Expr; readonly right: Expr }
-  | { readonly type: "unary"; readonly operator: string; readonly operand: Expr }
-  | { readonly type: "step"; readonly operator: "++" | "--"; readonly prefix: boolean; readonly target: Expr }
-  | { readonly type: "call"; readonly name: string; readonly args: readonly Expr[] }
-  | { readonly type: "builtin"; readonly name: string; readonly args: readonly Expr[] }
-  | {
-      readonly type: "getline";
-      readonly from: "main" | "file" | "command";
-      readonly source: Expr | undefined;
-      readonly target: Expr | undefined;
-    }
-  | { readonly type: "group"; readonly items: readonly Expr[] };
-
-export interface Redirection {
-  readonly operator: ">" | ">>" | "|";
-  readonly to: Expr;
-}
-
-export type Stmt =
-  | { readonly type: "expr"; readonly expr: Expr }
-  | { readonly type: "print"; readonly args: readonly Expr[]; readonly to: Redirection | undefined }
-  | { readonly type: "printf"; readonly args: readonly Expr[]; readonly to: Redirection | undefined }
-  | { readonly type: "if"; readonly test: Expr; readonly yes: Stmt; readonly no: Stmt | undefined }
-  | { readonly type: "while"; readonly test: Expr; readonly body: Stmt }
-  | { readonly type: "do"; readonly body: Stmt; readonly test: Expr }
-  | {
-      readonly type: "for";
-      readonly init: Stmt | undefined;
-      readonly test: Expr | undefined;
-      readonly step: Stmt | undefined;
-      readonly body: Stmt;
-    }
-  | {
-      readonly type: "forIn";
-      readonly variable: Expr;
-      readonly name: string;
-      readonly slot: number;
-      readonly body: Stmt;
-    }
-  | { readonly type: "block"; readonly body: readonly Stmt[] }
-  | {
-      readonly type: "delete";
-      readonly name: string;
-      readonly slot: number;
-      readonly keys: readonly Expr[] | undefined;
-    }
-  | { readonly type: "exit" | "return"; readonly value: Expr | undefined }
-  | { readonly type: "next" | "nextfile" | "break" | "continue" };
-
-export interface Rule {
-  readonly kind: "BEGIN" | "END" | "pattern" | "range";
-  readonly pattern: Expr | undefined;
-  readonly end: Expr | undefined;
-  /** undefined: print the record */
-  readonly action: Stmt | undefined;
-  /** a range is open */
-  active: boolean;
-}
-
-export interface AwkFunction {
-  readonly name: string;
-  readonly parameters: readonly string[];
-  body: Stmt;
-}
-
-export interface AwkProgram {
-  readonly rules: readonly Rule[];
-  readonly functions: ReadonlyMap<string, AwkFunction>;
-}
-
-const KEYWORDS: ReadonlySet<string> = new Set(
-  "BEGIN END function func if else while for do break continue next nextfile exit return delete in getline print printf".split(
-    " ",
-  ),
-);
-/** Functions with the numbers of arguments they take. */
-const BUILTINS: ReadonlyMap<string, readonly [number, number]> = new Map([
-  ["length", [0, 1]],
-  ["substr", [2, 3]],
-  ["index", [2, 2]],
-  ["split", [2, 3]],
-  ["sub", [2, 3]],
-  ["gsub", [2, 3]],
-  ["match", [2, 2]],
-  ["sprintf", [1, Number.POSITIVE_INFINITY]],
-  ["sin", [1, 1]],
-  ["cos", [1, 1]],
-  ["atan2", [2, 2]],
-  ["exp", [1, 1]],
-  ["log", [1, 1]],
-  ["sqrt", [1, 1]],
-  ["int", [1, 1]],
-  ["rand", [0, 0]],
-  ["srand", [0, 1]],
-  ["tolower", [1, 1]],
-  ["toupper", [1, 1]],
-  ["system", [1, 1]],
-  ["close", [1, 1]],
-  ["fflush", [0, 1]],
-  ["systime", [0, 0]],
-  ["strftime", [0, 3]],
-  ["mktime", [1, 1]],
-]);
-
-interface Token {
-  readonly kind: "number" | "string" | "regex" | "name" | "call" | "keyword" | "builtin" | "newline" | "end" | "op";
-  readonly text: string;
-  readonly line: number;
-}
-
-/** mawk's regular expressions: extended, with C's escapes, no intervals. Throws AwkError. */
-export function awkRegExp(source: string): RegExp {
-  try {
-    return new RegExp(ereSource(source, { cEscapes: true, noIntervals: true }), "g");
-  } catch (error) {
-    if (error instanceof RegexError || error instanceof SyntaxError)
-      throw new AwkError(`regular expression compile failed (${error.message.toLowerCase()})\n${source}`);
-    throw error;
-  }
-}
-
-/** The escapes of a string constant; unknown ones keep their backslash (mawk). */
-export function unescapeString(text: string): string {
-  return text.replace(/\\([0-7]{1,3}|[^])/g, (all, c: string) => {
-    if (c >= "0" && c <= "7") return String.fromCharCode(Number.parseInt(c, 8) & 255);
-    if (c === "\n") return "";
-    const at = 'abfnrtv\\"'.indexOf(c);
-    return at >= 0 ? '\x07\b\f\n\r\t\v\\"'[at]! : all;
-  });
-}
+import { AwkError, AwkLexer, awkRegExp, BUILTINS, type Token } from "./awk-lex.ts";
+import type { AwkFunction, AwkProgram, Expr, Redirection, Rule, Stmt } from "./awk-tree.ts";
 
 /** Parses a program. Throws AwkError. */
 export function parseAwk(text: string): AwkProgram {
@@ -156,12 +10,8 @@ export function parseAwk(text: string): AwkProgram {
 }
 
 class Parser {
-  readonly #text: string;
-  #at = 0;
-  #line = 1;
+  readonly #lexer: AwkLexer;
   #token: Token;
-  /** a slash here divides */
-  #afterOperand = false;
   #locals: readonly string[] = [];
   #noIn = 0;
   #noGreater = false;
@@ -170,8 +20,8 @@ class Parser {
   readonly #called: Set<string> = new Set();
 
   constructor(text: string) {
-    this.#text = text;
-    this.#token = this.#lex();
+    this.#lexer = new AwkLexer(text);
+    this.#token = this.#lexer.next();
   }
 
   program(): AwkProgram {
@@ -183,7 +33,8 @@ class Parser {
       this.#terminators();
     }
     for (const name of this.#called)
-      if (!this.#functions.has(name)) throw new AwkError(`line ${this.#line + 1}: function ${name} never defined`);
+      if (!this.#functions.has(name))
+        throw new AwkError(`line ${this.#lexer.line + 1}: function ${name} never defined`);
     return { rules, functions: this.#functions };
   }
 
@@ -199,73 +50,17 @@ class Parser {
 
   // ── tokens ──
 
-  #lex(): Token {
-    const text = this.#text;
-    for (;;) {
-      const c = text[this.#at];
-      if (c === " " || c === "\t" || c === "\r") this.#at++;
-      else if (c === "\\" && text[this.#at + 1] === "\n") {
-        this.#at += 2;
-        this.#line++;
-      } else if (c === "\\" && text.startsWith("\r\n", this.#at + 1)) {
-        this.#at += 3;
-        this.#line++;
-      } else if (c === "#") while (this.#at < text.length && text[this.#at] !== "\n") this.#at++;
-      else break;
-    }
-    const line = this.#line;
-    const make = (kind: Token["kind"], length: number, value?: string): Token => {
-      const raw = text.slice(this.#at, this.#at + length);
-      this.#at += length;
-      return { kind, text: value ?? raw, line };
-    };
-    const c = text[this.#at];
-    if (c === undefined) return { kind: "end", text: "", line };
-    if (c === "\n") {
-      this.#line++;
-      return make("newline", 1);
-    }
-    const rest = text.slice(this.#at);
-    const number = /^(?:0[xX][0-9A-Fa-f]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)/.exec(rest);
-    if (number) return make("number", number[0].length);
-    const name = /^[A-Za-z_][A-Za-z0-9_]*/.exec(rest);
-    if (name) {
-      const word = name[0];
-      if (KEYWORDS.has(word)) return make("keyword", word.length);
-      if (BUILTINS.has(word)) return make("builtin", word.length);
-      return make(rest[word.length] === "(" ? "call" : "name", word.length);
-    }
-    if (c === '"') {
-      const string = /^"((?:[^"\\\n]|\\[^])*)"/.exec(rest);
-      if (!string)
-        throw new AwkError(`line ${line}: runaway string constant ${rest.split("\n", 1)[0]!.slice(0, 10)} ...`);
-      this.#line += string[0].split("\n").length - 1;
-      return make("string", string[0].length, unescapeString(string[1]!));
-    }
-    if (c === "/" && !this.#afterOperand) {
-      const end = regexEnd(rest);
-      if (end === undefined)
-        throw new AwkError(`line ${line}: runaway regular expression ${rest.split("\n", 1)[0]!.slice(0, 10)} ...`);
-      return make("regex", end + 1, rest.slice(1, end).replaceAll("\\/", "/"));
-    }
-    const operator = /^(?:&&|\|\||\+\+|--|\+=|-=|\*=|\/=|%=|\^=|==|<=|>=|!=|>>|!~|[-+*/%^!<>|?:~$=(){}[\];,])/.exec(
-      rest,
-    );
-    if (!operator) throw new AwkError(`line ${line}: syntax error at or near ${c}`);
-    return make("op", operator[0].length);
-  }
-
   #advance(): Token {
     const token = this.#token;
-    this.#afterOperand =
+    this.#lexer.afterOperand =
       token.kind === "number" ||
       token.kind === "string" ||
       token.kind === "name" ||
       token.kind === "builtin" ||
       (token.kind === "op" &&
         (token.text === ")" || token.text === "]" || token.text === "$" || token.text === "++" || token.text === "--"));
-    if (token.kind === "op" && token.text === "$") this.#afterOperand = false;
-    this.#token = this.#lex();
+    if (token.kind === "op" && token.text === "$") this.#lexer.afterOperand = false;
+    this.#token = this.#lexer.next();
     return token;
   }
 
@@ -283,8 +78,8 @@ class Parser {
 
   #advanceAfter(): void {
     const { text } = this.#token;
-    this.#afterOperand = text === ")" || text === "]" || text === "++" || text === "--" || text === "getline";
-    this.#token = this.#lex();
+    this.#lexer.afterOperand = text === ")" || text === "]" || text === "++" || text === "--" || text === "getline";
+    this.#token = this.#lexer.next();
   }
 
   #expect(text: string): void {
@@ -293,15 +88,15 @@ class Parser {
 
   #newlines(): void {
     while (this.#token.kind === "newline") {
-      this.#afterOperand = false;
-      this.#token = this.#lex();
+      this.#lexer.afterOperand = false;
+      this.#token = this.#lexer.next();
     }
   }
 
   #terminators(): void {
     while (this.#token.kind === "newline" || this.#is(";")) {
-      this.#afterOperand = false;
-      this.#token = this.#lex();
+      this.#lexer.afterOperand = false;
+      this.#token = this.#lexer.next();
     }
   }
 
@@ -365,16 +160,16 @@ class Parser {
       this.#terminators();
     }
     this.#depth--;
-    this.#afterOperand = false;
-    this.#token = this.#lex();
+    this.#lexer.afterOperand = false;
+    this.#token = this.#lexer.next();
     return { type: "block", body };
   }
 
   /** The end of a simple statement. */
   #finish(): void {
     if (this.#token.kind === "newline" || this.#is(";")) {
-      this.#afterOperand = false;
-      this.#token = this.#lex();
+      this.#lexer.afterOperand = false;
+      this.#token = this.#lexer.next();
       return;
     }
     if (!this.#is("}")) this.#fail();
@@ -397,16 +192,15 @@ class Parser {
         const test = this.#whole();
         this.#expectOpen(")");
         const yes = this.#body();
-        const saved = { at: this.#at, line: this.#line, token: this.#token, operand: this.#afterOperand };
+        const token = this.#token;
+        const restore = this.#lexer.save();
         this.#terminators();
         if (this.#is("else")) {
           this.#advanceAfter();
           return { type: "if", test, yes, no: this.#body() };
         }
-        this.#at = saved.at;
-        this.#line = saved.line;
-        this.#token = saved.token;
-        this.#afterOperand = saved.operand;
+        restore();
+        this.#token = token;
         return { type: "if", test, yes, no: undefined };
       }
       case "while": {
@@ -451,8 +245,8 @@ class Parser {
 
   #expectOpen(text: string): void {
     if (!this.#is(text)) this.#fail();
-    this.#afterOperand = false;
-    this.#token = this.#lex();
+    this.#lexer.afterOperand = false;
+    this.#token = this.#lexer.next();
   }
 
   #for(): Stmt {
@@ -460,7 +254,7 @@ class Parser {
     this.#expect("(");
     // for (name in array)
     if (this.#token.kind === "name") {
-      const ahead = /^\s*in\s+([A-Za-z_][A-Za-z0-9_]*)\s*\)/.exec(this.#text.slice(this.#at));
+      const ahead = /^\s*in\s+([A-Za-z_][A-Za-z0-9_]*)\s*\)/.exec(this.#lexer.rest);
       if (ahead) {
         const variable = this.#variable(this.#advance().text);
         this.#advanceAfter();
@@ -662,7 +456,7 @@ class Parser {
   }
 
   #pipedGetline(command: Expr): Expr | undefined {
-    const ahead = /^\s*getline\b/.exec(this.#text.slice(this.#at));
+    const ahead = /^\s*getline\b/.exec(this.#lexer.rest);
     if (!ahead) return undefined;
     this.#advanceAfter();
     this.#advanceAfter();
@@ -738,8 +532,8 @@ class Parser {
         this.#advance();
         return { type: "string", value: token.text };
       case "regex":
-        this.#afterOperand = true;
-        this.#token = this.#lex();
+        this.#lexer.afterOperand = true;
+        this.#token = this.#lexer.next();
         return { type: "regex", expression: awkRegExp(token.text) };
       case "name": {
         this.#advance();
@@ -817,21 +611,4 @@ class Parser {
       throw new AwkError(`line ${token.line}: wrong number of arguments in call to ${token.text}`);
     return { type: "builtin", name: token.text, args };
   }
-}
-
-/** Index of the slash that ends a regular expression; undefined when it never does. */
-function regexEnd(text: string): number | undefined {
-  let bracket = false;
-  for (let i = 1; i < text.length; i++) {
-    const c = text[i]!;
-    if (c === "\n") return undefined;
-    if (c === "\\") i++;
-    else if (c === "[" && !bracket) {
-      bracket = true;
-      if (text[i + 1] === "^") i++;
-      if (text[i + 1] === "]") i++;
-    } else if (c === "]") bracket = false;
-    else if (c === "/" && !bracket) return i;
-  }
-  return undefined;
 }

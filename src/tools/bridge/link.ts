@@ -18,12 +18,13 @@ import {
   bridgePortOf,
 } from "../../net/bridge/br-private.ts";
 import { brStpSetPathCost, brStpSetPortPriority } from "../../net/bridge/br-stp-if.ts";
+import { devGetFlags } from "../../net/core/dev.ts";
 import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import { type Context, devicesByIndex } from "../ip/context.ts";
 import { PORT_FLAGS, type PortChange, printOnOff, setPortFlag, setPortState } from "../ip/kinds/bridge-slave.ts";
 import { Args, CommandError, matches, rtnl } from "../ip/lib/args.ts";
 import type { Out } from "../ip/lib/out.ts";
-import { printFlags, reportedFlags } from "../ip/link-show.ts";
+import { printFlags } from "../ip/link-show.ts";
 import { bridgeNamed, deviceNamed, notSupported } from "./common.ts";
 
 const USAGE = `Usage: bridge link set dev DEV [ cost COST ] [ priority PRIO ] [ state STATE ]
@@ -93,7 +94,7 @@ function printPort({ out, options }: Context, dev: NetDevice): void {
   out.openObject();
   out.any("ifindex", `${dev.ifindex}: `, dev.ifindex);
   const otherIsDown = printName(out, dev);
-  printFlags(out, reportedFlags(dev), otherIsDown);
+  printFlags(out, devGetFlags(dev), otherIsDown);
   out.any("mtu", `mtu ${dev.mtu} `, dev.mtu);
   const master = port.br.dev.name;
   out.any("master", `master ${master} `, master);

@@ -13,6 +13,7 @@ import { GaiError, getaddrinfo } from "../net-util/resolve.ts";
 import { closeFile, errnoOf } from "../net-util/sockets.ts";
 import { CurlCode, CurlError } from "./errors.ts";
 import type { CurlOptions } from "./options.ts";
+import type { Meter, Verbose } from "./trace.ts";
 import type { CurlUrl } from "./url.ts";
 
 export interface Connection {
@@ -36,6 +37,8 @@ export class ConnectionPool {
   readonly #proc: Process;
   readonly #options: CurlOptions;
   readonly #idle: Connection[] = [];
+  /** addresses that were looked up, by "host:port" */
+  readonly #resolved: Map<string, readonly number[]> = new Map();
   #nextId = 0;
 
   constructor(proc: Process, options: CurlOptions) {
@@ -44,17 +47,24 @@ export class ConnectionPool {
   }
 
   /** A kept connection to the same place that the peer has not closed. */
-  take(url: CurlUrl): { connection: Connection | undefined; dead: number[] } {
+  take(url: CurlUrl): { connection: Connection | undefined; dead: readonly number[]; bundle: boolean } {
     const dead: number[] = [];
+    let bundle = false;
     for (let i = 0; i < this.#idle.length; i++) {
       const connection = this.#idle[i]!;
       if (connection.host !== url.host || connection.port !== url.port) continue;
+      bundle = true;
       this.#idle.splice(i--, 1);
-      if (!connection.socket.readable()) return { connection, dead };
+      if (!connection.socket.readable()) return { connection, dead, bundle };
       dead.push(connection.id);
       closeFile(this.#proc, connection.socket);
     }
-    return { connection: undefined, dead };
+    return { connection: undefined, dead, bundle };
+  }
+
+  /** The number of the connection that was tried last. */
+  get lastId(): number {
+    return this.#nextId - 1;
   }
 
   keep(connection: Connection): void {
@@ -69,40 +79,44 @@ export class ConnectionPool {
     for (const connection of this.#idle.splice(0)) this.close(connection);
   }
 
-  /** Addresses of a host: --resolve, a number, or the resolver. Throws CurlError. */
-  *lookUp(url: CurlUrl, verbose: (line: string) => Task<void>): Task<readonly number[]> {
-    const fixed = this.#options.resolve.find((r) => r.host === url.host.toLowerCase() && r.port === url.port);
-    if (fixed) {
-      const addresses = fixed.addresses.map((text) => parseInetAton(text)).filter((address) => address !== undefined);
-      if (addresses.length > 0) {
-        yield* verbose(`Hostname ${url.host} was found in DNS cache`);
-        return addresses;
-      }
-    }
+  /** Addresses of a host: --resolve, looked up before, a number, or the resolver. Throws CurlError. */
+  *lookUp(url: CurlUrl, verbose: Verbose, meter: Meter): Task<readonly number[]> {
+    const key = `${url.host.toLowerCase()}:${url.port}`;
+    const cached = this.#fixed(url) ?? this.#resolved.get(key);
+    if (cached) yield* verbose.say(`Hostname ${url.host} was found in DNS cache`);
+    yield* meter.begin();
+    if (cached) return cached;
     const failure = new CurlError(CurlCode.COULDNT_RESOLVE_HOST, `Could not resolve host: ${url.host}`);
-    if (this.#options.ipv6Only) throw failure;
+    const { ipv4Only, ipv6Only } = this.#options;
     try {
-      return (yield* getaddrinfo(this.#proc, url.host, { ipv4Only: this.#options.ipv4Only })).addresses;
+      if (ipv6Only) throw failure;
+      const { addresses } = yield* getaddrinfo(this.#proc, url.host, { ipv4Only });
+      this.#resolved.set(key, addresses);
+      return addresses;
     } catch (error) {
-      if (!(error instanceof GaiError)) throw error;
-      yield* verbose(failure.message);
+      if (!(error instanceof GaiError) && error !== failure) throw error;
+      yield* verbose.say(failure.message);
+      yield* verbose.say(`Closing connection ${this.#nextId++}`);
       throw failure;
     }
   }
 
+  /** What --resolve says of a host. */
+  #fixed(url: CurlUrl): readonly number[] | undefined {
+    const entry = this.#options.resolve.find((r) => r.host === url.host.toLowerCase() && r.port === url.port);
+    if (!entry) return undefined;
+    const addresses = entry.addresses.map((text) => parseInetAton(text)).filter((address) => address !== undefined);
+    return addresses.length > 0 ? addresses : undefined;
+  }
+
   /** Connects to the first address that answers. Throws CurlError. */
-  *connect(
-    url: CurlUrl,
-    addresses: readonly number[],
-    deadlines: Deadlines,
-    verbose: (line: string) => Task<void>,
-  ): Task<Connection> {
+  *connect(url: CurlUrl, addresses: readonly number[], deadlines: Deadlines, verbose: Verbose): Task<Connection> {
     const proc = this.#proc;
     const id = this.#nextId++;
     const limit = Math.min(deadlines.totalNs, deadlines.connectNs);
     let lastErrno = 0;
     for (const [i, address] of addresses.entries()) {
-      yield* verbose(`  Trying ${formatIpv4(address)}:${url.port}...`);
+      yield* verbose.say(`  Trying ${formatIpv4(address)}:${url.port}...`);
       const socket = openSocket(proc, AF_INET, SOCK_STREAM);
       try {
         yield* this.#prepare(socket);
@@ -115,7 +129,7 @@ export class ConnectionPool {
       } catch (error) {
         if (error instanceof CurlError) throw error;
         lastErrno = errnoOf(error);
-        yield* verbose(`connect to ${formatIpv4(address)} port ${url.port} failed: ${strerror(lastErrno)}`);
+        yield* verbose.say(`connect to ${formatIpv4(address)} port ${url.port} failed: ${strerror(lastErrno)}`);
       }
       closeFile(proc, socket);
       if (proc.sim.now >= limit) yield* this.#timedOut(url, deadlines);
@@ -124,7 +138,7 @@ export class ConnectionPool {
     const code = lastErrno === Errno.ETIMEDOUT ? CurlCode.OPERATION_TIMEDOUT : CurlCode.COULDNT_CONNECT;
     const why = code === CurlCode.COULDNT_CONNECT ? "Couldn't connect to server" : "Timeout was reached";
     const message = `Failed to connect to ${url.host} port ${url.port} after ${ms} ms: ${why}`;
-    yield* verbose(message);
+    yield* verbose.say(message);
     throw new CurlError(code, message);
   }
 

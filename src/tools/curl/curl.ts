@@ -13,7 +13,7 @@ import { ConnectionPool } from "./connection.ts";
 import { CurlCode, CurlError } from "./errors.ts";
 import { type CurlOptions, type CurlTarget, CurlUsageError, parseCurlOptions } from "./options.ts";
 import { BodySink, StdoutBuffer } from "./output.ts";
-import { BAR_DONE, METER_HEADING, meterLine } from "./progress.ts";
+import { Meter, Verbose } from "./trace.ts";
 import { checkedUrl, type RequestBody, type TransferContext, transfer, urlEncode } from "./transfer.ts";
 import { expandGlob } from "./url.ts";
 import { type TransferInfo, writeOut } from "./write-out.ts";
@@ -82,6 +82,7 @@ class Session {
   readonly #version: string;
   readonly #pool: ConnectionPool;
   readonly #stdout: StdoutBuffer;
+  readonly #verbose: Verbose;
   #number = 0;
 
   constructor(proc: Process, options: CurlOptions, version: string) {
@@ -90,12 +91,13 @@ class Session {
     this.#version = version;
     this.#pool = new ConnectionPool(proc, options);
     this.#stdout = new StdoutBuffer(proc, options.noBuffer);
+    this.#verbose = new Verbose(proc, options.verbose);
   }
 
   *run(): Task<number> {
     let status = 0;
-    for (const { host, port, addresses } of this.#options.verbose ? this.#options.resolve : [])
-      yield* this.#proc.printError(`* Added ${host}:${port}:${addresses.join(",")} to DNS cache\n`);
+    for (const { host, port, addresses } of this.#options.resolve)
+      yield* this.#verbose.say(`Added ${host}:${port}:${addresses.join(",")} to DNS cache`);
     outer: for (const target of this.#options.urls) {
       const urls = this.#options.globOff ? [target.url] : expandGlob(target.url);
       if (!urls) {
@@ -147,7 +149,7 @@ class Session {
     const info = emptyInfo(url, this.#number++);
     const startNs = proc.sim.now;
     let failure: CurlError | undefined;
-    let meter = false;
+    let meter: Meter | undefined;
     let sink: BodySink | undefined;
     try {
       const path = this.#outputPath(target, url);
@@ -159,10 +161,9 @@ class Session {
       info.filename = sink.path ?? "";
       checkedUrl(url, options.pathAsIs);
       const body = yield* this.#requestBody();
-      meter = !options.silent && !options.noProgress && !sink.isTty;
-      if (meter && !options.progressBar)
-        yield* proc.printError(METER_HEADING + meterLine({ ...NOTHING, elapsedNs: 0 }));
-      yield* this.#transfer(sink, body, this.#requestUrl(url), info);
+      const silent = options.silent || options.noProgress || sink.isTty;
+      meter = new Meter(proc, silent ? "none" : options.progressBar ? "bar" : "lines");
+      yield* this.#transfer(sink, meter, body, this.#requestUrl(url), info);
       sink.open();
     } catch (error) {
       if (!(error instanceof CurlError)) throw error;
@@ -172,8 +173,8 @@ class Session {
     info.totalNs = proc.sim.now - startNs;
     info.exitCode = failure?.code ?? 0;
     info.errorMessage = failure?.message ?? "";
-    if (meter) yield* this.#finishMeter(info, failure !== undefined);
     if (failure) yield* this.#complain(failure);
+    if (sink && sink.path === undefined) yield* this.#stdout.flush();
     if (options.writeOut !== undefined) {
       const format = options.writeOut.startsWith("@")
         ? yield* this.#fileText(options.writeOut.slice(1))
@@ -182,10 +183,11 @@ class Session {
       yield* proc.printError(text.stderr);
       yield* this.#stdout.write(encodeUtf8(text.stdout));
     }
+    if (meter) yield* meter.end();
     return { code: info.exitCode, responseCode: info.responseCode };
   }
 
-  *#transfer(sink: BodySink, body: RequestBody | undefined, url: string, info: TransferInfo): Task<void> {
+  *#transfer(sink: BodySink, meter: Meter, body: RequestBody | undefined, url: string, info: TransferInfo): Task<void> {
     const proc = this.#proc;
     const { dumpHeader } = this.#options;
     const headers =
@@ -196,8 +198,9 @@ class Session {
       proc,
       options: this.#options,
       pool: this.#pool,
-      stdout: this.#stdout,
       sink,
+      verbose: this.#verbose,
+      meter,
       body,
       version: this.#version,
       dumpHeader: headers && ((line) => headers.write(encodeUtf8(line))),
@@ -282,25 +285,7 @@ class Session {
     const { silent, showError } = this.#options;
     if (!silent || showError) yield* this.#proc.printError(`curl: (${error.code}) ${error.message}\n`);
   }
-
-  *#finishMeter(info: TransferInfo, failed: boolean): Task<void> {
-    if (this.#options.progressBar) {
-      if (!failed) yield* this.#proc.printError(`\r${BAR_DONE}\n`);
-      return;
-    }
-    const length = info.headers.get("content-length");
-    const progress = {
-      downloadTotal: length === undefined ? info.downloadBytes : Number(length),
-      downloaded: info.downloadBytes,
-      uploadTotal: info.uploadBytes,
-      uploaded: info.uploadBytes,
-      elapsedNs: info.totalNs,
-    };
-    yield* this.#proc.printError(`${meterLine(progress)}\n`);
-  }
 }
-
-const NOTHING = { downloadTotal: 0, downloaded: 0, uploadTotal: 0, uploaded: 0 } as const;
 
 function emptyInfo(url: string, urlNumber: number): TransferInfo {
   return {

@@ -10,12 +10,15 @@ import { CurlCode, CurlError } from "./errors.ts";
 
 const BUFFER_BYTES = 4096;
 
-/** Bytes for standard output, flushed when a page is full, at the end, or at once with -N or on a terminal. */
+/**
+ * Bytes for standard output as the C library buffers them for a pipe or a file: a page that fills up is written, whole
+ * pages are written directly, and the rest waits for flush(); -N and a terminal have no buffer.
+ */
 export class StdoutBuffer {
   readonly #proc: Process;
   readonly #atOnce: boolean;
-  #parts: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #buffer: Uint8Array = new Uint8Array(BUFFER_BYTES);
+  #length = 0;
 
   constructor(proc: Process, atOnce: boolean) {
     this.#proc = proc;
@@ -24,16 +27,31 @@ export class StdoutBuffer {
 
   *write(bytes: Uint8Array): Task<void> {
     if (bytes.length === 0) return;
-    this.#parts.push(bytes.slice());
-    this.#bytes += bytes.length;
-    if (this.#atOnce || this.#bytes >= BUFFER_BYTES) yield* this.flush();
+    if (this.#atOnce) {
+      yield* this.#proc.printBytes(bytes);
+      return;
+    }
+    let at = 0;
+    if (this.#length > 0) {
+      at = Math.min(BUFFER_BYTES - this.#length, bytes.length);
+      this.#hold(bytes.subarray(0, at));
+      if (at === bytes.length) return;
+      yield* this.flush();
+    }
+    const pages = Math.floor((bytes.length - at) / BUFFER_BYTES) * BUFFER_BYTES;
+    if (pages > 0) yield* this.#proc.printBytes(bytes.subarray(at, at + pages));
+    this.#hold(bytes.subarray(at + pages));
+  }
+
+  #hold(bytes: Uint8Array): void {
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
   *flush(): Task<void> {
-    const parts = this.#parts;
-    this.#parts = [];
-    this.#bytes = 0;
-    for (const part of parts) yield* this.#proc.printBytes(part);
+    const bytes = this.#buffer.slice(0, this.#length);
+    this.#length = 0;
+    if (bytes.length > 0) yield* this.#proc.printBytes(bytes);
   }
 }
 

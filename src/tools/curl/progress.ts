@@ -19,7 +19,7 @@ export interface Progress {
 
 /** One line of the meter, beginning with a carriage return. */
 export function meterLine(p: Progress): string {
-  const total = Math.max(0, p.downloadTotal) + Math.max(0, p.uploadTotal);
+  const total = (p.downloadTotal < 0 ? p.downloaded : p.downloadTotal) + p.uploadTotal;
   const done = p.downloaded + p.uploaded;
   const percent = (part: number, whole: number): string =>
     String(whole > 0 ? Math.floor((part * 100) / whole) : 0).padStart(3);

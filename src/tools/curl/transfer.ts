@@ -1,6 +1,5 @@
 // One URL's transfer, redirects included: request, response, where the bytes go, when the connection closes. The moments of
-// its system calls are those that strace and the recordings show; a response that says "Connection: close" is followed by
-// close(2) before the body is written out.
+// its system calls are those that strace and the recordings show.
 
 import { concatBytes } from "../../base/bytes.ts";
 import { Errno, strerror } from "../../base/errno.ts";
@@ -13,8 +12,9 @@ import { errnoOf } from "../net-util/sockets.ts";
 import type { Connection, ConnectionPool, Deadlines } from "./connection.ts";
 import { CurlCode, CurlError } from "./errors.ts";
 import type { CurlOptions } from "./options.ts";
-import type { BodySink, StdoutBuffer } from "./output.ts";
+import type { BodySink } from "./output.ts";
 import { type ResponseHead, ResponseReader } from "./response.ts";
+import type { Meter, Verbose } from "./trace.ts";
 import { type CurlUrl, formatUrl, hostField, parseUrl, resolveReference } from "./url.ts";
 import type { TransferInfo } from "./write-out.ts";
 
@@ -44,8 +44,9 @@ export interface TransferContext {
   readonly proc: Process;
   readonly options: CurlOptions;
   readonly pool: ConnectionPool;
-  readonly stdout: StdoutBuffer;
   readonly sink: BodySink;
+  readonly verbose: Verbose;
+  readonly meter: Meter;
   readonly body: RequestBody | undefined;
   /** curl's version, for User-Agent */
   readonly version: string;
@@ -89,7 +90,10 @@ export function* transfer(context: TransferContext, text: string, info: Transfer
     }
     info.redirects++;
     info.redirectNs = proc.sim.now - startNs;
-    yield* say(context, `Issue another request to this URL: '${next}'`);
+    const target = parseUrl(next);
+    if (target && !options.locationTrusted && target.port !== url.port)
+      yield* context.verbose.say(`Clear auth, redirects to port from ${url.port} to ${target.port}`);
+    yield* context.verbose.say(`Issue another request to this URL: '${next}'`);
     if (body && (head.status === 303 || ((head.status === 301 || head.status === 302) && !body.upload))) {
       body = undefined;
       if (options.method === undefined) method = "GET";
@@ -113,9 +117,9 @@ function firstMethod({ options, body }: TransferContext): string {
   return "GET";
 }
 
-function* say({ proc, options }: TransferContext, line: string): Task<void> {
-  if (options.verbose) yield* proc.printError(`* ${line}\n`);
-}
+const NO_CONNECTION = { connection: undefined, dead: [], bundle: false } as const;
+/** Where the real one's table of connections to a host lies in memory. */
+const BUNDLE_ADDRESS = "0x55d5c8a3e0f0";
 
 /** One request and its response. */
 class Exchange {
@@ -127,9 +131,13 @@ class Exchange {
   readonly #deadlines: Deadlines;
   readonly #info: TransferInfo;
   readonly #reader: ResponseReader;
-  /** written when the response is complete: as the C library's buffer would be, after the connection is closed */
-  #pending: Uint8Array[] = [];
+  /** a redirect that is followed: its body is read to keep the connection, and thrown away */
+  #ignoresBody = false;
+  /** a redirect that is followed on another connection: its body is not read */
+  #aborted = false;
   #continued = false;
+  #downloaded = 0;
+  #uploaded = 0;
 
   constructor(
     context: TransferContext,
@@ -151,57 +159,71 @@ class Exchange {
   }
 
   *run(): Task<ResponseHead> {
-    const { pool } = this.#context;
+    const { pool, verbose } = this.#context;
     for (let attempt = 0; ; attempt++) {
       const { connection, reused } = yield* this.#connection(attempt > 0);
-      let kept = false;
+      let done = false;
       try {
         yield* sleep(SEND_NS);
         yield* this.#request(connection);
         yield* this.#response(connection);
+        done = true;
         const head = this.#reader.head!;
-        kept = !this.#reader.closes && !this.#requestCloses() && head.status !== 101;
+        const kept = !this.#aborted && !this.#reader.closes && !this.#requestCloses() && head.status !== 101;
         return yield* this.#finish(connection, head, kept);
       } catch (error) {
+        if (done) throw error;
         const stale = reused && this.#reader.received === 0 && isReset(error);
-        if (!kept) {
-          if (error instanceof CurlError) yield* say(this.#context, error.message);
-          yield* say(this.#context, `Closing connection ${connection.id}`);
-          pool.close(connection);
+        if (stale) yield* verbose.say("Connection died, retrying a fresh connect (retry count: 1)");
+        else {
+          if (error instanceof CurlError) yield* verbose.say(error.message);
+          yield* this.#meterDone();
         }
-        if (!stale) {
-          yield* this.#flushPending();
-          throw error;
-        }
-        yield* say(this.#context, "Connection died, retrying a fresh connect (retry count: 1)");
+        yield* verbose.say(`Closing connection ${connection.id}`);
+        pool.close(connection);
+        if (!stale) throw error;
       }
     }
   }
 
+  *#meterDone(): Task<void> {
+    const { meter, proc } = this.#context;
+    const request = { downloaded: this.#downloaded, uploaded: this.#uploaded };
+    yield* meter.done(this.#info, request, proc.sim.now - this.#deadlines.startNs);
+  }
+
   *#connection(fresh: boolean): Task<{ connection: Connection; reused: boolean }> {
-    const { proc, pool } = this.#context;
-    const verbose = (line: string): Task<void> => say(this.#context, line);
+    const { meter, proc, pool, verbose } = this.#context;
     const info = this.#info;
     const since = (): Ns => proc.sim.now - this.#deadlines.startNs;
-    const { connection: kept, dead } = fresh ? { connection: undefined, dead: [] } : pool.take(this.#url);
+    const { connection: kept, dead, bundle } = fresh ? NO_CONNECTION : pool.take(this.#url);
+    if (bundle) yield* verbose.say(`Found bundle for host: ${BUNDLE_ADDRESS} [serially]`);
+    if (bundle) yield* verbose.say("Can not multiplex, even if we wanted to");
     for (const id of dead) {
-      yield* verbose(`Connection ${id} seems to be dead`);
-      yield* verbose(`Closing connection ${id}`);
+      yield* verbose.say(`Connection ${id} seems to be dead`);
+      yield* verbose.say(`Closing connection ${id}`);
     }
     if (kept) {
-      yield* verbose(`Re-using existing connection #${kept.id} with host ${kept.host}`);
+      yield* verbose.say(`Re-using existing connection #${kept.id} with host ${kept.host}`);
+      yield* meter.begin();
       this.#note(kept);
       return { connection: kept, reused: true };
     }
-    const addresses = yield* pool.lookUp(this.#url, verbose);
+    const addresses = yield* pool.lookUp(this.#url, verbose, meter);
     info.nameLookupNs = since();
-    const connection = yield* pool.connect(this.#url, addresses, this.#deadlines, verbose);
-    info.connects++;
-    info.connectNs = since();
-    const ip = formatIpv4(connection.address);
-    yield* verbose(`Connected to ${connection.host} (${ip}) port ${connection.port} (#${connection.id})`);
-    this.#note(connection);
-    return { connection, reused: false };
+    try {
+      const connection = yield* pool.connect(this.#url, addresses, this.#deadlines, verbose);
+      info.connects++;
+      info.connectNs = since();
+      const ip = formatIpv4(connection.address);
+      yield* verbose.say(`Connected to ${connection.host} (${ip}) port ${connection.port} (#${connection.id})`);
+      this.#note(connection);
+      return { connection, reused: false };
+    } catch (error) {
+      yield* this.#meterDone();
+      yield* verbose.say(`Closing connection ${pool.lastId}`);
+      throw error;
+    }
   }
 
   #note(connection: Connection): void {
@@ -214,7 +236,7 @@ class Exchange {
   }
 
   *#request(connection: Connection): Task<void> {
-    const { proc, options } = this.#context;
+    const { verbose } = this.#context;
     const head = requestHead(this.#context, this.#url, this.#method, this.#body, this.#authorized);
     const bytes = encodeUtf8(head);
     const content = this.#body?.bytes ?? new Uint8Array(0);
@@ -223,15 +245,18 @@ class Exchange {
     this.#info.requestBytes += bytes.length + (together ? content.length : 0);
     try {
       yield* connection.socket.send(together ? concatBytes([bytes, content]) : bytes);
-      if (options.verbose) {
-        for (const line of head.split("\r\n").slice(0, -1)) yield* proc.printError(`> ${line}\n`);
-        if (content.length > 0 && together) yield* proc.printError(`} [${content.length} bytes data]\n`);
-      }
+      for (const line of head.split("\r\n").slice(0, -1)) yield* verbose.head(">", line);
+      if (content.length > 0 && together) yield* verbose.data("}", content.length);
+      if (together) this.#uploaded += content.length;
       this.#info.uploadBytes += content.length;
       if (together) return;
       if (expects) yield* this.#awaitContinue(connection);
-      for (let at = 0; at < content.length; at += INCLUDED_BODY_BYTES)
-        yield* connection.socket.send(content.subarray(at, at + INCLUDED_BODY_BYTES));
+      for (let at = 0; at < content.length; at += INCLUDED_BODY_BYTES) {
+        const part = content.subarray(at, at + INCLUDED_BODY_BYTES);
+        yield* connection.socket.send(part);
+        yield* verbose.data("}", part.length);
+        this.#uploaded += part.length;
+      }
     } catch (error) {
       const errno = errnoOf(error);
       throw new CurlError(CurlCode.SEND_ERROR, `Send failure: ${strerror(errno)}`);
@@ -244,7 +269,7 @@ class Exchange {
     while (!this.#continued && !this.#reader.head) {
       const left = until - this.#context.proc.sim.now;
       if (left <= 0) {
-        yield* say(this.#context, "Done waiting for 100-continue");
+        yield* this.#context.verbose.say("Done waiting for 100-continue");
         return;
       }
       const bytes = yield* this.#receive(connection, left);
@@ -255,14 +280,15 @@ class Exchange {
   }
 
   *#response(connection: Connection): Task<void> {
-    const { proc } = this.#context;
-    while (!this.#reader.complete) {
+    const { proc, verbose } = this.#context;
+    while (!this.#reader.complete && !this.#aborted) {
       const left = this.#deadlines.totalNs - proc.sim.now;
       const bytes = left > 0 ? yield* this.#receive(connection, left) : undefined;
       if (bytes === undefined) yield* this.#timedOut();
       else if (bytes.length === 0) {
         this.#reader.end();
         this.#ended();
+        if (this.#downloaded === 0) yield* verbose.data("{", 0);
         return;
       } else yield* this.#take(bytes);
       yield* sleep(READ_NS);
@@ -306,27 +332,36 @@ class Exchange {
   }
 
   *#take(bytes: Uint8Array): Task<void> {
-    const { options, proc } = this.#context;
+    const { proc, sink, verbose } = this.#context;
     const info = this.#info;
     if (info.startTransferNs < 0) info.startTransferNs = proc.sim.now - this.#deadlines.startNs;
     const heads: ResponseHead[] = [];
     const body = this.#reader.feed(bytes, (head) => heads.push(head));
     for (const head of heads) yield* this.#head(head);
-    if (body.length === 0) return;
-    const head = this.#reader.head!;
-    if (options.location && head.headers.has("location") && head.status >= 300 && head.status < 400) return;
     const encoded = bytes.length - heads.reduce((sum, one) => sum + one.bytes, 0);
-    if (options.verbose) yield* proc.printError(`{ [${encoded} bytes data]\n`);
-    info.downloadBytes += body.length;
-    if (this.#reader.closes && this.#reader.complete) this.#pending.push(body.slice());
-    else {
-      yield* this.#flushPending();
-      yield* this.#context.sink.write(body);
+    if (encoded <= 0 || !this.#reader.head || this.#noBody) return;
+    if (this.#follows(this.#reader.head) && !this.#ignoresBody) {
+      this.#aborted = this.#reader.closes;
+      if (this.#aborted) return;
+      this.#ignoresBody = true;
+      yield* verbose.say("Ignoring the response-body");
     }
+    yield* verbose.data("{", encoded);
+    this.#downloaded += body.length;
+    info.downloadBytes += body.length;
+    if (!this.#ignoresBody) yield* sink.write(body);
+  }
+
+  get #noBody(): boolean {
+    return this.#context.options.head;
+  }
+
+  #follows(head: ResponseHead): boolean {
+    return this.#context.options.location && head.headers.has("location") && head.status >= 300 && head.status < 400;
   }
 
   *#head(head: ResponseHead): Task<void> {
-    const { options, proc, sink, dumpHeader } = this.#context;
+    const { options, sink, dumpHeader, verbose } = this.#context;
     const info = this.#info;
     info.headerBytes += head.bytes;
     info.responseCode = head.status;
@@ -334,34 +369,27 @@ class Exchange {
     info.headers = head.headers;
     info.contentType = head.headers.get("content-type") ?? "";
     if (head.status === 100) this.#continued = true;
-    for (const line of head.lines) {
-      if (options.verbose) yield* proc.printError(`< ${line.replace(/\r?\n$/, "")}\n`);
+    const fails = options.fail && !options.failWithBody && head.status >= 400;
+    for (const line of fails ? head.lines.slice(0, -1) : head.lines) {
+      yield* verbose.head("<", line.replace(/\r?\n$/, ""));
       if (dumpHeader) yield* dumpHeader(line);
-      if (options.include) this.#pending.push(encodeUtf8(line));
+      if (options.include) yield* sink.write(encodeUtf8(line));
     }
-    if (options.fail && !options.failWithBody && head.status >= 400)
-      throw new CurlError(CurlCode.HTTP_RETURNED_ERROR, `The requested URL returned error: ${head.status}`);
-    if (options.include && !this.#reader.closes) {
-      for (const part of this.#pending.splice(0)) yield* sink.write(part);
-    }
+    if (fails) throw new CurlError(CurlCode.HTTP_RETURNED_ERROR, `The requested URL returned error: ${head.status}`);
   }
 
-  *#flushPending(): Task<void> {
-    for (const part of this.#pending.splice(0)) yield* this.#context.sink.write(part);
-  }
-
-  /** Keeps or closes the connection, then writes what is left. */
+  /** Keeps or closes the connection. */
   *#finish(connection: Connection, head: ResponseHead, keep: boolean): Task<ResponseHead> {
-    const { pool, options } = this.#context;
+    const { pool, options, verbose } = this.#context;
+    yield* this.#meterDone();
     if (keep) {
       pool.keep(connection);
-      yield* say(this.#context, `Connection #${connection.id} to host ${connection.host} left intact`);
+      yield* verbose.say(`Connection #${connection.id} to host ${connection.host} left intact`);
     } else {
       yield* sleep(CLOSE_NS);
-      yield* say(this.#context, `Closing connection ${connection.id}`);
+      yield* verbose.say(`Closing connection ${connection.id}`);
       pool.close(connection);
     }
-    yield* this.#flushPending();
     if (options.failWithBody && head.status >= 400)
       throw new CurlError(CurlCode.HTTP_RETURNED_ERROR, `The requested URL returned error: ${head.status}`);
     return head;

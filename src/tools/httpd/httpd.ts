@@ -76,7 +76,15 @@ export const httpd: Program = function* (proc: Process): Task<number> {
     if (name === "v") verbose++;
     values.set(name, value ?? "");
   }
-  for (const name of ["i", "d", "e", "m", "r"])
+  if (values.has("d")) {
+    yield* proc.print(percentDecode(values.get("d")!));
+    return 0;
+  }
+  if (values.has("e")) {
+    yield* proc.print(htmlEncode(values.get("e")!));
+    return 0;
+  }
+  for (const name of ["i", "m", "r"])
     if (values.has(name)) return yield* fail(proc, `option -${name} is not supported`);
   const home = joinPath(proc.cwd, values.get("h") ?? ".");
   const folder = proc.root.find(proc, home);
@@ -234,10 +242,24 @@ function* sendFile(connection: Socket, body: Uint8Array): Task<void> {
   yield* sleep(END_OF_FILE_NS + Math.min(body.length * END_OF_FILE_NS_PER_BYTE, 3_000_000));
 }
 
-function* log(proc: Process, connection: Socket, { verbose }: Listener, answer: HttpdAnswer): Task<void> {
+function* log(proc: Process, connection: Socket, { address, verbose }: Listener, answer: HttpdAnswer): Task<void> {
   if (verbose === 0) return;
   const peer = connection.peerAddress;
-  const who = `${formatIpv4(peer.addr)}:${peer.port}`;
+  const ip = formatIpv4(peer.addr);
+  // an IPv6 socket's peer is a mapped address
+  const who = `${address === 0 ? `[::ffff:${ip}]` : ip}:${peer.port}`;
   if (verbose > 1 && answer.url !== "") yield* proc.printError(`${who}: url:${answer.url}\n`);
   yield* proc.printError(`${who}: response:${answer.status}\n`);
+}
+
+/** -e: every byte that is no letter and no digit as a character reference. */
+function htmlEncode(text: string): string {
+  return text.replace(/[^0-9A-Za-z]/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** -d: + is a space, %XX a byte. */
+function percentDecode(text: string): string {
+  return text
+    .replace(/\+/g, " ")
+    .replace(/%([0-9A-Fa-f]{2})/g, (_, digits) => String.fromCharCode(Number.parseInt(digits, 16)));
 }

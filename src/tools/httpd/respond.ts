@@ -53,7 +53,7 @@ const STATUSES: ReadonlyMap<number, readonly [string, string]> = new Map([
   [302, ["Found", ""]],
   [304, ["Not Modified", ""]],
   [400, ["Bad Request", "Unsupported method"]],
-  [403, ["Forbidden", ""]],
+  [403, ["Forbidden", "\n"]],
   [404, ["Not Found", "The requested URL was not found"]],
   [408, ["Request Timeout", "No request appeared within 60 seconds"]],
   [500, ["Internal Server Error", "Internal Server Error"]],
@@ -74,18 +74,22 @@ export function respond(proc: Process, settings: HttpdSettings, lines: readonly 
   const clean = typeof path === "string" ? collapse(path) : undefined;
   if (clean === undefined) return errorAnswer(proc, 400, "");
   const url = clean;
-  const upper = method.toUpperCase();
-  const withBody = upper === "GET";
-  if (!withBody && upper !== "HEAD") return errorAnswer(proc, 501, url);
-  if (url.startsWith("/cgi-bin/")) return errorAnswer(proc, 501, url);
   const headers = headerMap(lines.slice(1));
   let name = `${settings.home}${url}`;
-  if (!url.endsWith("/") && proc.root.find(proc, name)?.kind === "dir")
-    return { status: 302, head: head(proc, 302, [`Location: ${url}/`]), body: undefined, url };
+  if (!url.endsWith("/") && proc.root.find(proc, name)?.kind === "dir") {
+    const location = `Location: ${url}/${target.includes("?") ? target.slice(target.indexOf("?")) : ""}`;
+    return { status: 302, head: head(proc, 302, [location]), body: undefined, url };
+  }
+  if (url === "/cgi-bin/") return errorAnswer(proc, 403, url);
+  // A script is not run.
+  if (url.startsWith("/cgi-bin/")) return errorAnswer(proc, regularFile(proc, name) ? 500 : 404, url);
+  const upper = method.toUpperCase();
+  // Debian's busybox answers HEAD with the body too: recorded, whatever its source means to do
+  if (upper !== "GET" && upper !== "HEAD") return errorAnswer(proc, 501, url);
   if (url.endsWith("/")) name += settings.index;
   const file = regularFile(proc, name);
-  if (!file) return errorAnswer(proc, 404, url, withBody);
-  return fileAnswer(proc, settings, name, file, headers, withBody, url);
+  if (!file) return errorAnswer(proc, 404, url);
+  return fileAnswer(proc, settings, name, file, headers, url);
 }
 
 function fileAnswer(
@@ -94,7 +98,6 @@ function fileAnswer(
   name: string,
   plain: FileNode,
   headers: ReadonlyMap<string, string>,
-  withBody: boolean,
   url: string,
 ): HttpdAnswer {
   let file = plain;
@@ -106,7 +109,8 @@ function fileAnswer(
     return { status: 304, head: head(proc, 304, ["Content-type: text/html"]), body: undefined, url };
   const range = zipped ? undefined : byteRange(headers.get("range"), file.size);
   const extension = /\.[^./]*$/.exec(name)?.[0] ?? "";
-  const type = settings.mimeTypes.get(extension) ?? MIME.get(extension);
+  // the type of a part is not looked up
+  const type = range ? "text/html" : (settings.mimeTypes.get(extension) ?? MIME.get(extension));
   const fields: string[] = [];
   if (type !== undefined) fields.push(`Content-type: ${type}`);
   if (range) fields.push(`Content-Range: bytes ${range.first}-${range.last}/${file.size}`);
@@ -115,15 +119,15 @@ function fileAnswer(
   if (zipped) fields.push("Content-Encoding: gzip");
   const status = range ? 206 : 200;
   const content = file.data.subarray(range?.first ?? 0, range ? range.last + 1 : file.size);
-  return { status, head: head(proc, status, fields), body: withBody ? content : undefined, url };
+  return { status, head: head(proc, status, fields), body: content, url };
 }
 
 /** An error's head and page, which leave in one write. */
-export function errorAnswer(proc: Process, status: number, url: string, withBody = true): HttpdAnswer {
+export function errorAnswer(proc: Process, status: number, url: string): HttpdAnswer {
   const [reason, sentence] = STATUSES.get(status) ?? STATUSES.get(500)!;
   let page = "";
-  if (withBody && sentence !== "")
-    page = `<HTML><HEAD><TITLE>${status} ${reason}</TITLE></HEAD>\n<BODY><H1>${status} ${reason}</H1>\n${sentence}\n</BODY></HTML>\n`;
+  if (sentence !== "")
+    page = `<HTML><HEAD><TITLE>${status} ${reason}</TITLE></HEAD>\n<BODY><H1>${status} ${reason}</H1>\n${sentence.trim()}\n</BODY></HTML>\n`;
   const bytes = encodeUtf8(headText(proc, status, ["Content-type: text/html"]) + page);
   return { status, head: bytes, body: undefined, url };
 }
@@ -195,6 +199,7 @@ function byteRange(header: string | undefined, size: number): { first: number; l
   const match = /^bytes=(\d+)-(\d*)$/.exec(header ?? "");
   if (!match) return undefined;
   const first = Number(match[1]);
-  const last = match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
+  // no end and 0 are the same to it
+  const last = Number(match[2]) === 0 ? size - 1 : Math.min(Number(match[2]), size - 1);
   return first < size && first <= last ? { first, last } : undefined;
 }

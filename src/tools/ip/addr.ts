@@ -1,5 +1,6 @@
 // `ip address`: add, delete, replace, flush, show. Answers to iproute2's ip/ipaddress.c.
 
+import { devGetFlags } from "../../net/core/dev.ts";
 import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import {
   IFA_F_NOPREFIXROUTE,
@@ -29,7 +30,7 @@ import {
 import { globMatches } from "./lib/glob.ts";
 import { parseGroup, parseScope, scopeName } from "./lib/names.ts";
 import { isKind } from "./link.ts";
-import { printLinkInfo, reportedFlags } from "./link-show.ts";
+import { printLinkInfo } from "./link-show.ts";
 import { printLinkStats } from "./link-stats.ts";
 
 const ADDR_USAGE = `Usage: ip address {add|change|replace} IFADDR dev IFNAME [ LIFETIME ]
@@ -309,7 +310,7 @@ function listAddrs(ctx: Context, filter: Filter): number {
   out.begin();
   for (const dev of devicesByIndex(ctx.ns.net)) {
     if (filter.dev && dev !== filter.dev) continue;
-    const up = (reportedFlags(dev) & IFF_UP) !== 0;
+    const up = (devGetFlags(dev) & IFF_UP) !== 0;
     if (filter.up && !up) continue;
     if (filter.group !== -1 && dev.group !== filter.group) continue;
     if (filter.master !== undefined && dev.master !== filter.master) continue;

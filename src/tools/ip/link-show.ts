@@ -1,5 +1,6 @@
 // How `ip link` and `ip addr` show a device. Answers to iproute2's ip/ipaddress.c, print_linkinfo and its helpers.
 
+import { devGetFlags } from "../../net/core/dev.ts";
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,
@@ -39,11 +40,6 @@ const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [0x20000, "DORMANT"],
   [0x40000, "ECHO"],
 ];
-
-/** The flags that the kernel reports (dev_get_flags): promiscuity as the user asked for it. */
-export function reportedFlags(dev: NetDevice): number {
-  return (dev.flags & ~(IFF_PROMISC | IFF_ALLMULTI)) | (dev.gflags & (IFF_PROMISC | IFF_ALLMULTI));
-}
 
 /** A device that is not up shows DOWN. */
 export function reportedOperstate(dev: NetDevice): OperState {
@@ -100,7 +96,7 @@ export function printFlags(out: Out, flags: number, otherIsDown: boolean): void 
 /** One device, as `ip link show` (`isLink`) or as the first lines of `ip addr show`. */
 export function printLinkInfo(ctx: Context, dev: NetDevice, isLink: boolean): void {
   const { out, options } = ctx;
-  const flags = reportedFlags(dev);
+  const flags = devGetFlags(dev);
   const operstate = reportedOperstate(dev);
   if (options.brief) {
     const otherIsDown = printNameAndLink(out, dev, (name) => `${name.padEnd(16)} `);

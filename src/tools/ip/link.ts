@@ -1,12 +1,13 @@
 // `ip link`: add, set, delete, show. Answers to iproute2's ip/iplink.c, do_iplink.
 
+import { devGetFlags } from "../../net/core/dev.ts";
 import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import { type Context, deviceNamed, devicesByIndex } from "./context.ts";
 import { Args, CommandError, duparg2, invarg, matches, rtnl } from "./lib/args.ts";
 import { parseGroup } from "./lib/names.ts";
 import { linkKind } from "./link-kinds.ts";
 import { type LinkRequest, parseLinkRequest } from "./link-request.ts";
-import { printLinkInfo, reportedFlags } from "./link-show.ts";
+import { printLinkInfo } from "./link-show.ts";
 import { linkUsage } from "./link-usage.ts";
 import { delLink, newLink, setLink } from "./rtnl-link.ts";
 
@@ -98,7 +99,7 @@ function showLinks(ctx: Context, args: Args): number {
   for (const dev of devicesByIndex(net)) {
     const hidden =
       (only && dev !== only) ||
-      (up && !(reportedFlags(dev) & IFF_UP)) ||
+      (up && !(devGetFlags(dev) & IFF_UP)) ||
       (group !== -1 && dev.group !== group) ||
       (master !== undefined && dev.master !== master) ||
       (kind !== null && !isKind(dev, kind));

@@ -103,6 +103,8 @@ class Conversation {
   readonly #socket: Socket;
   readonly #startNs: Ns;
   #stdinOpen: boolean;
+  /** the peer sent its FIN: nothing more to read, though standard input still goes out */
+  #peerEnded = false;
   #outgoing: Uint8Array | undefined;
   #sent = 0;
   #received = 0;
@@ -122,7 +124,8 @@ class Conversation {
     const proc = this.#proc;
     const stdin = proc.fds.get(0) ?? new NullFile();
     for (;;) {
-      const entries = [pollIn(this.#socket)];
+      const entries = this.#peerEnded ? [] : [pollIn(this.#socket)];
+      const inputAt = entries.length;
       if (this.#outgoing) entries.push(pollOut(this.#socket));
       else if (this.#stdinOpen) entries.push(pollIn(stdin));
       const idle = this.#options.idleTimeoutNs;
@@ -134,11 +137,11 @@ class Conversation {
       }
       yield* sleep(ROUND_NS);
       this.#lastActivityNs = proc.sim.now;
-      if (ready.includes(0)) {
+      if (!this.#peerEnded && ready.includes(0)) {
         const status = yield* this.#receive();
         if (status !== undefined) return yield* this.#finish(status);
       }
-      if (!ready.includes(1)) continue;
+      if (!ready.includes(inputAt)) continue;
       if (this.#outgoing) {
         const status = yield* this.#send(this.#outgoing);
         if (status !== undefined) return status;
@@ -159,7 +162,7 @@ class Conversation {
     } catch (error) {
       errnoOf(error);
     }
-    return this.#options.udp || this.#options.sendOnly;
+    return this.#options.udp || this.#options.sendOnly || this.#peerEnded;
   }
 
   *#send(bytes: Uint8Array): Task<number | undefined> {
@@ -177,7 +180,12 @@ class Conversation {
   *#receive(): Task<number | undefined> {
     try {
       const { bytes } = yield* this.#socket.recv(READ_BYTES, { dontWait: true });
-      if (bytes.length === 0) return this.#options.udp ? undefined : 0;
+      if (bytes.length === 0 && !this.#options.udp) {
+        // it goes on for as long as there may be something to send
+        if (!this.#stdinOpen && !this.#outgoing) return 0;
+        this.#peerEnded = true;
+        return undefined;
+      }
       this.#received += bytes.length;
       if (!this.#options.sendOnly) yield* this.#proc.printBytes(bytes);
       return undefined;

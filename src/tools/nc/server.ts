@@ -17,6 +17,8 @@ import type { NcatOptions } from "./options.ts";
 
 /** One round of the loop. */
 const ROUND_NS: Ns = 20 * USEC;
+/** From a connection's arrival to the first look at standard input for it, measured on the recordings' machine. */
+const ACCEPTED_NS: Ns = 80 * USEC;
 /** fork(2) of a handler. */
 const FORK_NS: Ns = 200 * USEC;
 const BACKLOG = 10;
@@ -124,6 +126,7 @@ class TcpServer {
       this.#listener = undefined;
     }
     if (!exec) {
+      yield* sleep(ACCEPTED_NS);
       this.#connections.push(connection);
       return undefined;
     }

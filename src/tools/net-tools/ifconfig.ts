@@ -3,7 +3,7 @@
 
 import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { netnsOf } from "../../host/host.ts";
-import { devClose, devOpen, devSetMacAddress, devSetMtu, devSetPromiscuity } from "../../net/core/dev.ts";
+import { devClose, devGetFlags, devOpen, devSetMacAddress, devSetMtu, devSetPromiscuity } from "../../net/core/dev.ts";
 import {
   IFF_ALLMULTI,
   IFF_BROADCAST,
@@ -114,7 +114,7 @@ function listViews(ns: NetNamespace): View[] {
 
 function viewText(view: View): string {
   const { dev, ifa } = view;
-  const flags = dev.flags & 0xffff;
+  const flags = devGetFlags(dev) & 0xffff;
   const names = FLAG_NAMES.filter(([flag]) => flags & flag).map(([, text]) => text);
   let out = `${view.name}: flags=${flags}<${names.join(",")}>  mtu ${dev.mtu}\n`;
   if (ifa) {
@@ -137,7 +137,7 @@ function viewText(view: View): string {
 
 function shortText(view: View): string {
   const { dev } = view;
-  const letters = FLAG_LETTERS.filter(([flag]) => dev.flags & flag).map(([, letter]) => letter);
+  const letters = FLAG_LETTERS.filter(([flag]) => devGetFlags(dev) & flag).map(([, letter]) => letter);
   const head = `${view.name.padEnd(15)} ${String(dev.mtu).padStart(5)}`;
   if (view.alias)
     return `${view.name.padEnd(15)} ${String(dev.mtu).padStart(5)}      - no statistics available -                        ${letters.join("")}\n`;
@@ -199,7 +199,9 @@ function* configure(proc: Process, ns: NetNamespace, name: string, words: string
         case "promisc":
         case "-promisc": {
           const on = word === "promisc";
-          if (on !== ((dev.flags & IFF_PROMISC) !== 0)) devSetPromiscuity(dev, on ? 1 : -1);
+          if (on === ((dev.gflags & IFF_PROMISC) !== 0)) break;
+          dev.gflags ^= IFF_PROMISC;
+          devSetPromiscuity(dev, on ? 1 : -1);
           break;
         }
         case "arp":

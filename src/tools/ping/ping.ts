@@ -6,6 +6,7 @@ import { Errno, strerror } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
 import { netnsOf, openSocket } from "../../host/host.ts";
 import { AF_INET, SOCK_DGRAM, SOCK_RAW } from "../../net/core/sock.ts";
+import { IP_PMTUDISC_DO } from "../../net/ipv4/ip-output.ts";
 import type { Socket } from "../../net/socket.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
@@ -50,8 +51,10 @@ export const ping: Program = function* (proc: Process): Task<number> {
   const source = yield* chooseSource(proc, socket, options, target);
   if (source < 0) return 2;
   yield* sleep(SETUP_NS);
+  // what many will hear is not to be fragmented
+  const multiReply = options.broadcast || isMulticast4(target);
   try {
-    configure(socket, options, source);
+    configure(socket, options, source, multiReply);
   } catch (error) {
     return yield* fail(proc, 2, "setsockopt", errnoOf(error));
   }
@@ -77,7 +80,7 @@ export const ping: Program = function* (proc: Process): Task<number> {
     socket,
     raw,
     identifier: options.identifier ?? proc.pid & 0xffff,
-    multiReply: options.broadcast || isMulticast4(target),
+    multiReply,
   });
 };
 
@@ -150,11 +153,12 @@ function* chooseSource(proc: Process, socket: Socket, options: PingOptions, targ
   return probe.localAddress.addr;
 }
 
-function configure(socket: Socket, options: PingOptions, source: number): void {
+function configure(socket: Socket, options: PingOptions, source: number, multiReply: boolean): void {
   if (options.source !== undefined || options.stickySource) socket.bind({ addr: source, port: 0 });
   socket.setOption("IP_RECVERR", 1);
   socket.setOption("IP_RECVTTL", 1);
-  if (options.pmtuDisc !== undefined) socket.setOption("IP_MTU_DISCOVER", options.pmtuDisc);
+  const pmtuDisc = options.pmtuDisc ?? (multiReply ? IP_PMTUDISC_DO : undefined);
+  if (pmtuDisc !== undefined) socket.setOption("IP_MTU_DISCOVER", pmtuDisc);
   if (options.recordRoute) {
     setIpOptions(socket, RECORD_ROUTE);
     socket.setOption("IP_RETOPTS", 1);

@@ -5,13 +5,14 @@
 
 import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
-import { SEC } from "../../base/time.ts";
+import { MSEC, SEC } from "../../base/time.ts";
 import { type Capture, CaptureError, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "../../capture/capture.ts";
 import { compileFilter, FilterError, type FrameFilter } from "../../capture/filter.ts";
 import { readCapture } from "../../capture/read.ts";
 import { CaptureWriter } from "../../capture/writer.ts";
 import { hostOf, netnsOf } from "../../host/host.ts";
 import { devSetPromiscuity } from "../../net/core/dev.ts";
+import { NETDEV_UNREGISTER, type NetdevNotifier } from "../../net/core/net.ts";
 import type { NetDevice, Tap } from "../../net/core/net-device.ts";
 import { PACKET_OUTGOING, type SkBuff } from "../../net/core/skb.ts";
 import { Interrupted, type Process, SIGHUP, SIGINT, SIGTERM } from "../../posix/process.ts";
@@ -31,6 +32,8 @@ const RING_FRAMES = 16384;
 /** tpacket_v3: a block is handed over when it is full, or after tcpdump's timeout (net/packet/af_packet.c). */
 const BLOCK_BYTES = 262144;
 const BLOCK_TIMEOUT_NS = SEC;
+/** The timeout that -l asks for when lines are printed. */
+const LINE_TIMEOUT_NS = 100 * MSEC;
 /** A frame's own header in a block, before alignment to 16 bytes. */
 const BLOCK_FRAME_OVERHEAD = 82;
 
@@ -143,6 +146,8 @@ class Session implements Tap {
   /** frames of the ring that have been handed over */
   #readable = 0;
   #stopped = false;
+  /** the interface was taken away, or went to another namespace */
+  #deviceGone = false;
 
   constructor(proc: Process, options: TcpdumpOptions, linkType: number, filter: FrameFilter | null) {
     this.#proc = proc;
@@ -195,13 +200,21 @@ class Session implements Tap {
     let promiscuous = this.#options.promiscuous && dev !== undefined;
     taps.push(this);
     if (dev && promiscuous) devSetPromiscuity(dev, 1);
+    const { notifiers } = netnsOf(proc).net;
+    const notifier: NetdevNotifier = (event, changed) => {
+      if (event !== NETDEV_UNREGISTER || changed !== dev) return;
+      detach();
+      this.#deviceGone = true;
+      this.#wake.wakeAll();
+    };
+    notifiers.push(notifier);
     const stdout = new Stdout(proc, this.#options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
     const printer = this.#printer(dev);
     try {
       try {
         for (;;) {
           yield* this.#printWaiting(stdout, printer);
-          if (this.#stopped) break;
+          if (this.#stopped || this.#deviceGone) break;
           yield* this.#wake.wait();
         }
       } catch (error) {
@@ -214,12 +227,15 @@ class Session implements Tap {
       yield* stdout.flush();
       this.#writeOut();
       yield* this.#passOn();
+      // the ring's open block is lost with the interface
+      if (this.#deviceGone) yield* proc.printError("tcpdump: pcap_loop: The interface disappeared\n");
       yield* proc.printError(
         `${plural(this.#captured, "captured")}${plural(this.#received + this.#dropped, "received by filter")}${plural(this.#dropped, "dropped by kernel")}`,
       );
-      return 0;
+      return this.#deviceGone ? 1 : 0;
     } finally {
       // ended outright: what the ring and stdio held is lost, as on Linux
+      notifiers.splice(notifiers.indexOf(notifier), 1);
       detach();
       this.#blockTimer.del();
       this.#tellLoss();
@@ -261,8 +277,9 @@ class Session implements Tap {
     this.#blockFrames++;
     if (options.immediate) this.#retireBlock();
     else if (!this.#blockTimer.pending) {
-      const ticks = Math.floor((nowNs - this.#openedNs) / BLOCK_TIMEOUT_NS) + 1;
-      this.#blockTimer.mod(this.#openedNs + ticks * BLOCK_TIMEOUT_NS);
+      const timeoutNs = options.lineBuffered && this.#writer === null ? LINE_TIMEOUT_NS : BLOCK_TIMEOUT_NS;
+      const ticks = Math.floor((nowNs - this.#openedNs) / timeoutNs) + 1;
+      this.#blockTimer.mod(this.#openedNs + ticks * timeoutNs);
     }
   }
 

@@ -10,8 +10,8 @@ import { Sim } from "../../../src/sim/sim.ts";
 
 export const BROADCAST = "ff:ff:ff:ff:ff:ff";
 
-export function newKernel(): Kernel {
-  return new Kernel(new Sim(), new Rng(1));
+export function newKernel(seed = 1): Kernel {
+  return new Kernel(new Sim(), new Rng(seed));
 }
 
 export function newNet(kernel: Kernel, label: string): Net {

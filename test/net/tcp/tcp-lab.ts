@@ -3,15 +3,17 @@
 
 import { NetError } from "../../../src/base/errno.ts";
 import { MSEC, type Ns, SEC } from "../../../src/base/time.ts";
+import { netifRx } from "../../../src/net/core/dev.ts";
 import { NF_ACCEPT, NF_DROP, NF_INET_LOCAL_IN } from "../../../src/net/core/netfilter.ts";
-import type { SkBuff } from "../../../src/net/core/skb.ts";
+import { CHECKSUM_UNNECESSARY, type SkBuff } from "../../../src/net/core/skb.ts";
 import { SOCK_STREAM } from "../../../src/net/core/sock.ts";
 import { inetCreateSock } from "../../../src/net/ipv4/af-inet.ts";
 import { type TcpListed, type TcpState, type TcpStreamSock, tcpInit, tcpSocks } from "../../../src/net/ipv4/tcp.ts";
 import { Socket } from "../../../src/net/socket.ts";
 import type { Task } from "../../../src/sim/task.ts";
 import { sleep } from "../../../src/sim/task.ts";
-import { get16, get32 } from "../../../src/wire/layout.ts";
+import * as ipv4 from "../../../src/wire/ipv4.ts";
+import { get16, set16 } from "../../../src/wire/layout.ts";
 import * as tcp from "../../../src/wire/tcp.ts";
 import { newOptions, parse as parseOptions } from "../../../src/wire/tcp-options.ts";
 import { type Host, ip, Lab } from "../ipv4/ip-lab.ts";
@@ -169,7 +171,6 @@ export class Capture {
     this.lines.push(text);
     this.times.push(now);
     this.raw.push({ from, bytes: head.slice(ipAt, skb.tail), options });
-    void get32;
   }
 
   /** All that was seen, and forgets it. */
@@ -221,4 +222,75 @@ export function* readAll(socket: Socket, max = 65536): Task<number> {
 
 export function streamSock(socket: Socket): TcpStreamSock {
   return socket.sock as TcpStreamSock;
+}
+
+/** A TCP segment from nowhere arrives on a device of `host`, with good checksums. */
+export function inject(
+  host: TcpHost,
+  segment: {
+    readonly from: string;
+    readonly to: string;
+    readonly sport: number;
+    readonly dport: number;
+    readonly seq: number;
+    readonly ack?: number;
+    readonly flags: number;
+    readonly win?: number;
+    readonly payload?: Uint8Array;
+    readonly options?: Uint8Array;
+    readonly tos?: number;
+  },
+): void {
+  const { host: to } = host;
+  const dev = to.dev("eth0");
+  const payload = segment.payload ?? new Uint8Array(0);
+  const options = segment.options ?? new Uint8Array(0);
+  const total = 40 + options.length + payload.length;
+  const skb = to.lab.kernel.skbs.alloc(14 + total);
+  const at = skb.put(14 + total);
+  const { head } = skb;
+  head.set(dev.address, at);
+  head.fill(2, at + 6, at + 12);
+  set16(head, at + 12, 0x0800);
+  const ipAt = at + 14;
+  ipv4.emit(
+    {
+      tos: segment.tos ?? 0,
+      totalLength: total,
+      identification: 1,
+      flagsAndOffset: ipv4.DF,
+      ttl: 64,
+      protocol: 6,
+      checksum: 0,
+      source: ip(segment.from) as never,
+      destination: ip(segment.to) as never,
+      options: new Uint8Array(0),
+    },
+    head,
+    ipAt,
+  );
+  ipv4.updateChecksum(head, ipAt);
+  tcp.emit(
+    {
+      sourcePort: segment.sport,
+      destinationPort: segment.dport,
+      sequence: segment.seq >>> 0,
+      acknowledgment: (segment.ack ?? 0) >>> 0,
+      flags: segment.flags,
+      window: segment.win ?? 64240,
+      checksum: 0,
+      urgentPointer: 0,
+      options,
+    },
+    head,
+    ipAt + 20,
+  );
+  head.set(payload, ipAt + 40 + options.length);
+  skb.dev = dev;
+  skb.protocol = 0x0800;
+  skb.macHeader = at;
+  skb.pull(14);
+  skb.networkHeader = ipAt;
+  skb.ipSummed = CHECKSUM_UNNECESSARY;
+  netifRx(skb);
 }
