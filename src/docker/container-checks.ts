@@ -3,11 +3,11 @@
 
 import { parseIpv4 } from "../wire/addr.ts";
 import type { ContainerRequest } from "./container.ts";
-import type { Daemon } from "./daemon.ts";
 import { badRequest } from "./errors.ts";
+import { isUserDefined } from "./network.ts";
 
 /** Throws DaemonError 400 in the daemon's words. */
-export function validateRequest(daemon: Daemon, request: ContainerRequest): void {
+export function validateRequest(request: ContainerRequest): void {
   const mode = request.networkMode;
   const conflicting = (what: string) => badRequest(`conflicting options: ${what}`);
   if (mode.startsWith("container:")) {
@@ -25,6 +25,39 @@ export function validateRequest(daemon: Daemon, request: ContainerRequest): void
   if (mode === "host" && request.links.length > 0)
     throw conflicting("host type networking can't be used with links. This would result in undefined behavior");
   const { ip } = request.endpoint;
-  if (ip !== "" && parseIpv4(ip) === undefined) throw badRequest(`invalid IPv4 address: ${ip}`);
-  void daemon;
+  if (ip !== "" && isUserDefined(mode) && parseIpv4(ip) === undefined) throw badRequest(`invalid IPv4 address: ${ip}`);
+  for (const [flag, names] of [
+    ["CapAdd", request.capAdd],
+    ["CapDrop", request.capDrop],
+  ] as const)
+    for (const name of names) {
+      const full = `CAP_${name.toUpperCase().replace(/^CAP_/, "")}`;
+      if (full !== "CAP_ALL" && !CAPABILITIES.has(full.slice("CAP_".length)))
+        throw badRequest(`invalid ${flag}: unknown capability: "${full}"`);
+    }
+  for (const bind of request.binds) checkBind(bind);
+}
+
+/** Capabilities that a container may have or lack (capabilities(7)). */
+const CAPABILITIES: ReadonlySet<string> = new Set(
+  `AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER
+  FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE
+  NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT
+  SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM`.split(/\s+/),
+);
+
+const BIND_MODE = /^(rw|ro|z|Z|nocopy|r?shared|r?slave|r?private|consistent|cached|delegated)$/;
+
+/** HOST:CONTAINER[:MODE] (moby volume/mounts linux parser). Throws DaemonError 400. */
+function checkBind(bind: string): void {
+  const parts = bind.split(":");
+  if (parts.length > 3) throw badRequest(`invalid volume specification: '${bind}'`);
+  const mode = parts[2] ?? "";
+  if (mode !== "" && !mode.split(",").every((word) => BIND_MODE.test(word))) throw badRequest(`invalid mode: ${mode}`);
+  const target = parts.length === 1 ? parts[0]! : parts[1]!;
+  if (parts.length > 1 && !target.startsWith("/"))
+    throw badRequest(
+      `invalid volume specification: '${bind}': invalid mount config for type "bind": invalid mount path: '${target}' mount path must be absolute`,
+    );
+  if (mode.split(",").includes("ro")) throw badRequest(`vethlab does not support read-only mounts: '${bind}'`);
 }

@@ -5,6 +5,7 @@ import type { Process } from "../posix/process.ts";
 import type { Vfs } from "../posix/vfs.ts";
 import { findProgram, type Image, imageOrScript } from "../shell/exec.ts";
 import { DaemonError } from "./errors.ts";
+import type { Texts } from "./generations/generation.ts";
 
 /** Where a program is looked for. */
 export interface ProgramPlace {
@@ -14,7 +15,12 @@ export interface ProgramPlace {
 }
 
 /** Finds what is to run. Throws DaemonError with runc's words and 126 or 127. */
-export function loadProgram(place: ProgramPlace, argv: readonly string[], around: (why: string) => string): Image {
+export function loadProgram(
+  place: ProgramPlace,
+  argv: readonly string[],
+  texts: Texts,
+  around: (why: string) => string,
+): Image {
   const name = argv[0]!;
   // a file system asks a process only for its root, folder and environment until something synthetic is read
   const proc = place as Process;

@@ -187,7 +187,7 @@ export class NetworkController {
     const complaint = this.#parts.generation.texts.endpointSettings({
       network: network.name,
       userDefined: network.userDefined,
-      ip: request.ip,
+      ip: address === undefined && !network.userDefined ? "" : request.ip,
       aliases: request.aliases,
       staticSubnet: subnet !== "",
       contains: address !== undefined && cidr !== undefined && inNetwork(address, cidr.address, cidr.prefix),

@@ -1,6 +1,7 @@
 // Starting a container: its network, its namespaces, its environment, its first process. Answers to moby daemon/start.go,
 // oci_linux.go and links/links.go.
 
+import { decodeUtf8 } from "../base/text.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { NullFile, type OpenFile } from "../posix/file.ts";
 import { type Namespaces, type Process, SIGKILL } from "../posix/process.ts";
@@ -13,7 +14,7 @@ import { allocateNetwork, networkedContainer, releaseNetwork } from "./container
 import { parsePort } from "./container-ports.ts";
 import { prepareNamespace } from "./container-world.ts";
 import { type Daemon, waitForever } from "./daemon.ts";
-import { DaemonError } from "./errors.ts";
+import { DaemonError, notFound } from "./errors.ts";
 import { handleExit, removeRecords } from "./lifecycle.ts";
 import { loadProgram } from "./load-program.ts";
 import { ContainerStdin, LogFile } from "./logs.ts";
@@ -79,10 +80,18 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
     yield* sleep(daemon.net.ipt.takeCost());
   }
   const env = environment(daemon, container);
+  const unknown = unknownUser(container, container.request.user);
+  if (unknown !== undefined) throw notFound(unknown);
+  const foreign = container.request.networkMode === "host" && [...container.request.sysctls.keys()].find(isNetSysctl);
+  if (foreign) throw new DaemonError(hostSysctl(foreign));
   yield* sleep(daemon.generation.costs.runcStart);
   run(daemon, container, netns, env);
   yield* sleep(daemon.generation.costs.started);
 }
+
+const isNetSysctl = (name: string): boolean => name.startsWith("net.");
+const hostSysctl = (name: string): string =>
+  `failed to create shim task: OCI runtime create failed: runc create failed: sysctl ${JSON.stringify(name)} not allowed in host network namespace: unknown`;
 
 function makeNetns(daemon: Daemon, container: Container): NetNamespace {
   const netns = daemon.host.createNetNamespace(container.name);
@@ -113,9 +122,8 @@ function run(daemon: Daemon, container: Container, netns: NetNamespace, env: Rea
     [2, new LogFile(container.log, "stderr", request.tty)],
   ]);
   const cwd = workingDirOf(container);
-  const program = loadProgram({ root: rootfs, cwd, env }, container.argv, (why) =>
-    daemon.generation.texts.startFailed(why),
-  );
+  const { texts } = daemon.generation;
+  const program = loadProgram({ root: rootfs, cwd, env }, container.argv, texts, texts.startFailed);
   const process = shim.spawn((proc) => firstProcess(proc, program), {
     argv: container.argv,
     env: request.tty ? withTerminal(env) : env,
@@ -164,6 +172,18 @@ function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): 
     else capabilities.delete(name.toUpperCase().replace(/^CAP_/, ""));
   }
   return { net: netns, uts: { hostname }, inodes, capabilities };
+}
+
+/** The complaint about a user that the container's passwd file does not have. */
+export function unknownUser(container: Container, user: string): string | undefined {
+  const name = user.split(":")[0]!;
+  if (user === "" || /^\d+$/.test(name)) return undefined;
+  const etc = container.rootfs.root.children.get("etc");
+  const passwd = etc?.kind === "dir" ? etc.children.get("passwd") : undefined;
+  const lines = passwd?.kind === "file" ? decodeUtf8(passwd.data, 0, passwd.size).split("\n") : [];
+  return lines.some((line) => line.startsWith(`${name}:`))
+    ? undefined
+    : `unable to find user ${name}: no matching entries in passwd file`;
 }
 
 /** What a program with a terminal gets: TERM after the host's name, unless its user says otherwise. */

@@ -15,7 +15,8 @@ export class ArithmeticError extends Error {
   override readonly name: string = "ArithmeticError";
 }
 
-const MAX_DEPTH = 1024;
+/** Variables that hold expressions, one in another: bash allows 1024, which is beyond JavaScript's stack. */
+const MAX_DEPTH = 256;
 
 /** The value of an expression; 0 for an empty one. Throws ArithmeticError. */
 export function evaluate(text: string, scope: ArithmeticScope, depth = 0): bigint {
@@ -96,8 +97,8 @@ class Evaluator {
     return value;
   }
 
-  #fail(what: string, token: string): never {
-    throw new ArithmeticError(`${this.#text.trimStart()}: ${what} (error token is "${token}")`);
+  #fail(what: string, token: string, text: string = this.#text): never {
+    throw new ArithmeticError(`${text.trimStart()}: ${what} (error token is "${token}")`);
   }
 
   #next(): void {
@@ -177,7 +178,7 @@ class Evaluator {
       else if (c >= "a" && c <= "z") digit = c.charCodeAt(0) - 87;
       else if (c >= "A" && c <= "Z") digit = c.charCodeAt(0) - (base <= 36 ? 55 : 29);
       else digit = c === "@" ? 62 : c === "_" ? 63 : 99;
-      if (digit >= base) this.#fail("value too great for base", token);
+      if (digit >= base) this.#fail("value too great for base", token, this.#text.slice(0, this.#at));
       value = value * BigInt(base) + BigInt(digit);
     }
     return BigInt.asIntN(64, value);

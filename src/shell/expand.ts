@@ -165,6 +165,9 @@ function* expandPart(shell: Shell, part: WordPart, target: Target, first: boolea
       }
       return;
     case "SingleQuoted":
+      // in "${x:-'y'}" and in here-documents the quotes are ordinary
+      builder.add(quoted ? part.text : part.value, true);
+      return;
     case "AnsiCQuoted":
       if (shell.dash && part.type === "AnsiCQuoted") builder.add("$", quoted);
       builder.add(shell.dash && part.type === "AnsiCQuoted" ? part.text.slice(2, -1) : part.value, true);

@@ -14,7 +14,8 @@ export interface Field {
 
 export class FieldBuilder {
   readonly fields: Field[] = [];
-  readonly #split: boolean;
+  /** unquoted expansions are split */
+  readonly splits: boolean;
   readonly #ifs: string;
   #text = "";
   #pattern = "";
@@ -25,7 +26,7 @@ export class FieldBuilder {
 
   /** @param split unquoted expansions are split at `ifs` */
   constructor(split: boolean, ifs: string) {
-    this.#split = split;
+    this.splits = split;
     this.#ifs = ifs;
   }
 
@@ -48,7 +49,7 @@ export class FieldBuilder {
 
   /** The result of an unquoted expansion: split, and active as a pattern. */
   addSplit(text: string): void {
-    if (!this.#split) {
+    if (!this.splits) {
       if (text !== "") this.#append(text);
       return;
     }

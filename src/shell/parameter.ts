@@ -224,6 +224,16 @@ function emit(shell: Shell, value: Value, target: Target): void {
     builder.add(value.list.join(shell.ifs.slice(0, 1)), true);
     return;
   }
+  const separator = shell.ifs.slice(0, 1);
+  if (!quoted && !builder.splits) {
+    builder.addSplit(value.list.join(value.star ? separator : " "));
+    return;
+  }
+  if (value.star && separator.trim() !== "") {
+    // joined by IFS, then split at it: elements that are empty count
+    builder.addSplit(value.list.join(separator));
+    return;
+  }
   value.list.forEach((text, i) => {
     if (quoted) {
       if (i > 0) builder.forceBreak();
@@ -252,7 +262,8 @@ function* applyDefault(
   if (colon && present) present = (value.list ? value.list.join(" ") : value.scalar) !== "";
   if (operator.endsWith("+")) {
     if (present) yield* expander.expandParts(shell, operation.operand, { ...target, operand: true });
-    else if (target.quoted) target.builder.touch();
+    // "${@:+x}" without parameters is no word at all
+    else if (target.quoted && (!value.list || value.star)) target.builder.touch();
     return;
   }
   if (present) {

@@ -143,7 +143,7 @@ function syntaxError(error: ParseError, source: Source): ShellSyntaxError {
   if (message.startsWith("expected ']]'")) {
     if (token === "")
       return new ShellSyntaxError("unexpected EOF while looking for `]]'", source.lineAt(pos), undefined, true);
-    return near("syntax error in conditional expression: unexpected token", token, source, at);
+    return new ShellSyntaxError("conditional binary operator expected", source.lineAt(at), undefined, false);
   }
   if (message.includes("conditional operator") || message.includes("test operator"))
     return new ShellSyntaxError("conditional binary operator expected", source.lineAt(pos), undefined, false);

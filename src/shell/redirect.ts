@@ -29,6 +29,12 @@ export function copyTable(table: ReadonlyMap<number, OpenFile>): FdTable {
   return copy;
 }
 
+/** Puts a file into a table, whose reference it takes over, in place of what was there. */
+export function replaceIn(table: FdTable, fd: number, file: OpenFile): void {
+  table.get(fd)?.release();
+  table.set(fd, file);
+}
+
 export function releaseTable(table: FdTable): void {
   for (const file of table.values()) file.release();
   table.clear();

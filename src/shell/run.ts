@@ -1,32 +1,17 @@
 // The interpreter: walks a syntax tree and runs it in a shell's process, in virtual time. Pipelines, lists, compound
 // commands, functions, subshells and jobs as bash has them; simple commands are in simple.ts.
 
-import type {
-  AndOr,
-  Case,
-  CommandNode,
-  For,
-  If,
-  ParsedScript,
-  Pipeline,
-  PipelineNode,
-  Redirected,
-  Statement,
-  While,
-} from "unbash";
-import { NetError } from "../base/errno.ts";
-import { decodeUtf8 } from "../base/text.ts";
+import type { AndOr, CommandNode, ParsedScript, Pipeline, PipelineNode, Redirected, Statement } from "unbash";
 import { makePipe, NullFile, type OpenFile } from "../posix/file.ts";
 import { type ExitStatus, Interrupted, type Process, SIGINT, SIGQUIT, SIGTERM } from "../posix/process.ts";
 import type { Task } from "../sim/task.ts";
 import type { Builtin } from "./builtins/builtin.ts";
 import { reapJobs } from "./builtins/jobs.ts";
+import { runArithmetic, runArithmeticFor, runCase, runFor, runIf, runWhile } from "./compound.ts";
 import { ExpansionError, FunctionReturn, LoopJump, ShellExit } from "./control.ts";
 import { FORK_NS, STEP_NS } from "./cost.ts";
-import { arithmeticText, expandPattern, expandString, expandTarget, expandWords } from "./expand.ts";
 import { type Job, obituary, pipelineStatus, signalText } from "./jobs.ts";
-import { checked, type Parsed, parseScript, Source } from "./parse.ts";
-import { patternRegExp } from "./pattern.ts";
+import { type Parsed, parseScript, Source } from "./parse.ts";
 import { commandText } from "./print.ts";
 import {
   copyTable,
@@ -34,11 +19,14 @@ import {
   type OpenNetwork,
   RedirectError,
   releaseTable,
+  replaceIn,
   withRedirections,
 } from "./redirect.ts";
 import type { Engine, Shell } from "./shell.ts";
 import { runSimple, runWords, trace } from "./simple.ts";
-import { evaluateCondition, TestError } from "./test.ts";
+import { processSubstitution, substitute } from "./substitution.ts";
+import { ConditionError, evaluateCondition, TestError } from "./test.ts";
+import { timeReport } from "./timing.ts";
 import { runPendingTraps, runTrap } from "./traps.ts";
 import { NAME } from "./variables.ts";
 
@@ -188,15 +176,15 @@ export class Interpreter implements Engine {
       case "Redirected":
         return yield* this.#redirected(shell, node, tail);
       case "If":
-        return yield* this.#if(shell, node, tail);
+        return yield* runIf(this, shell, node, tail);
       case "For":
-        return yield* this.#for(shell, node);
+        return yield* runFor(this, shell, node);
       case "ArithmeticFor":
-        return yield* this.#arithmeticFor(shell, node.pos, node.body.pos, node.body.commands);
+        return yield* runArithmeticFor(this, shell, node.pos, node.body.pos, node.body.commands);
       case "While":
-        return yield* this.#while(shell, node);
+        return yield* runWhile(this, shell, node);
       case "Case":
-        return yield* this.#case(shell, node, tail);
+        return yield* runCase(this, shell, node, tail);
       case "BraceGroup":
         return yield* this.statements(shell, node.body.commands, tail);
       case "CompoundList" as never:
@@ -233,7 +221,7 @@ export class Interpreter implements Engine {
         shell.pos = node.pos;
         yield* shell.proc.cpu(STEP_NS);
         yield* trace(shell, `(( ${node.body} ))`);
-        const status = yield* this.#arithmetic(shell, node.body, "((");
+        const status = yield* runArithmetic(shell, node.body, "((");
         return yield* this.concluded(shell, status);
       }
       case "TestCommand": {
@@ -248,7 +236,7 @@ export class Interpreter implements Engine {
         try {
           status = (yield* evaluateCondition(shell, node.expression, traced)) ? 0 : 1;
         } catch (error) {
-          if (error instanceof ExpansionError && error.how === "discard") {
+          if (error instanceof ConditionError) {
             yield* shell.error(`[[: ${error.message}`);
             status = 1;
           } else if (error instanceof TestError) {
@@ -291,13 +279,14 @@ export class Interpreter implements Engine {
       if (i > 0 && (node.operators[i - 1] === "&&") !== (status === 0)) continue;
       const last = i === node.commands.length - 1;
       if (last) status = yield* this.node(shell, node.commands[i]!, tail);
-      else status = yield* this.#guarded(shell, () => this.node(shell, node.commands[i]!));
+      else status = yield* this.guarded(shell, () => this.node(shell, node.commands[i]!));
       shell.status = status;
     }
     return status;
   }
 
-  *#guarded<T>(shell: Shell, body: () => Task<T>): Task<T> {
+  /** Runs a condition: no `set -e`, no ERR trap. */
+  *guarded<T>(shell: Shell, body: () => Task<T>): Task<T> {
     shell.guard++;
     try {
       return yield* body();
@@ -311,7 +300,7 @@ export class Interpreter implements Engine {
     const timed = node.prefixes.find((prefix) => prefix.type === "Time");
     const started = shell.proc.sim.now;
     const run = (): Task<number> => this.#commands(shell, node, tail && !negated && !timed);
-    let status = negated ? yield* this.#guarded(shell, run) : yield* run();
+    let status = negated ? yield* this.guarded(shell, run) : yield* run();
     if (negated) status = status === 0 ? 1 : 0;
     if (timed) yield* shell.proc.printError(timeReport(shell, shell.proc.sim.now - started, timed.posix !== undefined));
     return status;
@@ -336,7 +325,7 @@ export class Interpreter implements Engine {
     fds.set(0, input!);
     let status: number;
     try {
-      status = yield* this.#guarded(shell, () => this.node(shell, node.commands[last]!));
+      status = yield* this.guarded(shell, () => this.node(shell, node.commands[last]!));
     } finally {
       if (!shell.proc.exitStatus) {
         fds.get(0)?.release();
@@ -362,14 +351,14 @@ export class Interpreter implements Engine {
       const command = node.commands[i]!;
       const table = copyTable(shell.proc.fds);
       let next: OpenFile | undefined;
-      if (input) replace(table, 0, input);
-      else if (background && !shell.option("monitor") && !shell.pipedInput) replace(table, 0, new NullFile());
+      if (input) replaceIn(table, 0, input);
+      else if (background && !shell.option("monitor") && !shell.pipedInput) replaceIn(table, 0, new NullFile());
       const piped = input !== undefined;
       if (i < node.commands.length - 1) {
         const [reader, writer] = makePipe();
         next = reader;
-        replace(table, 1, writer);
-        if (node.operators[i] === "|&") replace(table, 2, writer.retain());
+        replaceIn(table, 1, writer);
+        if (node.operators[i] === "|&") replaceIn(table, 2, writer.retain());
       }
       yield* shell.proc.cpu(FORK_NS);
       const group = shell.option("monitor") ? (children[0]?.pid ?? 0) : undefined;
@@ -487,7 +476,7 @@ export class Interpreter implements Engine {
     } else {
       texts = [commandText(shell.source.text, command)];
       const table = copyTable(shell.proc.fds);
-      if (!shell.option("monitor") && !shell.pipedInput) replace(table, 0, new NullFile());
+      if (!shell.option("monitor") && !shell.pipedInput) replaceIn(table, 0, new NullFile());
       yield* shell.proc.cpu(FORK_NS);
       const group = shell.option("monitor") ? 0 : undefined;
       children = [this.fork(shell, (sub) => this.node(sub, command, true), { table, background: true, group })];
@@ -511,248 +500,12 @@ export class Interpreter implements Engine {
     }
   }
 
-  *#if(shell: Shell, node: If, tail: boolean): Task<number> {
-    for (const branch of [node, ...node.elif]) {
-      const status = yield* this.#guarded(shell, () => this.statements(shell, branch.clause.commands));
-      if (status === 0) return yield* this.statements(shell, branch.then.commands, tail);
-    }
-    return node.else ? yield* this.statements(shell, node.else.commands, tail) : 0;
-  }
-
-  /** One round of a loop: "next", or "break". */
-  *#round(shell: Shell, body: readonly Statement[], status: { value: number }): Task<"next" | "break"> {
-    try {
-      status.value = yield* this.statements(shell, body);
-      return "next";
-    } catch (error) {
-      if (!(error instanceof LoopJump)) throw error;
-      status.value = 0;
-      if (error.levels > 1) {
-        error.levels--;
-        throw error;
-      }
-      return error.kind === "break" ? "break" : "next";
-    }
-  }
-
-  *#for(shell: Shell, node: For): Task<number> {
-    shell.pos = node.pos;
-    const name = node.name.value;
-    if (!NAME.test(name)) {
-      yield* shell.error(`\`${name}': not a valid identifier`);
-      return 1;
-    }
-    const words = node.wordlist ? yield* expandWords(shell, node.wordlist) : [...shell.positional];
-    const status = { value: 0 };
-    shell.loops++;
-    try {
-      for (const word of words) {
-        shell.pos = node.pos;
-        yield* shell.proc.cpu(STEP_NS);
-        if (shell.option("xtrace")) {
-          const list = node.wordlist ? node.wordlist.map((each) => each.text).join(" ") : '"$@"';
-          yield* trace(shell, `for ${name} in ${list}`);
-        }
-        shell.vars.set(name, word);
-        if ((yield* this.#round(shell, node.body.commands, status)) === "break") break;
-      }
-    } finally {
-      shell.loops--;
-    }
-    return status.value;
-  }
-
-  *#arithmeticFor(shell: Shell, pos: number, bodyPos: number, body: readonly Statement[]): Task<number> {
-    shell.pos = pos;
-    const header = shell.source.text.slice(pos, bodyPos);
-    const inner = header.slice(header.indexOf("((") + 2, header.lastIndexOf("))"));
-    const [initialize = "", test = "", update = ""] = inner.split(";");
-    const status = { value: 0 };
-    if ((yield* this.#forPart(shell, pos, initialize)) === undefined) return 1;
-    shell.loops++;
-    try {
-      for (;;) {
-        const go = yield* this.#forPart(shell, pos, test);
-        if (go === undefined) return 1;
-        if (!go) break;
-        if ((yield* this.#round(shell, body, status)) === "break") break;
-        if ((yield* this.#forPart(shell, pos, update)) === undefined) return 1;
-      }
-    } finally {
-      shell.loops--;
-    }
-    return status.value;
-  }
-
-  /** One of the three expressions: true when it is not 0, or empty; undefined after an error. */
-  *#forPart(shell: Shell, pos: number, text: string): Task<boolean | undefined> {
-    shell.pos = pos;
-    yield* shell.proc.cpu(STEP_NS);
-    if (text.trim() === "") return true;
-    yield* trace(shell, `((${text}))`);
-    try {
-      return (yield* arithmeticText(shell, text)) !== 0n;
-    } catch (error) {
-      if (!(error instanceof ExpansionError) || error.how === "fatal") throw error;
-      yield* shell.error(`((: ${error.message}`);
-      return undefined;
-    }
-  }
-
-  *#while(shell: Shell, node: While): Task<number> {
-    const status = { value: 0 };
-    shell.loops++;
-    try {
-      for (;;) {
-        let go = false;
-        const clause = { value: 0 };
-        const round = yield* this.#guarded(shell, () => this.#round(shell, node.clause.commands, clause));
-        if (round === "break") break;
-        go = (clause.value === 0) === (node.kind === "while");
-        if (!go) break;
-        if ((yield* this.#round(shell, node.body.commands, status)) === "break") break;
-      }
-    } finally {
-      shell.loops--;
-    }
-    return status.value;
-  }
-
-  *#case(shell: Shell, node: Case, tail: boolean): Task<number> {
-    shell.pos = node.pos;
-    yield* shell.proc.cpu(STEP_NS);
-    const word = yield* expandString(shell, node.word);
-    yield* trace(shell, `case ${node.word.text} in`);
-    const ignoreCase = shell.shopts.has("nocasematch");
-    let status = 0;
-    let fallThrough = false;
-    for (const item of node.items) {
-      let matched = fallThrough;
-      for (const pattern of item.pattern) {
-        if (matched) break;
-        matched = patternRegExp(yield* expandPattern(shell, pattern), { ignoreCase }).test(word);
-      }
-      if (!matched) continue;
-      const end = item.terminator === undefined || item.terminator === ";;";
-      status = yield* this.statements(shell, item.body.commands, tail && end);
-      if (end) break;
-      fallThrough = item.terminator === ";&";
-    }
-    return status;
-  }
-
-  *#arithmetic(shell: Shell, text: string, name: string): Task<number> {
-    try {
-      return (yield* arithmeticText(shell, text)) === 0n ? 1 : 0;
-    } catch (error) {
-      if (!(error instanceof ExpansionError) || error.how === "fatal") throw error;
-      yield* shell.error(`${name}: ${error.message}`);
-      return 1;
-    }
-  }
-
   *substitute(shell: Shell, script: ParsedScript, source: Source, backtick: boolean): Task<string> {
-    const own = this.#sourceOf(shell, script, source);
-    let parsed = checked(script, own);
-    if (parsed.error) {
-      // what stands in backticks is parsed when it is run, as a text of its own
-      if (backtick)
-        parsed = parseScript(new Source(own.text.slice(script.pos, script.end), own.name, own.lineAt(script.pos)));
-      const status = yield* this.syntaxError(
-        shell,
-        parsed.source,
-        parsed.error!,
-        backtick ? "command substitution: " : "",
-      );
-      if (!backtick) throw new ShellExit(status);
-      shell.substitutionStatus = status;
-      return "";
-    }
-    const only = script.commands[0]?.command;
-    if (script.commands.length === 1 && only?.type === "Command" && !only.name && only.prefix.length === 1) {
-      const first = only.prefix[0]!;
-      if (first.type === "Redirect" && first.operator === "<" && !first.descriptor && first.target)
-        return yield* this.#readFile(shell, yield* expandTarget(shell, first.target));
-    }
-    const [reader, writer] = makePipe();
-    const table = copyTable(shell.proc.fds);
-    replace(table, 1, writer);
-    yield* shell.proc.cpu(FORK_NS);
-    const child = this.fork(
-      shell,
-      (sub) => {
-        sub.setOption("errexit", shell.option("errexit") && (shell.dash || shell.shopts.has("inherit_errexit")));
-        sub.source = own;
-        sub.substitutionDepth++;
-        return this.statements(sub, parsed.statements, true);
-      },
-      { table },
-    );
-    releaseTable(table);
-    const parts: Uint8Array[] = [];
-    try {
-      for (;;) {
-        const part = yield* reader.read(65536);
-        if (part === null) break;
-        parts.push(part);
-      }
-    } finally {
-      reader.release();
-    }
-    const { status } = yield* child.wait();
-    shell.status = status;
-    shell.substitutionStatus = status;
-    return clean(parts);
-  }
-
-  *#readFile(shell: Shell, path: string): Task<string> {
-    let file: OpenFile;
-    try {
-      file = shell.proc.root.open(shell.proc, path, { read: true });
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error;
-      yield* shell.error(`${path}: ${error.message}`);
-      shell.substitutionStatus = 1;
-      shell.status = 1;
-      return "";
-    }
-    const parts: Uint8Array[] = [];
-    for (;;) {
-      const part = yield* file.read(65536);
-      if (part === null) break;
-      parts.push(part);
-    }
-    file.release();
-    shell.substitutionStatus = 0;
-    shell.status = 0;
-    return clean(parts);
-  }
-
-  #sourceOf(shell: Shell, script: ParsedScript, source: Source): Source {
-    return script.source === undefined ? source : new Source(script.source, source.name, shell.line);
+    return yield* substitute(this, shell, script, source, backtick);
   }
 
   *processSubstitution(shell: Shell, script: ParsedScript, source: Source, direction: "<" | ">"): Task<string> {
-    const own = this.#sourceOf(shell, script, source);
-    const [reader, writer] = makePipe();
-    const table = copyTable(shell.proc.fds);
-    replace(table, direction === "<" ? 1 : 0, direction === "<" ? writer : reader);
-    yield* shell.proc.cpu(FORK_NS);
-    const child = this.fork(
-      shell,
-      (sub) => {
-        sub.source = own;
-        return this.statements(sub, script.commands, true);
-      },
-      { table, background: true },
-    );
-    releaseTable(table);
-    shell.lastPid = child.pid;
-    let fd = 63;
-    while (shell.proc.fds.has(fd)) fd--;
-    shell.proc.fds.set(fd, direction === "<" ? reader : writer);
-    shell.substitutionFds.push(fd);
-    return `/dev/fd/${fd}`;
+    return yield* processSubstitution(this, shell, script, source, direction);
   }
 
   isBuiltin(name: string, dash: boolean): boolean {
@@ -814,23 +567,6 @@ export function overflow(shell: Shell): number {
 
 const SIGSEGV = 11;
 
-function replace(table: FdTable, fd: number, file: OpenFile): void {
-  table.get(fd)?.release();
-  table.set(fd, file);
-}
-
-function clean(parts: readonly Uint8Array[]): string {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return decodeUtf8(bytes).replaceAll("\0", "").replace(/\n+$/, "");
-}
-
 /** Waits for a child's end, or undefined when it was stopped first. */
 function* waitOrStop(child: Process): Task<ExitStatus | undefined> {
   while (!child.exitStatus) {
@@ -838,25 +574,4 @@ function* waitOrStop(child: Process): Task<ExitStatus | undefined> {
     yield* child.exitedOrStopped();
   }
   return child.exitStatus;
-}
-
-/** What the keyword `time` prints: bash's form, POSIX's with -p, or TIMEFORMAT. */
-function timeReport(shell: Shell, elapsedNs: number, posix: boolean): string {
-  const seconds = elapsedNs / 1e9;
-  if (posix) return `real ${seconds.toFixed(2)}\nuser 0.00\nsys 0.00\n`;
-  const format = shell.vars.get("TIMEFORMAT");
-  if (format === "") return "";
-  const value = (text: string, digits: number, long: boolean): string => {
-    const total = text === "R" ? seconds : 0;
-    const shown = Math.floor(total * 10 ** digits) / 10 ** digits;
-    if (!long) return shown.toFixed(digits);
-    return `${Math.floor(shown / 60)}m${(shown % 60).toFixed(digits)}s`;
-  };
-  if (format === undefined)
-    return `\nreal\t${value("R", 3, true)}\nuser\t${value("U", 3, true)}\nsys\t${value("S", 3, true)}\n`;
-  return `${format.replace(/%(?:%|(\d?)(l?)([RUSP]))/g, (all, digits: string, long: string, what: string) => {
-    if (all === "%%") return "%";
-    if (what === "P") return "0.00";
-    return value(what, digits === "" || digits === undefined ? 3 : Math.min(3, Number(digits)), long === "l");
-  })}\n`;
 }

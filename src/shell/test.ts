@@ -6,6 +6,7 @@ import { NetError } from "../base/errno.ts";
 import type { Process } from "../posix/process.ts";
 import type { VfsNode } from "../posix/vfs.ts";
 import type { Task } from "../sim/task.ts";
+import { ExpansionError } from "./control.ts";
 import { isExecutable } from "./exec.ts";
 import { expandPattern, expandString } from "./expand.ts";
 import { patternRegExp } from "./pattern.ts";
@@ -15,6 +16,11 @@ import type { Shell } from "./shell.ts";
 /** A bad condition; the message is that of `[`, after "[: ". */
 export class TestError extends Error {
   override readonly name: string = "TestError";
+}
+
+/** Bad arithmetic in `[[ ]]`: said after "[[: ", status 1. */
+export class ConditionError extends Error {
+  override readonly name: string = "ConditionError";
 }
 
 const UNARY: ReadonlySet<string> = new Set("abcdefghknoprstuvwxzGLNORS".split("").map((c) => `-${c}`));
@@ -314,7 +320,13 @@ function* binaryCondition(
   if (operator === ">") return left > right;
   if (operator === "-nt" || operator === "-ot" || operator === "-ef")
     return compareFiles(shell.proc, left, operator, right);
-  return compare(shell.arithmetic(left), operator, shell.arithmetic(right));
+  try {
+    return compare(shell.arithmetic(left), operator, shell.arithmetic(right));
+  } catch (error) {
+    // arithmetic fails the condition; what fails in an expansion abandons the command
+    if (error instanceof ExpansionError && error.how === "discard") throw new ConditionError(error.message);
+    throw error;
+  }
 }
 
 function* matches(shell: Shell, text: string, word: Word, ignoreCase: boolean, trace: string[]): Task<boolean> {

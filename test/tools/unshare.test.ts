@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import type { Program } from "../../src/posix/process.ts";
+import { fileNode } from "../../src/posix/vfs.ts";
+import { sleep } from "../../src/sim/task.ts";
 import { ip } from "../../src/tools/ip/ip.ts";
 import { nsenter } from "../../src/tools/nsenter.ts";
 import { unshare } from "../../src/tools/unshare.ts";
@@ -14,8 +16,8 @@ function lab(): { tools: ToolLab; host: ReturnType<ToolLab["host"]> } {
   put("seven", function* () {
     return 7;
   });
-  host.root.put("/run/x", { kind: "file", content: new Uint8Array(0), mode: 0o644, mtimeNs: 0 });
-  host.root.put("/etc/passwd", { kind: "file", content: new Uint8Array(0), mode: 0o644, mtimeNs: 0 });
+  host.root.put("/run/x", fileNode());
+  host.root.put("/etc/passwd", fileNode());
   return { tools, host };
 }
 
@@ -78,8 +80,8 @@ test("a namespace kept in a file outlives the program that unshared it", () => {
 test("an end of a veth pair goes with the namespace of a process that ends", () => {
   const { tools, host } = lab();
   tools.run(host, ip, "ip link add v0 type veth peer name v1".split(" "));
-  const sleeper: Program = function* (proc) {
-    yield* proc.sleep(1e9);
+  const sleeper: Program = function* () {
+    yield* sleep(1e9);
     return 0;
   };
   host.root.put("/usr/bin/sleeper", { kind: "program", program: sleeper, mode: 0o755, mtimeNs: 0 });

@@ -71,15 +71,22 @@ export function containerRequest(context: Context): ContainerRequest {
       else bindings.set(port, [binding]);
     }
   const exposed = new Set(bindings.keys());
-  for (const text of flags.list("expose")) for (const port of parseExpose(text)) exposed.add(port);
+  for (const text of flags.list("expose")) for (const port of parseExpose(text, client)) exposed.add(port);
   const main = networkOption(flags.list("network"));
-  const mode = main.mode;
+  const { mode } = main;
+  const aliases = [...main.aliases, ...flags.list("network-alias")];
   const mac = main.mac !== "" ? main.mac : flags.string("mac-address");
   if (mac !== "" && !parseMac(mac)) throw new ClientError(`${mac} is not a valid mac address`);
   const links = flags.list("link");
   const userDefined = isUserDefined(mode);
-  if (links.length > 0 && (mode === "host" || mode === "none") && context.daemon.generation.name === "20")
-    throw new ClientError("links are only supported for user-defined networks");
+  if (client.checksMode && flags.given("network") && !userDefined) {
+    if (mode.trim() === "") throw new ClientError("no name set for network");
+    if (aliases.length > 0)
+      throw new ClientError("network-scoped aliases are only supported for user-defined networks");
+    if (links.length > 0) throw new ClientError("links are only supported for user-defined networks");
+  }
+  /** older clients forget what they were told of a network that was not named */
+  const forgotten = client.checksMode && !flags.given("network");
   const attached = flags.list("attach").map((name) => name.toLowerCase());
   for (const name of attached)
     if (!["stdin", "stdout", "stderr"].includes(name))
@@ -89,8 +96,8 @@ export function containerRequest(context: Context): ContainerRequest {
   const anyAttached = attached.length > 0;
   const attach = (name: string, otherwise: boolean) => !detached && (anyAttached ? attached.includes(name) : otherwise);
   const endpoint: EndpointRequest = {
-    ip: main.ip !== "" ? main.ip : flags.string("ip"),
-    aliases: [...main.aliases, ...flags.list("network-alias")],
+    ip: forgotten ? "" : main.ip !== "" ? main.ip : flags.string("ip"),
+    aliases: forgotten ? [] : aliases,
     links: userDefined ? links : [],
     mac: main.mac,
     byConnect: false,

@@ -1,7 +1,6 @@
 // docker exec. The program gets the client's own descriptors. Answers to docker/cli cli/command/container/exec.go and moby
 // daemon/exec.go.
 
-import { decodeUtf8 } from "../../base/text.ts";
 import { NullFile, type OpenFile } from "../../posix/file.ts";
 import { type Process, SIGINT, SIGQUIT } from "../../posix/process.ts";
 import { EXEC_NS } from "../../shell/cost.ts";
@@ -11,7 +10,7 @@ import { type Container, mergeEnv } from "../container.ts";
 import { conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
 import { ContainerStdin, TtyOutput } from "../logs.ts";
-import { withTerminal } from "../start.ts";
+import { unknownUser, withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";
 import { bool, list, string, unsupported } from "./flags.ts";
 import { checkTty } from "./run.ts";
@@ -79,9 +78,8 @@ function startExec(context: Context, container: Container, detached: boolean): P
     env.set(entry.slice(0, at), entry.slice(at + 1));
   }
   const user = flags.string("user");
-  const name = user.split(":")[0]!;
-  if (user !== "" && !/^\d+$/.test(name) && !knownUser(container, name))
-    return `unable to find user ${name}: no matching entries in passwd file`;
+  const unknown = unknownUser(container, user);
+  if (unknown !== undefined) return unknown;
   const cwd = flags.string("workdir") || container.request.workingDir || "/";
   if (flags.given("workdir") && container.rootfs.find(first, cwd)?.kind !== "dir")
     return texts.execFailed(
@@ -89,7 +87,7 @@ function startExec(context: Context, container: Container, detached: boolean): P
     );
   let image: Image;
   try {
-    image = loadProgram({ root: container.rootfs, cwd, env }, args.slice(1), (why) => texts.execFailed(why));
+    image = loadProgram({ root: container.rootfs, cwd, env }, args.slice(1), texts, texts.execFailed);
   } catch (error) {
     if (error instanceof DaemonError) return error.message;
     throw error;
@@ -112,13 +110,6 @@ function* become(proc: Process, image: Image): Task<number> {
   proc.argv = image.argv;
   yield* proc.cpu(EXEC_NS);
   return yield* image.program(proc);
-}
-
-function knownUser(container: Container, name: string): boolean {
-  const passwd = container.rootfs.find(container.process!, "/etc/passwd");
-  if (passwd?.kind !== "file") return false;
-  const lines = decodeUtf8(passwd.data, 0, passwd.size).split("\n");
-  return lines.some((line) => line.startsWith(`${name}:`));
 }
 
 /** stdin only with -i; with -t a terminal, whose output goes to the client's stdout. */

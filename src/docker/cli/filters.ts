@@ -1,16 +1,17 @@
 // --filter NAME=VALUE of the list commands. Answers to docker/cli opts/opts.go (FilterOpt) and moby api/types/filters.
 
-import { ClientError } from "./command.ts";
+import { type Flag, list } from "./flags.ts";
 
 /** Values by filter, in the order in which they came. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
-/** Throws ClientError for one without "=". */
+export const filterFlag = (usage: string): Flag =>
+  list("filter", "f", usage, (text) => (text.includes("=") ? undefined : "bad format of filter (expected name=value)"));
+
 export function parseFilters(texts: readonly string[]): Filters {
   const out = new Map<string, string[]>();
   for (const text of texts) {
     const at = text.indexOf("=");
-    if (at < 0) throw new ClientError("bad format of filter (expected name=value)");
     const key = text.slice(0, at).trim().toLowerCase();
     const list = out.get(key) ?? [];
     list.push(text.slice(at + 1).trim());

@@ -140,7 +140,7 @@ function parseShort(words: readonly string[], at: number, known: readonly Flag[]
       known.find((candidate) => candidate.short === letter),
       known,
     );
-    if (!flag) throw new FlagError(`unknown shorthand flag: '${letter}' in ${word}`);
+    if (!flag) throw new FlagError(`unknown shorthand flag: '${letter}' in -${word.slice(i)}`);
     refuse(flag);
     if (word[i + 1] === "=") {
       set(flag, word.slice(i + 2), flags);
@@ -155,7 +155,7 @@ function parseShort(words: readonly string[], at: number, known: readonly Flag[]
       return at;
     }
     const value = words[at + 1];
-    if (value === undefined) throw new FlagError(`flag needs an argument: '${letter}' in ${word}`);
+    if (value === undefined) throw new FlagError(`flag needs an argument: '${letter}' in -${word.slice(i)}`);
     set(flag, value, flags);
     return at + 1;
   }

@@ -9,8 +9,8 @@ import { BadReference, type Image, parseReference } from "../images.ts";
 import { shortId } from "../names.ts";
 import type { GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { parseFilters } from "./filters.ts";
-import { bool, list, string, unsupported } from "./flags.ts";
+import { filterFlag, parseFilters } from "./filters.ts";
+import { bool, string, unsupported } from "./flags.ts";
 
 const SHAPE: ListShape = {
   headings: new Map([
@@ -46,7 +46,7 @@ export const images: Command = {
   flags: [
     bool("all", "a", "Show all images (default hides intermediate images)"),
     bool("digests", "", "Show digests"),
-    list("filter", "f", "Filter output based on conditions provided"),
+    filterFlag("Filter output based on conditions provided"),
     string("format", "", "Pretty-print images using a Go template"),
     bool("no-trunc", "", "Don't truncate output"),
     bool("quiet", "q", "Only show image IDs"),

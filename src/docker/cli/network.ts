@@ -12,7 +12,7 @@ import { type IpamConfig, isUserDefined, type Network } from "../network.ts";
 import { compareBytes, type GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { pairs } from "./container-options.ts";
-import { type Filters, matchesText, parseFilters } from "./filters.ts";
+import { type Filters, filterFlag, matchesText, parseFilters } from "./filters.ts";
 import { bool, list, string, unsupported } from "./flags.ts";
 import { hasLabel } from "./ps.ts";
 
@@ -209,7 +209,7 @@ export const networkLs: Command = {
   usage: "network ls [OPTIONS]",
   summary: "List networks",
   flags: [
-    list("filter", "f", "Provide filter values (e.g. 'driver=bridge')"),
+    filterFlag("Provide filter values (e.g. 'driver=bridge')"),
     string("format", "", "Pretty-print networks using a Go template"),
     bool("no-trunc", "", "Do not truncate the output"),
     bool("quiet", "q", "Only display network IDs"),

@@ -13,12 +13,11 @@ export interface PortSpec {
   readonly binding: PortBinding;
 }
 
-/** Throws ClientError in nat's words: "Invalid hostPort: 99999". */
+/** Throws ClientError in nat's words: "invalid hostPort: 99999". */
 export function parsePortSpec(raw: string, texts: ClientTexts): PortSpec[] {
   const fail = (message: string): never => {
-    throw new ClientError(message);
+    throw new ClientError(texts.portError(message));
   };
-  const invalid = (what: string, value: string): never => fail(texts.invalidPort(what, value));
   const parts = splitColons(raw);
   const containerPart = parts.at(-1)!;
   const hostPort = parts.length > 1 ? parts.at(-2)! : "";
@@ -27,15 +26,16 @@ export function parsePortSpec(raw: string, texts: ClientTexts): PortSpec[] {
   const protocol = slash < 0 ? "tcp" : containerPart.slice(slash + 1).toLowerCase();
   const containerPort = slash < 0 ? containerPart : containerPart.slice(0, slash);
   const ip = address.replace(/^\[(.*)\]$/, "$1");
-  if (ip !== "" && parseIpv4(ip) === undefined && parseIpv6(ip) === undefined) invalid("ip address", ip);
-  if (containerPort === "") fail(`No port specified: ${raw}<empty>`);
-  const [start, end] = parseRange(containerPort) ?? invalid("containerPort", containerPort);
-  const host = hostPort === "" ? undefined : (parseRange(hostPort) ?? invalid("hostPort", hostPort));
+  if (ip === address && ip.includes(":")) fail(`invalid IP address ${ip}: address ${ip}:: too many colons in address`);
+  if (ip !== "" && parseIpv4(ip) === undefined && parseIpv6(ip) === undefined) fail(`invalid IP address: ${ip}`);
+  if (containerPort === "") fail(`no port specified: ${raw}<empty>`);
+  const [start, end] = parseRange(containerPort) ?? fail(`invalid containerPort: ${containerPort}`);
+  const host = hostPort === "" ? undefined : (parseRange(hostPort) ?? fail(`invalid hostPort: ${hostPort}`));
   if (host && end - start !== host[1] - host[0] && end !== start)
-    fail(`${texts.invalidPort("ranges specified for container and host Ports", `${containerPort} and ${hostPort}`)}`);
+    fail(`invalid ranges specified for container and host Ports: ${containerPort} and ${hostPort}`);
   if (protocol !== "tcp" && protocol !== "udp") {
-    if (protocol === "sctp") fail("vethlab does not support SCTP ports");
-    invalid("proto", containerPart.slice(slash + 1));
+    if (protocol === "sctp") throw new ClientError("vethlab does not support SCTP ports");
+    fail(`invalid proto: ${containerPart.slice(slash + 1)}`);
   }
   const specs: PortSpec[] = [];
   for (let i = 0; i <= end - start; i++) {
@@ -63,12 +63,17 @@ function parseRange(text: string): [number, number] | undefined {
 }
 
 /** `--expose 80`, `--expose 8000-8010/udp`. Throws ClientError. */
-export function parseExpose(text: string): string[] {
-  const slash = text.indexOf("/");
-  const protocol = slash < 0 ? "tcp" : text.slice(slash + 1).toLowerCase();
-  const range = parseRange(slash < 0 ? text : text.slice(0, slash));
+export function parseExpose(text: string, texts: ClientTexts): string[] {
   if (text.includes(":")) throw new ClientError(`invalid port format for --expose: ${text}`);
-  if (!range)
-    throw new ClientError(`invalid range format for --expose: ${text}, error: Invalid containerPort: ${text}`);
-  return Array.from({ length: range[1] - range[0] + 1 }, (_, i) => `${range[0] + i}/${protocol}`);
+  const [ports, proto = "tcp"] = text.split("/") as [string, string | undefined];
+  const range = parseRange(ports);
+  if (!range) {
+    const number = ports.split("-").find((part) => !/^\d+$/.test(part));
+    const why =
+      number === undefined
+        ? texts.portError(`invalid range specified for the Port: ${ports}`)
+        : `strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`;
+    throw new ClientError(`invalid range format for --expose: ${text}, error: ${why}`);
+  }
+  return Array.from({ length: range[1] - range[0] + 1 }, (_, i) => `${range[0] + i}/${proto.toLowerCase()}`);
 }

@@ -12,8 +12,8 @@ import type { ClientTexts } from "../generations/generation.ts";
 import { Template, TemplateError } from "../template/execute.ts";
 import { GoStruct, type GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { type Filters, matchesText, parseFilters } from "./filters.ts";
-import { bool, int, list, string } from "./flags.ts";
+import { type Filters, filterFlag, matchesText, parseFilters } from "./filters.ts";
+import { bool, int, string } from "./flags.ts";
 
 const JSON_20 = [
   ...[
@@ -60,7 +60,7 @@ export const ps: Command = {
   summary: "List containers",
   flags: [
     bool("all", "a", "Show all containers (default shows just running)"),
-    list("filter", "f", "Filter output based on conditions provided"),
+    filterFlag("Filter output based on conditions provided"),
     string("format", "", "Pretty-print containers using a Go template"),
     int("last", "n", "Show n last created containers (includes all states)"),
     bool("latest", "l", "Show the latest created container (includes all states)"),

@@ -117,7 +117,7 @@ const SERVICE_FIELDS: ReadonlyMap<string, ReadField> = new Map<string, ReadField
   ["environment", (value, { variables }) => ({ environment: environment(value, variables) })],
   ["labels", (value) => ({ labels: stringMap(value) })],
   ["ports", (value, { client }) => ({ ports: readPorts(value, client) })],
-  ["expose", (value) => ({ expose: value.items().flatMap(exposed) })],
+  ["expose", (value, { client }) => ({ expose: value.items().flatMap((item) => exposed(item, client)) })],
   ["network_mode", (value) => ({ networkMode: value.text() })],
   ["networks", (value) => ({ networks: readServiceNetworks(value) })],
   ["depends_on", (value) => ({ dependsOn: readDependsOn(value) })],
@@ -174,8 +174,8 @@ function refusing<T>(value: Value, work: () => T): T {
   }
 }
 
-function exposed(item: Value): string[] {
-  return refusing(item, () => parseExpose(item.text()));
+function exposed(item: Value, client: ClientTexts): string[] {
+  return refusing(item, () => parseExpose(item.text(), client));
 }
 
 function readPorts(value: Value, client: ClientTexts): Map<string, PortBinding[]> {

@@ -26,6 +26,7 @@ const texts: Texts = {
   pluginNotFound: (driver) => `plugin "${driver}" not found`,
   startFailed: (why) =>
     `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${why}: unknown`,
+  programIsDirectory: "permission denied",
   execFailed: (why) => `OCI runtime exec failed: exec failed: unable to start container process: ${why}: unknown`,
 };
 
@@ -54,7 +55,8 @@ const client: ClientTexts = {
     `"docker ${command}" ${
       rule === "none" ? "accepts no arguments" : `requires ${rule} ${count} argument${count === 1 ? "" : "s"}`
     }.\nSee 'docker ${command} --help'.\n\nUsage:  docker ${usage}\n\n${what}\n`,
-  invalidPort: (what, value) => `Invalid ${what}: ${value}`,
+  portError: (text) => `${text[0]!.toUpperCase()}${text.slice(1).replace(/^nvalid IP/, "nvalid ip")}`,
+  checksMode: true,
   noSuchContainer: (name) => `Error: No such container: ${name}`,
   noSuchImage: (name) => `Error: No such image: ${name}`,
   noSuchNetwork: (name) => `Error: No such network: ${name}`,

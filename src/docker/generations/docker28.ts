@@ -23,6 +23,7 @@ const texts: Texts = {
   networkSetup: (why) => `failed to set up container networking: ${why}`,
   endpointSettings,
   settingsAtCreate: (network, complaint) => `invalid config for network ${network}: ${complaint}`,
+  programIsDirectory: "is a directory",
   cannotRemoveRunning: (_id, name) =>
     `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
   notRunning: (id) => `container ${id} is not running`,
@@ -66,7 +67,8 @@ const client: ClientTexts = {
     void what;
     return `docker: 'docker ${command}' ${words}\n\nUsage:  docker ${usage}\n\n${see} 'docker ${command} --help' for more information\n`;
   },
-  invalidPort: (what, value) => `invalid ${what}: ${value}`,
+  portError: (text) => text,
+  checksMode: false,
   noSuchContainer: (name) => `Error response from daemon: No such container: ${name}`,
   noSuchImage: (name) => `Error response from daemon: No such image: ${name.includes(":") ? name : `${name}:latest`}`,
   noSuchNetwork: (name) => `Error response from daemon: network ${name} not found`,

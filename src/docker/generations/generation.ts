@@ -86,6 +86,8 @@ export interface Texts {
   /** the container could not start: what runc and containerd put around the reason */
   readonly startFailed: (why: string) => string;
   readonly execFailed: (why: string) => string;
+  /** what runc, as its Go finds programs, says of a folder that is to run */
+  readonly programIsDirectory: string;
 }
 
 /** The client: how it prints what the daemon said and what the user did wrong. Texts end with their last newline. */
@@ -102,8 +104,10 @@ export interface ClientTexts {
   readonly badFlag: (command: string, message: string, usage: string) => string;
   readonly unknownCommand: (command: string) => string;
   readonly wrongArguments: (command: string, rule: string, count: number, usage: string, what: string) => string;
-  /** after a mistake in what `-p` says: "Invalid hostPort" */
-  readonly invalidPort: (what: string, value: string) => string;
+  /** what is wrong with `-p`, given as newer clients say it: "invalid hostPort: x" */
+  readonly portError: (text: string) => string;
+  /** refuses aliases and links in networks that are not the user's, and forgets --ip where no network was named */
+  readonly checksMode: boolean;
   readonly noSuchContainer: (name: string) => string;
   readonly noSuchImage: (name: string) => string;
   readonly noSuchNetwork: (name: string) => string;

@@ -12,6 +12,7 @@ import { NFPROTO_ARP, NFPROTO_BRIDGE, NFPROTO_IPV4, NFPROTO_IPV6, NfHooks } from
 import { type SkBuff, SkbPool } from "./skb.ts";
 import { Backlog } from "./softnet.ts";
 import { SysctlTable } from "./sysctl.ts";
+import { TimerBatch } from "./timer-batch.ts";
 
 /** What all namespaces of one lab share. */
 export class Kernel {
@@ -20,6 +21,8 @@ export class Kernel {
   readonly rng: Rng;
   readonly skbs: SkbPool = new SkbPool();
   readonly backlog: Backlog;
+  /** makes timers that run with all others of their tick */
+  readonly timers: TimerBatch;
   /** every namespace of the lab that is alive */
   readonly nets: Set<Net> = new Set();
   /** major number of the queueing discipline that was made last */
@@ -37,6 +40,7 @@ export class Kernel {
     this.sim = sim;
     this.rng = rng;
     this.backlog = new Backlog(this);
+    this.timers = new TimerBatch(sim);
   }
 
   /** @internal */

@@ -96,6 +96,9 @@ export class SkBuff {
   tstampNs = 0;
   /** payload out of the page cache (sendfile): its first byte's offset in a 4 KiB page, plus 1; 0: it lies in one piece */
   pagePhase = 0;
+  /** the sender's queue still refers to the same bytes (skb_cloned) while cloneOf.gen is cloneGen; copies are their own */
+  cloneOf: { readonly gen: number } | null = null;
+  cloneGen = 0;
   /** TCP's own (TCP_SKB_CB): sequence numbers, flags, state */
   seq = 0;
   endSeq = 0;
@@ -296,6 +299,7 @@ export class SkbPool {
     skb.physInDev = null;
     skb.physOutDev = null;
     skb.fragSizes = null;
+    skb.cloneOf = null;
     skb.next = null;
     this.inUse--;
     if (skb.head.length === SMALL) this.#small.push(skb);

@@ -59,6 +59,8 @@ export function ipForward(ip4: Ipv4, skb: SkBuff): void {
     drop(skb, DropReason.PKT_TOO_BIG);
     return;
   }
+  // skb_cow: what is forwarded no longer shares its bytes with its sender's queue
+  skb.cloneOf = null;
   ipv4.decreaseTtl(head, at);
   if (skb.ipcbFlags & IPSKB_DOREDIRECT && !hasSourceRoute(skb)) ipRtSendRedirect(ip4, skb, rt);
   if (ip4.sysctl.ipForwardUpdatePriority) skb.priority = tosToPriority(ipv4.getTos(head, at));

@@ -4,6 +4,7 @@
 
 import type { Ns } from "../../base/time.ts";
 import type { Net } from "../core/net.ts";
+import { JIFFY_NS, wheelExpiry } from "../core/timer-wheel.ts";
 
 export const IPPROTO_TCP = 6;
 
@@ -65,7 +66,7 @@ export const TCP_KEEPALIVE_DEFERRED = 32;
 
 /** CONFIG_HZ of the recorded kernel. */
 export const HZ = 250;
-export const JIFFY_NS: Ns = 1_000_000_000 / HZ;
+export { JIFFY_NS };
 export const JIFFY_US: number = 1_000_000 / HZ;
 
 export const TCP_MIN_MSS = 88;
@@ -129,18 +130,7 @@ export function msecsToJiffies(ms: number): number {
   return Math.ceil((ms * HZ) / 1000);
 }
 
-/**
- * The moment at which the timer wheel (kernel/time/timer.c calc_index) fires a timer armed now for `delay` jiffies from
- * now: one level's granularity late, coarser the further it is off.
- */
-export function wheelExpiry(now: Ns, delay: number): Ns {
-  const clk = Math.floor(now / JIFFY_NS);
-  let gran = 1;
-  let start = 63;
-  for (let level = 1; level < 9 && delay >= start; level++) {
-    gran *= 8;
-    start *= 8;
-  }
-  const expires = (Math.floor((clk + delay) / gran) + 1) * gran;
-  return expires * JIFFY_NS;
+/** When a timer goes off that is armed now for `delay` jiffies (mod_timer(jiffies + delay)). */
+export function expiresIn(now: Ns, delay: number): Ns {
+  return wheelExpiry(now, (Math.floor(now / JIFFY_NS) + delay) * JIFFY_NS);
 }

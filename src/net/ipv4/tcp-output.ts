@@ -243,6 +243,8 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   const at = skb.put(headerLength + len);
   skb.transportHeader = at;
   skb.sk = sk;
+  skb.cloneOf = seg;
+  skb.cloneGen = seg ? seg.gen : 0;
   const { head } = skb;
   set16(head, at, sk.sport);
   set16(head, at + 2, sk.dport);

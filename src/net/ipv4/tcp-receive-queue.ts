@@ -20,11 +20,15 @@ function fragsOf(skb: SkBuff): number {
 /** Charges `skb` as joined to `tail`, if their fragments fit into one (tcp_try_coalesce). */
 function tryCoalesce(sk: TcpSock, tail: SkBuff | null, skb: SkBuff): boolean {
   if (!tail || tail.endSeq !== skb.seq) return false;
+  // what the sender's queue still refers to is left alone (skb_cloned)
+  if (tail.cloneOf && tail.cloneOf.gen === tail.cloneGen) return false;
   const frags = tail.cb2 + (skb.len > 0 ? fragsOf(skb) : 0);
   if (frags > MAX_SKB_FRAGS) return false;
   skb.cb1 = tail.cb1 + skb.len;
   skb.cb2 = frags;
   tail.cb1 = 0;
+  skb.cloneOf = tail.cloneOf;
+  skb.cloneGen = tail.cloneGen;
   sk.rmemAlloc += skb.len;
   return true;
 }

@@ -20,7 +20,7 @@ import {
   type TcpSock,
   type TcpState,
   tcpFullSpace,
-  wheelExpiry,
+  expiresIn,
 } from "./tcp-sock.ts";
 import { type InitialWindow, tcpSelectInitialWindow } from "./tcp-window.ts";
 
@@ -65,7 +65,7 @@ export class RequestSock implements InetHashed, InitialWindow {
   constructor(listener: TcpSock) {
     this.tcp = listener.tcp;
     this.listener = listener;
-    this.timer = listener.net.sim.timer(() => requestTimer(this));
+    this.timer = listener.net.kernel.timers.timer(() => requestTimer(this));
   }
 }
 
@@ -178,7 +178,7 @@ export function requestQueueAdd(req: RequestSock): void {
   req.tcp.hash.insert(req);
   req.listener.qlen++;
   req.listener.qlenYoung++;
-  req.timer.mod(wheelExpiry(req.tcp.net.now, requestTimeout(req)));
+  req.timer.mod(expiresIn(req.tcp.net.now, requestTimeout(req)));
 }
 
 /** Out again (reqsk_queue_unlink, reqsk_queue_removed). */
@@ -191,7 +191,7 @@ export function requestQueueRemove(req: RequestSock): void {
 
 /** The timer restarts after a SYN-ACK that a repeated SYN asked for. */
 export function requestTimerRestart(req: RequestSock): void {
-  if (req.timer.pending) req.timer.mod(wheelExpiry(req.tcp.net.now, requestTimeout(req)));
+  if (req.timer.pending) req.timer.mod(expiresIn(req.tcp.net.now, requestTimeout(req)));
 }
 
 /** Sends again, or gives up (reqsk_timer_handler). */
@@ -224,5 +224,5 @@ function requestTimer(req: RequestSock): void {
     return;
   }
   if (req.numTimeout++ === 0) listener.qlenYoung--;
-  req.timer.mod(wheelExpiry(req.tcp.net.now, requestTimeout(req)));
+  req.timer.mod(expiresIn(req.tcp.net.now, requestTimeout(req)));
 }

@@ -15,6 +15,8 @@ export const TCPCB_RETRANS: number = 2 | 128 | 16;
 
 /** One segment, or super-packet of several, in the write or retransmission queue. */
 export class TxSeg {
+  /** changes when the record is given back: a packet on its way that was made of it is then alone with its bytes */
+  gen = 0;
   seq = 0;
   endSeq = 0;
   /** header flags */
@@ -71,6 +73,7 @@ export class SegPool {
 
   give(seg: TxSeg): void {
     assert(!seg.tsQueued, "a segment is freed while it is in the order of sending");
+    seg.gen++;
     seg.prev = null;
     seg.next = this.#free;
     this.#free = seg;

@@ -20,7 +20,7 @@ import {
   type TcpSock,
   type TcpState,
   tcpReceiveWindow,
-  wheelExpiry,
+  expiresIn,
 } from "./tcp-sock.ts";
 
 export const TCP_TW_SUCCESS = 0;
@@ -76,7 +76,7 @@ export class TimewaitSock implements InetHashed, PortOwner {
     this.tsRecent = sk.rxOpt.tsRecent;
     this.tsRecentStamp = sk.rxOpt.tsRecentStamp;
     this.tsOffset = sk.tsoffset;
-    this.timer = sk.net.sim.timer(() => {
+    this.timer = sk.net.kernel.timers.timer(() => {
       this.tcp.mib.ext.TW++;
       twskKill(this);
     });
@@ -84,7 +84,7 @@ export class TimewaitSock implements InetHashed, PortOwner {
 }
 
 function schedule(tw: TimewaitSock, timeout: number): void {
-  tw.timer.mod(wheelExpiry(tw.tcp.net.now, timeout));
+  tw.timer.mod(expiresIn(tw.tcp.net.now, timeout));
 }
 
 /** Out of the tables; its port is free (inet_twsk_kill). */

@@ -21,7 +21,7 @@ import {
   tcpRtoMax,
   tcpRtoMinUs,
   usecsToJiffies,
-  wheelExpiry,
+  expiresIn,
 } from "./tcp-sock.ts";
 import { minmaxReset, minmaxRunningMin } from "./win-minmax.ts";
 
@@ -37,7 +37,7 @@ export function resetXmitTimer(sk: TcpSock, what: number, when: number, paceDela
   when = Math.min(when, tcpRtoMax(sk));
   sk.icskPending = what;
   sk.icskTimeout = jiffies(sk.net) + when;
-  sk.retransmitTimer.mod(wheelExpiry(sk.net.now, when));
+  sk.retransmitTimer.mod(expiresIn(sk.net.now, when));
 }
 
 /** inet_csk_clear_xmit_timer(ICSK_TIME_RETRANS) */
@@ -50,7 +50,7 @@ export function clearRetransTimer(sk: TcpSock): void {
 export function resetDackTimer(sk: TcpSock, when: number): void {
   sk.ackPending |= ICSK_ACK_TIMER;
   sk.ackTimeout = jiffies(sk.net) + when;
-  sk.delackTimer.mod(wheelExpiry(sk.net.now, when));
+  sk.delackTimer.mod(expiresIn(sk.net.now, when));
 }
 
 /** inet_csk_clear_xmit_timer(ICSK_TIME_DACK) */
@@ -63,7 +63,7 @@ export function clearDackTimer(sk: TcpSock): void {
 /** Arms sk_timer: keepalive, FIN_WAIT_2 (inet_csk_reset_keepalive_timer). */
 export function resetKeepaliveTimer(sk: TcpSock, when: number): void {
   sk.keepaliveExpires = jiffies(sk.net) + when;
-  sk.keepaliveTimer.mod(wheelExpiry(sk.net.now, when));
+  sk.keepaliveTimer.mod(expiresIn(sk.net.now, when));
 }
 
 export function deleteKeepaliveTimer(sk: TcpSock): void {

@@ -26,9 +26,8 @@ const FORK_NS: Ns = 130 * USEC;
 const ANSWER_NS: Ns = 100 * USEC;
 /** write(2) returned, sendfile(2) begins. */
 const SENDFILE_NS: Ns = 30 * USEC;
-/** sendfile(2) found the end of the file; a larger file's transmission keeps the CPU longer. */
+/** sendfile(2) found the end of the file, shutdown(2) begins; the recordings show no difference by size. */
 const END_OF_FILE_NS: Ns = 8 * USEC;
-const END_OF_FILE_NS_PER_BYTE = 6;
 /** _exit(2) of a child closes its descriptors. */
 const EXIT_NS: Ns = 250 * USEC;
 /** sendfile(2) moves a pipe's capacity at a time. */
@@ -239,7 +238,7 @@ function* sendFile(connection: Socket, body: Uint8Array): Task<void> {
   for (let at = 0; at < body.length; at += SENDFILE_CHUNK)
     yield* connection.send(body.subarray(at, at + SENDFILE_CHUNK), { more: true, splice: true });
   yield* connection.send(new Uint8Array(0), { splice: true });
-  yield* sleep(END_OF_FILE_NS + Math.min(body.length * END_OF_FILE_NS_PER_BYTE, 3_000_000));
+  yield* sleep(END_OF_FILE_NS);
 }
 
 function* log(proc: Process, connection: Socket, { address, verbose }: Listener, answer: HttpdAnswer): Task<void> {

@@ -185,7 +185,7 @@ function removeOne(ctx: Context, name: string): void {
  * it, its end asks again.
  */
 export function releaseNetns(host: Host, netns: NetNamespace): void {
-  if (netns === host.netns || holds(host.root.find(anyProcess(host), "/run"), netns)) return;
+  if (netns === host.netns || holds(host.root.root, netns)) return;
   const holders = [...host.machine.processes.values()].filter((proc) => proc.ns.net === netns);
   if (holders.length > 0) {
     for (const holder of holders) holder.onExit.push(() => releaseNetns(host, netns));
@@ -194,14 +194,9 @@ export function releaseNetns(host: Host, netns: NetNamespace): void {
   netns.destroy();
 }
 
-/** Looking up an absolute path asks nothing of the process. */
-function anyProcess(host: Host): Context["proc"] {
-  return host.machine.processes.values().next().value as Context["proc"];
-}
-
-function holds(node: VfsNode | undefined, netns: NetNamespace): boolean {
-  if (node?.kind === "namespace") return node.target === netns;
-  if (node?.kind !== "dir") return false;
+function holds(node: VfsNode, netns: NetNamespace): boolean {
+  if (node.kind === "namespace") return node.target === netns;
+  if (node.kind !== "dir") return false;
   for (const child of node.children.values()) if (holds(child, netns)) return true;
   return false;
 }

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Host } from "../../../src/host/host.ts";
 import { Lab } from "../../../src/host/lab.ts";
-import { BytesFile, SinkFile } from "../../../src/posix/file.ts";
+import { BytesFile, type OpenFile, SinkFile } from "../../../src/posix/file.ts";
 import type { Program } from "../../../src/posix/process.ts";
 import { ip } from "../../../src/tools/ip/ip.ts";
 
@@ -53,7 +53,7 @@ export async function run(lab: Lab, host: Host, command: string, program: Progra
     argv: words(command),
     cwd: "/",
     env: new Map([["PATH", "/usr/bin"]]),
-    fds: new Map([
+    fds: new Map<number, OpenFile>([
       [0, new BytesFile("")],
       [1, new SinkFile(into(out))],
       [2, new SinkFile(into(err))],
