@@ -169,8 +169,9 @@ function* expandPart(shell: Shell, part: WordPart, target: Target, first: boolea
       builder.add(quoted ? part.text : part.value, true);
       return;
     case "AnsiCQuoted":
-      if (shell.dash && part.type === "AnsiCQuoted") builder.add("$", quoted);
-      builder.add(shell.dash && part.type === "AnsiCQuoted" ? part.text.slice(2, -1) : part.value, true);
+      // dash knows no $'…'
+      if (shell.dash) builder.add("$", quoted);
+      builder.add(shell.dash ? part.text.slice(2, -1) : part.value, true);
       return;
     case "DoubleQuoted":
     case "LocaleString":

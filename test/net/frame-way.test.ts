@@ -10,7 +10,9 @@ function wayInReadme(): string[] {
     const cells = line.split("|").map((cell) => cell.trim());
     if (!/^\d+$/.test(cells[1] ?? "")) continue;
     const netns = cells[2]!.replace("→ ", "");
-    for (const [, name] of cells[3]!.matchAll(/\b(ipLocalOut|ipOutput|devQueueXmit|vethXmit|netifReceiveSkb|brHandleFrame|ipRcv|ipForward)\b/g))
+    for (const [, name] of cells[3]!.matchAll(
+      /\b(ipLocalOut|ipOutput|devQueueXmit|vethXmit|netifReceiveSkb|brHandleFrame|ipRcv|ipForward)\b/g,
+    ))
       way.push(`${netns} ${name}`);
   }
   return way;

@@ -13,6 +13,7 @@ import type { InetHashed } from "./tcp-hashtables.ts";
 import { tcpSendCheck } from "./tcp-output.ts";
 import {
   BOOT_NS,
+  expiresIn,
   msecsToJiffies,
   TCP_LISTEN,
   TCP_NEW_SYN_RECV,
@@ -20,7 +21,6 @@ import {
   type TcpSock,
   type TcpState,
   tcpFullSpace,
-  expiresIn,
 } from "./tcp-sock.ts";
 import { type InitialWindow, tcpSelectInitialWindow } from "./tcp-window.ts";
 

@@ -11,6 +11,7 @@ import type { InetHashed, PortOwner } from "./tcp-hashtables.ts";
 import {
   after,
   before,
+  expiresIn,
   JIFFY_NS,
   jiffies,
   TCP_FIN_WAIT2,
@@ -20,7 +21,6 @@ import {
   type TcpSock,
   type TcpState,
   tcpReceiveWindow,
-  expiresIn,
 } from "./tcp-sock.ts";
 
 export const TCP_TW_SUCCESS = 0;

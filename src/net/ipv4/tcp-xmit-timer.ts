@@ -4,6 +4,7 @@
 
 import {
   BOOT_NS,
+  expiresIn,
   HZ,
   ICSK_ACK_TIMER,
   ICSK_TIME_LOSS_PROBE,
@@ -21,7 +22,6 @@ import {
   tcpRtoMax,
   tcpRtoMinUs,
   usecsToJiffies,
-  expiresIn,
 } from "./tcp-sock.ts";
 import { minmaxReset, minmaxRunningMin } from "./win-minmax.ts";
 

@@ -4,9 +4,7 @@ import { devGetFlags } from "../../net/core/dev.ts";
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,
-  IFF_ALLMULTI,
   IFF_LOWER_UP,
-  IFF_PROMISC,
   IFF_RUNNING,
   IFF_UP,
   type NetDevice,
