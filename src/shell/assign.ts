@@ -15,7 +15,7 @@ export function* expandAssignment(shell: Shell, assignment: Assignment): Task<As
   if (value.type === "Word") return { name, index, append, value: yield* expandString(shell, value, true) };
   const elements: ArrayElement[] = [];
   for (const word of value.elements) {
-    const keyed = keyedElement(word);
+    const keyed = keyedElement(shell, word);
     if (keyed?.index && keyed.value.type === "Word") {
       const key = yield* expandString(shell, keyed.index);
       elements.push({ key, append: keyed.append ?? false, value: yield* expandString(shell, keyed.value, true) });
@@ -28,17 +28,16 @@ export function* expandAssignment(shell: Shell, assignment: Assignment): Task<As
   return { name, index, append, value: elements };
 }
 
-const keyedElements: WeakMap<Word, { assignment: Assignment | undefined }> = new WeakMap();
-
 /** `[key]=value` in an array's list, read as an assignment. */
-function keyedElement(word: Word): Assignment | undefined {
+function keyedElement(shell: Shell, word: Word): Assignment | undefined {
   if (!word.text.startsWith("[")) return undefined;
-  let known = keyedElements.get(word);
+  const { elements } = shell.engine.memo;
+  let known = elements.get(word);
   if (!known) {
     const command = parse(`a${word.text}\n`).commands[0]?.command;
     const first = command?.type === "Command" ? command.prefix[0] : undefined;
     known = { assignment: first?.type === "Assignment" ? first : undefined };
-    keyedElements.set(word, known);
+    elements.set(word, known);
   }
   return known.assignment;
 }

@@ -9,7 +9,7 @@ import { type Field, FieldBuilder } from "./fields.ts";
 import { glob } from "./glob.ts";
 import { type Expander, expandParameter, simpleParameter } from "./parameter.ts";
 import { parseHereText, parseWord, Source } from "./parse.ts";
-import type { Shell } from "./shell.ts";
+import type { Braced, Shell } from "./shell.ts";
 
 /** Where the text of a word goes, and in which context it stands. */
 export interface Target {
@@ -21,13 +21,6 @@ export interface Target {
   /** the word of ${x:-word}: its unquoted text is split as the expansion's result */
   readonly operand?: boolean;
 }
-
-interface Braced {
-  readonly words: readonly Word[];
-  readonly source: Source;
-}
-
-const bracedWords: WeakMap<Word, Braced | null> = new WeakMap();
 
 /** Expands command words to arguments. Throws ExpansionError. */
 export function* expandWords(shell: Shell, words: readonly Word[]): Task<string[]> {
@@ -65,7 +58,8 @@ function isPlain(text: string): boolean {
 
 function bracesOf(shell: Shell, word: Word): Braced | null {
   if (!word.parts?.some((part) => part.type === "BraceExpansion")) return null;
-  const known = bracedWords.get(word);
+  const { braces } = shell.engine.memo;
+  const known = braces.get(word);
   if (known !== undefined) return known;
   const texts = expandBraces(word.text);
   let result: Braced | null = null;
@@ -74,7 +68,7 @@ function bracesOf(shell: Shell, word: Word): Braced | null {
     const words = texts.flatMap((text) => (text === "" ? [] : [parseWord(text)])).filter((w) => w !== undefined);
     result = { words, source: new Source(`: ${word.text}\n`, shell.source.name, shell.source.lineAt(word.pos)) };
   }
-  bracedWords.set(word, result);
+  braces.set(word, result);
   return result;
 }
 

@@ -22,7 +22,7 @@ import {
   replaceIn,
   withRedirections,
 } from "./redirect.ts";
-import type { Engine, Shell } from "./shell.ts";
+import type { Engine, Memo, Shell } from "./shell.ts";
 import { runSimple, runWords, trace } from "./simple.ts";
 import { processSubstitution, substitute } from "./substitution.ts";
 import { ConditionError, evaluateCondition, TestError } from "./test.ts";
@@ -44,6 +44,7 @@ export interface InterpreterServices {
 
 export class Interpreter implements Engine {
   readonly services: InterpreterServices;
+  readonly memo: Memo = { braces: new WeakMap(), elements: new WeakMap() };
 
   constructor(services: InterpreterServices) {
     this.services = services;

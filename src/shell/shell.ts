@@ -1,7 +1,7 @@
 // One running shell: its process, variables, functions, options, jobs and traps, and how it says that something is
 // wrong. A subshell is a copy of all that in a forked process. What commands do is elsewhere (run.ts, builtins/).
 
-import type { CompoundCommand, CompoundList, ParsedScript, Redirected, Statement } from "unbash";
+import type { Assignment, CompoundCommand, CompoundList, ParsedScript, Redirected, Statement, Word } from "unbash";
 import { encodeUtf8 } from "../base/text.ts";
 import type { Process } from "../posix/process.ts";
 import { type Task, WaitQueue } from "../sim/task.ts";
@@ -76,8 +76,21 @@ export interface ArrayElement {
   readonly value: string;
 }
 
+/** A word that brace expansion made into several, each parsed from a text of its own. */
+export interface Braced {
+  readonly words: readonly Word[];
+  readonly source: Source;
+}
+
+/** What was worked out about nodes of syntax trees, kept so that a loop does not work it out again. */
+export interface Memo {
+  readonly braces: WeakMap<Word, Braced | null>;
+  readonly elements: WeakMap<Word, { readonly assignment: Assignment | undefined }>;
+}
+
 /** What the interpreter does for those below it (expansion, builtins); run.ts implements it. */
 export interface Engine {
+  readonly memo: Memo;
   /** Runs statements one after another; the status of the last. */
   statements(shell: Shell, statements: readonly Statement[], tail?: boolean): Task<number>;
   /** Parses and runs text as `eval` and `source` do. */

@@ -6,6 +6,7 @@ import type { Process } from "../../posix/process.ts";
 import { joinPath, type Vfs, type VfsNode } from "../../posix/vfs.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import type { Container } from "../container.ts";
+import { DaemonError } from "../errors.ts";
 import { copyNode } from "../rootfs.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { bool, unsupported } from "./flags.ts";
@@ -33,7 +34,7 @@ export const cp: Command = {
     if (!source) {
       throw new ClientError(
         from.container
-          ? `Error: No such container:path: ${context.args[0]}`
+          ? context.client.noSuchPath(from.container.name, from.path, true)
           : `lstat ${joinPath(from.proc.cwd, from.path)}: no such file or directory`,
       );
     }
@@ -51,8 +52,16 @@ function side(context: Context, text: string): Side {
   const colon = text.indexOf(":");
   if (text === "-") throw new ClientError("vethlab does not support archives in docker cp");
   if (colon > 0 && !text.startsWith("/") && !text.startsWith(".")) {
-    const container = context.inspected(text.slice(0, colon));
-    return { container, root: container.rootfs, proc, path: joinPath("/", text.slice(colon + 1)) };
+    const name = text.slice(0, colon);
+    const path = joinPath("/", text.slice(colon + 1));
+    let container: Container;
+    try {
+      container = context.daemon.findContainer(name);
+    } catch (error) {
+      if (!(error instanceof DaemonError) || error.status !== 404) throw error;
+      throw new ClientError(context.client.noSuchPath(name, path, false));
+    }
+    return { container, root: container.rootfs, proc, path };
   }
   return { container: undefined, root: proc.root, proc, path: text };
 }

@@ -58,6 +58,7 @@ const client: ClientTexts = {
   portError: (text) => `${text[0]!.toUpperCase()}${text.slice(1).replace(/^nvalid IP/, "nvalid ip")}`,
   checksMode: true,
   noSuchContainer: (name) => `Error: No such container: ${name}`,
+  noSuchPath: (container, path) => `Error: No such container:path: ${container}:${path}`,
   noSuchImage: (name) => `Error: No such image: ${name}`,
   noSuchNetwork: (name) => `Error: No such network: ${name}`,
   noPublicPort: (port, container) =>

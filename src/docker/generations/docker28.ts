@@ -70,6 +70,10 @@ const client: ClientTexts = {
   portError: (text) => text,
   checksMode: false,
   noSuchContainer: (name) => `Error response from daemon: No such container: ${name}`,
+  noSuchPath: (container, path, containerThere) =>
+    containerThere
+      ? `Error response from daemon: Could not find the file ${path} in container ${container}`
+      : `Error response from daemon: No such container: ${container}`,
   noSuchImage: (name) => `Error response from daemon: No such image: ${name.includes(":") ? name : `${name}:latest`}`,
   noSuchNetwork: (name) => `Error response from daemon: network ${name} not found`,
   noPublicPort: (port, container) => `Error: No public port '${port}' published for ${container}`,

@@ -109,6 +109,8 @@ export interface ClientTexts {
   /** refuses aliases and links in networks that are not the user's, and forgets --ip where no network was named */
   readonly checksMode: boolean;
   readonly noSuchContainer: (name: string) => string;
+  /** `docker cp` found no such file, or no such container */
+  readonly noSuchPath: (container: string, path: string, containerThere: boolean) => string;
   readonly noSuchImage: (name: string) => string;
   readonly noSuchNetwork: (name: string) => string;
   readonly noPublicPort: (port: string, container: string) => string;

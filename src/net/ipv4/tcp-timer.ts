@@ -61,16 +61,16 @@ const TCP_THIN_LINEAR_RETRIES = 6;
 /** Makes the five timers of a new socket (tcp_init_xmit_timers). */
 export function tcpInitXmitTimers(sk: TcpSock): void {
   const { sim } = sk.net;
-  const { wheel } = sk.net.kernel;
-  sk.retransmitTimer = wheel.timer(() => {
+  const { timers } = sk.net.kernel;
+  sk.retransmitTimer = timers.timer(() => {
     if (sk.owned) sk.tsqFlags |= TCP_WRITE_TIMER_DEFERRED;
     else tcpWriteTimerHandler(sk);
   });
-  sk.delackTimer = wheel.timer(() => {
+  sk.delackTimer = timers.timer(() => {
     if (sk.owned) sk.tsqFlags |= TCP_DELACK_TIMER_DEFERRED;
     else tcpDelackTimerHandler(sk);
   });
-  sk.keepaliveTimer = wheel.timer(() => keepaliveTimer(sk));
+  sk.keepaliveTimer = timers.timer(() => keepaliveTimer(sk));
   sk.pacingTimer = sim.timer(() => {
     if (sk.owned) sk.tsqFlags |= TCP_TSQ_DEFERRED;
     else tcpTsqWrite(sk);

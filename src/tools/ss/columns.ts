@@ -30,7 +30,7 @@ export function renderTable(
 ): string {
   const shown = COLUMNS.map((_, i) => i).filter((i) => !hidden.has(i));
   const all = header ? [COLUMNS.map((column) => column.header), ...rows] : rows;
-  const widths = COLUMNS.map((_, i) => Math.max(0, ...all.map((row) => row[i]!.length)));
+  const widths = COLUMNS.map((_, i) => Math.max(0, ...measured(all, i).map((row) => row[i]!.length)));
   let text = "";
   for (const row of all) {
     let line = "";
@@ -43,4 +43,9 @@ export function renderTable(
     text += `${line}\n`;
   }
   return text;
+}
+
+/** The very last cell of the table is not measured, so that it may be longer than its column. */
+function measured(rows: readonly (readonly string[])[], column: number): readonly (readonly string[])[] {
+  return column === COLUMNS.length - 1 ? rows.slice(0, -1) : rows;
 }

@@ -16,6 +16,7 @@ import {
 import { inNetwork, parseCidr } from "../../wire/addr.ts";
 import { serviceNumber } from "../net-util/services.ts";
 import type { SocketEntry } from "../net-util/sock-table.ts";
+import { USAGE } from "./usage.ts";
 
 export const STATES: ReadonlyMap<string, number> = new Map([
   ["established", TCP_ESTABLISHED],
@@ -38,8 +39,25 @@ export const CONNECTED_STATES: ReadonlySet<number> = new Set(
   [...ALL_STATES].filter((state) => ![TCP_LISTEN, TCP_CLOSE, TCP_TIME_WAIT, TCP_SYN_RECV].includes(state)),
 );
 
-/** A filter that is none; ss prints this and ends with status 255. */
-export class FilterError extends Error {}
+/** What ends ss: a sentence for stderr without its line end, and the status. */
+export class SsError extends Error {
+  readonly status: number;
+
+  constructor(sentence: string, status: number) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+/** What the parser says of an expression that is none. */
+export function syntaxError(): SsError {
+  return new SsError(`ss: bison bellows (while parsing filter): "syntax error!" Sorry.\n${USAGE}`.trimEnd(), 255);
+}
+
+/** A value that is no address or port. */
+function badHost(sentence: string): SsError {
+  return new SsError(`${sentence}\nCannot parse dst/src address.`, 1);
+}
 
 /** The states that a word of `state` or `exclude` means. */
 export function statesOf(word: string): ReadonlySet<number> {
@@ -59,7 +77,7 @@ export function statesOf(word: string): ReadonlySet<number> {
     case "big":
       return new Set([...ALL_STATES].filter((state) => state !== TCP_SYN_RECV && state !== TCP_TIME_WAIT));
     default:
-      throw new FilterError(`ss: wrong state name: ${word}`);
+      throw new SsError(`ss: wrong state name: ${word}`, 255);
   }
 }
 
@@ -77,7 +95,7 @@ export function parseExpression(words: readonly string[]): Expression {
   if (tokens.length === 0) return () => true;
   const parser = new Parser(tokens);
   const expression = parser.or();
-  if (!parser.done) throw new FilterError(`ss: bison bellows (while parsing filter): "syntax error!" Sorry.`);
+  if (!parser.done) throw syntaxError();
   return expression;
 }
 
@@ -121,7 +139,7 @@ class Parser {
     }
     if (this.#take("(")) {
       const inner = this.or();
-      if (!this.#take(")")) throw new FilterError('ss: bison bellows (while parsing filter): "syntax error!" Sorry.');
+      if (!this.#take(")")) throw syntaxError();
       return inner;
     }
     return this.#condition();
@@ -129,6 +147,11 @@ class Parser {
 
   #condition(): Expression {
     const what = this.#next();
+    if (!["dst", "src", "dport", "sport", "dev"].includes(what)) {
+      // a word that is no keyword is taken for an address, which cannot stand alone
+      address(what, "=", () => [0, 0]);
+      throw syntaxError();
+    }
     let operator = "=";
     if (/^(=|==|eq|!=|ne|neq|>=|ge|<=|le|>|gt|<|lt)$/.test(this.#tokens[this.#at] ?? "")) operator = this.#next();
     const value = this.#next();
@@ -142,7 +165,7 @@ class Parser {
       case "sport":
         return port(value, operator, (entry) => entry.localPort);
       default:
-        throw new FilterError(`ss: bison bellows (while parsing filter): "syntax error!" Sorry.`);
+        return device(value, operator);
     }
   }
 
@@ -154,9 +177,15 @@ class Parser {
 
   #next(): string {
     const token = this.#tokens[this.#at++];
-    if (token === undefined) throw new FilterError('ss: bison bellows (while parsing filter): "syntax error!" Sorry.');
+    if (token === undefined) throw syntaxError();
     return token;
   }
+}
+
+/** The interface that the socket is bound to. */
+function device(name: string, operator: string): Expression {
+  const negated = /^(!=|ne|neq)$/.test(operator);
+  return ({ sock, boundDevIf }) => (sock?.net.deviceByIndex(boundDevIf)?.name === name) !== negated;
 }
 
 /** "10.0.0.2", "10.0.0.0/24:80", ":80", "*". */
@@ -165,7 +194,7 @@ function address(text: string, operator: string, of: (entry: SocketEntry) => rea
   const host = colon < 0 ? text : text.slice(0, colon);
   const portText = colon < 0 ? "" : text.slice(colon + 1);
   const network = host === "" || host === "*" ? { address: 0, prefix: 0 } : parseCidr(host);
-  if (!network) throw new FilterError(`Error: an inet prefix is expected rather than "${host}".`);
+  if (!network) throw badHost(`Error: an inet prefix is expected rather than "${host}".`);
   const wantedPort = portText === "" || portText === "*" ? undefined : portNumber(portText);
   const negated = operator === "!=" || operator === "ne" || operator === "neq";
   return (entry) => {
@@ -204,6 +233,6 @@ function port(text: string, operator: string, of: (entry: SocketEntry) => number
 function portNumber(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   const number = serviceNumber(text, "tcp") ?? serviceNumber(text, "udp");
-  if (number === undefined) throw new FilterError(`Error: "${text}" does not look like a port.`);
+  if (number === undefined) throw badHost(`Error: "${text}" does not look like a port.`);
   return number;
 }

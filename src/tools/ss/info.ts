@@ -3,7 +3,9 @@
 
 import type { Ns } from "../../base/time.ts";
 import type { Sock } from "../../net/core/sock.ts";
-import { TCP_INFINITE_SSTHRESH, TcpSock } from "../../net/ipv4/tcp-sock.ts";
+import type { BbrInfo } from "../../net/ipv4/tcp-bbr.ts";
+import { tcpInfo } from "../../net/ipv4/tcp-info.ts";
+import { TCP_LISTEN, TcpSock } from "../../net/ipv4/tcp-sock.ts";
 import type { SocketEntry, SocketTimer } from "../net-util/sock-table.ts";
 
 /** ` timer:(on,200ms,0)`, nothing when none runs */
@@ -48,49 +50,99 @@ export function memoryText(sock: Sock): string {
   return ` skmem:(r${queued[0]},rb${sock.rcvBuf},t0,tb${sock.sndBuf},f0,w${queued[1]},o0,bl0,d0)`;
 }
 
-/** -i: struct tcp_info. */
-export function tcpInfoText(sock: TcpSock, now: Ns): string {
+/** rto as it is before anything was measured: not shown */
+const INITIAL_RTO_US = 3_000_000;
+const REORDERING = 3;
+const SSTHRESH_SHOWN = 0xffff;
+
+/**
+ * -i: struct tcp_info in the order of ss.
+ * @param options -o or -e: what the handshake agreed on, too
+ * @param numeric -n: rates as bits per second, else with a unit
+ */
+export function tcpInfoText(sock: TcpSock, options: boolean, numeric: boolean): string {
+  const info = tcpInfo(sock);
   const parts: string[] = [];
-  const { rxOpt } = sock;
-  if (rxOpt.tstampOk) parts.push("ts");
-  if (rxOpt.sackOk !== 0) parts.push("sack");
-  parts.push(sock.caOps.name);
-  if (rxOpt.wscaleOk) parts.push(`wscale:${rxOpt.sndWscale},${rxOpt.rcvWscale}`);
-  parts.push(`rto:${figure(sock.icskRto * 4)}`);
-  if (sock.icskBackoff > 0) parts.push(`backoff:${sock.icskBackoff}`);
-  if (sock.srttUs > 0) parts.push(`rtt:${figure(sock.srttUs / 8 / 1000)}/${figure(sock.mdevUs / 4 / 1000)}`);
-  if (sock.ackAto > 0) parts.push(`ato:${figure(sock.ackAto * 4)}`);
-  parts.push(`mss:${sock.mssCache}`);
-  if (sock.pmtuCookie > 0) parts.push(`pmtu:${sock.pmtuCookie}`);
-  if (sock.ackRcvMss > 0) parts.push(`rcvmss:${sock.ackRcvMss}`);
-  if (sock.advmss > 0) parts.push(`advmss:${sock.advmss}`);
-  parts.push(`cwnd:${sock.sndCwnd}`);
-  if (sock.sndSsthresh < TCP_INFINITE_SSTHRESH) parts.push(`ssthresh:${sock.sndSsthresh}`);
-  const counters: readonly (readonly [string, number])[] = [
-    ["bytes_sent", sock.bytesSent],
-    ["bytes_retrans", sock.bytesRetrans],
-    ["bytes_acked", sock.bytesAcked],
-    ["bytes_received", sock.bytesReceived],
-    ["segs_out", sock.segsOut],
-    ["segs_in", sock.segsIn],
-    ["data_segs_out", sock.dataSegsOut],
-    ["data_segs_in", sock.dataSegsIn],
-  ];
-  for (const [name, value] of counters) if (value > 0) parts.push(`${name}:${value}`);
-  if (sock.srttUs > 0) parts.push(`send ${Math.floor((sock.sndCwnd * sock.mssCache * 8e6) / (sock.srttUs / 8))}bps`);
-  const age = (ms: number): number => Math.max(0, Math.floor(now / 1e6) - ms);
-  if (sock.lsndtime > 0) parts.push(`lastsnd:${age(sock.lsndtime * 4)}`);
-  if (sock.ackLrcvtime > 0) parts.push(`lastrcv:${age(sock.ackLrcvtime * 4)}`);
-  if (sock.rcvTstamp > 0) parts.push(`lastack:${age(sock.rcvTstamp * 4)}`);
-  if (sock.delivered > 0) parts.push(`delivered:${sock.delivered}`);
-  if (sock.packetsOut > 0) parts.push(`unacked:${sock.packetsOut}`);
-  if (sock.retransOut > 0 || sock.totalRetrans > 0) parts.push(`retrans:${sock.retransOut}/${sock.totalRetrans}`);
-  if (sock.lostOut > 0) parts.push(`lost:${sock.lostOut}`);
-  if (sock.sackedOut > 0) parts.push(`sacked:${sock.sackedOut}`);
-  if (sock.rcvqSpace > 0) parts.push(`rcv_space:${sock.rcvqSpace}`);
-  if (sock.rcvSsthresh > 0) parts.push(`rcv_ssthresh:${sock.rcvSsthresh}`);
-  if (sock.sndWnd > 0) parts.push(`snd_wnd:${sock.sndWnd}`);
+  const add = (name: string, value: number, text: string = figure(value)): void => {
+    if (value > 0) parts.push(`${name}${text}`);
+  };
+  const rate = (name: string, bytesPerSecond: number): void =>
+    add(name, bytesPerSecond, `${rateText(bytesPerSecond * 8, numeric)}bps`);
+  if (options && info.timestamps) parts.push("ts");
+  if (options && info.sack) parts.push("sack");
+  if (options && info.ecn) parts.push("ecn");
+  if (options && info.ecnSeen) parts.push("ecnseen");
+  parts.push(info.congestion);
+  if (info.state === TCP_LISTEN) {
+    add("cwnd:", info.sndCwnd);
+    add("unacked:", info.unacked);
+    return ` ${parts.join(" ")}`;
+  }
+  if (info.windowScaling) parts.push(`wscale:${info.sndWscale},${info.rcvWscale}`);
+  if (info.rtoUs !== INITIAL_RTO_US) add("rto:", info.rtoUs / 1000);
+  add("backoff:", info.backoff);
+  add("rtt:", info.rttUs, `${figure(info.rttUs / 1000)}/${figure(info.rttvarUs / 1000)}`);
+  add("ato:", info.atoUs / 1000);
+  add("mss:", info.sndMss);
+  add("pmtu:", info.pmtu);
+  add("rcvmss:", info.rcvMss);
+  add("advmss:", info.advmss);
+  add("cwnd:", info.sndCwnd);
+  if (info.sndSsthresh < SSTHRESH_SHOWN) add("ssthresh:", info.sndSsthresh);
+  add("bytes_sent:", info.bytesSent, String(info.bytesSent));
+  add("bytes_retrans:", info.bytesRetrans, String(info.bytesRetrans));
+  add("bytes_acked:", info.bytesAcked, String(info.bytesAcked));
+  add("bytes_received:", info.bytesReceived, String(info.bytesReceived));
+  add("segs_out:", info.segsOut, String(info.segsOut));
+  add("segs_in:", info.segsIn, String(info.segsIn));
+  add("data_segs_out:", info.dataSegsOut, String(info.dataSegsOut));
+  add("data_segs_in:", info.dataSegsIn, String(info.dataSegsIn));
+  if (info.bbr) parts.push(bbrText(info.bbr, numeric));
+  if (info.rttUs > 0) rate("send ", (info.sndCwnd * info.sndMss * 1_000_000) / info.rttUs);
+  add("lastsnd:", info.lastDataSentMs, String(info.lastDataSentMs));
+  add("lastrcv:", info.lastDataRecvMs, String(info.lastDataRecvMs));
+  add("lastack:", info.lastAckRecvMs, String(info.lastAckRecvMs));
+  const most = info.maxPacingRate > 0 ? `/${rateText(info.maxPacingRate * 8, numeric)}bps` : "";
+  add("pacing_rate ", info.pacingRate, `${rateText(info.pacingRate * 8, numeric)}bps${most}`);
+  rate("delivery_rate ", info.deliveryRate);
+  add("delivered:", info.delivered, String(info.delivered));
+  add("delivered_ce:", info.deliveredCe, String(info.deliveredCe));
+  if (info.deliveryRateAppLimited) parts.push("app_limited");
+  add("busy:", info.busyTimeUs, `${Math.floor(info.busyTimeUs / 1000)}ms`);
+  add("unacked:", info.unacked);
+  if (info.retrans > 0 || info.totalRetrans > 0) parts.push(`retrans:${info.retrans}/${info.totalRetrans}`);
+  add("lost:", info.lost);
+  add("sacked:", info.sacked);
+  add("dsack_dups:", info.dsackDups);
+  if (info.reordering !== REORDERING) add("reordering:", info.reordering);
+  add("reord_seen:", info.reordSeen);
+  add("rcv_rtt:", info.rcvRttUs / 1000);
+  add("rcv_space:", info.rcvSpace, String(info.rcvSpace));
+  add("rcv_ssthresh:", info.rcvSsthresh, String(info.rcvSsthresh));
+  add("notsent:", info.notsentBytes, String(info.notsentBytes));
+  if (info.minRttUs < NO_RTT) add("minrtt:", info.minRttUs / 1000);
+  add("snd_wnd:", info.sndWnd, String(info.sndWnd));
   return ` ${parts.join(" ")}`;
+}
+
+/** tcpi_min_rtt before a round trip was measured */
+const NO_RTT = 0xffffffff;
+/** BBR's gains are in 1/256. */
+const GAIN_UNIT = 256;
+
+function bbrText({ bw, minRttUs, pacingGain, cwndGain }: BbrInfo, numeric: boolean): string {
+  let text = `bbr:(bw:${rateText(bw * 8, numeric)}bps,mrtt:${figure(minRttUs / 1000)}`;
+  if (pacingGain > 0) text += `,pacing_gain:${figure(pacingGain / GAIN_UNIT)}`;
+  if (cwndGain > 0) text += `,cwnd_gain:${figure(cwndGain / GAIN_UNIT)}`;
+  return `${text})`;
+}
+
+/** sprint_bw */
+function rateText(bits: number, numeric: boolean): string {
+  if (numeric) return bits.toFixed(0);
+  if (bits > 1e9) return `${(bits / 1e9).toFixed(1)}G`;
+  if (bits > 1e6) return `${(bits / 1e6).toFixed(1)}M`;
+  return bits > 1000 ? `${(bits / 1000).toFixed(1)}K` : bits.toFixed(0);
 }
 
 /** As printf's %g. */

@@ -3,6 +3,7 @@
 
 import { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } from "../../core/netfilter.ts";
 import type { Sock } from "../../core/sock.ts";
+import { ControlSock } from "../../ipv4/inet-sock.ts";
 import { invalid, type XtMatch } from "../x-tables.ts";
 
 export const XT_OWNER_UID = 1;
@@ -27,8 +28,10 @@ export const ownerMatch: XtMatch<OwnerInfo> = {
     return {
       fn: ({ skb }) => {
         const sk = skb.sk as Sock | null;
-        if (sk === null || sk.net !== env.net) return (match ^ invert) === 0;
+        if (sk === null || sk.dead || sk.net !== env.net) return (match ^ invert) === 0;
         if (match & invert & XT_OWNER_SOCKET) return false;
+        // the kernel's own sockets are no file of anybody's
+        if (sk instanceof ControlSock) return ((match ^ invert) & (XT_OWNER_UID | XT_OWNER_GID)) === 0;
         const { uid } = sk;
         if (match & XT_OWNER_UID && (uid >= uidMin && uid <= uidMax) === ((invert & XT_OWNER_UID) !== 0)) return false;
         return !(match & XT_OWNER_GID) || (uid >= gidMin && uid <= gidMax) !== ((invert & XT_OWNER_GID) !== 0);
