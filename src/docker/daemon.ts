@@ -21,7 +21,7 @@ import { ImageStore } from "./images.ts";
 import { electSubnet } from "./ipam.ts";
 import type { RunIptables } from "./iptables.ts";
 import { randomId } from "./names.ts";
-import { enableIpForward, overlapsRoutes } from "./netlink.ts";
+import { enableIpForward, overlapsRoutes, settle } from "./netlink.ts";
 import type { NetworkRequest } from "./network.ts";
 import { NetworkController } from "./network-controller.ts";
 import { runIptablesIn } from "./run-iptables.ts";
@@ -126,6 +126,7 @@ export class Daemon {
     this.net.create(
       predefined("bridge", "bridge", options, [{ subnet, ipRange: "", gateway, auxAddresses: new Map() }]),
     );
+    settle(this.host.netns, "docker0");
     this.net.ipt.takeCost();
   }
 

@@ -70,6 +70,15 @@ function addAddress(netns: NetNamespace, dev: NetDevice, { address, prefix }: In
   });
 }
 
+/** What an interface owed when it came up has long been said: its reports of multicast groups. */
+export function settle(netns: NetNamespace, name: string): void {
+  const dev = netns.net.deviceByName(name);
+  const inDev = dev && inDevOf(dev);
+  const reporter = inDev && netns.ipv4.igmp.reporters.get(inDev);
+  reporter?.timer.del();
+  reporter?.changes.clear();
+}
+
 export function interfaceExists(netns: NetNamespace, name: string): boolean {
   return netns.net.deviceByName(name) !== undefined;
 }

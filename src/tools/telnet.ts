@@ -75,7 +75,7 @@ export const telnet: Program = function* (proc: Process): Task<number> {
   yield* out.print(`Connected to ${host}.\nEscape character is '^]'.\n`);
   yield* out.flush();
   yield* new TelnetSession(proc, socket, false).run();
-  yield* proc.print("Connection closed by foreign host.\n");
+  yield* proc.printError("Connection closed by foreign host.\n");
   return 0;
 };
 

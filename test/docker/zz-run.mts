@@ -4,13 +4,13 @@ import { configureDocker, startDocker } from "../../src/docker/programs.ts";
 import { nodeFilters } from "../../src/node/filters.ts";
 import { runScenario } from "../../src/scenario/run.ts";
 
-const [script, out, docker] = process.argv.slice(2);
+const [script, out, docker] = process.argv.slice(2); const seed = Number(process.env.SEED ?? 1);
 mkdirSync(out!, { recursive: true });
 const o: Uint8Array[] = [],
   e: Uint8Array[] = [];
 const r = await runScenario({
   script: readFileSync(script!, "utf8"),
-  name: "scenario.sh",
+  name: "scenario.sh", seed,
   filters: nodeFilters(),
   ...(docker ? { docker } : {}),
   stdout: (b) => o.push(b.slice()),

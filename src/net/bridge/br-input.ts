@@ -95,7 +95,7 @@ export function brHandleFrameFinish(skb: SkBuff): void {
   if (ethernet.isMulticast(head, mac)) {
     if (ethernet.isBroadcast(head, mac)) {
       brFlood(br, skb, BR_PKT_BROADCAST, true, false);
-      brPassFrameUp(br, skb);
+      brPassFrameUp(br, skb, promisc);
     } else handleMulticast(br, port, skb, promisc);
     return;
   }
@@ -103,13 +103,13 @@ export function brHandleFrameFinish(skb: SkBuff): void {
   const entry = fdb.find(head, mac, 0);
   if (entry < 0) brFlood(br, skb, BR_PKT_UNICAST, promisc, false);
   else if (fdb.flags(entry) & BR_FDB_LOCAL) {
-    brPassFrameUp(br, skb);
+    brPassFrameUp(br, skb, false);
     return;
   } else {
     fdb.setUsed(entry, br.now);
     brForward(br.portByNo[fdb.port(entry)]!, skb, promisc, false);
   }
-  if (promisc) brPassFrameUp(br, skb);
+  if (promisc) brPassFrameUp(br, skb, true);
 }
 
 /** A locked port takes frames only from stations that the forwarding database has behind it. */
@@ -134,15 +134,20 @@ function handleMulticast(br: NetBridge, port: BridgePort, skb: SkBuff, promisc: 
   } else brFlood(br, skb, BR_PKT_MULTICAST, true, false);
   if (!up) return;
   br.dev.stats.multicast++;
-  brPassFrameUp(br, skb);
+  brPassFrameUp(br, skb, promisc);
 }
 
-/** The frame is received again, as if it had come by the bridge itself (br_pass_frame_up). */
-export function brPassFrameUp(br: NetBridge, skb: SkBuff): void {
+/**
+ * The frame is received again, as if it had come by the bridge itself (br_pass_frame_up). A copy for a promiscuous bridge
+ * leaves its connection to the frame that was forwarded (br_nf_local_in, nf_reset_ct).
+ */
+export function brPassFrameUp(br: NetBridge, skb: SkBuff, promisc: boolean): void {
+  if (promisc) skb.ct = null;
   const { dev } = br;
   dev.stats.rxPackets++;
   dev.stats.rxBytes += skb.len;
   const indev = skb.dev;
   skb.dev = dev;
+  if (skb.dst === br.fakeDst) skb.dst = null;
   if (dev.net.hooksBridge.run(NF_BR_LOCAL_IN, skb, indev, null, null)) netifReceiveSkb(skb);
 }

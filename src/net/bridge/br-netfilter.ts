@@ -44,6 +44,8 @@ const NF_ARP_FORWARD = 2;
 
 /** What of IPv4 a bridge needs for frames whose destination NAT has changed, and for long reassembled ones. */
 export interface BrNetfilterIp {
+  /** A route that leads nowhere but to the bridge: what a bridged frame has for one (br_fake_dst). */
+  fakeRoute(dev: NetDevice): SkBuff["dst"];
   /** ip_route_input: sets skb.dst. Null when that worked, else why not. */
   routeInput(skb: SkBuff, daddr: number, saddr: number, tos: number, dev: NetDevice): DropReason | null;
   /** ip_route_output to `daddr`: sets skb.dst when the route leaves by `dev`; false otherwise. */
@@ -175,6 +177,9 @@ function preRoutingFinish(skb: SkBuff, br: NetBridge, oldDaddr: number, ip: BrNe
     skb.pktType = PACKET_HOST;
     // it is routed again when it has come up
     skb.dst = null;
+  } else {
+    br.fakeDst ??= ip.fakeRoute(dev);
+    skb.dst = br.fakeDst;
   }
   skb.dev = indev;
   if (dev.net.hooksBridge.run(NF_BR_PRE_ROUTING, skb, indev, null, null, NF_BR_PRI_BRNF)) brHandleFrameFinish(skb);
@@ -258,6 +263,7 @@ function queueXmit(skb: SkBuff, ip: BrNetfilterIp): void {
   skb.nfBridge = 0;
   skb.physInDev = null;
   skb.physOutDev = null;
+  skb.dst = null;
   if (skb.gsoSize > 0 || skb.len <= mtu) {
     brDevQueuePushXmit(skb);
     return;

@@ -130,6 +130,8 @@ export class NetBridge {
   readonly multicast: BridgeMulticast = new BridgeMulticast();
   /** hears of the devices of the namespace */
   notifier!: NetdevNotifier;
+  /** br_netfilter: the route of frames that only cross the bridge (fake_rtable) */
+  fakeDst: SkBuff["dst"] = null;
   /** br_netfilter: true when it took over a frame that the host sends (br_nf_dev_xmit) */
   xmitHook: ((skb: SkBuff) => boolean) | null = null;
 

@@ -76,6 +76,8 @@ export function tcpV4Connect(sk: TcpSock, address: SockAddr): void {
     choosePort(sk);
     fl.sport = sk.sport;
     fl.saddr = sk.saddr;
+    // to one of our own addresses the first look-up has put the loopback here (flowi4_update_output)
+    fl.oif = sk.boundDevIf;
     rt = ipRouteOutputKey(ip4, fl);
     if (rt.error !== 0) throw new NetError(rt.error);
   } catch (error) {

@@ -6,15 +6,18 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import { type BrNetfilterSysctl, brNetfilterInit } from "../bridge/br-netfilter.ts";
 import type { Net } from "../core/net.ts";
 import { inDevOf } from "../ipv4/devconf.ts";
+import { RTN_UNICAST } from "../ipv4/fib-types.ts";
 import { ipDoFragment } from "../ipv4/ip-do-fragment.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { FlowKey, ipRouteOutputKey, skbRtable } from "../ipv4/route.ts";
 import { ipRouteInput } from "../ipv4/route-input.ts";
+import { Rtable } from "../ipv4/rtable.ts";
 
 /** Loads br_netfilter in a namespace: bridged IPv4 goes through iptables from now on. */
 export function loadBrNetfilter(net: Net, ip4: Ipv4): BrNetfilterSysctl {
   const fl = new FlowKey();
   return brNetfilterInit(net, {
+    fakeRoute: (dev) => new Rtable(ip4, dev, 0, RTN_UNICAST),
     routeInput: (skb, daddr, saddr, tos, dev) => ipRouteInput(ip4, skb, daddr, saddr, tos, dev),
     routeOutput(skb, daddr, tos, dev) {
       fl.reset();

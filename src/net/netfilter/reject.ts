@@ -1,12 +1,15 @@
 // What REJECT sends: a TCP reset made from the header it answers, or an ICMP destination unreachable. Answers to
-// net/ipv4/netfilter/nf_reject_ipv4.c. A reset for a bridged packet is routed like any other here.
+// net/ipv4/netfilter/nf_reject_ipv4.c.
 
 import { internetChecksum, pseudoHeaderSum4 } from "../../wire/checksum.ts";
+import * as ethernet from "../../wire/ethernet.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get16, get32, set16, set32 } from "../../wire/layout.ts";
 import * as tcp from "../../wire/tcp.ts";
+import { devQueueXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
+import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, drop, type SkBuff } from "../core/skb.ts";
 import { icmpSend } from "../ipv4/icmp.ts";
@@ -102,5 +105,19 @@ export function nfSendReset(env: XtEnv, old: SkBuff, hook: number): void {
   }
   ct.attach(skb, old);
   if (old.ct !== null) tcpSetClosing(ct, old.ct as NfConn);
-  ipLocalOut(ip4, skb);
+  if (old.nfBridge !== 0 && old.physInDev) sendBridged(skb, old, old.physInDev);
+  else ipLocalOut(ip4, skb);
+}
+
+/** A bridged segment is answered by the port it came from, in the name of the station that it was for. */
+function sendBridged(skb: SkBuff, old: SkBuff, dev: NetDevice): void {
+  const nh = skb.networkHeader;
+  set16(skb.head, nh + 2, skb.len);
+  ip.updateChecksum(skb.head, nh);
+  const at = skb.push(ethernet.HEADER_LENGTH);
+  ethernet.setDestination(skb.head, at, old.head, old.macHeader + ethernet.SOURCE);
+  ethernet.setSource(skb.head, at, old.head, old.macHeader);
+  ethernet.setEtherType(skb.head, at, skb.protocol);
+  skb.dev = dev;
+  devQueueXmit(skb);
 }

@@ -24,7 +24,14 @@ const READ_BYTES = 8192;
 /** How long -z waits for an error about its datagram. */
 const ZERO_UDP_WAIT_NS: Ns = 2 * SEC;
 
-export function* connectMode(proc: Process, options: NcatOptions, host: string, port: number): Task<number> {
+/** @param startNs when the program began */
+export function* connectMode(
+  proc: Process,
+  options: NcatOptions,
+  host: string,
+  port: number,
+  startNs: Ns,
+): Task<number> {
   let addresses: readonly number[];
   try {
     const numeric = parseIpv4(host);
@@ -35,7 +42,6 @@ export function* connectMode(proc: Process, options: NcatOptions, host: string, 
     yield* proc.printError(`Ncat: Could not resolve hostname "${host}": ${error.message}. QUITTING.\n`);
     return 2;
   }
-  const startNs = proc.sim.now;
   let socket: Socket | undefined;
   for (const [i, address] of addresses.entries()) {
     const last = i === addresses.length - 1;

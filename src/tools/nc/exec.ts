@@ -27,13 +27,8 @@ export function* runWithPipes(proc: Process, connection: Socket, command: ExecCo
   const [childIn, toChild] = makePipe();
   const [fromChild, childOut] = makePipe();
   const argv = command.kind === "shell" ? ["/bin/sh", "-c", command.command] : splitCommand(command.command);
-  const fds = new Map<number, OpenFile>([
-    [0, childIn],
-    [1, childOut],
-    [5, connection],
-  ]);
-  const stderr = proc.fds.get(2);
-  if (stderr) fds.set(2, stderr);
+  // it inherits the connection, and the listening sockets too
+  const fds = new Map<number, OpenFile>(proc.fds).set(0, childIn).set(1, childOut);
   yield* sleep(FORK_NS);
   spawnCommand(proc, argv, { fds, onError: cannotRun });
   childIn.release();

@@ -3,6 +3,7 @@
 import { type Ns, USEC } from "../../base/time.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
+import { parseIpv4 } from "../../wire/addr.ts";
 import { GaiError, getaddrinfo } from "../net-util/resolve.ts";
 import { connectMode } from "./client.ts";
 import { DEFAULT_PORT, parseNcatOptions, parsePort } from "./options.ts";
@@ -16,6 +17,7 @@ const CONNECT_START_NS: Ns = 9_000 * USEC;
 const EXIT_NS: Ns = 400 * USEC;
 
 export const nc: Program = function* (proc: Process): Task<number> {
+  const startNs = proc.sim.now;
   const options = parseNcatOptions(proc.argv.slice(1));
   if ("status" in options) {
     yield* proc.print(options.stdout);
@@ -54,7 +56,7 @@ export const nc: Program = function* (proc: Process): Task<number> {
       yield* proc.printError("Ncat: You must specify a host to connect to. QUITTING.\n");
       return 2;
     }
-    const status = yield* connectMode(proc, options, host, port);
+    const status = yield* connectMode(proc, options, host, port, startNs);
     for (const fd of [...proc.fds.keys()]) if (fd > 2) proc.close(fd);
     yield* sleep(EXIT_NS);
     return status;
@@ -62,7 +64,9 @@ export const nc: Program = function* (proc: Process): Task<number> {
   let address = 0;
   if (host !== undefined) {
     try {
-      address = (yield* getaddrinfo(proc, host)).addresses[0]!;
+      const number = parseIpv4(host);
+      if (options.numeric && number === undefined) throw new GaiError("Name or service not known");
+      address = number ?? (yield* getaddrinfo(proc, host)).addresses[0]!;
     } catch (error) {
       if (!(error instanceof GaiError)) throw error;
       yield* proc.printError(`Ncat: Could not resolve hostname "${host}": ${error.message}. QUITTING.\n`);

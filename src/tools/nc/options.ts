@@ -24,6 +24,7 @@ export interface NcatOptions {
   noShutdown: boolean;
   crlf: boolean;
   maxConnections: number;
+  ipv4: boolean;
   ipv6: boolean;
 }
 
@@ -114,6 +115,7 @@ export function parseNcatOptions(args: readonly string[]): NcatOptions | NcatRef
     noShutdown: false,
     crlf: false,
     maxConnections: MAX_CONNECTIONS,
+    ipv4: false,
     ipv6: false,
   };
   try {
@@ -125,6 +127,7 @@ export function parseNcatOptions(args: readonly string[]): NcatOptions | NcatRef
     }
     if (parsed.error !== undefined) return { stdout: "", stderr: `nc: ${parsed.error}\n${SEE_HELP}`, status: 2 };
     if (options.keepOpen && !options.listen) throw new Refused("Must specify --listen when using --keep-open.");
+    if (options.listen && options.zero) throw new Refused("Services designed for LISTENING can't be used with -z");
     if (options.sendOnly && options.recvOnly) throw new Refused("Send and recv only at the same time makes no sense.");
     return options;
   } catch (error) {
@@ -136,6 +139,7 @@ export function parseNcatOptions(args: readonly string[]): NcatOptions | NcatRef
 function apply(o: NcatOptions, name: string, value: string): void {
   switch (name) {
     case "4":
+      o.ipv4 = true;
       return;
     case "6":
       o.ipv6 = true;

@@ -4,7 +4,7 @@
 import { Errno, strerror } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
 import { openSocket } from "../../host/host.ts";
-import { AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../net/core/sock.ts";
+import { AF_INET, AF_INET6, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../net/core/sock.ts";
 import type { Socket } from "../../net/socket.ts";
 import { NullFile, type OpenFile } from "../../posix/file.ts";
 import { type Process, SIGCHLD, SIGPIPE } from "../../posix/process.ts";
@@ -27,21 +27,42 @@ const UDP_READ_BYTES = 131072;
 
 export function* listenMode(proc: Process, options: NcatOptions, address: number, port: number): Task<number> {
   proc.onSignal(SIGPIPE, "ignore");
-  let listener: Socket;
-  try {
-    listener = openListener(proc, options, address, port);
-  } catch (error) {
-    yield* proc.printError(`Ncat: bind to ${formatIpv4(address)}:${port}: ${strerror(errnoOf(error))}. QUITTING.\n`);
-    return 2;
+  const both = address === 0 && !options.ipv4;
+  const listeners: Socket[] = [];
+  // of the sockets for all addresses the IPv6 one comes first
+  for (const ipv6 of both ? [true, false] : [false]) {
+    try {
+      const socket = openListener(proc, options, address, port, ipv6);
+      if (socket) listeners.push(socket);
+    } catch (error) {
+      const where = both ? "::" : formatIpv4(address);
+      yield* proc.printError(`Ncat: bind to ${where}:${port}: ${strerror(errnoOf(error))}. QUITTING.\n`);
+      return 2;
+    }
   }
+  if (options.verbose > 0 && both) yield* proc.printError(`Ncat: Listening on :::${port}\n`);
   if (options.verbose > 0) yield* proc.printError(`Ncat: Listening on ${formatIpv4(address)}:${port}\n`);
-  if (options.udp) return yield* new UdpServer(proc, options, listener, address, port).run();
-  return yield* new TcpServer(proc, options, listener).run();
+  if (options.udp) return yield* new UdpServer(proc, options, listeners, address, port).run();
+  return yield* new TcpServer(proc, options, listeners).run();
 }
 
-function openListener(proc: Process, options: NcatOptions, addr: number, port: number): Socket {
-  const socket = openSocket(proc, AF_INET, options.udp ? SOCK_DGRAM : SOCK_STREAM);
+/** Undefined: there is no IPv6. */
+function openListener(
+  proc: Process,
+  options: NcatOptions,
+  addr: number,
+  port: number,
+  ipv6: boolean,
+): Socket | undefined {
+  let socket: Socket;
+  try {
+    socket = openSocket(proc, ipv6 ? AF_INET6 : AF_INET, options.udp ? SOCK_DGRAM : SOCK_STREAM);
+  } catch (error) {
+    if (ipv6 && errnoOf(error) === Errno.EAFNOSUPPORT) return undefined;
+    throw error;
+  }
   socket.setOption("SO_REUSEADDR", 1);
+  if (ipv6) socket.setOption("IPV6_V6ONLY", 1);
   socket.bind({ addr, port });
   if (!options.udp) socket.listen(BACKLOG);
   return socket;
@@ -50,37 +71,26 @@ function openListener(proc: Process, options: NcatOptions, addr: number, port: n
 function* announce(proc: Process, options: NcatOptions, connection: Socket): Task<void> {
   if (options.verbose === 0) return;
   const { addr, port } = connection.peerAddress;
-  yield* proc.printError(
-    `Ncat: Connection from ${formatIpv4(addr)}.\nNcat: Connection from ${formatIpv4(addr)}:${port}.\n`,
-  );
-}
-
-/** Descriptors of a forked handler: the connection and what was inherited. */
-function handlerFds(proc: Process, connection: Socket): Map<number, OpenFile> {
-  const fds = new Map<number, OpenFile>();
-  for (const fd of [0, 1, 2]) {
-    const file = proc.fds.get(fd);
-    if (file) fds.set(fd, file);
-  }
-  return fds.set(3, connection);
+  yield* proc.printError(`Ncat: Connection from ${formatIpv4(addr)}.\n`);
+  if (!options.udp) yield* proc.printError(`Ncat: Connection from ${formatIpv4(addr)}:${port}.\n`);
 }
 
 class TcpServer {
   readonly #proc: Process;
   readonly #options: NcatOptions;
-  #listener: Socket | undefined;
+  #listeners: readonly Socket[];
   readonly #connections: Socket[] = [];
   readonly #stdin: OpenFile;
   #stdinOpen: boolean;
   #hadConnection = false;
   #handlers = 0;
 
-  constructor(proc: Process, options: NcatOptions, listener: Socket) {
+  constructor(proc: Process, options: NcatOptions, listeners: readonly Socket[]) {
     this.#proc = proc;
     this.#options = options;
-    this.#listener = listener;
+    this.#listeners = listeners;
     this.#stdin = proc.fds.get(0) ?? new NullFile();
-    this.#stdinOpen = !options.recvOnly && !options.exec;
+    this.#stdinOpen = !options.exec;
   }
 
   *run(): Task<number> {
@@ -89,10 +99,10 @@ class TcpServer {
     for (;;) {
       const watched: ("stdin" | Socket)[] = [];
       if (this.#stdinOpen && this.#hadConnection) watched.push("stdin");
-      if (this.#listener) watched.push(this.#listener);
+      watched.push(...this.#listeners);
       watched.push(...this.#connections);
       const entries = watched.map((what) => pollIn(what === "stdin" ? this.#stdin : what));
-      const timeout = idleTimeoutNs > 0 ? idleTimeoutNs : Number.POSITIVE_INFINITY;
+      const timeout = idleTimeoutNs > 0 && this.#connections.length > 0 ? idleTimeoutNs : Number.POSITIVE_INFINITY;
       const ready = yield* pollEntries(proc, entries, timeout);
       if (ready.length === 0) {
         yield* proc.printError(`Ncat: Idle timeout expired (${Math.round(idleTimeoutNs / 1_000_000)} ms). QUITTING.\n`);
@@ -103,7 +113,7 @@ class TcpServer {
         const what = watched[i]!;
         let status: number | undefined;
         if (what === "stdin") status = yield* this.#readStdin();
-        else if (what === this.#listener) status = yield* this.#accept(what);
+        else if (this.#listeners.includes(what)) status = yield* this.#accept(what);
         else if (this.#connections.includes(what)) status = yield* this.#read(what);
         if (status !== undefined) return status;
       }
@@ -122,8 +132,8 @@ class TcpServer {
     yield* announce(proc, this.#options, connection);
     this.#hadConnection = true;
     if (!keepOpen) {
-      closeFile(proc, listener);
-      this.#listener = undefined;
+      for (const one of this.#listeners) closeFile(proc, one);
+      this.#listeners = [];
     }
     if (!exec) {
       yield* sleep(ACCEPTED_NS);
@@ -138,7 +148,7 @@ class TcpServer {
     this.#handlers++;
     const handler = proc.spawn((child) => handle(child, connection, exec), {
       argv: proc.argv,
-      fds: handlerFds(proc, connection),
+      fds: proc.fds,
     });
     handler.onExit.push(() => this.#handlers--);
     closeFile(proc, connection);
@@ -159,6 +169,8 @@ class TcpServer {
       }
       return this.#options.sendOnly ? 0 : undefined;
     }
+    // read all the same, for its end (ncat_broadcast)
+    if (this.#options.recvOnly) return undefined;
     const out = this.#options.crlf ? withCrlf(bytes) : bytes;
     for (const connection of [...this.#connections]) {
       try {
@@ -200,14 +212,14 @@ function* handle(proc: Process, connection: Socket, exec: NonNullable<NcatOption
 class UdpServer {
   readonly #proc: Process;
   readonly #options: NcatOptions;
-  #listener: Socket;
+  readonly #listeners: Socket[];
   readonly #address: number;
   readonly #port: number;
 
-  constructor(proc: Process, options: NcatOptions, listener: Socket, address: number, port: number) {
+  constructor(proc: Process, options: NcatOptions, listeners: Socket[], address: number, port: number) {
     this.#proc = proc;
     this.#options = options;
-    this.#listener = listener;
+    this.#listeners = listeners;
     this.#address = address;
     this.#port = port;
   }
@@ -217,15 +229,15 @@ class UdpServer {
     const { exec, keepOpen } = this.#options;
     proc.onSignal(SIGCHLD, "ignore");
     for (;;) {
-      const connection = this.#listener;
+      const [at = 0] = yield* pollEntries(proc, this.#listeners.map(pollIn));
+      const connection = this.#listeners[at]!;
       const { from } = yield* connection.recv(UDP_READ_BYTES, { peek: true });
       yield* sleep(ROUND_NS);
       yield* connection.connect(from);
       yield* announce(proc, this.#options, connection);
       if (exec && keepOpen) {
         yield* sleep(FORK_NS);
-        const fds = handlerFds(proc, connection);
-        proc.spawn((child) => handle(child, connection, exec), { argv: proc.argv, fds });
+        proc.spawn((child) => handle(child, connection, exec), { argv: proc.argv, fds: proc.fds });
         closeFile(proc, connection);
       } else if (exec) {
         yield* runWithPipes(proc, connection, exec);
@@ -235,7 +247,8 @@ class UdpServer {
         if (!keepOpen) return status;
         closeFile(proc, connection);
       }
-      this.#listener = openListener(proc, this.#options, this.#address, this.#port);
+      const ipv6 = this.#listeners.length > 1 && at === 0;
+      this.#listeners[at] = openListener(proc, this.#options, this.#address, this.#port, ipv6)!;
     }
   }
 

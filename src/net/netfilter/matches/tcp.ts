@@ -2,8 +2,8 @@
 // fragment never matches, inverted or not. Answers to xt_tcpudp.c (tcp_mt) and nft_payload.c.
 
 import { IPPROTO_TCP } from "../../../wire/ipv4.ts";
-import { get16 } from "../../../wire/layout.ts";
 import type { MatchFn, XtMatch } from "../x-tables.ts";
+import { anyPorts, portsMt } from "./udp.ts";
 
 export const XT_TCP_INV_SRCPT = 1;
 export const XT_TCP_INV_DSTPT = 2;
@@ -24,20 +24,33 @@ export interface TcpInfo {
 export const tcpMatch: XtMatch<TcpInfo> = {
   name: "tcp",
   proto: IPPROTO_TCP,
-  create: (info) => ({ fn: tcpMt(info) }),
+  create: (info) => ({ fn: isPlain(info) ? tcpMt(info) : expressionsMt(info) }),
 };
 
+/** What iptables-nft leaves to xt_tcpudp: a rule about an option, or about nothing. */
+function isPlain({ spts, dpts, option, flgMask, flgCmp, invflags }: TcpInfo): boolean {
+  const bare = anyPorts({ spts, dpts, invflags }) && flgMask === 0 && flgCmp === 0;
+  return bare || option !== 0 || (invflags & XT_TCP_INV_OPTION) !== 0;
+}
+
+/** Ports and flags as nf_tables compares them: what is not there does not match. */
+function expressionsMt(info: TcpInfo): MatchFn {
+  const { flgMask, flgCmp, invflags } = info;
+  const invFlags = (invflags & XT_TCP_INV_FLAGS) !== 0;
+  const ports = portsMt({ ...info, invflags: invflags & (XT_TCP_INV_SRCPT | XT_TCP_INV_DSTPT) });
+  if (flgMask === 0) return ports;
+  return (par) => {
+    const { thoff, skb } = par;
+    if (skb.tail - thoff < 14 || !ports(par)) return false;
+    return ((skb.head[thoff + 13]! & flgMask) === flgCmp) !== invFlags;
+  };
+}
+
 function tcpMt(info: TcpInfo): MatchFn {
-  const [smin, smax] = info.spts;
-  const [dmin, dmax] = info.dpts;
+  const ports = portsMt({ ...info, invflags: info.invflags & (XT_TCP_INV_SRCPT | XT_TCP_INV_DSTPT) });
   const { option, flgMask, flgCmp, invflags } = info;
-  const invSport = (invflags & XT_TCP_INV_SRCPT) !== 0;
-  const invDport = (invflags & XT_TCP_INV_DSTPT) !== 0;
   const invFlags = (invflags & XT_TCP_INV_FLAGS) !== 0;
   const invOption = (invflags & XT_TCP_INV_OPTION) !== 0;
-  const anySport = smin === 0 && smax === 0xffff && !invSport;
-  const anyDport = dmin === 0 && dmax === 0xffff && !invDport;
-  const anyFlags = flgMask === 0 && !invFlags;
   const wantOption = option !== 0 || invOption;
   return (par) => {
     const { thoff, skb } = par;
@@ -49,16 +62,9 @@ function tcpMt(info: TcpInfo): MatchFn {
       par.hotdrop = true;
       return false;
     }
+    if (!ports(par)) return false;
     const b = skb.head;
-    if (!anySport) {
-      const port = get16(b, thoff);
-      if ((port >= smin && port <= smax) === invSport) return false;
-    }
-    if (!anyDport) {
-      const port = get16(b, thoff + 2);
-      if ((port >= dmin && port <= dmax) === invDport) return false;
-    }
-    if (!anyFlags && ((b[thoff + 13]! & flgMask) === flgCmp) === invFlags) return false;
+    if (flgMask !== 0 && ((b[thoff + 13]! & flgMask) === flgCmp) === invFlags) return false;
     return !wantOption || hasOption(b, thoff, skb.tail, option) !== invOption;
   };
 }

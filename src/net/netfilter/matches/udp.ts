@@ -16,25 +16,45 @@ export interface UdpInfo {
 export const udpMatch: XtMatch<UdpInfo> = {
   name: "udp",
   proto: IPPROTO_UDP,
-  create: (info) => ({ fn: portsMt(info, 8) }),
+  create: (info) => ({ fn: anyPorts(info) ? wholeHeaderMt(8) : portsMt(info) }),
 };
 
-/** Ports at the beginning of a transport header of at least `headerLength` bytes. */
-export function portsMt(info: UdpInfo, headerLength: number): MatchFn {
+/** Nothing is asked of the ports. */
+export function anyPorts({ spts, dpts, invflags }: UdpInfo): boolean {
+  return spts[0] === 0 && spts[1] === 0xffff && dpts[0] === 0 && dpts[1] === 0xffff && invflags === 0;
+}
+
+/** The header must be there, or the packet goes. */
+function wholeHeaderMt(headerLength: number): MatchFn {
+  return (par) => {
+    if (par.fragoff !== 0) return false;
+    if (par.skb.tail - par.thoff >= headerLength) return true;
+    par.hotdrop = true;
+    return false;
+  };
+}
+
+/** Source and destination port, both single and both not to be: iptables-nft compares them as one number. */
+function isPair({ spts, dpts, invflags }: UdpInfo): boolean {
+  const inverted = XT_UDP_INV_SRCPT | XT_UDP_INV_DSTPT;
+  const single = spts[0] === spts[1] && dpts[0] === dpts[1] && spts[0] !== 0 && dpts[0] !== 0;
+  return single && (invflags & inverted) === inverted;
+}
+
+/** Ports at the beginning of a transport header; what is not there does not match. */
+export function portsMt(info: UdpInfo): MatchFn {
   const [smin, smax] = info.spts;
   const [dmin, dmax] = info.dpts;
   const invSport = (info.invflags & XT_UDP_INV_SRCPT) !== 0;
   const invDport = (info.invflags & XT_UDP_INV_DSTPT) !== 0;
+  const pair = isPair(info);
   return (par) => {
     const { thoff, skb } = par;
-    if (par.fragoff !== 0) return false;
-    if (skb.tail - thoff < headerLength) {
-      par.hotdrop = true;
-      return false;
-    }
+    if (par.fragoff !== 0 || skb.tail - thoff < 4) return false;
     const sport = get16(skb.head, thoff);
-    if ((sport >= smin && sport <= smax) === invSport) return false;
     const dport = get16(skb.head, thoff + 2);
+    if (pair) return sport !== smin || dport !== dmin;
+    if ((sport >= smin && sport <= smax) === invSport) return false;
     return (dport >= dmin && dport <= dmax) !== invDport;
   };
 }

@@ -1,0 +1,235 @@
+import { describe, expect, test } from "vitest";
+import {
+  IP_CT_ESTABLISHED_REPLY,
+  IP_CT_NEW,
+  IP_CT_RELATED,
+  IP_CT_RELATED_REPLY,
+  IPS_ASSURED,
+  IPS_SEEN_REPLY,
+} from "../../../src/net/netfilter/conntrack-entry.ts";
+import { nfConntrackText } from "../../../src/net/netfilter/conntrack-text.ts";
+import { set16, set32 } from "../../../src/wire/layout.ts";
+import { CLIENT, CtLab, SERVER, type Segment } from "./ct-lab.ts";
+
+const SYN: Segment = { flags: "S", seq: 100, wscale: 7 };
+const SYN_ACK: Segment = { flags: "SA", back: true, seq: 500, ack: 101, wscale: 7 };
+const ACK: Segment = { flags: "A", seq: 101, ack: 501 };
+
+function established(): CtLab {
+  const lab = new CtLab();
+  lab.tcp(SYN, SYN_ACK, ACK);
+  return lab;
+}
+
+describe("TCP", () => {
+  test("a connection goes through its states from the handshake to TIME_WAIT", () => {
+    const lab = new CtLab();
+    expect(
+      lab.tcp(
+        SYN,
+        SYN_ACK,
+        ACK,
+        { flags: "PA", seq: 101, ack: 501, length: 10 },
+        { flags: "FA", seq: 111, ack: 501 },
+        { flags: "A", back: true, seq: 501, ack: 112 },
+        { flags: "FA", back: true, seq: 501, ack: 112 },
+        { flags: "A", seq: 112, ack: 502 },
+      ),
+    ).toEqual([
+      "SYN_SENT",
+      "SYN_RECV",
+      "ESTABLISHED",
+      "ESTABLISHED",
+      "FIN_WAIT",
+      "CLOSE_WAIT",
+      "LAST_ACK",
+      "TIME_WAIT",
+    ]);
+    expect(lab.left()).toBe(120);
+  });
+
+  test("each state has its own timeout", () => {
+    const lab = new CtLab();
+    const left = (segment: Segment): number => {
+      lab.tcp(segment);
+      return lab.left();
+    };
+    expect([left(SYN), left(SYN_ACK), left(ACK), left({ flags: "FA", seq: 101, ack: 501 })]).toEqual([
+      120, 60, 432000, 120,
+    ]);
+  });
+
+  test("a refused connection is forgotten with its reset", () => {
+    const lab = new CtLab();
+    expect(lab.tcp(SYN, { flags: "RA", back: true, seq: 0, ack: 101 })).toEqual(["SYN_SENT", "gone"]);
+    expect(lab.nf.ct.count).toBe(0);
+  });
+
+  test("a segment beyond what the other side offered is invalid", () => {
+    const lab = established();
+    expect(lab.tcp({ flags: "A", seq: 101 + 1000 * 128 + 1, ack: 501, length: 1 })).toEqual(["invalid"]);
+    expect(lab.tcp({ flags: "A", seq: 101, ack: 9999 })).toEqual(["invalid"]);
+  });
+
+  test("liberal mode lets such segments pass", () => {
+    const lab = established();
+    lab.sysctl("tcp_be_liberal", 1);
+    expect(lab.tcp({ flags: "A", seq: 101 + 1000 * 128 + 1, ack: 501, length: 1 })).toEqual(["ESTABLISHED"]);
+  });
+
+  test("a reset out of step does not end a connection, the exact one does", () => {
+    const lab = established();
+    lab.tcp({ flags: "A", back: true, seq: 501, ack: 101 });
+    expect(lab.tcp({ flags: "R", seq: 90_000_000 })).toEqual(["invalid"]);
+    expect(lab.tcp({ flags: "R", seq: 101 })).toEqual(["CLOSE"]);
+  });
+
+  test("a connection is picked up in the middle, unless net.netfilter.nf_conntrack_tcp_loose is off", () => {
+    const lab = new CtLab();
+    expect(lab.tcp({ flags: "A", seq: 7, ack: 9 })).toEqual(["ESTABLISHED"]);
+    expect(lab.left()).toBe(300); // not yet answered
+    const strict = new CtLab();
+    strict.sysctl("tcp_loose", 0);
+    expect(strict.tcp({ flags: "A", seq: 7, ack: 9 })).toEqual(["invalid"]);
+  });
+
+  test("a SYN after the end begins a new connection with the same ports", () => {
+    const lab = established();
+    const [before] = lab.nf.ct.list;
+    lab.tcp(
+      { flags: "FA", seq: 101, ack: 501 },
+      { flags: "FA", back: true, seq: 501, ack: 102 },
+      { flags: "A", seq: 102, ack: 502 },
+    );
+    expect(lab.tcp({ ...SYN, seq: 5000 })).toEqual(["SYN_SENT"]);
+    expect(lab.nf.ct.list.size).toBe(1);
+    expect(lab.nf.ct.list.has(before!)).toBe(false);
+  });
+
+  test("a bad checksum and insane flags belong to nothing", () => {
+    const lab = new CtLab();
+    const skb = lab.segment(SYN);
+    skb.head[skb.transportHeader + 16]! ^= 1;
+    expect(lab.receive(skb).ct).toBeNull();
+    expect(lab.tcp({ flags: "SF" }, { flags: "" })).toEqual(["invalid", "invalid"]);
+  });
+
+  test("both sides may open at once", () => {
+    const lab = new CtLab();
+    expect(
+      lab.tcp(SYN, { flags: "S", back: true, seq: 500, wscale: 7 }, { flags: "SA", seq: 100, ack: 501 }, {
+        flags: "SA",
+        back: true,
+        seq: 500,
+        ack: 101,
+      }),
+    ).toEqual(["SYN_SENT", "SYN_SENT2", "SYN_RECV", "SYN_RECV"]);
+  });
+});
+
+describe("UDP and ICMP", () => {
+  test("a datagram lives 30 seconds, a stream 120 and is assured", () => {
+    const lab = new CtLab();
+    const conn = lab.udp()!;
+    expect([lab.left(), conn.status & IPS_SEEN_REPLY]).toEqual([30, 0]);
+    lab.udp(true);
+    expect([lab.left(), conn.status & (IPS_SEEN_REPLY | IPS_ASSURED)]).toEqual([30, IPS_SEEN_REPLY]);
+    lab.wait(3);
+    lab.udp();
+    expect([lab.left(), conn.status & IPS_ASSURED]).toEqual([120, IPS_ASSURED]);
+    lab.wait(121);
+    expect(lab.nf.ct.count).toBe(0);
+  });
+
+  test("an answer is a reply, never a connection of its own", () => {
+    const lab = new CtLab();
+    const ping = lab.icmp(8, 0, [0, 7, 0, 1]);
+    expect(lab.icmp(0, 0, [0, 7, 0, 1], undefined, true)).toBe(ping);
+    expect(lab.icmp(0, 0, [0, 9, 0, 1], undefined, true)).toBeNull();
+  });
+
+  test("an ICMP error belongs to the connection that it quotes", () => {
+    const lab = new CtLab();
+    const conn = lab.udp();
+    const quoted = new Uint8Array(28);
+    quoted[0] = 0x45;
+    set16(quoted, 2, 32);
+    quoted[8] = 60;
+    quoted[9] = 17;
+    set32(quoted, 12, CLIENT);
+    set32(quoted, 16, SERVER);
+    set16(quoted, 20, 1234);
+    set16(quoted, 22, 53);
+    set16(quoted, 24, 12);
+    const message = Uint8Array.from([3, 3, 0, 0, 0, 0, 0, 0, ...quoted]);
+    const { ct, ctinfo } = lab.receive(lab.packet(SERVER, CLIENT, 1, message, 2));
+    expect([ct, ctinfo]).toEqual([conn, IP_CT_RELATED_REPLY]);
+    set16(quoted, 22, 54);
+    expect(lab.icmp(3, 3, [0, 0, 0, 0], quoted, true)).toBeNull();
+  });
+
+  test("what is no TCP, UDP or ICMP is followed by addresses", () => {
+    const lab = new CtLab();
+    lab.receive(lab.packet(CLIENT, SERVER, 99, new Uint8Array(30), 20));
+    const { ctinfo } = lab.receive(lab.packet(SERVER, CLIENT, 99, new Uint8Array(30), 20));
+    expect([lab.left(), ctinfo]).toEqual([600, IP_CT_ESTABLISHED_REPLY]);
+    expect(nfConntrackText(lab.nf.ct)).toBe(
+      "ipv4     2 unknown  99 600 src=10.0.0.1 dst=10.0.0.2 src=10.0.0.2 dst=10.0.0.1 mark=0 zone=0 use=2\n",
+    );
+  });
+});
+
+describe("the table", () => {
+  test("nothing is tracked before a rule needs it, nor after", () => {
+    const lab = new CtLab();
+    const release = lab.nf.useConntrack();
+    expect(lab.nf.tracking).toBe(true);
+    release();
+    release();
+    expect(lab.nf.tracking).toBe(true); // the lab's own use
+  });
+
+  test("a full table gives up what nobody answered, then drops", () => {
+    const lab = new CtLab();
+    lab.sysctl("max", 2);
+    lab.udp(false, [1, 53]);
+    lab.udp(false, [2, 53]);
+    expect(lab.udp(false, [3, 53])).not.toBeNull();
+    expect([...lab.nf.ct.list].map((conn) => conn.orig.srcU)).toEqual([2, 3]);
+    const full = new CtLab();
+    for (const port of [1, 2]) {
+      const ports = [port, 80] as const;
+      full.tcp({ ...SYN, ports }, { ...SYN_ACK, ports }, { ...ACK, ports });
+    }
+    full.sysctl("max", 2);
+    expect(full.tcp({ ...SYN, ports: [3, 80] })).toEqual(["dropped"]);
+    expect(full.nf.ct.stat.drop).toBe(1);
+  });
+
+  test("packets and bytes are counted when accounting is on", () => {
+    const lab = new CtLab();
+    lab.sysctl("acct", 1);
+    const conn = lab.udp()!;
+    lab.udp();
+    lab.udp(true);
+    expect(conn.acct).toEqual({ packets: [2, 1], bytes: [64, 32] });
+  });
+
+  test("a listener learns of beginning, answer and end", () => {
+    const lab = new CtLab();
+    const heard: number[] = [];
+    const stop = lab.nf.ct.listen((events) => heard.push(events));
+    lab.udp();
+    lab.udp(true);
+    lab.wait(40);
+    stop();
+    expect(heard).toEqual([1, 8, 4]); // NEW, REPLY, DESTROY
+  });
+
+  test("new connections are NEW, a first answer makes them ESTABLISHED", () => {
+    const lab = new CtLab();
+    expect(lab.receive(lab.segment(SYN)).ctinfo).toBe(IP_CT_NEW);
+    expect(lab.receive(lab.segment(SYN_ACK)).ctinfo).toBe(IP_CT_ESTABLISHED_REPLY);
+    expect(IP_CT_RELATED).toBe(1);
+  });
+});
