@@ -37,13 +37,15 @@ export function electSubnet(inUse: (pool: Ipv4Cidr) => boolean): Ipv4Cidr {
   return pool;
 }
 
-/** The words of one generation's IPAM. */
+/** The words of one generation's IPAM, and what it makes of a /31. */
 export interface IpamTexts {
   readonly poolOverlap: string;
   readonly allPoolsTaken: string;
   readonly addressInUse: string;
   readonly noAddresses: string;
   readonly outOfRange: string;
+  /** both addresses of a /31 can be had (RFC 3021) */
+  readonly pointToPoint: boolean;
 }
 
 /** What one network holds of a pool: all of it, or the part that --ip-range names. */
@@ -59,8 +61,9 @@ export class MasterPool {
   readonly #used: Set<number> = new Set();
   references = 0;
 
-  constructor(pool: Ipv4Cidr) {
+  constructor(pool: Ipv4Cidr, pointToPoint: boolean) {
     this.pool = pool;
+    if (pointToPoint && pool.prefix > 30) return;
     this.#used.add(pool.address);
     this.#used.add(broadcastOf(pool.address, pool.prefix));
   }
@@ -186,7 +189,7 @@ export class Ipam {
     const key = formatCidr(pool.address, pool.prefix);
     let master = this.#masters.get(key);
     if (!master) {
-      master = new MasterPool(pool);
+      master = new MasterPool(pool, this.#texts.pointToPoint);
       this.#masters.set(key, master);
     }
     return master;

@@ -105,9 +105,8 @@ export class NetworkController {
     if (request.ipamDriver !== "default")
       throw notFound(this.#parts.generation.texts.pluginNotFound(request.ipamDriver));
     const config = request.ipam[0];
-    for (const subnet of config && config.subnet !== "" ? [config.subnet] : [])
-      if (!parseCidr(subnet) || !subnet.includes("/"))
-        throw badRequest(this.#parts.generation.texts.invalidSubnet(subnet));
+    const problem = this.#parts.generation.texts.ipamProblem(request.ipam.filter(({ subnet }) => subnet !== ""));
+    if (problem !== undefined) throw badRequest(problem);
     const pool = this.#ipam.requestPool(config?.subnet ?? "", config?.ipRange ?? "", (candidate) =>
       overlapsRoutes(this.#parts.host.netns, candidate),
     );

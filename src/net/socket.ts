@@ -109,7 +109,7 @@ export class Socket extends OpenFile {
   }
 
   *shutdown(how: number): Task<void> {
-    this.sock.shutdown(how);
+    yield* this.sock.shutdownWaiting(how);
     yield* yieldToSoftirqs(this.sock);
   }
 

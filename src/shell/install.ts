@@ -61,6 +61,7 @@ export function populateVfs(vfs: Vfs, options: PopulateOptions): void {
     ensureFolder(vfs, folder);
   vfs.put("/bin", link("usr/bin"));
   vfs.put("/sbin", link("usr/sbin"));
+  vfs.put("/var/run", link("/run"));
   for (const [name, program] of options.programs)
     vfs.put(name.startsWith("/") ? name : `/usr/bin/${name}`, programNode(program));
   const tmp = dirNode();

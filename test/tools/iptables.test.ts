@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { iptables } from "../../src/tools/iptables/run.ts";
 import { quotedWords } from "../../src/tools/iptables/restore.ts";
+import { iptables } from "../../src/tools/iptables/run.ts";
 import { saveTables } from "../../src/tools/iptables/save.ts";
 import { answer, newNetfilter, readSections } from "./iptables-cases.ts";
 

@@ -71,7 +71,7 @@ export function parseExpose(text: string, texts: ClientTexts): string[] {
     const number = ports.split("-").find((part) => !/^\d+$/.test(part));
     const why =
       number === undefined
-        ? texts.portError(`invalid range specified for the Port: ${ports}`)
+        ? texts.portError(`invalid range specified for port: ${ports}`)
         : `strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`;
     throw new ClientError(`invalid range format for --expose: ${text}, error: ${why}`);
   }

@@ -1,6 +1,7 @@
 // Docker 20.10.24 as Debian ships it: what the recordings were made with, and what most tutorials show. The daemon's words
 // are libnetwork's and moby's of that version; the client's are docker/cli's.
 
+import { parseCidr } from "../../wire/addr.ts";
 import { costs20 } from "../cost.ts";
 import type { ClientTexts, EndpointWish, FieldOrder, Generation, Texts } from "./generation.ts";
 import { firewall20 } from "./rules20.ts";
@@ -11,10 +12,14 @@ const texts: Texts = {
     allPoolsTaken:
       "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
     addressInUse: "Address already in use",
+    pointToPoint: false,
     noAddresses: "No available addresses on this pool",
     outOfRange: "Requested address is out of range",
   },
-  invalidSubnet: (subnet) => `Invalid subnet ${subnet} : invalid CIDR address: ${subnet}`,
+  ipamProblem: (configs) => {
+    const bad = configs.find(({ subnet }) => !subnet.includes("/") || !parseCidr(subnet));
+    return bad && `Invalid subnet ${bad.subnet} : invalid CIDR address: ${bad.subnet}`;
+  },
   activeEndpoints: (name, id) => `error while removing network: network ${name} id ${id} has active endpoints`,
   networkSetup: (why) => why,
   endpointSettings,

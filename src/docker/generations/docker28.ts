@@ -2,8 +2,9 @@
 // The client is of the same version; its hints name the help, its errors begin with "docker: ".
 
 import { costs28 } from "../cost.ts";
+import { endpointSettings, ipamProblem } from "./checks28.ts";
 import { docker20, ENDPOINT_TYPED, HOST_CONFIG_TYPED, NETWORK_SETTINGS_TYPED, NETWORK_TYPED } from "./docker20.ts";
-import type { ClientTexts, EndpointWish, FieldOrder, Generation, Texts } from "./generation.ts";
+import type { ClientTexts, FieldOrder, Generation, Texts } from "./generation.ts";
 import { firewall28 } from "./rules28.ts";
 
 const texts: Texts = {
@@ -12,10 +13,11 @@ const texts: Texts = {
     poolOverlap: "invalid pool request: Pool overlaps with other one on this address space",
     allPoolsTaken: "all predefined address pools have been fully subnetted",
     addressInUse: "Address already in use",
+    pointToPoint: true,
     noAddresses: "no available addresses on this pool",
     outOfRange: "requested address is out of range",
   },
-  invalidSubnet: (subnet) => `invalid network config:\ninvalid subnet ${subnet}: invalid CIDR block notation`,
+  ipamProblem,
   activeEndpoints: (name, _id, members) =>
     `error while removing network: network ${name} has active endpoints (${members
       .map((member) => `name:${JSON.stringify(member.name)} id:${JSON.stringify(member.id)}`)
@@ -28,23 +30,6 @@ const texts: Texts = {
     `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
   notRunning: (id) => `container ${id} is not running`,
 };
-
-function endpointSettings(wish: EndpointWish): string | undefined {
-  const errors: string[] = [];
-  if (!wish.userDefined) {
-    if (wish.ip !== "") errors.push("user specified IP address is supported on user defined networks only");
-    if (wish.aliases.length > 0) errors.push("network-scoped aliases are only supported for user-defined networks");
-  }
-  if (wish.ip !== "") {
-    if (!wish.staticSubnet || !wish.userDefined)
-      errors.push(
-        "user specified IP address is supported only when connecting to networks with user configured subnets",
-      );
-    else if (!wish.contains) errors.push(`no configured subnet or ip-range contain the IP address ${wish.ip}`);
-  }
-  if (errors.length === 0) return undefined;
-  return `invalid endpoint settings:\n${errors.map((error) => `* ${error}`).join("\n")}`;
-}
 
 const hint = (command: string) => `\nRun 'docker ${command}${command === "" ? "" : " "}--help' for more information\n`;
 

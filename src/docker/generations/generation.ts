@@ -4,6 +4,7 @@
 import type { Costs } from "../cost.ts";
 import type { IpamTexts } from "../ipam.ts";
 import type { Iptables } from "../iptables.ts";
+import type { IpamConfig } from "../network.ts";
 
 /** A bridge network as the firewall sees it. */
 export interface NetworkRules {
@@ -71,7 +72,8 @@ export interface EndpointWish {
 /** The daemon's words where the generations differ; without "Error response from daemon: ". */
 export interface Texts {
   readonly ipam: IpamTexts;
-  readonly invalidSubnet: (subnet: string) => string;
+  /** the complaint about the pools that a network is to have, undefined when they are fine */
+  readonly ipamProblem: (configs: readonly IpamConfig[]) => string | undefined;
   readonly activeEndpoints: (name: string, id: string, members: readonly { name: string; id: string }[]) => string;
   /** wraps what setting a container's network up said */
   readonly networkSetup: (why: string) => string;

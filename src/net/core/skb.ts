@@ -37,7 +37,7 @@ export const SKB_GSO_TCP_ECN = 8;
  */
 export class SkBuff {
   /** the bytes; only data … tail belong to the packet */
-  readonly head: Uint8Array;
+  head: Uint8Array;
   readonly pool: SkbPool;
   /** offset of the first byte of the current layer */
   data: number = SKB_HEADROOM;
@@ -286,6 +286,18 @@ export class SkbPool {
     skb.dstPendingConfirm = from.dstPendingConfirm;
     skb.id = from.id;
     return skb;
+  }
+
+  /** Makes room for `bytes` more at the tail, in a larger buffer; false when there is none that large. */
+  grow(skb: SkBuff, bytes: number): boolean {
+    if (skb.tail + bytes > LARGE) return false;
+    const larger = this.#take(LARGE);
+    const { head } = larger;
+    head.set(skb.head.subarray(0, skb.tail));
+    larger.head = skb.head;
+    skb.head = head;
+    this.consume(larger);
+    return true;
   }
 
   /** The packet has served its purpose (consume_skb). */

@@ -172,6 +172,11 @@ export abstract class Sock {
   /** shutdown(2), SHUT_*. Throws ENOTCONN. */
   abstract shutdown(how: number): void;
 
+  /** The same as a thread does it, for as long as it takes. */
+  *shutdownWaiting(how: number): Task<void> {
+    this.shutdown(how);
+  }
+
   /** recv would not wait: data, end, error, or a connection to accept. */
   abstract readable(): boolean;
 

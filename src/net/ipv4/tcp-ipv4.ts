@@ -9,9 +9,6 @@ import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import {
   ACK,
-  AE,
-  CWR,
-  ECE,
   FIN,
   getAcknowledgment,
   getDataOffset,
@@ -19,11 +16,8 @@ import {
   getFlags,
   getSequence,
   getSourcePort,
-  getWindow,
   RST,
   SYN,
-  setWindow,
-  URG,
 } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, consumeSkb, drop, PACKET_HOST, type SkBuff } from "../core/skb.ts";
@@ -33,6 +27,7 @@ import { ipDontFragment, pmtuDiscOf } from "./ip-output.ts";
 import { ipRtUpdatePmtu } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { FlowKey } from "./rtable.ts";
+import { tcpAddBacklog } from "./tcp-backlog.ts";
 import { tcpCurrentSsthresh, tcpSetCaState } from "./tcp-cong.ts";
 import { tcpDoneWithError } from "./tcp-done.ts";
 import { tcpRcvEstablished } from "./tcp-input.ts";
@@ -48,7 +43,6 @@ import {
   BOOT_NS,
   between,
   ICSK_TIME_RETRANS,
-  SKB_OVERHEAD,
   TCP_ACK_DEFERRED,
   TCP_CA_LOSS,
   TCP_CLOSE,
@@ -152,7 +146,7 @@ function deliver(sk: TcpSock, skb: SkBuff, isn: number): void {
   const segs = Math.max(1, skb.gsoSegs);
   sk.segsIn += segs;
   if (skb.len > 0) sk.dataSegsIn += segs;
-  if (sk.owned) addBacklog(sk, skb);
+  if (sk.owned) tcpAddBacklog(sk, skb);
   else tcpV4DoRcv(sk, skb);
 }
 
@@ -259,46 +253,6 @@ export function tcpV4DoRcv(sk: TcpSock, skb: SkBuff): void {
 
 // --- the socket lock ---
 
-/** Waits until the owner lets go; an ACK like the last one is joined to it (tcp_add_backlog). */
-function addBacklog(sk: TcpSock, skb: SkBuff): void {
-  const { tail } = sk.backlog;
-  if (tail && coalesceAck(tail, skb)) {
-    sk.tcp.mib.ext.TCPBacklogCoalesce++;
-    consumeSkb(skb);
-    return;
-  }
-  const cost = SKB_OVERHEAD + skb.len;
-  if (sk.backlogLen > sk.rcvBuf + (sk.sndBuf >> 1) + 65536) {
-    drop(skb, DropReason.SOCKET_BACKLOG);
-    return;
-  }
-  skb.cb1 = cost;
-  sk.backlogLen += cost;
-  sk.backlog.push(skb);
-}
-
-/** Pure ACKs with the same flags and options are one. */
-function coalesceAck(tail: SkBuff, skb: SkBuff): boolean {
-  if (tail.endSeq !== skb.seq || tail.len > 0 || skb.len > 0 || tail.cb3 !== skb.cb3) return false;
-  const both = tail.tcpFlags | skb.tcpFlags;
-  if (both & (SYN | RST | URG) || !(tail.tcpFlags & skb.tcpFlags & ACK)) return false;
-  if ((tail.tcpFlags ^ skb.tcpFlags) & (ECE | CWR | AE)) return false;
-  const a = tail.transportHeader;
-  const b = skb.transportHeader;
-  const length = skb.data - b;
-  if (tail.data - a !== length) return false;
-  for (let i = 20; i < length; i++) if (tail.head[a + i] !== skb.head[b + i]) return false;
-  tail.endSeq = skb.endSeq;
-  if (((skb.ackSeq - tail.ackSeq) | 0) >= 0) {
-    tail.ackSeq = skb.ackSeq;
-    setWindow(tail.head, a, getWindow(skb.head, b));
-  }
-  tail.tcpFlags |= skb.tcpFlags;
-  if (skb.tcpFlags & FIN) tail.head[a + 13] = tail.head[a + 13]! | FIN;
-  tail.gsoSegs = Math.min(Math.max(tail.gsoSegs, 1) + Math.max(skb.gsoSegs, 1), 0xffff);
-  return true;
-}
-
 /** The end of a bottom-half-disabled section: raised softirqs run before the sender goes on. */
 export const RUN_SOFTIRQS: Wait = {
   arm: (thread) => thread.wake(undefined, -250_000),
@@ -312,19 +266,13 @@ export function lockSock(sk: TcpSock): void {
 
 /** Handles what came meanwhile (__release_sock). */
 export function processBacklog(sk: TcpSock): void {
-  for (let skb = sk.backlog.shift(); skb; skb = sk.backlog.shift()) {
-    sk.backlogLen -= skb.cb1;
-    skb.cb1 = 0;
-    tcpV4DoRcv(sk, skb);
-  }
+  for (let skb = sk.backlog.shift(); skb; skb = sk.backlog.shift()) tcpV4DoRcv(sk, skb);
   sk.backlogLen = 0;
 }
 
 /** The same in a sender's context, where softirqs run after each segment that was sent. */
 export function* processBacklogTask(sk: TcpSock): Task<void> {
   for (let skb = sk.backlog.shift(); skb; skb = sk.backlog.shift()) {
-    sk.backlogLen -= skb.cb1;
-    skb.cb1 = 0;
     const { segsOut } = sk;
     tcpV4DoRcv(sk, skb);
     if (sk.segsOut !== segsOut) yield RUN_SOFTIRQS;

@@ -7,21 +7,16 @@
 import { FIN } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
+import { fragsOf, skbCloned } from "./tcp-backlog.ts";
 import { tcpDsackExtend, tcpDsackSet, tcpSackNewOfo } from "./tcp-sack-send.ts";
 import { after, before, MAX_SKB_FRAGS, scheduleAck, type TcpSock, tcpIsSack } from "./tcp-sock.ts";
 import { rcvTruesize, tcpClampWindow, tcpGrowWindow, tcpMeasureRcvMss, tcpRcvbufGrow } from "./tcp-window.ts";
-
-/** Page fragments that a segment's payload lies in: a file's pages, or 32 KiB each (sk_page_frag). */
-function fragsOf(skb: SkBuff): number {
-  if (skb.pagePhase > 0) return Math.ceil((skb.pagePhase - 1 + skb.len) / 4096);
-  return Math.max(1, Math.ceil(skb.len / 32768));
-}
 
 /** Charges `skb` as joined to `tail`, if their fragments fit into one (tcp_try_coalesce). */
 function tryCoalesce(sk: TcpSock, tail: SkBuff | null, skb: SkBuff): boolean {
   if (!tail || tail.endSeq !== skb.seq) return false;
   // what the sender's queue still refers to is left alone (skb_cloned)
-  if (tail.cloneOf && tail.cloneOf.gen === tail.cloneGen) return false;
+  if (skbCloned(tail)) return false;
   const frags = tail.cb2 + (skb.len > 0 ? fragsOf(skb) : 0);
   if (frags > MAX_SKB_FRAGS) return false;
   skb.cb1 = tail.cb1 + skb.len;

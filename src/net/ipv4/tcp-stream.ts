@@ -3,7 +3,8 @@
 // of net/ipv4/af_inet.c. Leaves out Fast Open, zero-copy, repair, MD5 and AO.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import type { Task } from "../../sim/task.ts";
+import { type Ns, USEC } from "../../base/time.ts";
+import { sleep, type Task } from "../../sim/task.ts";
 import { FIN, PSH } from "../../wire/tcp.ts";
 import {
   type Message,
@@ -65,6 +66,10 @@ import {
   tcpXmitStep,
 } from "./tcp-write.ts";
 import { tcpResetRttMin } from "./tcp-xmit-timer.ts";
+
+/** What shutdown(2) takes on the recorded machine: until its FIN is on its way, and from there to letting go. */
+const SHUTDOWN_NS: Ns = 16 * USEC;
+const FIN_SENT_NS: Ns = 20 * USEC;
 
 const URG_VALID = 0x0100;
 const URG_READ = 0x0400;
@@ -443,6 +448,20 @@ export class TcpStreamSock extends TcpSock {
       tcpShutdownSend(this);
     }
     this.wake();
+  }
+
+  /** The socket is this thread's while it sends the FIN and runs the softirqs that this raised. */
+  override *shutdownWaiting(how: number): Task<void> {
+    while (this.owned) yield* this.lockWait.wait();
+    lockSock(this);
+    try {
+      yield* sleep(SHUTDOWN_NS);
+      this.shutdown(how);
+      yield* sleep(FIN_SENT_NS);
+      yield* processBacklogTask(this);
+    } finally {
+      releaseSock(this);
+    }
   }
 
   readable(): boolean {

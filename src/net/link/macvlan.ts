@@ -193,8 +193,8 @@ function macvlanXmit(skb: SkBuff, dev: NetDevice): void {
     } else {
       const other = deviceOf(port, head, at);
       if (other && (other.priv as Macvlan).mode === "bridge") {
-        // to a neighbour on the same device
-        handOver(skb, other);
+        // to a neighbour, by way of the lower device as if received there, for its taps
+        forwardTo(skb, lower);
         return;
       }
     }
@@ -209,15 +209,19 @@ function deviceOf(port: MacvlanPort, b: Uint8Array, at: number): NetDevice | nul
   return null;
 }
 
-/** dev_forward_skb to a device beside the sender. skb.data stands at the link header. */
-function handOver(skb: SkBuff, to: NetDevice): void {
+/** dev_forward_skb. skb.data stands at the link header. */
+function forwardTo(skb: SkBuff, to: NetDevice): boolean {
   skb.scrub(skb.dev!.net !== to.net);
-  skb.dev = to;
-  const length = skb.len;
   ethTypeTrans(skb, to);
-  if (!netifRx(skb)) return;
+  return netifRx(skb);
+}
+
+/** A copy of a broadcast for a device beside the sender (macvlan_broadcast_one with `local`). */
+function handOver(skb: SkBuff, to: NetDevice): void {
+  const { len } = skb;
+  if (!forwardTo(skb, to)) return;
   to.stats.rxPackets++;
-  to.stats.rxBytes += length - ethernet.HEADER_LENGTH;
+  to.stats.rxBytes += len - ethernet.HEADER_LENGTH;
 }
 
 /** macvlan_handle_frame: the rx handler of the lower device. */

@@ -3,6 +3,7 @@
 // to net/netfilter/nf_conntrack_proto.c (hook registration), nf_defrag_ipv4.c and nf_nat_masquerade.c (what becomes of
 // masqueraded connections when their address goes).
 
+import { MSEC } from "../../base/time.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { NETDEV_DOWN, type Net } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
@@ -36,6 +37,10 @@ import { Nat } from "./nat.ts";
 import { NfTables } from "./nf-tables.ts";
 import type { XtEnv } from "./x-tables.ts";
 
+/** Inode of a machine's first network namespace (PROC_DYNAMIC_FIRST and the kernel's order of making them). */
+const INIT_NET_INODE = 4026531840;
+const LOG_ALL_NETNS = "net/netfilter/nf_log_all_netns";
+
 /** All that netfilter keeps in one namespace. */
 export class Netfilter {
   readonly net: Net;
@@ -43,10 +48,8 @@ export class Netfilter {
   readonly ct: Conntrack;
   readonly nat: Nat;
   readonly tables: NfTables;
-  /** nanoseconds since 1970 at virtual time 0, for the time match; programs that load rules set it */
-  epochNs = 0;
-  /** net.netfilter.nf_log_all_netns: other namespaces than the first may log too */
-  logAllNetns = false;
+  /** net.netfilter.nf_log_all_netns */
+  #logAllNetns = false;
   #ctUsers = 0;
   #ctHooks: (() => void)[] = [];
   #masqueradeUsers = 0;
@@ -61,10 +64,10 @@ export class Netfilter {
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)
       net.sysctl.registerInt(
-        "net/netfilter/nf_log_all_netns",
-        () => (this.logAllNetns ? 1 : 0),
+        LOG_ALL_NETNS,
+        () => (this.#logAllNetns ? 1 : 0),
         (value) => {
-          this.logAllNetns = value !== 0;
+          this.#logAllNetns = value !== 0;
         },
         0,
         1,
@@ -72,7 +75,15 @@ export class Netfilter {
   }
 
   get #isFirst(): boolean {
-    return this.net.id === 1;
+    return this.net.inode === INIT_NET_INODE;
+  }
+
+  /** A namespace other than the first may log where the first allows it. */
+  get #mayLog(): boolean {
+    if (this.#isFirst) return true;
+    for (const net of this.net.kernel.nets)
+      if (net.inode === INIT_NET_INODE && net.sysctl.get(LOG_ALL_NETNS)?.read() === "1") return true;
+    return false;
   }
 
   #environment(): XtEnv {
@@ -85,9 +96,9 @@ export class Netfilter {
       useConntrack: () => this.useConntrack(),
       watchMasquerade: () => this.#watchMasquerade(),
       primaryAddress: (dev) => primaryAddress(dev),
-      wallClockNs: () => this.epochNs + net.now,
+      wallClockNs: () => net.kernel.epochMs * MSEC + net.now,
       log: (text) => {
-        if (this.#isFirst || this.logAllNetns) net.kernel.printk(text);
+        if (this.#mayLog) net.kernel.printk(text);
       },
       shared: <T>(key: string, create: () => T): T => {
         let value = this.#shared.get(key) as T | undefined;

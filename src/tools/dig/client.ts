@@ -35,6 +35,16 @@ export interface Answer {
   readonly port: number;
 }
 
+/** IP_PMTUDISC_OMIT of <netinet/in.h> */
+const IP_PMTUDISC_OMIT = 5;
+
+/** What BIND's library calls errors that it knows. */
+const ISC_TEXTS: ReadonlyMap<number, string> = new Map([
+  [Errno.EAGAIN, "timed out"],
+  [Errno.EHOSTUNREACH, "host unreachable"],
+  [Errno.ENETUNREACH, "network unreachable"],
+]);
+
 /** Complains to `complain` about each try that fails; undefined when all did. */
 export function* ask(
   proc: Process,
@@ -46,6 +56,8 @@ export function* ask(
     yield* sleep(QUERY_NS);
     const socket = openSocket(proc, AF_INET, SOCK_DGRAM);
     try {
+      // queries go without DF
+      socket.setOption("IP_MTU_DISCOVER", IP_PMTUDISC_OMIT);
       if (options.source !== 0) socket.bind({ addr: options.source, port: 0 });
       yield* socket.connect({ addr: options.server, port: options.port });
       const startNs = proc.sim.now;
@@ -60,7 +72,7 @@ export function* ask(
       }
     } catch (error) {
       const errno = errnoOf(error);
-      const why = errno === Errno.EAGAIN ? "timed out" : strerror(errno).toLowerCase();
+      const why = ISC_TEXTS.get(errno) ?? strerror(errno).toLowerCase();
       yield* complain(`;; communications error to ${formatIpv4(options.server)}#${options.port}: ${why}\n`);
     } finally {
       closeFile(proc, socket);

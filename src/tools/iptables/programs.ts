@@ -4,7 +4,6 @@
 import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import { netnsOf } from "../../host/host.ts";
-import type { Netfilter } from "../../net/netfilter/netfilter.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { formatIpv4, parseIpv4 } from "../../wire/addr.ts";
@@ -119,12 +118,6 @@ function* hostName(proc: Process, address: number): Task<string | undefined> {
   return name === formatIpv4(address) ? undefined : name;
 }
 
-function netfilterOf(proc: Process): Netfilter {
-  const { nf } = netnsOf(proc);
-  nf.epochNs = Number(proc.machine.epochNs);
-  return nf;
-}
-
 function* finish(proc: Process, { status, stdout, stderr }: Result): Task<number> {
   const out = new Stdout(proc);
   yield* out.print(stdout);
@@ -134,13 +127,13 @@ function* finish(proc: Process, { status, stdout, stderr }: Result): Task<number
 }
 
 function* iptablesProgram(proc: Process, version: IptablesVersion): Task<number> {
-  const nf = netfilterOf(proc);
+  const nf = netnsOf(proc).nf;
   const result = yield* withNames(proc, (names) => iptables(nf, proc.argv.slice(1), { names, version }));
   return yield* finish(proc, result);
 }
 
 function* iptablesSaveProgram(proc: Process, version: IptablesVersion): Task<number> {
-  const nf = netfilterOf(proc);
+  const nf = netnsOf(proc).nf;
   const seconds = Number(proc.machine.wallClockNs() / 1_000_000_000n);
   const date = dateText(seconds).replace(" UTC", "");
   const { file, ...result } = yield* withNames(proc, (names) =>
@@ -173,7 +166,7 @@ function* iptablesRestoreProgram(proc: Process, version: IptablesVersion): Task<
     }
     text = content;
   }
-  const nf = netfilterOf(proc);
+  const nf = netnsOf(proc).nf;
   const result = yield* withNames(proc, (names) => restoreTables(nf, text, options, { names, version }));
   return yield* finish(proc, result);
 }

@@ -17,7 +17,7 @@ import { runWithPipes } from "./exec.ts";
 import type { NcatOptions } from "./options.ts";
 
 /** From the connection's establishment to the first look at standard input. */
-const CONNECTED_NS: Ns = 70 * USEC;
+const CONNECTED_NS: Ns = 46 * USEC;
 /** One round of the event loop. */
 const ROUND_NS: Ns = 12 * USEC;
 const READ_BYTES = 8192;

@@ -18,7 +18,7 @@ import type { NcatOptions } from "./options.ts";
 /** One round of the loop. */
 const ROUND_NS: Ns = 12 * USEC;
 /** From a connection's arrival to the first look at standard input for it, measured on the recordings' machine. */
-const ACCEPTED_NS: Ns = 25 * USEC;
+const ACCEPTED_NS: Ns = 54 * USEC;
 /** fork(2) of a handler. */
 const FORK_NS: Ns = 200 * USEC;
 const BACKLOG = 10;

@@ -3,7 +3,7 @@ import { createBridge } from "../../../src/net/bridge/br-device.ts";
 import { brAddIf } from "../../../src/net/bridge/br-if.ts";
 import { brNetfilterInit } from "../../../src/net/bridge/br-netfilter.ts";
 import type { NetBridge } from "../../../src/net/bridge/br-private.ts";
-import { devOpen } from "../../../src/net/core/dev.ts";
+import { devOpen, devSetPromiscuity } from "../../../src/net/core/dev.ts";
 import type { Kernel, Net } from "../../../src/net/core/net.ts";
 import type { NetDevice } from "../../../src/net/core/net-device.ts";
 import { NF_ACCEPT, NF_DROP } from "../../../src/net/core/netfilter.ts";
@@ -44,6 +44,7 @@ beforeEach(() => {
   });
   hooks = [];
   brNetfilterInit(net, {
+    fakeRoute: () => null,
     routeInput: () => null,
     routeOutput: () => false,
     dstDev: () => br.dev,
@@ -141,4 +142,33 @@ test("the padding of a short frame does not reach the other side", () => {
   send(ends[0]!, B, A, 0x0800, padded);
   run(kernel);
   expect(lengths).toEqual([14 + 28]);
+});
+
+test("a copy for a promiscuous bridge leaves its connection to the frame that is forwarded", () => {
+  const connection = {};
+  net.hooksIpv4.register(0, {
+    name: "conntrack",
+    priority: 1,
+    fn: (skb) => {
+      skb.ct = connection;
+      return NF_ACCEPT;
+    },
+  });
+  const seen: (object | null)[] = [];
+  net.hooksIpv4.register(4, {
+    name: "forwarded",
+    priority: 1,
+    fn: (skb) => {
+      seen.push(skb.ct);
+      return NF_ACCEPT;
+    },
+  });
+  net.packetTypes.set(0x0800, (skb) => {
+    seen.push(skb.ct);
+    skb.pool.consume(skb);
+  });
+  devSetPromiscuity(br.dev, 1);
+  send(ends[0]!, B, A, 0x0800, packet(0x0a000002));
+  run(kernel);
+  expect(seen).toEqual([connection, null]);
 });

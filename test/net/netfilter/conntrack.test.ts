@@ -117,12 +117,17 @@ describe("TCP", () => {
   test("both sides may open at once", () => {
     const lab = new CtLab();
     expect(
-      lab.tcp(SYN, { flags: "S", back: true, seq: 500, wscale: 7 }, { flags: "SA", seq: 100, ack: 501 }, {
-        flags: "SA",
-        back: true,
-        seq: 500,
-        ack: 101,
-      }),
+      lab.tcp(
+        SYN,
+        { flags: "S", back: true, seq: 500, wscale: 7 },
+        { flags: "SA", seq: 100, ack: 501 },
+        {
+          flags: "SA",
+          back: true,
+          seq: 500,
+          ack: 101,
+        },
+      ),
     ).toEqual(["SYN_SENT", "SYN_SENT2", "SYN_RECV", "SYN_RECV"]);
   });
 });

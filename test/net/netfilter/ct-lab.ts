@@ -1,8 +1,8 @@
 // A host that tracks connections, and packets handed to its hooks one by one.
 
 import { SEC } from "../../../src/base/time.ts";
-import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../../../src/net/core/netfilter.ts";
 import type { NetDevice } from "../../../src/net/core/net-device.ts";
+import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../../../src/net/core/netfilter.ts";
 import { CHECKSUM_NONE, type SkBuff } from "../../../src/net/core/skb.ts";
 import type { NfConn } from "../../../src/net/netfilter/conntrack-entry.ts";
 import { secondsLeft, stateText } from "../../../src/net/netfilter/conntrack-text.ts";
@@ -123,7 +123,13 @@ export class CtLab {
     return this.receive(this.packet(src, dst, 17, datagram, 6)).ct;
   }
 
-  icmp(type: number, code: number, rest: readonly number[], body: Uint8Array = new Uint8Array(8), back = false): NfConn | null {
+  icmp(
+    type: number,
+    code: number,
+    rest: readonly number[],
+    body: Uint8Array = new Uint8Array(8),
+    back = false,
+  ): NfConn | null {
     const message = Uint8Array.from([type, code, 0, 0, ...rest, ...body]);
     const [src, dst] = back ? [SERVER, CLIENT] : [CLIENT, SERVER];
     return this.receive(this.packet(src, dst, 1, message, 2)).ct;

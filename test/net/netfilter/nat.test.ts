@@ -174,7 +174,8 @@ describe("destination NAT", () => {
 
 test("hooks are there only while rules are", () => {
   const lab = new NatLab();
-  const names = (): string[] => [0, 1, 2, 3, 4].flatMap((hook) => lab.router.net.hooksIpv4.entries(hook).map((e) => e.name));
+  const names = (): string[] =>
+    [0, 1, 2, 3, 4].flatMap((hook) => lab.router.net.hooksIpv4.entries(hook).map((e) => e.name));
   expect(names()).toEqual([]);
   lab.rule("-A FORWARD -j ACCEPT");
   expect(names()).toEqual(["filter FORWARD"]);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { NF_INET_LOCAL_IN } from "../../../src/net/core/netfilter.ts";
 import type { NetDevice } from "../../../src/net/core/net-device.ts";
+import { NF_INET_LOCAL_IN } from "../../../src/net/core/netfilter.ts";
 import type { SkBuff } from "../../../src/net/core/skb.ts";
 import { type Netfilter, netfilterInit } from "../../../src/net/netfilter/netfilter.ts";
 import { iptables } from "../../../src/tools/iptables/run.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ConntrackHash } from "../../../src/net/netfilter/conntrack-hash.ts";
 import { NfConn } from "../../../src/net/netfilter/conntrack-entry.ts";
+import { ConntrackHash } from "../../../src/net/netfilter/conntrack-hash.ts";
 import { getTuple, invertTuple, Tuple } from "../../../src/net/netfilter/tuple.ts";
 
 const address = fc.integer({ min: 0, max: 0xffffffff });
