@@ -7,7 +7,7 @@ import type { Host } from "../host/host.ts";
 import { AF_INET6, SOCK_STREAM } from "../net/core/sock.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { OpenFile } from "../posix/file.ts";
-import { type Process, SIGKILL } from "../posix/process.ts";
+import { type Process, SIGHUP, SIGINT, SIGKILL, SIGTERM } from "../posix/process.ts";
 import type { Rng } from "../sim/rng.ts";
 import { type Task, WaitQueue } from "../sim/task.ts";
 import { formatCidr, formatIpv4, parseIpv4 } from "../wire/addr.ts";
@@ -85,6 +85,8 @@ export class Daemon {
     this.process = host.spawn(waitForever, {
       argv: ["/usr/sbin/dockerd", "-H", "fd://", "--containerd=/run/containerd/containerd.sock"],
     });
+    // a daemon that init would start again; and kill 1 in a container, which shares the host's numbers here, may mean it
+    for (const signal of [SIGHUP, SIGINT, SIGTERM]) this.process.onSignal(signal, () => {});
     this.net = new NetworkController({
       host,
       generation: this.generation,

@@ -181,7 +181,7 @@ export class NetworkController {
   validate(network: Network, request: EndpointRequest): void {
     const config = network.ipam[0];
     const subnet = network.request.ipam[0]?.subnet ?? "";
-    const address = request.ip === "" ? undefined : wishedAddress(request.ip);
+    const address = parseIpv4(request.ip);
     const cidr = parseCidr(config?.subnet ?? "");
     const complaint = this.#parts.generation.texts.endpointSettings({
       network: network.name,

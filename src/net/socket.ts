@@ -18,6 +18,7 @@ export class Socket extends OpenFile {
   constructor(sock: Sock) {
     super();
     this.sock = sock;
+    sock.inode = sock.net.kernel.allocateSocketInode();
   }
 
   override get readQueue(): WaitQueue {
@@ -133,6 +134,7 @@ export class Socket extends OpenFile {
   }
 
   protected override onClose(): void {
+    this.sock.inode = 0;
     this.sock.close();
   }
 }

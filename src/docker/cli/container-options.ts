@@ -79,14 +79,14 @@ export function containerRequest(context: Context): ContainerRequest {
   if (mac !== "" && !parseMac(mac)) throw new ClientError(`${mac} is not a valid mac address`);
   const links = flags.list("link");
   const userDefined = isUserDefined(mode);
-  if (client.checksMode && flags.given("network")) {
-    if (mode.trim() === "") throw new ClientError("no name set for network");
-    if (!userDefined && aliases.length > 0)
+  const forgotten = client.forgetsUnnamed && !flags.given("network");
+  if (mode.trim() === "") throw new ClientError("no name set for network");
+  if (!forgotten && !userDefined) {
+    if (aliases.length > 0)
       throw new ClientError("network-scoped aliases are only supported for user-defined networks");
-    if (!userDefined && links.length > 0) throw new ClientError("links are only supported for user-defined networks");
+    if (client.forgetsUnnamed && links.length > 0)
+      throw new ClientError("links are only supported for user-defined networks");
   }
-  /** older clients forget what they were told of a network that was not named */
-  const forgotten = client.checksMode && !flags.given("network");
   const attached = flags.list("attach").map((name) => name.toLowerCase());
   for (const name of attached)
     if (!["stdin", "stdout", "stderr"].includes(name))

@@ -204,7 +204,7 @@ function* runCommand(proc: Process, daemon: Daemon, command: Command, words: rea
     parsed = parseFlags(words, command.flags, command.stopAtArgument !== true);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    yield* proc.printError(client.badFlag(command.name, error.message, command.usage));
+    yield* proc.printError(client.badFlag(command.name, client.flagError(error.message), command.usage));
     return 125;
   }
   const { min, max } = command.args;

@@ -15,8 +15,8 @@ export interface PortSpec {
 
 /** Throws ClientError in nat's words: "invalid hostPort: 99999". */
 export function parsePortSpec(raw: string, texts: ClientTexts): PortSpec[] {
-  const fail = (message: string): never => {
-    throw new ClientError(texts.portError(message));
+  const fail = (message: string, cause = ""): never => {
+    throw new ClientError(texts.portError(message, cause));
   };
   const parts = splitColons(raw);
   const containerPart = parts.at(-1)!;
@@ -26,7 +26,8 @@ export function parsePortSpec(raw: string, texts: ClientTexts): PortSpec[] {
   const protocol = slash < 0 ? "tcp" : containerPart.slice(slash + 1).toLowerCase();
   const containerPort = slash < 0 ? containerPart : containerPart.slice(0, slash);
   const ip = address.replace(/^\[(.*)\]$/, "$1");
-  if (ip === address && ip.includes(":")) fail(`invalid IP address ${ip}: address ${ip}:: too many colons in address`);
+  if (ip === address && ip.includes(":"))
+    fail(`invalid IP address: ${ip}`, `: address ${ip}:: too many colons in address`);
   if (ip !== "" && parseIpv4(ip) === undefined && parseIpv6(ip) === undefined) fail(`invalid IP address: ${ip}`);
   if (containerPort === "") fail(`no port specified: ${raw}<empty>`);
   const [start, end] = parseRange(containerPort) ?? fail(`invalid containerPort: ${containerPort}`);
@@ -71,7 +72,7 @@ export function parseExpose(text: string, texts: ClientTexts): string[] {
     const number = ports.split("-").find((part) => !/^\d+$/.test(part));
     const why =
       number === undefined
-        ? texts.portError(`invalid range specified for port: ${ports}`)
+        ? texts.portError(`invalid range specified for port: ${ports}`, "")
         : `strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`;
     throw new ClientError(`invalid range format for --expose: ${text}, error: ${why}`);
   }

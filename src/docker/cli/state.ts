@@ -9,7 +9,7 @@ import { killContainer, pauseContainer, removeContainer, stopContainer, unpauseC
 import { startContainer } from "../start.ts";
 import { attachTo } from "./attach.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { bool, int, string, unsupported } from "./flags.ts";
+import { alias, bool, int, string, unsupported } from "./flags.ts";
 
 const MANY = "CONTAINER [CONTAINER...]";
 
@@ -71,7 +71,11 @@ export const stop: Command = {
   name: "stop",
   usage: `stop [OPTIONS] ${MANY}`,
   summary: "Stop one or more running containers",
-  flags: [int("time", "t", "Seconds to wait for stop before killing it"), ...unsupported("signal:s")],
+  flags: [
+    int("time", "t", "Seconds to wait for stop before killing it"),
+    alias("timeout", "time"),
+    ...unsupported("signal:s"),
+  ],
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
@@ -85,7 +89,11 @@ export const restart: Command = {
   name: "restart",
   usage: `restart [OPTIONS] ${MANY}`,
   summary: "Restart one or more containers",
-  flags: [int("time", "t", "Seconds to wait for stop before killing the container"), ...unsupported("signal:s")],
+  flags: [
+    int("time", "t", "Seconds to wait for stop before killing the container"),
+    alias("timeout", "time"),
+    ...unsupported("signal:s"),
+  ],
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
@@ -231,9 +239,7 @@ export const rename: Command = {
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error;
       yield* context.printError(
-        `Error response from daemon: ${error.message}\n${
-          daemon.generation.name === "20" ? `Error: failed to rename container named ${oldName}\n` : ""
-        }`,
+        `Error response from daemon: ${error.message}\nError: failed to rename container named ${oldName}\n`,
       );
       return 1;
     }

@@ -60,8 +60,14 @@ const client: ClientTexts = {
     `"docker ${command}" ${
       rule === "none" ? "accepts no arguments" : `requires ${rule} ${count} argument${count === 1 ? "" : "s"}`
     }.\nSee 'docker ${command} --help'.\n\nUsage:  docker ${usage}\n\n${what}\n`,
-  portError: (text) => `${text[0]!.toUpperCase()}${text.slice(1).replace(/^nvalid IP/, "nvalid ip")}`,
-  checksMode: true,
+  portError: (text, cause) =>
+    `${text
+      .replace(/^./, (letter) => letter.toUpperCase())
+      .replace("IP address", "ip address")
+      .replace("specified for port:", "specified for the Port:")
+      .replace(/: /, cause === "" ? ": " : " ")}${cause}`,
+  flagError: (text) => text,
+  forgetsUnnamed: true,
   noSuchContainer: (name) => `Error: No such container: ${name}`,
   noSuchPath: (container, path) => `Error: No such container:path: ${container}:${path}`,
   noSuchImage: (name) => `Error: No such image: ${name}`,

@@ -53,7 +53,11 @@ const client: ClientTexts = {
     return `docker: 'docker ${command}' ${words}\n\nUsage:  docker ${usage}\n\n${see} 'docker ${command} --help' for more information\n`;
   },
   portError: (text) => text,
-  checksMode: false,
+  flagError: (text) =>
+    text
+      .replace(/flag: (.*) is not an ip address$/, "flag: IP address is not correctly formatted: $1")
+      .replace(/ is not whitelisted$/, " is not allowed"),
+  forgetsUnnamed: false,
   noSuchContainer: (name) => `Error response from daemon: No such container: ${name}`,
   noSuchPath: (container, path, containerThere) =>
     containerThere

@@ -106,10 +106,12 @@ export interface ClientTexts {
   readonly badFlag: (command: string, message: string, usage: string) => string;
   readonly unknownCommand: (command: string) => string;
   readonly wrongArguments: (command: string, rule: string, count: number, usage: string, what: string) => string;
-  /** what is wrong with `-p`, given as newer clients say it: "invalid hostPort: x" */
-  readonly portError: (text: string) => string;
-  /** refuses aliases and links in networks that are not the user's, and forgets --ip where no network was named */
-  readonly checksMode: boolean;
+  /** what is wrong with `-p`, given as newer clients say it: "invalid hostPort: x"; older ones name the cause */
+  readonly portError: (text: string, cause: string) => string;
+  /** what is wrong with the value of a flag, given as older clients say it */
+  readonly flagError: (text: string) => string;
+  /** older clients forget --ip and --network-alias where no --network was named, and refuse --link with Docker's own */
+  readonly forgetsUnnamed: boolean;
   readonly noSuchContainer: (name: string) => string;
   /** `docker cp` found no such file, or no such container */
   readonly noSuchPath: (container: string, path: string, containerThere: boolean) => string;

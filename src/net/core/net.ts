@@ -35,6 +35,7 @@ export class Kernel {
   /** wall-clock milliseconds since 1970 when virtual time was 0 (ICMP and IP timestamps) */
   epochMs = 0;
   #nextNetId = 1;
+  #nextSocketInode = 20_000;
 
   constructor(sim: Sim, rng: Rng) {
     this.sim = sim;
@@ -46,6 +47,11 @@ export class Kernel {
   /** @internal */
   allocateNetId(): number {
     return this.#nextNetId++;
+  }
+
+  /** @internal a number for a socket that a program holds (sock_alloc) */
+  allocateSocketInode(): number {
+    return this.#nextSocketInode++;
   }
 
   /** printk: what `dmesg` shows */

@@ -45,7 +45,9 @@ export function udpTunnelXmit(ip4: Ipv4, rt: Rtable, skb: SkBuff, header: UdpTun
   udp.setChecksum(head, at, 0);
   if (!header.noCheck) {
     const pseudo = pseudoHeaderSum4(saddr, daddr, ipv4.IPPROTO_UDP, length);
-    if (skb.ipSummed !== CHECKSUM_PARTIAL && rt.dev.features.txCsum) {
+    // a super-packet's segments get theirs when it is cut
+    if (skb.gsoSize > 0) udp.setChecksum(head, at, pseudo);
+    else if (skb.ipSummed !== CHECKSUM_PARTIAL && rt.dev.features.txCsum) {
       udp.setChecksum(head, at, pseudo);
       skb.ipSummed = CHECKSUM_PARTIAL;
       skb.csumStart = at;

@@ -8,17 +8,19 @@ import type { Timer } from "../../sim/sim.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import * as vxlan from "../../wire/vxlan.ts";
+import { bridgePortOf } from "../bridge/br-private.ts";
 import { ethTypeTrans, netifRx, registerNetdevice, unregisterNetdevice } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { ethHwAddrRandom } from "../core/eth-address.ts";
 import { NETDEV_UNREGISTER, type Net } from "../core/net.ts";
 import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, drop, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, drop, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { FlowKey, ipRouteOutputKey, type Rtable } from "../ipv4/route.ts";
 import type { UdpSock } from "../ipv4/udp.ts";
 import { udpTunnelOpen, udpTunnelXmit } from "../ipv4/udp-tunnel.ts";
 import { flowPort, skbFlowHash } from "./flow-hash.ts";
+import { tunnelCheckPmtu } from "./tunnel-pmtu.ts";
 import { VXLAN_FDB_NOARP, VXLAN_FDB_PERMANENT, VxlanFdb, type VxlanRemote } from "./vxlan-fdb.ts";
 
 /** Outer IPv4, UDP, VXLAN and the inner Ethernet header. */
@@ -275,6 +277,10 @@ function xmitOne(self: Vxlan, skb: SkBuff, remote: VxlanRemote): void {
     return;
   }
   if (rt.isLocal && bypass(self, skb, remote)) return;
+  if (tunnelCheckPmtu(skb, rt, VXLAN_HEADROOM, bridgePortOf(dev) !== null)) {
+    loopBack(dev, skb);
+    return;
+  }
   const length = skb.len - ethernet.HEADER_LENGTH;
   const df = config.df === "set" || (config.df === "inherit" && innerIp && hasDf(head, inner));
   if (skb.ipSummed !== CHECKSUM_PARTIAL) skb.ipSummed = CHECKSUM_NONE;
@@ -296,6 +302,18 @@ function xmitOne(self: Vxlan, skb: SkBuff, remote: VxlanRemote): void {
   }
   dev.stats.txPackets++;
   dev.stats.txBytes += length;
+}
+
+/** A frame comes back by the device that should have sent it, as if the other end had (vxlan_encap_bypass). */
+function loopBack(dev: NetDevice, skb: SkBuff): void {
+  const { len } = skb;
+  dev.stats.txPackets++;
+  dev.stats.txBytes += len;
+  ethTypeTrans(skb, dev);
+  skb.pktType = PACKET_HOST;
+  if (!netifRx(skb)) return;
+  dev.stats.rxPackets++;
+  dev.stats.rxBytes += len;
 }
 
 function hasDf(head: Uint8Array, at: number): boolean {

@@ -17,9 +17,9 @@ import { runWithPipes } from "./exec.ts";
 import type { NcatOptions } from "./options.ts";
 
 /** From the connection's establishment to the first look at standard input. */
-const CONNECTED_NS: Ns = 46 * USEC;
+const CONNECTED_NS: Ns = 62 * USEC;
 /** One round of the event loop. */
-const ROUND_NS: Ns = 12 * USEC;
+const ROUND_NS: Ns = 4 * USEC;
 const READ_BYTES = 8192;
 /** How long -z waits for an error about its datagram. */
 const ZERO_UDP_WAIT_NS: Ns = 2 * SEC;

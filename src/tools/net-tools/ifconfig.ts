@@ -81,10 +81,12 @@ export const ifconfig: Program = function* (proc: Process): Task<number> {
   }
   const name = words.shift();
   if (name === undefined) {
+    if (short) {
+      yield* proc.print(SHORT_HEADER + shortLines(ns, all));
+      return 0;
+    }
     const views = listViews(ns).filter((view) => all || view.dev.up);
-    yield* proc.print(
-      (short ? SHORT_HEADER : "") + views.map((view) => (short ? shortText(view) : viewText(view))).join(""),
-    );
+    yield* proc.print(views.map(viewText).join(""));
     return 0;
   }
   if (words.length === 0) {
@@ -99,9 +101,17 @@ export const ifconfig: Program = function* (proc: Process): Task<number> {
   return yield* configure(proc, ns, name, words);
 };
 
+/** Names before the number at their end, then that number (nstrcmp). */
+function compareNames(a: string, b: string): number {
+  const [, prefixA = "", numberA] = /^(.*?)(\d*)$/.exec(a)!;
+  const [, prefixB = "", numberB] = /^(.*?)(\d*)$/.exec(b)!;
+  if (prefixA !== prefixB) return prefixA < prefixB ? -1 : 1;
+  return Number(numberA || -1) - Number(numberB || -1);
+}
+
 function listViews(ns: NetNamespace): View[] {
   const out: View[] = [];
-  const devices = [...ns.net.devices.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const devices = [...ns.net.devices.values()].sort((a, b) => compareNames(a.name, b.name));
   for (const dev of devices) {
     const addresses = inetAddrDump(ns.ipv4, dev);
     out.push({ name: dev.name, dev, ifa: addresses.find((ifa) => ifa.label === dev.name), alias: false });
@@ -133,6 +143,12 @@ function viewText(view: View): string {
   out += `        TX packets ${s.txPackets}  bytes ${s.txBytes} (${humanBytes(s.txBytes)})\n`;
   out += `        TX errors ${s.txErrors}  dropped ${s.txDropped} overruns 0  carrier 0  collisions ${s.collisions}\n\n`;
   return out;
+}
+
+/** A line for each interface that is up, or for all (ifconfig -s, netstat -i). */
+export function shortLines(ns: NetNamespace, all: boolean): string {
+  const views = listViews(ns).filter((view) => all || view.dev.up);
+  return views.map(shortText).join("");
 }
 
 function shortText(view: View): string {

@@ -3,6 +3,7 @@
 
 import type { Ns } from "../../base/time.ts";
 import { hostOf, netnsOf } from "../../host/host.ts";
+import { skbTruesize } from "../../net/core/neighbour.ts";
 import { AF_PACKET, SOCK_DGRAM, SOCK_RAW, type Sock } from "../../net/core/sock.ts";
 import { DatagramSock } from "../../net/ipv4/inet-sock.ts";
 import {
@@ -187,9 +188,10 @@ function datagramEntry(sock: DatagramSock, owners: readonly SocketOwner[]): Sock
   };
 }
 
+/** With the buffers' overhead, as the kernel counts them. */
 function queuedBytes(sock: DatagramSock): number {
   let bytes = 0;
-  for (let skb = sock.received.head; skb; skb = skb.next) bytes += skb.tail - skb.data;
+  for (let skb = sock.received.head; skb; skb = skb.next) bytes += skbTruesize(skb);
   return bytes;
 }
 

@@ -9,6 +9,7 @@ import {
   BR_HAIRPIN_MODE,
   BR_ISOLATED,
   BR_LEARNING,
+  BR_PORT_LOCKED,
   BR_STATE_FORWARDING,
   bridgePortOf,
   type NetBridge,
@@ -150,6 +151,20 @@ describe("forwarding", () => {
     expect(heard()).toEqual([[], [], [BROADCAST]]);
     send(ends[2]!, BROADCAST, C);
     expect(heard()).toEqual([[BROADCAST], [BROADCAST], []]);
+  });
+
+  test("a locked port takes frames of stations that are known behind it, and learns none", () => {
+    const port = bridgePortOf(ports[0]!)!;
+    port.flags |= BR_PORT_LOCKED;
+    send(ends[0]!, BROADCAST, A);
+    expect([heard(), fdb().some((line) => line.startsWith(A))]).toEqual([[[], [], []], false]);
+    brFdbAdd(ports[0]!, { address: mac(A), vid: 0, state: "static", create: true, exclusive: true });
+    send(ends[0]!, BROADCAST, A);
+    expect(heard()).toEqual([[], [BROADCAST], [BROADCAST]]);
+    // from behind another port the same address is a stranger's
+    bridgePortOf(ports[1]!)!.flags |= BR_PORT_LOCKED;
+    send(ends[1]!, BROADCAST, A);
+    expect(heard()).toEqual([[], [], []]);
   });
 
   test("a port with flood off gets no unknown unicast, one with bcast_flood off no broadcast but the host's own", () => {

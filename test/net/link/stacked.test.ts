@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { devChangeNetNamespace, devClose, devOpen, devSetMtu, unregisterNetdevice } from "../../../src/net/core/dev.ts";
+import {
+  devChangeNetNamespace,
+  devClose,
+  devOpen,
+  devSetMacAddress,
+  devSetMtu,
+  unregisterNetdevice,
+} from "../../../src/net/core/dev.ts";
 import type { NetDevice } from "../../../src/net/core/net-device.ts";
 import { createDummy } from "../../../src/net/link/dummy.ts";
 import { createMacvlan, type MacvlanMode } from "../../../src/net/link/macvlan.ts";
@@ -98,6 +105,25 @@ describe("macvlan", () => {
     send(one, BROADCAST, A);
     run(kernel);
     expect([inside.length, outside.length]).toEqual([2, 1]);
+  });
+
+  test("a tap on the device below sees what neighbours say to each other, as received", () => {
+    const { kernel, port, one } = setUp("bridge");
+    const lower = tap(port);
+    send(one, B, A);
+    run(kernel);
+    expect([lower, port.stats.rxPackets]).toEqual([[`< ${B} < ${A} 88b5`], 0]);
+  });
+
+  test("the device below listens to the addresses of those that are up", () => {
+    const { port, one, two } = setUp("bridge");
+    const listed = () => [...port.ucAddresses.keys(), port.promiscuity];
+    expect(listed()).toEqual(["02000000000a", "02000000000b", 1]);
+    devSetMacAddress(one, mac("02:00:00:00:00:0d"));
+    devClose(two);
+    expect(listed()).toEqual(["02000000000d", 1]);
+    devClose(one);
+    expect(listed()).toEqual([0]);
   });
 
   test("in private mode they do not", () => {

@@ -1,13 +1,18 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { SEC } from "../../../src/base/time.ts";
+import { createBridge } from "../../../src/net/bridge/br-device.ts";
+import { brAddIf } from "../../../src/net/bridge/br-if.ts";
 import { devChangeNetNamespace, devOpen, unregisterNetdevice } from "../../../src/net/core/dev.ts";
 import type { Kernel } from "../../../src/net/core/net.ts";
 import { CHECKSUM_PARTIAL } from "../../../src/net/core/skb.ts";
 import { inetAddrAdd } from "../../../src/net/ipv4/devinet.ts";
+import { FlowKey, ipRouteOutputKey } from "../../../src/net/ipv4/route.ts";
 import { createVethPair } from "../../../src/net/link/veth.ts";
 import { createVxlan, type Vxlan, type VxlanConfig, vxlanConfig } from "../../../src/net/link/vxlan.ts";
 import { NetNamespace } from "../../../src/net/netns.ts";
+import { Tasks } from "../../../src/sim/task.ts";
 import { internetChecksum, pseudoHeaderSum4 } from "../../../src/wire/checksum.ts";
+import * as ipv4 from "../../../src/wire/ipv4.ts";
 import { BROADCAST, mac, newKernel, run, send, tap } from "./wire-lab.ts";
 
 const A = "02:00:00:00:0c:41";
@@ -177,5 +182,75 @@ describe("vxlan", () => {
     run(kernel, SEC);
     expect(seen).toHaveLength(1);
     expect([a.dev.linkNet() === hostA.net, inner.net.nsids.get(hostA.net)]).toEqual([true, 0]);
+  });
+
+  test("a bridged packet too long for the tunnel is answered in its receiver's name", () => {
+    const a = tunnel(hostA, A, { lower: null });
+    const br = createBridge(hostA.net, "br0");
+    devOpen(br.dev);
+    brAddIf(br, a.dev);
+    const [port, station] = createVethPair(hostA.net, "p", new NetNamespace(kernel, "c", 3).net, "eth0");
+    brAddIf(br, port);
+    devOpen(port);
+    devOpen(station);
+    // membership reports have gone by then
+    run(kernel, 20 * SEC);
+    wire.length = 0;
+    const answers: number[][] = [];
+    station.taps.push({
+      capture(skb, _dev, outgoing) {
+        if (!outgoing && skb.head[skb.data + 23] === 1) answers.push([...skb.head.subarray(skb.data, skb.tail)]);
+      },
+    });
+    const packet = new Uint8Array(1500).fill(7);
+    packet.fill(0, 0, 20);
+    packet.set([0x45, 0, 1500 >> 8, 1500 & 255, 0, 9, 0x40, 0, 33, 17]);
+    packet.set([10, 0, 0, 1, 10, 0, 0, 2], 12);
+    ipv4.updateChecksum(packet, 0);
+    send(station, B, X, 0x0800, packet);
+    run(kernel, SEC);
+    expect(wire).toEqual([]);
+    expect(answers.length).toBe(1);
+    const answer = Uint8Array.from(answers[0]!);
+    expect([...answer.subarray(0, 14)]).toEqual([...mac(X), ...mac(B), 8, 0]);
+    const headers = [...answer.subarray(14, 24), ...answer.subarray(26, 36), ...answer.subarray(38, 42)];
+    expect(headers).toEqual(
+      [0x45, 0, 576 >> 8, 576 & 255, 0, 0, 0x40, 0, 33, 1].concat(
+        [10, 0, 0, 2, 10, 0, 0, 1, 3, 4],
+        [0, 0, 1450 >> 8, 1450 & 255],
+      ),
+    );
+    expect([internetChecksum(answer, 14, 34), internetChecksum(answer, 34, answer.length)]).toEqual([0, 0]);
+    expect([...answer.subarray(42)]).toEqual([...packet.subarray(0, 548)]);
+    // without DF it is not answered but cut
+    packet[6] = 0;
+    ipv4.updateChecksum(packet, 0);
+    send(station, B, X, 0x0800, packet);
+    run(kernel, SEC);
+    expect([answers.length, wire.length]).toEqual([1, 2]);
+  });
+
+  test("the host's own packet too long for the tunnel makes its route remember the MTU", () => {
+    const a = tunnel(hostA, A, { lower: null });
+    const b = tunnel(hostB, B, { lower: null });
+    inetAddrAdd(hostA.ipv4, a.dev, { local: 0x0a070001, prefixLen: 24 });
+    inetAddrAdd(hostB.ipv4, b.dev, { local: 0x0a070002, prefixLen: 24 });
+    const sock = hostA.socket(2, 2, 0);
+    const mtu = (): number => {
+      const fl = new FlowKey();
+      fl.daddr = 0x0a070002;
+      return ipRouteOutputKey(hostA.ipv4, fl).mtu();
+    };
+    expect(mtu()).toBe(1500);
+    new Tasks(kernel.sim).spawn(
+      "sender",
+      (function* () {
+        yield* sock.connect({ addr: 0x0a070002, port: 9 });
+        yield* sock.send(new Uint8Array(1472));
+      })(),
+    );
+    run(kernel, SEC);
+    expect(mtu()).toBe(1450);
+    sock.release();
   });
 });

@@ -173,6 +173,12 @@ export class Capture {
     this.raw.push({ from, bytes: head.slice(ipAt, skb.tail), options });
   }
 
+  /** The lines with the time since the first, in seconds. */
+  timed(digits = 3): string[] {
+    const start = this.times[0] ?? 0;
+    return this.lines.map((line, i) => `${((this.times[i]! - start) / SEC).toFixed(digits)} ${line}`);
+  }
+
   /** All that was seen, and forgets it. */
   take(): string[] {
     this.times.length = 0;
@@ -208,6 +214,19 @@ export function* server(host: TcpHost, port: number, serve: (socket: Socket) => 
     const socket = yield* listener.accept();
     host.run("serve", serve(socket));
   }
+}
+
+/** A connection from `host` to 10.0.0.2 (or `addr`). */
+export function* connectTo(host: TcpHost, port: number, addr = "10.0.0.2"): Task<Socket> {
+  const socket = host.socket();
+  yield* socket.connect({ addr: ip(addr), port });
+  return socket;
+}
+
+/** A server's way with a connection: reads all, then closes. */
+export function* discard(socket: Socket): Task<void> {
+  yield* readAll(socket);
+  socket.release();
 }
 
 /** Reads until the end; the number of bytes. */
