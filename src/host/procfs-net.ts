@@ -15,7 +15,7 @@ export function netProcEntries(): Map<string, VfsNode> {
   const stat = folder(new Map([["nf_conntrack", file((proc) => nfConntrackStatText(netnsOf(proc).nf.ct))]]));
   const net = folder(
     new Map<string, VfsNode>([
-      ["nf_conntrack", file((proc) => nfConntrackText(netnsOf(proc).nf.ct))],
+      ["nf_conntrack", file((proc) => nfConntrackText(netnsOf(proc).nf))],
       ["stat", stat],
     ]),
   );

@@ -114,6 +114,13 @@ export function reverseName(address: number): string {
   return `${formatIpv4(address).split(".").reverse().join(".")}.in-addr.arpa`;
 }
 
+/** The name under which an IPv6 address's PTR record lies, nibble by nibble (RFC 3596 section 2.5). */
+export function reverseName6(address: Uint8Array): string {
+  let name = "ip6.arpa";
+  for (const byte of address) name = `${(byte & 15).toString(16)}.${(byte >> 4).toString(16)}.${name}`;
+  return name;
+}
+
 /** A standard query with recursion desired. */
 export function query(id: number, name: string, type: number): Message {
   return {

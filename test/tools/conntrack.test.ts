@@ -115,12 +115,12 @@ describe("conntrack", () => {
     const lab = new ToolLab();
     const host = lab.host();
     host.root.put(
-      "/tmp/f",
+      "/etc/flows",
       fileNode(
         "# two\n-A -p udp -s 1.1.1.1 -d 2.2.2.2 --sport 1 --dport 2 -t 9\n-A -p 99 -s 1.1.1.1 -d 2.2.2.2 -t 9\n",
       ),
     );
-    expect(run(lab, host, "-R /tmp/f", "-C")).toBe("$ conntrack -R /tmp/f\n[0]\n$ conntrack -C\n2\n[0]\n");
+    expect(run(lab, host, "-R /etc/flows", "-C")).toBe("$ conntrack -R /etc/flows\n[0]\n$ conntrack -C\n2\n[0]\n");
   });
 
   test("expectations, of which there are none, have their commands", () => {

@@ -7,7 +7,7 @@ import { EXEC_NS } from "../../shell/cost.ts";
 import type { Image } from "../../shell/exec.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { type Container, mergeEnv } from "../container.ts";
-import { conflict, DaemonError } from "../errors.ts";
+import { badRequest, conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
 import { ContainerStdin, TtyOutput } from "../logs.ts";
 import { unknownUser, withTerminal } from "../start.ts";
@@ -44,7 +44,9 @@ export const exec: Command = {
     yield* sleep(daemon.generation.costs.execStart);
     const process = startExec(context, container, detached);
     if (typeof process === "string") {
-      yield* context.print(`${process}\n`);
+      if (detached) throw badRequest(process);
+      // the daemon writes into the stream itself
+      yield* context.print(`${process}\r\n`);
       return 126;
     }
     if (detached) return 0;

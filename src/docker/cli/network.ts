@@ -279,12 +279,11 @@ export const networkPrune: Command = {
   },
 };
 
-/** Removes the networks that no container is in, and returns what to print. */
+/** Removes the networks that no running container is in, and returns what to print. */
 export function* pruneNetworks({ daemon }: Context): Task<string> {
-  const used = new Set([...daemon.containers.values()].flatMap((container) => [...container.networks.keys()]));
   const removed: string[] = [];
   for (const network of [...daemon.net.networks.values()]) {
-    if (!network.userDefined || network.endpoints.size > 0 || used.has(network.name)) continue;
+    if (!network.userDefined || network.endpoints.size > 0) continue;
     daemon.net.remove(network);
     yield* sleep(daemon.generation.costs.networkRemove + daemon.net.ipt.takeCost());
     removed.push(network.name);

@@ -272,13 +272,13 @@ const port: Subcommand = {
   summary: "Print the public port for a port binding",
   flags: [
     int("index", "", "Index of the container if service has multiple replicas"),
-    string("protocol", "tcp", "tcp or udp"),
+    string("protocol", "", "tcp or udp"),
   ],
   *run({ proc, deployment, flags, args }: ComposeRun): Task<number> {
     const [service, number] = args;
     if (service === undefined || number === undefined)
       throw new ComposeError(`requires 2 arg(s), only received ${args.length}`);
-    const protocol = flags.string("protocol");
+    const protocol = flags.string("protocol", "tcp");
     const container = deployment.containers(service)[(flags.int("index") ?? 1) - 1];
     const mappings = container?.sandbox?.endpoints.flatMap(({ portMappings }) => portMappings) ?? [];
     const mapping = mappings.find((one) => one.port === Number(number) && one.protocol === protocol);

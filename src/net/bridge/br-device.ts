@@ -6,7 +6,7 @@ import { registerNetdevice } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { ethHwAddrRandom } from "../core/eth-address.ts";
 import type { Net } from "../core/net.ts";
-import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { ARPHRD_ETHER, NET_XMIT_SUCCESS, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
 import { drop, type SkBuff } from "../core/skb.ts";
 import { brFdbAddLocal } from "./br-fdb.ts";
 import { BR_PKT_BROADCAST, BR_PKT_MULTICAST, BR_PKT_UNICAST, brFlood, brForward } from "./br-forward.ts";
@@ -84,9 +84,9 @@ const bridgeOps: NetDeviceOps = {
 };
 
 /** The host sends by the bridge (br_dev_xmit): to the station's port, to a group, or to all. */
-function brDevXmit(skb: SkBuff, dev: NetDevice): void {
+function brDevXmit(skb: SkBuff, dev: NetDevice): number {
   const br = dev.priv as NetBridge;
-  if (br.xmitHook?.(skb)) return;
+  if (br.xmitHook?.(skb)) return NET_XMIT_SUCCESS;
   dev.stats.txPackets++;
   dev.stats.txBytes += skb.len;
   const mac = skb.data;
@@ -96,12 +96,13 @@ function brDevXmit(skb: SkBuff, dev: NetDevice): void {
   if (ethernet.isMulticast(head, mac)) {
     if (ethernet.isBroadcast(head, mac)) brFlood(br, skb, BR_PKT_BROADCAST, false, true);
     else xmitMulticast(br, skb);
-    return;
+    return NET_XMIT_SUCCESS;
   }
   const { fdb } = br;
   const entry = fdb.find(head, mac, 0);
   if (entry < 0) brFlood(br, skb, BR_PKT_UNICAST, false, true);
   else brForward(br.portByNo[fdb.port(entry)] ?? null, skb, false, true);
+  return NET_XMIT_SUCCESS;
 }
 
 function xmitMulticast(br: NetBridge, skb: SkBuff): void {

@@ -98,7 +98,10 @@ export class NetBridge {
   /** by port number; [0] stays null */
   readonly portByNo: (BridgePort | null)[] = [null];
   readonly fdb: Fdb = new Fdb();
+  /** in force: shorter while the spanning tree changes */
   ageingTimeNs: Ns = 300 * SEC;
+  /** as set */
+  bridgeAgeingTimeNs: Ns = 300 * SEC;
   stpEnabled: number = BR_NO_STP;
   readonly bridgeId: BridgeId = { priority: 0x8000, mac: 0 };
   designatedRoot: BridgeId = { priority: 0x8000, mac: 0 };

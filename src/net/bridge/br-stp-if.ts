@@ -197,6 +197,7 @@ function setForwardDelay(br: NetBridge, ns: Ns): void {
 
 /** br_set_ageing_time: 0 floods for ever. */
 export function brSetAgeingTime(br: NetBridge, ns: Ns): void {
+  br.bridgeAgeingTimeNs = ns;
   br.ageingTimeNs = ns;
   if (br.dev.up) br.gcTimer.after(0);
 }

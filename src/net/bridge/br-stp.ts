@@ -183,7 +183,9 @@ export function topologyChangeDetection(br: NetBridge): void {
 
 /** __br_set_topology_change: while it lasts, learned addresses live for the forward delay only (holdTime). */
 export function setTopologyChange(br: NetBridge, on: boolean): void {
-  if (br.stpEnabled === BR_KERNEL_STP) br.topologyChange = on;
+  if (br.stpEnabled !== BR_KERNEL_STP || br.topologyChange === on) return;
+  br.ageingTimeNs = on ? 2 * br.forwardDelayNs : br.bridgeAgeingTimeNs;
+  br.topologyChange = on;
 }
 
 /** br_become_root_bridge */

@@ -11,6 +11,8 @@ import {
   IFF_ALLMULTI,
   IFF_PROMISC,
   IFF_UP,
+  NET_XMIT_CN,
+  NET_XMIT_SUCCESS,
   type NetDevice,
   RX_HANDLER_ANOTHER,
   RX_HANDLER_CONSUMED,
@@ -85,6 +87,7 @@ export function unregisterNetdevice(dev: NetDevice): void {
   dev.ops.uninit?.(dev);
   dev.registered = false;
   dev.net.removeDevice(dev);
+  linkWatch.forget(dev);
   linkWatch.release();
 }
 
@@ -142,6 +145,7 @@ export function devOpen(dev: NetDevice): void {
   try {
     dev.ops.open?.(dev);
     dev.activated = true;
+    dev.txActive = dev.carrier;
     devSetRxMode(dev);
     refreshFlags(dev);
     dev.net.notify(NETDEV_UP, dev);
@@ -162,6 +166,7 @@ export function devClose(dev: NetDevice): void {
   dev.net.notify(NETDEV_GOING_DOWN, dev);
   dev.flags &= ~IFF_UP;
   dev.ops.stop?.(dev);
+  dev.txActive = false;
   refreshFlags(dev);
   dev.net.notify(NETDEV_DOWN, dev);
   dev.net.notify(NETDEV_CHANGE, dev);
@@ -174,6 +179,7 @@ export function netifCarrier(dev: NetDevice, on: boolean): void {
   dev.carrier = on;
   if (!dev.registered) return;
   dev.carrierChanges++;
+  refreshFlags(dev);
   dev.net.kernel.linkWatch.fire(dev);
 }
 
@@ -239,45 +245,45 @@ export function devSetRxMode(dev: NetDevice): void {
 /**
  * Sends a frame by skb.dev (dev_queue_xmit): taps see it as it stands (a checksum left to offload, a super-packet where
  * the device segments), then the queue, then the driver. skb.data stands at the link header. Takes the packet over.
+ * Returns NET_XMIT_*.
  */
-export function devQueueXmit(skb: SkBuff): void {
+export function devQueueXmit(skb: SkBuff): number {
   const dev = skb.dev!;
   trace(skb, "devQueueXmit");
   if (!dev.up) {
     dev.stats.txDropped++;
     drop(skb, DropReason.DEV_READY);
-    return;
+    return NET_XMIT_CN;
   }
-  if (!dev.carrier) {
+  if (!dev.txActive) {
     // without a carrier the queue is noop's, and no tap sees the frame
     dev.stats.txDropped++;
     drop(skb, DropReason.QDISC_DROP);
-    return;
+    return NET_XMIT_CN;
   }
   skb.macHeader = skb.data;
-  if (dev.qdisc) {
-    dev.qdisc.enqueue(skb, dev);
-    return;
-  }
-  devHardStartXmit(skb, dev);
+  return dev.qdisc ? dev.qdisc.enqueue(skb, dev) : devHardStartXmit(skb, dev);
 }
 
 /** What a queue calls when a frame's turn has come (dev_hard_start_xmit with validate_xmit_skb before it). */
-export function devHardStartXmit(skb: SkBuff, dev: NetDevice): void {
+export function devHardStartXmit(skb: SkBuff, dev: NetDevice): number {
   if (skb.gsoSize > 0 && needsSegmenting(skb, dev)) {
-    segmentAndSend(skb, dev, xmitOne);
-    return;
+    let last: number = NET_XMIT_SUCCESS;
+    segmentAndSend(skb, dev, (segment) => {
+      last = xmitOne(segment, dev);
+    });
+    return last;
   }
   if (skb.ipSummed === CHECKSUM_PARTIAL && !dev.features.txCsum) completeChecksum(skb);
-  xmitOne(skb, dev);
+  return xmitOne(skb, dev);
 }
 
-function xmitOne(skb: SkBuff, dev: NetDevice): void {
+function xmitOne(skb: SkBuff, dev: NetDevice): number {
   const { kernel } = dev.net;
   kernel.sim.elapse(kernel.costs.transmit);
   if (dev.taps.length > 0) tapAll(dev, skb, true);
   if (dev.net.taps.length > 0) tapNet(dev, skb, true);
-  dev.ops.startXmit(skb, dev);
+  return dev.ops.startXmit(skb, dev);
 }
 
 /** A driver hands a received frame to the stack later (netif_rx). skb.dev is set, skb.data is at the link header's end. */

@@ -3,8 +3,8 @@
 
 import { internetChecksum, pseudoHeaderSumAt, replacePartial16 } from "../../wire/checksum.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { set16 } from "../../wire/layout.ts";
 import * as tcp from "../../wire/tcp.ts";
+import * as udp from "../../wire/udp.ts";
 import type { NetDevice } from "./net-device.ts";
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, consumeSkb, moveBytes, SKB_GSO_TCPV4, type SkBuff } from "./skb.ts";
 
@@ -60,8 +60,8 @@ export function segmentAndSend(skb: SkBuff, dev: NetDevice, xmit: (skb: SkBuff, 
     if (!last) mine &= ~(tcp.FIN | tcp.PSH);
     tcp.setFlags(segment.head, tcpAt, mine);
     shorten(segment, innerAt, i);
-    if (outerAt !== innerAt) shortenOuter(segment, outerAt, i);
     tcpChecksum(segment, innerAt, tcpAt, partial, total);
+    if (outerAt !== innerAt) shortenOuter(segment, outerAt, i);
     if (partial && !dev.features.txCsum) completeChecksum(segment);
     xmit(segment, dev);
   }
@@ -77,12 +77,26 @@ function shorten(segment: SkBuff, at: number, i: number): void {
   ipv4.updateChecksum(head, at);
 }
 
-/** A tunnel's outer headers: IP, and UDP without a checksum (skb_udp_tunnel_segment). */
+/**
+ * A tunnel's outer headers, IP and UDP (skb_udp_tunnel_segment). A UDP checksum, if there was one, is completed: what of the
+ * inner segment is still to be summed adds up to its own partial sum's complement.
+ */
 function shortenOuter(segment: SkBuff, at: number, i: number): void {
   shorten(segment, at, i);
-  if (ipv4.getProtocol(segment.head, at) !== ipv4.IPPROTO_UDP) return;
-  const udpAt = at + ipv4.getHeaderLength(segment.head, at);
-  set16(segment.head, udpAt + 4, segment.tail - udpAt);
+  const { head } = segment;
+  if (ipv4.getProtocol(head, at) !== ipv4.IPPROTO_UDP) return;
+  const udpAt = at + ipv4.getHeaderLength(head, at);
+  const length = segment.tail - udpAt;
+  udp.setLength(head, udpAt, length);
+  if (udp.getChecksum(head, udpAt) === 0) return;
+  udp.setChecksum(head, udpAt, 0);
+  const pseudo = pseudoHeaderSumAt(head, at, ipv4.IPPROTO_UDP, length);
+  const tcpAt = segment.csumStart;
+  const sum =
+    segment.ipSummed === CHECKSUM_PARTIAL
+      ? internetChecksum(head, udpAt, tcpAt, pseudo + (~tcp.getChecksum(head, tcpAt) & 0xffff))
+      : internetChecksum(head, udpAt, segment.tail, pseudo);
+  udp.setChecksum(head, udpAt, sum || 0xffff);
 }
 
 /** The TCP checksum for the shorter length: partial as it was, or complete. */

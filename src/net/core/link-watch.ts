@@ -1,17 +1,27 @@
-// What follows a change of carrier: operational state, IFF_RUNNING, and word to all. As in Linux it waits until the
-// running configuration step is over (the real one needs the RTNL lock), so that a pair's ends are judged together.
-// Answers to net/core/link_watch.c (default_operstate, linkwatch_do_dev); its rate limit of one run a second is left out.
+// What follows a change of carrier: operational state, a working queue, IFF_RUNNING, and word to all. It waits until the
+// running configuration step is over (the real one needs the RTNL lock), so that a pair's ends are judged together; and what
+// is not urgent waits further, for a round that comes once a second. Answers to net/core/link_watch.c.
 
+import { SEC } from "../../base/time.ts";
+import type { Sim, Timer } from "../../sim/sim.ts";
 import { IFF_LOWER_UP, IFF_RUNNING, type NetDevice, OperState } from "./net-device.ts";
+import { wheelExpiry } from "./timer-wheel.ts";
 
 export class LinkWatch {
+  readonly #sim: Sim;
   readonly #pending: Set<NetDevice> = new Set();
   readonly #changed: (dev: NetDevice) => void;
+  /** the round for all is due */
+  readonly #timer: Timer;
   #held = 0;
+  /** when what is not urgent has its next turn (linkwatch_nextevent) */
+  #nextEvent = 0;
 
   /** @param changed told of each device that is up, after it was judged (NETDEV_CHANGE) */
-  constructor(changed: (dev: NetDevice) => void) {
+  constructor(sim: Sim, changed: (dev: NetDevice) => void) {
+    this.#sim = sim;
     this.#changed = changed;
+    this.#timer = sim.timer(() => this.#run());
   }
 
   /** A configuration step begins: events wait for its `release`. */
@@ -20,23 +30,57 @@ export class LinkWatch {
   }
 
   release(): void {
-    if (--this.#held === 0) this.#run();
+    if (--this.#held === 0 && this.#due) this.#run();
   }
+
+  #due = false;
 
   /** linkwatch_fire_event: the carrier of `dev` has changed. */
   fire(dev: NetDevice): void {
+    const urgent = isUrgent(dev);
+    if (this.#pending.has(dev) && !urgent) return;
     this.#pending.add(dev);
-    if (this.#held === 0) this.#run();
+    if (urgent || this.#sim.now >= this.#nextEvent) this.#due = true;
+    else if (!this.#timer.pending) this.#timer.mod(wheelExpiry(this.#sim.now, this.#nextEvent));
+    if (this.#due && this.#held === 0) this.#run();
   }
 
-  #run(): void {
-    for (const dev of this.#pending) {
-      this.#pending.delete(dev);
-      dev.operstate = defaultOperstate(dev);
-      refreshFlags(dev);
-      if (dev.up && dev.registered) this.#changed(dev);
-    }
+  /** The device is gone. */
+  forget(dev: NetDevice): void {
+    this.#pending.delete(dev);
   }
+
+  /** __linkwatch_run_queue */
+  #run(): void {
+    this.#due = false;
+    const { now } = this.#sim;
+    const urgentOnly = this.#nextEvent > now;
+    if (!urgentOnly) this.#nextEvent = now + SEC;
+    for (const dev of this.#pending) {
+      if (urgentOnly && !isUrgent(dev)) continue;
+      this.#pending.delete(dev);
+      this.#judge(dev);
+    }
+    if (this.#pending.size > 0 && !this.#timer.pending) this.#timer.mod(wheelExpiry(now, this.#nextEvent));
+  }
+
+  /** linkwatch_do_dev */
+  #judge(dev: NetDevice): void {
+    dev.operstate = defaultOperstate(dev);
+    if (dev.up) dev.txActive = dev.carrier;
+    refreshFlags(dev);
+    if (dev.up && dev.registered) this.#changed(dev);
+  }
+}
+
+/**
+ * linkwatch_urgent_event: the device is up and on top of another, or one end of a pair (unless both ends happen to have the
+ * same number), or it could send again.
+ */
+function isUrgent(dev: NetDevice): boolean {
+  if (!dev.up) return false;
+  if (dev.iflink() !== dev.ifindex) return true;
+  return dev.carrier && dev.activated && !dev.txActive;
 }
 
 /** default_operstate: down because the device below has no carrier either, or by itself. */

@@ -9,7 +9,7 @@ import { devQueueXmit } from "./dev.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { NeighParms } from "./neigh-parms.ts";
 import type { NeighTable } from "./neigh-table.ts";
-import type { NetDevice } from "./net-device.ts";
+import { NET_XMIT_DROP, type NetDevice } from "./net-device.ts";
 import { drop, type SkBuff, SkbQueue } from "./skb.ts";
 import { wheelExpiry } from "./timer-wheel.ts";
 
@@ -108,8 +108,7 @@ export class Neighbour {
       head[at + 12] = skb.protocol >> 8;
       head[at + 13] = skb.protocol;
     }
-    devQueueXmit(skb);
-    return 0;
+    return devQueueXmit(skb) === NET_XMIT_DROP ? Errno.ENOBUFS : 0;
   }
 
   /**
@@ -307,8 +306,9 @@ export class Neighbour {
 /** What the queue and socket buffers charge for a packet: its buffer as slab allocators round it, and the skb itself. */
 export function skbTruesize(skb: SkBuff): number {
   const need = skb.len + 64 + 320;
-  let size = 512;
-  while (size < need) size *= 2;
+  // small ones have a cache of their own (skb_small_head)
+  let size = 576;
+  if (need > size) for (size = 1024; size < need; ) size *= 2;
   return size + 256;
 }
 

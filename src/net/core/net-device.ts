@@ -65,10 +65,16 @@ export interface Tap {
   capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: Ns): void;
 }
 
+/** What became of a packet that was to be sent; a driver that drops says so to the sender (NET_XMIT_*). */
+export const NET_XMIT_SUCCESS = 0;
+export const NET_XMIT_DROP = 1;
+/** dropped, but no reason to complain */
+export const NET_XMIT_CN = 2;
+
 /** What a driver implements; absent functions do the common thing. */
 export interface NetDeviceOps {
-  /** Takes the frame over (ndo_start_xmit). skb.data stands at the link header. */
-  startXmit(skb: SkBuff, dev: NetDevice): void;
+  /** Takes the frame over (ndo_start_xmit). skb.data stands at the link header. Returns NET_XMIT_*. */
+  startXmit(skb: SkBuff, dev: NetDevice): number;
   /** The interface goes up; throws NetError to refuse. */
   open?(dev: NetDevice): void;
   stop?(dev: NetDevice): void;
@@ -93,8 +99,8 @@ export interface Features {
 /** A packet queue in front of the driver (tc qdisc): netem, tbf. */
 export interface Qdisc {
   readonly kind: string;
-  /** Takes the packet over; sends it by `dev.ops.startXmit` now or later, or drops it. */
-  enqueue(skb: SkBuff, dev: NetDevice): void;
+  /** Takes the packet over; sends it by `devHardStartXmit` now or later, or drops it. Returns NET_XMIT_*. */
+  enqueue(skb: SkBuff, dev: NetDevice): number;
   reset(): void;
 }
 
@@ -165,6 +171,8 @@ export class NetDevice {
   qdisc: Qdisc | null = null;
   /** has been up in this namespace: its queue shows as noqueue, before as noop */
   activated = false;
+  /** its queue works: up, with a carrier when that was last looked at; before, frames are dropped (noop_qdisc) */
+  txActive = false;
   group = 0;
   ifalias = "";
   /** as ethtool says; −1 unknown */

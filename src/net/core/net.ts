@@ -27,7 +27,7 @@ export class Kernel {
   readonly nets: Set<Net> = new Set();
   /** major number of the queueing discipline that was made last */
   lastQdiscHandle = 0x8000;
-  readonly linkWatch: LinkWatch = new LinkWatch((dev) => dev.net.notify(NETDEV_CHANGE, dev));
+  readonly linkWatch: LinkWatch;
   /** one line per kernel message (dmesg), without time */
   readonly log: { timeNs: Ns; text: string }[] = [];
   /** virtual ns that one pass of a packet through receive or transmit costs */
@@ -41,6 +41,7 @@ export class Kernel {
     this.sim = sim;
     this.rng = rng;
     this.backlog = new Backlog(this);
+    this.linkWatch = new LinkWatch(sim, (dev) => dev.net.notify(NETDEV_CHANGE, dev));
     this.timers = new TimerBatch(sim);
   }
 

@@ -5,7 +5,7 @@
 import { Errno } from "../../base/errno.ts";
 import { pseudoHeaderSum4 } from "../../wire/checksum.ts";
 import { set16, set32 } from "../../wire/layout.ts";
-import { ACK, CWR, ECE, PSH, RST, SYN, setDataOffsetAndFlags, URG } from "../../wire/tcp.ts";
+import { ACK, CWR, ECE, FIN, PSH, RST, SYN, setDataOffsetAndFlags, URG } from "../../wire/tcp.ts";
 import * as options from "../../wire/tcp-options.ts";
 import { CHECKSUM_PARTIAL, SKB_GSO_TCP_ECN, SKB_GSO_TCPV4, type SkBuff } from "../core/skb.ts";
 import { ipQueueXmit } from "./ip-output.ts";
@@ -239,8 +239,11 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
     seg!.flags |= PSH;
   }
   const headerLength = 20 + optionsLength;
-  const skb = sk.net.kernel.skbs.alloc(headerLength + len);
-  const at = skb.put(headerLength + len);
+  // loopback's segments are so long that not even two of them are one IP packet: cut here instead of before the device
+  const fits = headerLength + len <= MAX_IP_PAYLOAD;
+  const here = fits ? len : seg!.gsoSize;
+  const skb = sk.net.kernel.skbs.alloc(headerLength + here);
+  const at = skb.put(headerLength + here);
   skb.transportHeader = at;
   skb.sk = sk;
   skb.cloneOf = seg;
@@ -269,11 +272,11 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   } else set16(head, at + 14, Math.min(sk.rcvWnd, 65535));
   setDataOffsetAndFlags(head, at, headerLength, flags);
   options.emit(tcp.txOptions, head, at + 20);
-  if (len > 0) {
-    sk.ring.copyTo(head, at + headerLength, seq, len);
+  if (here > 0) {
+    sk.ring.copyTo(head, at + headerLength, seq, here);
     skb.pagePhase = sk.ring.pagePhase(seq);
   }
-  if (pcount > 1) {
+  if (fits && pcount > 1) {
     skb.gsoSize = seg!.gsoSize;
     skb.gsoSegs = pcount;
     skb.gsoType |= SKB_GSO_TCPV4;
@@ -294,12 +297,44 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
     return Errno.EHOSTUNREACH;
   }
   skb.dstPendingConfirm = sk.dstPendingConfirm;
-  const error = ipQueueXmit(sk.ip4, sk, skb, rt, null);
+  const rest = fits ? NOTHING : cutRest(sk, skb, headerLength, seq, len);
+  let error = ipQueueXmit(sk.ip4, sk, skb, rt, null);
+  for (const piece of rest) error = ipQueueXmit(sk.ip4, sk, piece, rt, null) || error;
   if (error === 0 && seg) {
     updateAfterSend(sk, seg, priorWstamp);
     tcpRateSkbSent(sk, seg);
   }
   return error;
+}
+
+const MAX_IP_PAYLOAD = 0xffff - 20;
+const NOTHING: readonly SkBuff[] = [];
+
+/** What follows the first packet of a segment that is too long for one, in packets of the same payload (tcp_gso_segment). */
+function cutRest(sk: TcpSock, first: SkBuff, headerLength: number, seq: number, len: number): SkBuff[] {
+  const at = first.data;
+  const each = first.tail - at - headerLength;
+  const flags = first.head[at + 13]!;
+  first.head[at + 13] = flags & ~(FIN | PSH);
+  const rest: SkBuff[] = [];
+  for (let offset = each; offset < len; offset += each) {
+    const payload = Math.min(each, len - offset);
+    const last = offset + payload === len;
+    const skb = sk.net.kernel.skbs.alloc(headerLength + payload);
+    const start = skb.put(headerLength + payload);
+    skb.transportHeader = start;
+    skb.sk = sk;
+    skb.cloneOf = first.cloneOf;
+    skb.cloneGen = first.cloneGen;
+    skb.head.set(first.head.subarray(at, at + headerLength), start);
+    set32(skb.head, start + 4, (seq + offset) >>> 0);
+    skb.head[start + 13] = flags & ~(last ? CWR : CWR | FIN | PSH);
+    sk.ring.copyTo(skb.head, start + headerLength, (seq + offset) >>> 0, payload);
+    skb.pagePhase = sk.ring.pagePhase((seq + offset) >>> 0);
+    tcpSendCheck(skb, start, sk.saddr, sk.daddr);
+    rest.push(skb);
+  }
+  return rest;
 }
 
 /** Stores the pseudo-header's sum and leaves the rest to the device (__tcp_v4_send_check). */

@@ -3,7 +3,14 @@
 import { registerNetdevice } from "../core/dev.ts";
 import { ethHwAddrRandom } from "../core/eth-address.ts";
 import type { Net } from "../core/net.ts";
-import { ARPHRD_ETHER, IFF_MULTICAST, IFF_NOARP, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import {
+  ARPHRD_ETHER,
+  IFF_MULTICAST,
+  IFF_NOARP,
+  NET_XMIT_SUCCESS,
+  NetDevice,
+  type NetDeviceOps,
+} from "../core/net-device.ts";
 import { consumeSkb, type SkBuff } from "../core/skb.ts";
 
 export interface LinkOptions {
@@ -36,9 +43,10 @@ export function applyOptions(dev: NetDevice, options: LinkOptions): void {
 }
 
 const dummyOps: NetDeviceOps = {
-  startXmit(skb: SkBuff, dev: NetDevice): void {
+  startXmit(skb: SkBuff, dev: NetDevice): number {
     dev.stats.txPackets++;
     dev.stats.txBytes += skb.len;
     consumeSkb(skb);
+    return NET_XMIT_SUCCESS;
   },
 };

@@ -3,7 +3,7 @@
 
 import { ethTypeTrans, netifRx, registerNetdevice } from "../core/dev.ts";
 import type { Net } from "../core/net.ts";
-import { ARPHRD_LOOPBACK, IFF_LOOPBACK, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { ARPHRD_LOOPBACK, IFF_LOOPBACK, NET_XMIT_SUCCESS, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 
 const LOOPBACK_MTU = 65536;
@@ -23,14 +23,15 @@ export function createLoopback(net: Net): NetDevice {
 }
 
 const loopbackOps: NetDeviceOps = {
-  startXmit(skb: SkBuff, dev: NetDevice): void {
+  startXmit(skb: SkBuff, dev: NetDevice): number {
     const length = skb.len;
     ethTypeTrans(skb, dev);
-    if (!netifRx(skb)) return;
+    if (!netifRx(skb)) return NET_XMIT_SUCCESS;
     const { stats } = dev;
     stats.txPackets++;
     stats.txBytes += length;
     stats.rxPackets++;
     stats.rxBytes += length;
+    return NET_XMIT_SUCCESS;
   },
 };

@@ -28,6 +28,7 @@ import {
 } from "../core/net.ts";
 import {
   ARPHRD_ETHER,
+  NET_XMIT_SUCCESS,
   NetDevice,
   type NetDeviceOps,
   RX_HANDLER_ANOTHER,
@@ -36,6 +37,7 @@ import {
 } from "../core/net-device.ts";
 import { drop, PACKET_BROADCAST, PACKET_HOST, PACKET_LOOPBACK, PACKET_MULTICAST, type SkBuff } from "../core/skb.ts";
 import type { LinkOptions } from "./dummy.ts";
+import { countSent } from "./tx-stats.ts";
 
 export const MACVLAN_MODES = ["private", "vepa", "bridge", "passthru"] as const;
 export type MacvlanMode = (typeof MACVLAN_MODES)[number];
@@ -178,13 +180,12 @@ function addressInUse(port: MacvlanPort, dev: NetDevice, address: Uint8Array): b
 }
 
 /** macvlan_start_xmit: in bridge mode to the others directly, else by the lower device. */
-function macvlanXmit(skb: SkBuff, dev: NetDevice): void {
+function macvlanXmit(skb: SkBuff, dev: NetDevice): number {
   const { port, mode } = dev.priv as Macvlan;
   const { lower } = port;
   const { head } = skb;
   const at = skb.data;
-  dev.stats.txPackets++;
-  dev.stats.txBytes += skb.len;
+  const { len } = skb;
   if (mode === "bridge") {
     if (ethernet.isMulticast(head, at)) {
       skb.macHeader = at;
@@ -195,13 +196,16 @@ function macvlanXmit(skb: SkBuff, dev: NetDevice): void {
       if (other && (other.priv as Macvlan).mode === "bridge") {
         // to a neighbour, by way of the lower device as if received there, for its taps
         forwardTo(skb, lower);
-        return;
+        countSent(dev, len, NET_XMIT_SUCCESS);
+        return NET_XMIT_SUCCESS;
       }
     }
   }
   if (dev.net !== lower.net) skb.scrub(true);
   skb.dev = lower;
-  devQueueXmit(skb);
+  const result = devQueueXmit(skb);
+  countSent(dev, len, result);
+  return result;
 }
 
 function deviceOf(port: MacvlanPort, b: Uint8Array, at: number): NetDevice | null {

@@ -3,7 +3,7 @@
 // Answers to net/sched/sch_fifo.c and sch_generic.c.
 
 import { devHardStartXmit } from "../core/dev.ts";
-import type { NetDevice } from "../core/net-device.ts";
+import { NET_XMIT_SUCCESS, type NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { Sched } from "./sch-generic.ts";
 
@@ -28,9 +28,10 @@ export class Fifo extends Sched {
     return 0;
   }
 
-  override enqueue(skb: SkBuff, dev: NetDevice): void {
+  override enqueue(skb: SkBuff, dev: NetDevice): number {
     this.sent(skb);
     devHardStartXmit(skb, dev);
+    return NET_XMIT_SUCCESS;
   }
 
   override reset(): void {}

@@ -26,7 +26,8 @@ export abstract class Sched implements Qdisc {
   abstract get qlen(): number;
   abstract get backlog(): number;
 
-  abstract enqueue(skb: SkBuff, dev: NetDevice): void;
+  /** Returns NET_XMIT_DROP when it is dropped at once; what the driver says later reaches nobody. */
+  abstract enqueue(skb: SkBuff, dev: NetDevice): number;
   abstract reset(): void;
 
   /** A frame's turn has come: counted as sent (qdisc_bstats_update). */

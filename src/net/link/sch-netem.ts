@@ -8,7 +8,7 @@ import type { Timer } from "../../sim/sim.ts";
 import { devHardStartXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { completeChecksum } from "../core/gso.ts";
-import type { NetDevice } from "../core/net-device.ts";
+import { NET_XMIT_DROP, NET_XMIT_SUCCESS, type NetDevice } from "../core/net-device.ts";
 import { drop, type SkBuff } from "../core/skb.ts";
 import { Sched } from "./sch-generic.ts";
 
@@ -96,7 +96,7 @@ export class Netem extends Sched {
   }
 
   /** netem_enqueue */
-  override enqueue(skb: SkBuff, dev: NetDevice): void {
+  override enqueue(skb: SkBuff, dev: NetDevice): number {
     const { config } = this;
     let copies = 1;
     if (config.duplicate > 0 && this.#duplicate.draw(this.#rng, config.duplicateCorrelation) < config.duplicate)
@@ -105,14 +105,16 @@ export class Netem extends Sched {
     if (copies === 0) {
       this.drops++;
       drop(skb, DropReason.QDISC_DROP);
-      return;
+      // lost on the way, as far as the sender knows
+      return NET_XMIT_SUCCESS;
     }
     const copy = copies > 1 ? skb.pool.copy(skb) : null;
-    this.#add(skb, dev);
+    const result = this.#add(skb, dev);
     if (copy) this.#add(copy, dev);
+    return result;
   }
 
-  #add(skb: SkBuff, dev: NetDevice): void {
+  #add(skb: SkBuff, dev: NetDevice): number {
     const { config } = this;
     if (config.corrupt > 0 && this.#corrupt.draw(this.#rng, config.corruptCorrelation) < config.corrupt) {
       completeChecksum(skb);
@@ -122,7 +124,7 @@ export class Netem extends Sched {
       this.drops++;
       dev.stats.txDropped++;
       drop(skb, DropReason.QDISC_OVERLIMIT);
-      return;
+      return NET_XMIT_DROP;
     }
     const { now } = this.dev.net;
     const waits =
@@ -138,6 +140,7 @@ export class Netem extends Sched {
     this.#insert(skb, at);
     this.#backlog += skb.len;
     this.#arm();
+    return NET_XMIT_SUCCESS;
   }
 
   /** With a rate, packets follow one another. */

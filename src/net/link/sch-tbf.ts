@@ -6,7 +6,7 @@ import type { Timer } from "../../sim/sim.ts";
 import { devHardStartXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { segmentAndSend } from "../core/gso.ts";
-import type { NetDevice } from "../core/net-device.ts";
+import { NET_XMIT_DROP, NET_XMIT_SUCCESS, type NetDevice } from "../core/net-device.ts";
 import { drop, type SkBuff, SkbQueue } from "../core/skb.ts";
 import { Sched } from "./sch-generic.ts";
 
@@ -63,10 +63,14 @@ export class Tbf extends Sched {
     return this.#backlog;
   }
 
-  override enqueue(skb: SkBuff, dev: NetDevice): void {
+  override enqueue(skb: SkBuff, dev: NetDevice): number {
     // a super-packet that no bucket holds is cut first (tbf_segment)
-    if (skb.len > this.#longest() && skb.gsoSize > 0) segmentAndSend(skb, dev, (piece) => this.#add(piece, dev));
-    else this.#add(skb, dev);
+    if (skb.len <= this.#longest() || skb.gsoSize === 0) return this.#add(skb, dev);
+    let taken = false;
+    segmentAndSend(skb, dev, (piece) => {
+      if (this.#add(piece, dev) === NET_XMIT_SUCCESS) taken = true;
+    });
+    return taken ? NET_XMIT_SUCCESS : NET_XMIT_DROP;
   }
 
   #longest(): number {
@@ -74,17 +78,18 @@ export class Tbf extends Sched {
     return peakRate > 0 ? Math.min(burst, mtu) : burst;
   }
 
-  #add(skb: SkBuff, dev: NetDevice): void {
+  #add(skb: SkBuff, dev: NetDevice): number {
     const tooLong = skb.len > this.#longest();
     if (tooLong || this.#backlog + skb.len > this.#config.limit) {
       this.drops++;
       dev.stats.txDropped++;
       drop(skb, tooLong ? DropReason.QDISC_DROP : DropReason.QDISC_OVERLIMIT);
-      return;
+      return NET_XMIT_DROP;
     }
     this.#queue.push(skb);
     this.#backlog += skb.len;
     this.#dequeue();
+    return NET_XMIT_SUCCESS;
   }
 
   override reset(): void {

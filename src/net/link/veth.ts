@@ -6,7 +6,7 @@ import { ethTypeTrans, netifCarrier, netifRx, registerNetdevice, unregisterNetde
 import { DropReason } from "../core/drop-reason.ts";
 import { ethHwAddrRandom } from "../core/eth-address.ts";
 import type { Net } from "../core/net.ts";
-import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { ARPHRD_ETHER, NET_XMIT_DROP, NET_XMIT_SUCCESS, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
 import { drop, type SkBuff, trace } from "../core/skb.ts";
 
 const VLAN_HLEN = 4;
@@ -117,32 +117,33 @@ function setCarriers(dev: NetDevice, peer: NetDevice, on: boolean): void {
 }
 
 /** veth_xmit: over to the peer's backlog, without what belongs to this namespace. */
-function vethXmit(skb: SkBuff, dev: NetDevice): void {
+function vethXmit(skb: SkBuff, dev: NetDevice): number {
   trace(skb, "vethXmit", dev);
   const { peer } = dev.priv as VethPriv;
   if (!peer) {
     dev.stats.txDropped++;
     drop(skb, DropReason.DEV_READY);
-    return;
+    return NET_XMIT_DROP;
   }
   const length = skb.len;
   if (!isSkbForwardable(peer, skb)) {
     peer.stats.rxDropped++;
     dev.stats.txDropped++;
     drop(skb, peer.up ? DropReason.PKT_TOO_BIG : DropReason.DEV_READY);
-    return;
+    return NET_XMIT_DROP;
   }
   skb.scrub(peer.net !== dev.net);
   skb.priority = 0;
   ethTypeTrans(skb, peer);
   if (!netifRx(skb)) {
     dev.stats.txDropped++;
-    return;
+    return NET_XMIT_DROP;
   }
   dev.stats.txPackets++;
   dev.stats.txBytes += length;
   peer.stats.rxPackets++;
   peer.stats.rxBytes += length;
+  return NET_XMIT_SUCCESS;
 }
 
 /** is_skb_forwardable: the receiver is up, and the frame fits its MTU or is a super-packet. */

@@ -24,6 +24,7 @@ import {
 import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { LinkOptions } from "./dummy.ts";
+import { countSent } from "./tx-stats.ts";
 
 export interface VlanConfig {
   readonly lower: NetDevice;
@@ -114,15 +115,16 @@ function lowerEvent(dev: NetDevice, config: VlanConfig, event: string): void {
 }
 
 const vlanOps: NetDeviceOps = {
-  startXmit(skb: SkBuff, dev: NetDevice): void {
+  startXmit(skb: SkBuff, dev: NetDevice): number {
     const { config } = dev.priv as Vlan;
     if (skb.vlanProto !== 0) pushTag(skb);
     skb.vlanProto = config.protocol;
     skb.vlanTci = config.vid;
-    dev.stats.txPackets++;
-    dev.stats.txBytes += skb.len;
+    const { len } = skb;
     skb.dev = config.lower;
-    devQueueXmit(skb);
+    const result = devQueueXmit(skb);
+    countSent(dev, len, result);
+    return result;
   },
   open(dev: NetDevice): void {
     const { config } = dev.priv as Vlan;

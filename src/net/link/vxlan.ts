@@ -13,7 +13,7 @@ import { ethTypeTrans, netifRx, registerNetdevice, unregisterNetdevice } from ".
 import { DropReason } from "../core/drop-reason.ts";
 import { ethHwAddrRandom } from "../core/eth-address.ts";
 import { NETDEV_UNREGISTER, type Net } from "../core/net.ts";
-import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { ARPHRD_ETHER, NET_XMIT_SUCCESS, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, drop, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { FlowKey, ipRouteOutputKey, type Rtable } from "../ipv4/route.ts";
@@ -241,7 +241,7 @@ function cleanup(self: Vxlan): void {
 }
 
 /** vxlan_xmit: to the station's tunnel end, else to every end of the all-zero entry. */
-function vxlanXmit(skb: SkBuff, dev: NetDevice): void {
+function vxlanXmit(skb: SkBuff, dev: NetDevice): number {
   const self = dev.priv as Vxlan;
   const { fdb } = self;
   let entry = fdb.find(skb.head, skb.data);
@@ -250,11 +250,12 @@ function vxlanXmit(skb: SkBuff, dev: NetDevice): void {
   if (entry < 0) {
     dev.stats.txDropped++;
     drop(skb, DropReason.NOT_SPECIFIED);
-    return;
+    return NET_XMIT_SUCCESS;
   }
   const remotes = fdb.remotes(entry);
   for (let i = 1; i < remotes.length; i++) xmitOne(self, skb.pool.copy(skb), remotes[i]!);
   xmitOne(self, skb, remotes[0]!);
+  return NET_XMIT_SUCCESS;
 }
 
 /** vxlan_xmit_one */

@@ -66,6 +66,8 @@ export class ConntrackSysctl {
   udpTimeoutStream = 120;
   icmpTimeout = 30;
   genericTimeout = 600;
+  greTimeout = 30;
+  greTimeoutStream = 180;
 
   constructor(ct: Conntrack) {
     const table = ct.net.sysctl;
@@ -207,6 +209,20 @@ export class ConntrackSysctl {
       () => this.genericTimeout,
       (value) => {
         this.genericTimeout = value;
+      },
+    );
+    int(
+      "gre_timeout",
+      () => this.greTimeout,
+      (value) => {
+        this.greTimeout = value;
+      },
+    );
+    int(
+      "gre_timeout_stream",
+      () => this.greTimeoutStream,
+      (value) => {
+        this.greTimeoutStream = value;
       },
     );
     table.register(key("buckets"), { read: () => "262144\n" });

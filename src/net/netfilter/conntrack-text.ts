@@ -3,7 +3,7 @@
 
 import { SEC } from "../../base/time.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
-import { IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from "../../wire/ipv4.ts";
+import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from "../../wire/ipv4.ts";
 import { JIFFY_NS } from "../core/timer-wheel.ts";
 import type { Conntrack } from "./conntrack.ts";
 import {
@@ -13,6 +13,7 @@ import {
   NF_CT_ZONE_DIR_REPL,
   type NfConn,
 } from "./conntrack-entry.ts";
+import type { Netfilter } from "./netfilter.ts";
 import { TCP_STATE_NAMES } from "./proto-tcp-track.ts";
 import { hasPorts, IPPROTO_DCCP, type Tuple } from "./tuple.ts";
 
@@ -21,7 +22,7 @@ const L4_NAMES: ReadonlyMap<number, string> = new Map([
   [IPPROTO_TCP, "tcp"],
   [IPPROTO_UDP, "udp"],
   [IPPROTO_DCCP, "dccp"],
-  [47, "gre"],
+  [IPPROTO_GRE, "gre"],
   [IPPROTO_SCTP, "sctp"],
   [IPPROTO_UDPLITE, "udplite"],
 ]);
@@ -36,6 +37,7 @@ export function tupleText(tuple: Tuple): string {
   const { protonum, srcU, dstU } = tuple;
   const addresses = `src=${formatIpv4(tuple.src)} dst=${formatIpv4(tuple.dst)}`;
   if (protonum === IPPROTO_ICMP) return `${addresses} type=${dstU >>> 8} code=${dstU & 255} id=${srcU}`;
+  if (protonum === IPPROTO_GRE) return `${addresses} srckey=0x0 dstkey=0x0`;
   return hasPorts(protonum) ? `${addresses} sport=${srcU} dport=${dstU}` : addresses;
 }
 
@@ -62,7 +64,8 @@ function zoneText(conn: NfConn, dirs: number, name: string): string {
 const BOTH = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
 
 /** /proc/net/nf_conntrack */
-export function nfConntrackText(ct: Conntrack): string {
+export function nfConntrackText(nf: Netfilter): string {
+  const { ct } = nf;
   ct.expireAll();
   let text = "";
   for (const conn of ct.list) {
@@ -76,7 +79,7 @@ export function nfConntrackText(ct: Conntrack): string {
     if (conn.status & IPS_ASSURED) text += " [ASSURED]";
     text += ` mark=${conn.mark}${zoneText(conn, BOTH, "zone")}`;
     if (conn.startNs !== 0) text += ` delta-time=${Math.floor((ct.now - conn.startNs) / SEC)}`;
-    text += " use=2\n";
+    text += ` use=${nf.references(conn) + 1}\n`;
   }
   return text;
 }

@@ -7,7 +7,7 @@ import type { Ns } from "../../base/time.ts";
 import { SEC } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Timer } from "../../sim/sim.ts";
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, OFFSET_MASK } from "../../wire/ipv4.ts";
+import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, OFFSET_MASK } from "../../wire/ipv4.ts";
 import { get16 } from "../../wire/layout.ts";
 import type { Net } from "../core/net.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
@@ -36,7 +36,7 @@ import {
 } from "./conntrack-entry.ts";
 import { ConntrackHash } from "./conntrack-hash.ts";
 import { type ConntrackStat, ConntrackSysctl, newConntrackStat } from "./conntrack-sysctl.ts";
-import { genericPacket, icmpError, icmpPacket, udpPacket } from "./proto-other.ts";
+import { genericPacket, grePacket, icmpError, icmpPacket, udpPacket } from "./proto-other.ts";
 import { TCP_REPEAT, tcpCanEarlyDrop, tcpPacket } from "./proto-tcp.ts";
 import { TcpSide } from "./proto-tcp-track.ts";
 import { getTuple, invertTuple, Tuple } from "./tuple.ts";
@@ -141,6 +141,7 @@ export class Conntrack {
     if (protonum === IPPROTO_TCP) return tcpPacket(this, conn, skb, l4, skb.ctinfo, hook);
     if (protonum === IPPROTO_UDP) return udpPacket(this, conn, skb, l4, skb.ctinfo, hook);
     if (protonum === IPPROTO_ICMP) return icmpPacket(this, conn, skb, skb.ctinfo);
+    if (protonum === IPPROTO_GRE) return grePacket(this, conn, skb, skb.ctinfo);
     return genericPacket(this, conn, skb, skb.ctinfo);
   }
 

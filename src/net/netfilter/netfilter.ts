@@ -111,6 +111,15 @@ export class Netfilter {
     };
   }
 
+  /** References to a connection (its `use`): the table's, and those of packets that wait for a neighbour's address. */
+  references(conn: NfConn): number {
+    let count = 1;
+    for (const [, parms] of this.ip4.arp.devices())
+      for (const neighbour of parms.entries.values())
+        for (let skb = neighbour.queue.head; skb !== null; skb = skb.next) if (skb.ct === conn) count++;
+    return count;
+  }
+
   /** True while connections are tracked. */
   get tracking(): boolean {
     return this.#ctUsers > 0;

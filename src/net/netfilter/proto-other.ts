@@ -1,6 +1,7 @@
 // How conntrack follows UDP, ICMP and everything else: there is no state to follow, only traffic both ways and timeouts;
 // and the ICMP errors, which belong to the connection that they quote. Answers to net/netfilter/nf_conntrack_proto_udp.c,
-// nf_conntrack_proto_icmp.c and nf_conntrack_proto_generic.c. SCTP, DCCP and GRE are followed as the generic protocol.
+// nf_conntrack_proto_icmp.c, nf_conntrack_proto_gre.c and nf_conntrack_proto_generic.c. SCTP and DCCP are followed as the
+// generic protocol.
 
 import { SEC } from "../../base/time.ts";
 import { checksumKind, internetChecksum, pseudoHeaderSumAt } from "../../wire/checksum.ts";
@@ -65,6 +66,18 @@ export function icmpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, ctinfo: num
   )
     return -NF_ACCEPT;
   ct.refreshAcct(conn, ctinfo, skb, ct.sysctl.icmpTimeout * SEC);
+  return NF_ACCEPT;
+}
+
+/** GRE without keys: what is answered lasts longer and is assured. */
+export function grePacket(ct: Conntrack, conn: NfConn, skb: SkBuff, ctinfo: number): number {
+  const { greTimeout, greTimeoutStream } = ct.sysctl;
+  const answered = (conn.status & IPS_SEEN_REPLY) !== 0;
+  ct.refreshAcct(conn, ctinfo, skb, (answered ? greTimeoutStream : greTimeout) * SEC);
+  if (answered && !(conn.status & IPS_ASSURED)) {
+    conn.status |= IPS_ASSURED;
+    ct.eventCache(conn, IPCT_ASSURED);
+  }
   return NF_ACCEPT;
 }
 

@@ -164,8 +164,10 @@ class ConntrackTool {
     }
   }
 
-  #text(command: CtCommand, conn: NfConn, use = 1): string {
+  /** @param more references that the tool itself holds */
+  #text(command: CtCommand, conn: NfConn, more = 0): string {
     const { output } = command;
+    const use = netnsOf(this.#proc).nf.references(conn) + more;
     return `${connText({ ct: this.#ct, conn, output, epochNs: this.#epochNs, use })}\n`;
   }
 
@@ -212,7 +214,7 @@ class ConntrackTool {
         const conn = getConn(this.#ct, command);
         if (!conn) throw new NetError(Errno.ENOENT);
         if (!wanted(command, conn)) return;
-        yield* this.stdout.print(this.#text(command, conn, 2));
+        yield* this.stdout.print(this.#text(command, conn, 1));
         this.#counter++;
       } else yield* this.#changeFound(command);
     } catch (error) {
@@ -231,7 +233,7 @@ class ConntrackTool {
     for (const conn of this.#found(filter)) {
       if (updating) {
         if (!this.#byUser(() => updateConn(this.#ct, conn, command))) continue;
-        yield* this.stdout.print(this.#text(command, conn, 2));
+        yield* this.stdout.print(this.#text(command, conn, 1));
       } else {
         const text = this.#text(command, conn);
         this.#byUser(() => this.#ct.kill(conn));

@@ -27,7 +27,7 @@ const ANSWER_NS: Ns = 100 * USEC;
 /** write(2) returned, sendfile(2) begins. */
 const SENDFILE_NS: Ns = 30 * USEC;
 /** sendfile(2) found the end of the file, shutdown(2) begins; the recordings show no difference by size. */
-const END_OF_FILE_NS: Ns = 8 * USEC;
+const END_OF_FILE_NS: Ns = USEC;
 /** _exit(2) of a child closes its descriptors. */
 const EXIT_NS: Ns = 250 * USEC;
 /** sendfile(2) moves a pipe's capacity at a time. */

@@ -431,6 +431,8 @@ class Parser {
     if (this.#command === o.CMD_REPLACE && rules.length !== 1)
       x.parameterProblem("Replacement rule does not specify a unique address");
     o.checkLegal(this.#command, this.#options);
+    if (this.#verbose > 1 && this.#command & ~(o.CMD_LIST | o.CMD_LIST_RULES | o.CMD_CHECK))
+      throw new x.XtablesError(x.OTHER_PROBLEM, "-v twice: there are no netlink messages to show");
     if (this.#chain !== undefined) checkChainLength(this.#chain);
     this.#checkInterfaces();
     return { ...this.#nothing(), command: this.#command, rules };

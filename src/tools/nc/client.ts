@@ -36,7 +36,8 @@ export function* connectMode(
   try {
     const numeric = parseIpv4(host);
     if (options.numeric && numeric === undefined) throw new GaiError("Name or service not known");
-    addresses = numeric === undefined ? (yield* getaddrinfo(proc, host)).addresses : [numeric];
+    addresses =
+      numeric === undefined ? (yield* getaddrinfo(proc, host, { ipv4Only: options.ipv4 })).addresses : [numeric];
   } catch (error) {
     if (!(error instanceof GaiError)) throw error;
     yield* proc.printError(`Ncat: Could not resolve hostname "${host}": ${error.message}. QUITTING.\n`);

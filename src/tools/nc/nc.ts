@@ -66,7 +66,7 @@ export const nc: Program = function* (proc: Process): Task<number> {
     try {
       const number = parseIpv4(host);
       if (options.numeric && number === undefined) throw new GaiError("Name or service not known");
-      address = number ?? (yield* getaddrinfo(proc, host)).addresses[0]!;
+      address = number ?? (yield* getaddrinfo(proc, host, { ipv4Only: options.ipv4 })).addresses[0]!;
     } catch (error) {
       if (!(error instanceof GaiError)) throw error;
       yield* proc.printError(`Ncat: Could not resolve hostname "${host}": ${error.message}. QUITTING.\n`);

@@ -8,9 +8,10 @@ import { openSocket } from "../../host/host.ts";
 import { AF_INET, SOCK_DGRAM } from "../../net/core/sock.ts";
 import type { Process } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
-import { formatIpv4, parseInetAton, parseIpv4, parseIpv6 } from "../../wire/addr.ts";
+import { formatIpv4, formatIpv6, INADDR_LOOPBACK, parseInetAton, parseIpv4, parseIpv6 } from "../../wire/addr.ts";
 import * as dns from "../../wire/dns.ts";
 import { get32 } from "../../wire/layout.ts";
+import { inOrder } from "./address-order.ts";
 import { closeFile, errnoOf, readTextFile } from "./sockets.ts";
 
 /** Errors of getaddrinfo(3). */
@@ -71,10 +72,10 @@ export function* getaddrinfo(proc: Process, name: string, options: ResolveOption
   for (const source of hostSources(proc)) {
     if (source === "files") {
       const found = hostsByName(proc, name);
-      if (found) return found;
+      if (found) return { ...found, addresses: yield* inOrder(proc, found.addresses) };
     } else {
       const found = yield* searchDns(proc, name, options.ipv4Only ?? false);
-      if (typeof found !== "string") return found;
+      if (typeof found !== "string") return { ...found, addresses: yield* inOrder(proc, found.addresses) };
       failure = found;
     }
   }
@@ -82,14 +83,14 @@ export function* getaddrinfo(proc: Process, name: string, options: ResolveOption
 }
 
 /** getnameinfo(3): a host's name by its address, or undefined. */
-export function* getnameinfo(proc: Process, address: number): Task<string | undefined> {
+export function* getnameinfo(proc: Process, address: number | Uint8Array): Task<string | undefined> {
   for (const source of hostSources(proc)) {
     if (source === "files") {
       const name = hostsByAddress(proc, address)?.[0];
       if (name !== undefined) return name;
       continue;
     }
-    const name = dns.reverseName(address);
+    const name = typeof address === "number" ? dns.reverseName(address) : dns.reverseName6(address);
     const asked = yield* resSend(proc, resolvConf(proc), [dns.query(queryId(proc, name), name, dns.TYPE_PTR)]);
     if (typeof asked === "string") continue;
     const record = asked[0]?.answers.find((answer) => answer.type === dns.TYPE_PTR);
@@ -98,36 +99,88 @@ export function* getnameinfo(proc: Process, address: number): Task<string | unde
   return undefined;
 }
 
-/** The line of a host in /etc/hosts, by name: its addresses and first name. */
+/** A host as gethostbyname(3) describes it; every name but the first is an alias. */
+export interface HostEntry {
+  /** IPv4 addresses, or IPv6 ones of 16 bytes */
+  readonly addresses: readonly (number | Uint8Array)[];
+  readonly names: readonly string[];
+}
+
+/** The lines of a host in /etc/hosts, by name: its addresses and first name. */
 export function hostsByName(proc: Process, name: string): AddrInfo | undefined {
-  const addresses: number[] = [];
-  let canonicalName = "";
-  for (const { address, names } of hostsLines(proc)) {
-    if (!names.some((candidate) => candidate.toLowerCase() === name.toLowerCase())) continue;
-    if (addresses.length === 0) canonicalName = names[0]!;
+  const entry = hostEntryByName(proc, name, "ipv4");
+  if (!entry) return undefined;
+  return { addresses: entry.addresses as readonly number[], canonicalName: entry.names[0]! };
+}
+
+/** gethostbyname2(3) in /etc/hosts: lines that name the host are taken together. */
+export function hostEntryByName(proc: Process, name: string, family: "ipv4" | "ipv6"): HostEntry | undefined {
+  const addresses: (number | Uint8Array)[] = [];
+  const names: string[] = [];
+  for (const line of hostsLines(proc)) {
+    const address = family === "ipv4" ? ipv4Of(line.address) : line.address;
+    if (address === undefined || (family === "ipv6" && typeof address === "number")) continue;
+    if (!line.names.some((candidate) => candidate.toLowerCase() === name.toLowerCase())) continue;
+    // the first line's first name stays the name; aliases add up
+    names.push(...(names.length === 0 ? line.names : line.names.slice(1)));
     addresses.push(address);
   }
-  return addresses.length > 0 ? { addresses, canonicalName } : undefined;
+  return addresses.length > 0 ? { addresses, names } : undefined;
 }
 
 /** Names of an address in /etc/hosts. */
-export function hostsByAddress(proc: Process, address: number): readonly string[] | undefined {
-  return hostsLines(proc).find((line) => line.address === address)?.names;
+export function hostsByAddress(proc: Process, address: number | Uint8Array): readonly string[] | undefined {
+  const same = (other: number | Uint8Array): boolean =>
+    typeof address === "number" ? ipv4Of(other) === address : typeof other !== "number" && sameBytes(other, address);
+  return hostsLines(proc).find((line) => same(line.address))?.names;
 }
 
-function hostsLines(proc: Process): { address: number; names: string[] }[] {
-  const lines: { address: number; names: string[] }[] = [];
+/** nss_files takes ::1 for 127.0.0.1 when IPv4 addresses are wanted. */
+function ipv4Of(address: number | Uint8Array): number | undefined {
+  if (typeof address === "number") return address;
+  return formatIpv6(address) === "::1" ? INADDR_LOOPBACK : undefined;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** /etc/hosts, line by line. */
+export function hostsLines(proc: Process): { address: number | Uint8Array; names: string[] }[] {
+  const lines: { address: number | Uint8Array; names: string[] }[] = [];
   for (const line of (readTextFile(proc, "/etc/hosts") ?? "").split("\n")) {
-    const [first, ...names] = line
+    const [first = "", ...names] = line
       .replace(/#.*/, "")
       .split(/\s+/)
       .filter((field) => field !== "");
-    const address = first === undefined ? undefined : parseIpv4(first);
+    const address = parseIpv4(first) ?? parseIpv6(first);
     if (address !== undefined && names.length > 0) lines.push({ address, names });
-    // nss_files maps ::1 to 127.0.0.1 when IPv4 addresses are wanted.
-    else if (first === "::1" && names.length > 0) lines.push({ address: 0x7f000001, names });
   }
   return lines;
+}
+
+/** gethostbyname2(3): one family's addresses from files or DNS; undefined when there are none. */
+export function* gethostbyname2(proc: Process, name: string, family: "ipv4" | "ipv6"): Task<HostEntry | undefined> {
+  const number = parseInetAton(name);
+  if (number !== undefined) return family === "ipv4" ? { addresses: [number], names: [name] } : undefined;
+  const conf = resolvConf(proc);
+  const type = family === "ipv4" ? dns.TYPE_A : dns.TYPE_AAAA;
+  for (const source of hostSources(proc)) {
+    if (source === "files") {
+      const found = hostEntryByName(proc, name, family);
+      if (found) return found;
+      continue;
+    }
+    for (const candidate of searchNames(conf, name)) {
+      const answers = yield* resSend(proc, conf, [dns.query(queryId(proc, candidate), candidate, type)]);
+      if (typeof answers === "string") break;
+      const { canonicalName, records } = follow(answers[0]!, candidate, type);
+      if (records.length === 0) continue;
+      const addresses = records.map(({ data }) => (family === "ipv4" ? get32(data, 0) : data));
+      return { addresses, names: [canonicalName] };
+    }
+  }
+  return undefined;
 }
 
 function hostSources(proc: Process): string[] {
@@ -191,14 +244,22 @@ function* searchDns(proc: Process, name: string, ipv4Only: boolean): Task<AddrIn
 
 /** Addresses of an answer, with its aliases followed. */
 export function addressesOf(answer: dns.Message, name: string): AddrInfo | undefined {
+  const { canonicalName, records } = follow(answer, name, dns.TYPE_A);
+  return records.length > 0 ? { addresses: records.map(({ data }) => get32(data, 0)), canonicalName } : undefined;
+}
+
+function follow(
+  answer: dns.Message,
+  name: string,
+  type: number,
+): { canonicalName: string; records: dns.ResourceRecord[] } {
   let canonicalName = name;
   for (const record of answer.answers)
     if (record.type === dns.TYPE_CNAME && record.name.toLowerCase() === canonicalName.toLowerCase())
       canonicalName = dns.nameInData(record.data);
-  const addresses = answer.answers
-    .filter((record) => record.type === dns.TYPE_A && record.data.length === 4)
-    .map((record) => get32(record.data, 0));
-  return addresses.length > 0 ? { addresses, canonicalName } : undefined;
+  const length = type === dns.TYPE_A ? 4 : 16;
+  const records = answer.answers.filter((record) => record.type === type && record.data.length === length);
+  return { canonicalName, records };
 }
 
 /**

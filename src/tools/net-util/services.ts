@@ -1,66 +1,36 @@
-// Ports and their names, as Debian's /etc/services has them: the ones that people meet in containers.
+// Ports and their names as getservbyname(3) and getservbyport(3) have them: wire/services.ts and, for names, the aliases of
+// Debian's /etc/services.
 
-const SERVICES: readonly (readonly [string, number, "tcp" | "udp" | "both"])[] = [
-  ["echo", 7, "both"],
-  ["discard", 9, "both"],
-  ["daytime", 13, "both"],
-  ["ftp-data", 20, "tcp"],
-  ["ftp", 21, "tcp"],
-  ["ssh", 22, "tcp"],
-  ["telnet", 23, "tcp"],
-  ["smtp", 25, "tcp"],
-  ["time", 37, "both"],
-  ["domain", 53, "both"],
-  ["bootps", 67, "udp"],
-  ["bootpc", 68, "udp"],
-  ["tftp", 69, "udp"],
-  ["http", 80, "tcp"],
-  ["kerberos", 88, "both"],
-  ["pop3", 110, "tcp"],
-  ["sunrpc", 111, "both"],
-  ["ntp", 123, "udp"],
-  ["imap2", 143, "tcp"],
-  ["snmp", 161, "both"],
-  ["snmp-trap", 162, "both"],
-  ["bgp", 179, "tcp"],
-  ["ldap", 389, "both"],
-  ["https", 443, "both"],
-  ["syslog", 514, "udp"],
-  ["route", 520, "udp"],
-  ["submission", 587, "tcp"],
-  ["ldaps", 636, "both"],
-  ["domain-s", 853, "both"],
-  ["rsync", 873, "tcp"],
-  ["imaps", 993, "tcp"],
-  ["pop3s", 995, "tcp"],
-  ["socks", 1080, "tcp"],
-  ["openvpn", 1194, "both"],
-  ["nfs", 2049, "both"],
-  ["mysql", 3306, "tcp"],
-  ["mdns", 5353, "udp"],
-  ["postgresql", 5432, "tcp"],
-  ["amqp", 5672, "tcp"],
-  ["x11", 6000, "tcp"],
-  ["redis", 6379, "tcp"],
-  ["http-alt", 8080, "tcp"],
-  ["git", 9418, "tcp"],
-];
-/** Other spellings of getservbyname(3). */
-const ALIASES: ReadonlyMap<string, string> = new Map([
-  ["www", "http"],
-  ["imap", "imap2"],
-  ["pop-3", "pop3"],
-  ["nameserver", "domain"],
-  ["webcache", "http-alt"],
-]);
+import { servicePort } from "../../wire/services.ts";
 
-/** "http" → 80; undefined for an unknown name. */
+export { serviceName } from "../../wire/services.ts";
+
+/** alias:name */
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  (
+    "Clearcase:clearcase authentication:auth cmd:shell comsat:biff dicom:acr-nema fspd:fsp gds_db:gds-db " +
+    "hprop:krb-prop icp:icpv2 ident:auth imap:imap2 jabber-client:xmpp-client jabber-server:xmpp-server " +
+    "kdc:kerberos4 kerberos-iv:kerberos4 kerberos-sec:kerberos kerberos5:kerberos kerberos_master:kerberos- " +
+    "master krb5:kerberos krb5_prop:krb-prop krb_prop:krb-prop krcmd:kshell l2tp:l2f loc-srv:epmap " +
+    "lotusnotes:lotusnote lrrd:munin mail:smtp moira_db:moira-db moira_update:moira-update moira_ureg:moira- " +
+    "ureg nicname:whois null:discard old-radacct:sa-msg-port old-radius:datametrics passwd_server:passwd- " +
+    "server pop-3:pop3 portmapper:sunrpc postgres:postgresql quote:qotd radacct:radius-acct readnews:nntp " +
+    "routed:route router:route rptp:freeciv sane:sane-port saned:sane-port sge_execd:sge-execd " +
+    "sge_qmaster:sge-qmaster sink:discard smtps:submissions snmptrap:snmp-trap snntp:nntps source:chargen " +
+    "spooler:printer ssmtp:submissions subversion:svn syslog:shell tap:auth timserver:time tsap:iso-tsap " +
+    "ttytst:chargen untp:nntp urd:submissions users:systat uucpd:uucp wais:z3950 webcache:http-alt whod:who " +
+    "www:http x11-0:x11 xfs:font-service"
+  )
+    .split(" ")
+    .map((entry) => entry.split(":") as [string, string]),
+);
+
+/** "http" → 80, aliases too; undefined for an unknown name. */
 export function serviceNumber(name: string, protocol: "tcp" | "udp"): number | undefined {
-  const wanted = ALIASES.get(name) ?? name;
-  return SERVICES.find(([service, , kind]) => service === wanted && (kind === "both" || kind === protocol))?.[1];
+  return servicePort(ALIASES.get(name) ?? name, protocol);
 }
 
-/** 80 → "http"; undefined for an unnamed port. */
-export function serviceName(port: number, protocol: "tcp" | "udp"): string | undefined {
-  return SERVICES.find(([, number, kind]) => number === port && (kind === "both" || kind === protocol))?.[0];
+/** The other names of a service. */
+export function serviceAliases(name: string): string[] {
+  return [...ALIASES].filter(([, service]) => service === name).map(([alias]) => alias);
 }

@@ -11,12 +11,16 @@ import { BUSYBOX_USAGE } from "./usage.ts";
 const START_NS: Ns = 500 * USEC;
 
 export const busyboxNetstat: Program = function* (proc: Process): Task<number> {
-  const parsed = getopt(proc.argv.slice(1), "laentuwxr");
+  const parsed = getopt(proc.argv.slice(1), "laentuwxr", { long: [{ name: "help", argument: 0 }] });
   if (parsed.error !== undefined) {
     yield* proc.printError(`netstat: ${parsed.error}\n${BUSYBOX_USAGE}`);
     return 1;
   }
   const letters = new Set(parsed.options.map(({ name }) => name));
+  if (letters.has("help")) {
+    yield* proc.printError(BUSYBOX_USAGE);
+    return 0;
+  }
   yield* sleep(START_NS);
   if (letters.has("r")) {
     proc.argv = ["route", "-e", ...(letters.has("n") ? ["-n"] : [])];
@@ -33,6 +37,7 @@ export const busyboxNetstat: Program = function* (proc: Process): Task<number> {
     programs: false,
     timers: false,
     padding: " ",
+    protocolAsState: true,
   };
   const chosen = ["t", "u", "w", "x"].some((letter) => letters.has(letter));
   const transports: readonly (readonly [string, Transport])[] = [

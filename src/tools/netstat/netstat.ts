@@ -186,6 +186,7 @@ function* sockets(proc: Process, letters: ReadonlySet<string>, extend: number): 
     programs: has("p"),
     timers: has("o"),
     padding: "",
+    protocolAsState: false,
   };
   const transports = INTERNET.some(has);
   const families = has("4") || has("6");

@@ -39,6 +39,8 @@ export interface Style {
   readonly timers: boolean;
   /** after the state's column */
   readonly padding: string;
+  /** busybox shows a raw socket's protocol as its state, too */
+  readonly protocolAsState: boolean;
 }
 
 /** What is asked for: -a, -l, neither. */
@@ -87,7 +89,7 @@ function* row(proc: Process, entry: SocketEntry, style: Style): Task<string> {
   const remote = yield* endpoint(proc, entry, entry.remote, entry.remotePort, style);
   let state = STATES[entry.state] ?? "UNKNOWN";
   if (entry.kind === "udp") state = entry.state === TCP_ESTABLISHED ? "ESTABLISHED" : "";
-  else if (entry.kind === "raw") state = String(entry.state);
+  else if (entry.kind === "raw") state = String(style.protocolAsState ? entry.localPort : entry.state);
   // /proc/net/tcp has no backlog of a listener where ss shows it
   const sendQueue = entry.kind === "tcp" && entry.state === TCP_LISTEN ? 0 : entry.sendQueue;
   let text = `${entry.kind.padEnd(4)}  ${String(entry.receiveQueue).padStart(6)} ${String(sendQueue).padStart(6)} `;

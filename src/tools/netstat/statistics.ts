@@ -2,6 +2,7 @@
 // /proc/net/netstat have them. No IPv6 exists to be counted.
 
 import type { NetNamespace } from "../../net/netns.ts";
+import { tcpExtCounters } from "../net-util/snmp-names.ts";
 import {
   ICMP_SENTENCES,
   IP_SENTENCES,
@@ -56,7 +57,7 @@ export function statisticsText(ns: NetNamespace, letters: ReadonlySet<string>): 
   if (udp) writer.section("Udp", UDP_SENTENCES, Object.entries(mib.udp));
   writer.text += "UdpLite:\n";
   writer.state = "other";
-  if (tcp) writer.section("TcpExt", TCP_EXT_SENTENCES, Object.entries(ns.tcp.mib.ext));
+  if (tcp) writer.section("TcpExt", TCP_EXT_SENTENCES, tcpExtCounters(ns.tcp.mib));
   writer.section("IpExt", undefined, Object.entries(mib.ipExt));
   writer.text += "MPTcpExt:\n";
   return writer.text;

@@ -40,7 +40,7 @@ export const ping: Program = function* (proc: Process): Task<number> {
   const [socket, raw] = openIcmp(proc, options);
   let host: AddrInfo;
   try {
-    host = yield* getaddrinfo(proc, options.target, { ipv4Only: proc.argv.slice(1).some(isFour) });
+    host = yield* getaddrinfo(proc, options.target);
   } catch (error) {
     if (!(error instanceof GaiError)) throw error;
     yield* proc.printError(`ping: ${options.target}: ${error.message}\n`);
@@ -83,10 +83,6 @@ export const ping: Program = function* (proc: Process): Task<number> {
     multiReply,
   });
 };
-
-function isFour(arg: string): boolean {
-  return /^-[a-zA-Z0-9]*4/.test(arg);
-}
 
 function openIcmp(proc: Process, options: PingOptions): [Socket, boolean] {
   if (options.identifier === undefined) {

@@ -137,15 +137,21 @@ function bbrText({ bw, minRttUs, pacingGain, cwndGain }: BbrInfo, numeric: boole
   return `${text})`;
 }
 
-/** sprint_bw */
+/** sprint_bw: three figures and a unit */
 function rateText(bits: number, numeric: boolean): string {
   if (numeric) return bits.toFixed(0);
-  if (bits > 1e9) return `${(bits / 1e9).toFixed(1)}G`;
-  if (bits > 1e6) return `${(bits / 1e6).toFixed(1)}M`;
-  return bits > 1000 ? `${(bits / 1000).toFixed(1)}K` : bits.toFixed(0);
+  for (const [unit, letter] of RATE_UNITS) if (bits >= unit) return `${figure(bits / unit, 3)}${letter}`;
+  return figure(bits, 3);
 }
 
+const RATE_UNITS: readonly (readonly [number, string])[] = [
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+];
+
 /** As printf's %g. */
-function figure(value: number): string {
-  return String(Number(value.toPrecision(6)));
+function figure(value: number, digits = 6): string {
+  return String(Number(value.toPrecision(digits)));
 }

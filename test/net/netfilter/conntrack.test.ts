@@ -178,7 +178,7 @@ describe("UDP and ICMP", () => {
     lab.receive(lab.packet(CLIENT, SERVER, 99, new Uint8Array(30), 20));
     const { ctinfo } = lab.receive(lab.packet(SERVER, CLIENT, 99, new Uint8Array(30), 20));
     expect([lab.left(), ctinfo]).toEqual([600, IP_CT_ESTABLISHED_REPLY]);
-    expect(nfConntrackText(lab.nf.ct)).toBe(
+    expect(nfConntrackText(lab.nf)).toBe(
       "ipv4     2 unknown  99 600 src=10.0.0.1 dst=10.0.0.2 src=10.0.0.2 dst=10.0.0.1 mark=0 zone=0 use=2\n",
     );
   });
@@ -237,4 +237,15 @@ describe("the table", () => {
     expect(lab.receive(lab.segment(SYN_ACK)).ctinfo).toBe(IP_CT_ESTABLISHED_REPLY);
     expect(IP_CT_RELATED).toBe(1);
   });
+});
+
+test("GRE is followed by addresses; answered, it lasts longer and is assured", () => {
+  const lab = new CtLab();
+  lab.receive(lab.packet(CLIENT, SERVER, 47, new Uint8Array(30), 20));
+  expect(lab.left()).toBe(30);
+  lab.receive(lab.packet(SERVER, CLIENT, 47, new Uint8Array(30), 20));
+  lab.receive(lab.packet(CLIENT, SERVER, 47, new Uint8Array(30), 20));
+  expect(nfConntrackText(lab.nf)).toBe(
+    "ipv4     2 gre      47 180 src=10.0.0.1 dst=10.0.0.2 srckey=0x0 dstkey=0x0 src=10.0.0.2 dst=10.0.0.1 srckey=0x0 dstkey=0x0 [ASSURED] mark=0 zone=0 use=2\n",
+  );
 });

@@ -68,7 +68,7 @@ describe("source NAT", () => {
     const lab = new NatLab();
     lab.rule("-t nat -A POSTROUTING -o p1 -j MASQUERADE");
     expect(lab.udp(lab.client, 5000, "10.1.0.2", 53, lab.server, 53)).toEqual(["10.1.0.1:5000", "10.1.0.2:53"]);
-    expect(nfConntrackText(lab.nf.ct)).toBe(
+    expect(nfConntrackText(lab.nf)).toBe(
       "ipv4     2 udp      17 29 src=10.0.0.1 dst=10.1.0.2 sport=5000 dport=53 src=10.1.0.2 dst=10.1.0.1 sport=53 dport=5000 mark=0 zone=0 use=2\n",
     );
   });

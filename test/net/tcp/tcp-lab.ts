@@ -4,6 +4,7 @@
 import { NetError } from "../../../src/base/errno.ts";
 import { MSEC, type Ns, SEC } from "../../../src/base/time.ts";
 import { netifRx } from "../../../src/net/core/dev.ts";
+import { NET_XMIT_SUCCESS } from "../../../src/net/core/net-device.ts";
 import { NF_ACCEPT, NF_DROP, NF_INET_LOCAL_IN } from "../../../src/net/core/netfilter.ts";
 import { CHECKSUM_UNNECESSARY, type SkBuff } from "../../../src/net/core/skb.ts";
 import { SOCK_STREAM } from "../../../src/net/core/sock.ts";
@@ -54,6 +55,29 @@ export class TcpHost {
 
   listed(): TcpListed[] {
     return [...tcpSocks(this.tcp)];
+  }
+
+  /** TCP segments leave eth0 `ns` later, and `more` later still where that says so: others overtake them. */
+  delayOutgoing(ns: Ns, more: (segment: Segment, n: number) => Ns = () => 0): void {
+    const dev = this.host.dev("eth0");
+    const { ops } = dev;
+    const { sim } = this.host.lab;
+    let n = 0;
+    const startXmit: typeof ops.startXmit = (skb) => {
+      const isTcp = get16(skb.head, skb.data + 12) === 0x0800 && skb.head[skb.data + 23] === 6;
+      const late = isTcp ? ns + more(segmentOf(skb, skb.data + 34, skb.data + 14), ++n) : 0;
+      if (late === 0) ops.startXmit(skb, dev);
+      if (late === 0) return ops.startXmit(skb, dev);
+      sim.after(late, () => ops.startXmit(skb, dev));
+      return NET_XMIT_SUCCESS;
+    };
+    (dev as { ops: typeof ops }).ops = { ...ops, startXmit };
+  }
+
+  /** Counters of the TcpExt line. */
+  counters(...names: string[]): Record<string, number> {
+    const { ext } = this.tcp.mib;
+    return Object.fromEntries(names.map((name) => [name, ext[name as keyof typeof ext]]));
   }
 
   /** Drops what `judge` says of received TCP segments (number from 1 on, flags, payload bytes). */
@@ -150,7 +174,7 @@ export class Capture {
     const from = outgoing ? "a" : "b";
     const mine = s.sport * 65536 + s.dport;
     const theirs = s.dport * 65536 + s.sport;
-    if (s.flags & tcp.SYN) this.#first.set(mine, s.seq);
+    if (s.flags & tcp.SYN && !this.#first.has(mine)) this.#first.set(mine, s.seq);
     const rel = (key: number, n: number): number => (n - (this.#first.get(key) ?? n)) >>> 0;
     let text = `${from} ${flagText(s.flags)}`;
     const seq = s.flags & tcp.SYN ? 0 : rel(mine, s.seq);
@@ -177,6 +201,12 @@ export class Capture {
   timed(digits = 3): string[] {
     const start = this.times[0] ?? 0;
     return this.lines.map((line, i) => `${((this.times[i]! - start) / SEC).toFixed(digits)} ${line}`);
+  }
+
+  /** A new connection with the same ports counts anew. */
+  forget(): void {
+    this.take();
+    this.#first.clear();
   }
 
   /** All that was seen, and forgets it. */

@@ -93,7 +93,8 @@ function conntrackMt(info: ConntrackInfo, env: XtEnv): MatchFn {
     if (fails(XT_CONNTRACK_PROTO, ct.protonum === l4proto)) return false;
     if (fails(XT_CONNTRACK_STATUS, (statusMask & ct.status) !== 0)) return false;
     if (matchFlags & XT_CONNTRACK_EXPIRES) {
-      const left = Math.floor((ct.confirmed ? Math.max(ct.timeout - env.net.now, 0) : ct.timeout) / SEC);
+      // a connection not yet in the table holds a span, which the kernel takes for a moment long past
+      const left = ct.confirmed ? Math.floor(Math.max(ct.timeout - env.net.now, 0) / SEC) : 0;
       if (fails(XT_CONNTRACK_EXPIRES, left >= expiresMin && left <= expiresMax)) return false;
     }
     return true;

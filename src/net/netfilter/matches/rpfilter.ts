@@ -2,8 +2,10 @@
 
 import { isMulticast4 } from "../../../wire/addr.ts";
 import { get32 } from "../../../wire/layout.ts";
+import type { NetDevice } from "../../core/net-device.ts";
 import { NF_INET_PRE_ROUTING } from "../../core/netfilter.ts";
-import { FlowKey, ipRouteOutputKey } from "../../ipv4/route.ts";
+import { FibResult, RTN_LOCAL, RTN_UNICAST } from "../../ipv4/fib-types.ts";
+import { FlowKey } from "../../ipv4/route.ts";
 import { invalid, type XtMatch } from "../x-tables.ts";
 
 export const XT_RPFILTER_LOOSE = 1;
@@ -15,9 +17,6 @@ export interface RpfilterInfo {
   flags: number;
 }
 
-const RTN_UNICAST = 1;
-const RTN_LOCAL = 2;
-
 export const rpfilterMatch: XtMatch<RpfilterInfo> = {
   name: "rpfilter",
   hooks: 1 << NF_INET_PRE_ROUTING,
@@ -25,7 +24,17 @@ export const rpfilterMatch: XtMatch<RpfilterInfo> = {
     if (check.table !== "raw" && check.table !== "mangle") invalid();
     const { ip4 } = check.env;
     const fl = new FlowKey();
+    const res = new FibResult();
     const invert = (flags & XT_RPFILTER_INVERT) !== 0;
+    const leavesBy = (dev: NetDevice): boolean => {
+      if (ip4.fib.lookup(fl, res) !== 0) return false;
+      const local = res.type === RTN_LOCAL && (flags & XT_RPFILTER_ACCEPT_LOCAL) !== 0;
+      if (res.type !== RTN_UNICAST && !local) return false;
+      if (flags & XT_RPFILTER_LOOSE) return true;
+      const { nhs } = res.info!;
+      for (let i = 0; i < nhs.length; i++) if (nhs[i]!.dev === dev) return true;
+      return false;
+    };
     return {
       fn: ({ skb, in: dev, iph }) => {
         if (dev === null || dev.loopback) return !invert;
@@ -35,12 +44,10 @@ export const rpfilterMatch: XtMatch<RpfilterInfo> = {
         fl.reset();
         fl.daddr = saddr;
         fl.saddr = isMulticast4(daddr) || daddr === 0xffffffff ? 0 : daddr;
-        fl.tos = skb.head[iph + 1]!;
+        fl.tos = skb.head[iph + 1]! & 0xfc;
+        fl.iif = ip4.loopback.ifindex;
         fl.mark = flags & XT_RPFILTER_VALID_MARK ? skb.mark : 0;
-        const rt = ipRouteOutputKey(ip4, fl);
-        if (rt.error !== 0) return invert;
-        const usable = rt.type === RTN_UNICAST || (rt.type === RTN_LOCAL && (flags & XT_RPFILTER_ACCEPT_LOCAL) !== 0);
-        return (usable && (rt.dev === dev || (flags & XT_RPFILTER_LOOSE) !== 0)) !== invert;
+        return leavesBy(dev) !== invert;
       },
     };
   },

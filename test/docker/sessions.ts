@@ -1,0 +1,73 @@
+// Sessions with the real Docker 20.10.24 (Debian 12's daemon and client): sessions/*.txt hold commands after "$ ", what
+// they wrote to both streams, and their status in brackets. The same commands are run here. To record again, as root on
+// such a machine with the programs that test/kernel/record.sh asks for:
+//   npx tsx test/docker/record.ts [NAME]
+
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface Step {
+  /** a line of bash */
+  readonly command: string;
+  /** what it wrote, normal, and its status: "hello\n[0]\n" */
+  readonly output: string;
+}
+
+export interface Session {
+  readonly name: string;
+  readonly url: URL;
+  /** comment lines before the first command */
+  readonly head: string;
+  readonly steps: readonly Step[];
+}
+
+export function readSessions(): Session[] {
+  const folder = new URL("./sessions/", import.meta.url);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".txt"))
+    .sort()
+    .map((file) => {
+      const url = new URL(file, folder);
+      return { name: file.replace(".txt", ""), url, ...parseSession(readFileSync(url, "utf8")) };
+    });
+}
+
+export function parseSession(text: string): { readonly head: string; readonly steps: readonly Step[] } {
+  const parts = text.split(/^(?=\$ )/m);
+  const head = text.startsWith("$ ") ? "" : parts.shift()!;
+  return {
+    head,
+    steps: parts.map((block) => {
+      const end = block.indexOf("\n");
+      return { command: block.slice(2, end), output: block.slice(end + 1) };
+    }),
+  };
+}
+
+/** The bash script that runs the steps and writes such a text. */
+export function scriptOf(steps: readonly Step[]): string {
+  return steps
+    .map(({ command }) => {
+      const quoted = command.replaceAll("'", "'\\''");
+      return `echo '$ ${quoted}'\n{ ${command}\n} 2>&1\necho "[$?]"\n`;
+    })
+    .join("");
+}
+
+/** What differs from run to run: ids, names and MAC addresses by chance, times, the host's own folders. */
+export function normal(text: string): string {
+  return text
+    .replace(/\/(run\/lab\/docker|var\/lib\/docker)\//g, "DATA/")
+    .replace(/\/(run\/lab\/exec|var\/run\/docker)\/netns\//g, "NETNS/")
+    .replace(/\b[0-9a-f]{64}\b/g, "ID64")
+    .replace(/\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{12}\b/g, "ID12")
+    .replace(/\bveth[0-9a-f]{7}\b/g, "VETH")
+    .replace(/\b[a-z]+_[a-z]+ \(ID64\)/g, "NAME (ID64)")
+    .replace(/=\/[a-z]+_[a-z]+\//g, "=/NAME/")
+    .replace(/link\/ether (?!02:42:(ac|0a|c0))[0-9a-f:]{17}/g, "link/ether MAC")
+    .replace(/(Less than a second|About a minute|\d+ (seconds?|minutes?))( ago)?/g, "TIME")
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
+    .replace(/^(rtt .* =) .*$/gm, "$1 RTT")
+    .replace(/time=\d+(\.\d+)? ms/g, "time=RTT ms")
+    .replace(/ +/g, " ")
+    .replace(/ $/gm, "");
+}
