@@ -156,10 +156,34 @@ test("when nothing arrives any more, the timer doubles from retransmission to re
     "TCPLossProbes",
     "TCPTimeouts",
   );
-  expect(wire).toMatchInlineSnapshot();
-  expect(counted).toMatchInlineSnapshot();
+  expect(wire).toMatchInlineSnapshot(`
+    [
+      "0.000 a [.] 1:1449 ack 1 win 63 len 1448",
+      "0.000 a [P.] 1449:2897 ack 1 win 63 len 1448",
+      "0.000 a [P.] 2897:3001 ack 1 win 63 len 104",
+      "0.046 a [P.] 2897:3001 ack 1 win 63 len 104",
+      "0.274 a [.] 1:1449 ack 1 win 63 len 1448",
+      "0.730 a [.] 1:1449 ack 1 win 63 len 1448",
+      "1.658 a [.] 1:1449 ack 1 win 63 len 1448",
+      "3.482 a [.] 1:1449 ack 1 win 63 len 1448",
+      "7.098 a [.] 1:1449 ack 1 win 63 len 1448",
+      "14.522 a [.] 1:1449 ack 1 win 63 len 1448",
+    ]
+  `);
+  expect(counted).toMatchInlineSnapshot(`
+    {
+      "TCPLossProbes": 1,
+      "TCPTimeouts": 6,
+    }
+  `);
   const { sndCwnd, caState, backoff } = tcpInfo(streamSock(socket));
-  expect([sndCwnd, caState, backoff]).toMatchInlineSnapshot();
+  expect([sndCwnd, caState, backoff]).toMatchInlineSnapshot(`
+    [
+      1,
+      4,
+      6,
+    ]
+  `);
 });
 
 // RFC 5682 (F-RTO), RFC 3522 (Eifel); tcp_process_loss, tcp_try_undo_loss

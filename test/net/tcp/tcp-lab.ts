@@ -66,7 +66,6 @@ export class TcpHost {
     const startXmit: typeof ops.startXmit = (skb) => {
       const isTcp = get16(skb.head, skb.data + 12) === 0x0800 && skb.head[skb.data + 23] === 6;
       const late = isTcp ? ns + more(segmentOf(skb, skb.data + 34, skb.data + 14), ++n) : 0;
-      if (late === 0) ops.startXmit(skb, dev);
       if (late === 0) return ops.startXmit(skb, dev);
       sim.after(late, () => ops.startXmit(skb, dev));
       return NET_XMIT_SUCCESS;
