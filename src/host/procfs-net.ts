@@ -123,6 +123,7 @@ function deviceFolder(dev: NetDevice): SyntheticDirNode {
       file(() => {
         // a device that is down has no carrier to speak of
         if (!dev.up) throw new NetError(Errno.EINVAL);
+        dev.net.kernel.linkWatch.sync(dev);
         return `${dev.carrier ? 1 : 0}\n`;
       }),
     ],

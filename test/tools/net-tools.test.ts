@@ -9,7 +9,8 @@ async function pair(): Promise<ReturnType<Lab["addHost"]>> {
     ip netns add a
     ip link add v0 address 02:00:00:00:00:01 type veth peer name eth0 netns a address 02:00:00:00:00:02
     ip -n a addr add 10.0.0.2/24 dev eth0; ip -n a link set eth0 up
-    ifconfig v0 10.0.0.1/24 up`);
+    ifconfig v0 10.0.0.1/24 up
+    sleep 2 # both ends have the number 2: only the next round of the link watch finds this one running`);
   expect(stderr).toBe("");
   return host;
 }

@@ -14,6 +14,8 @@ export class LinkWatch {
   /** the round for all is due */
   readonly #timer: Timer;
   #held = 0;
+  /** a run waits for the configuration step to end */
+  #due = false;
   /** when what is not urgent has its next turn (linkwatch_nextevent) */
   #nextEvent = 0;
 
@@ -33,8 +35,6 @@ export class LinkWatch {
     if (--this.#held === 0 && this.#due) this.#run();
   }
 
-  #due = false;
-
   /** linkwatch_fire_event: the carrier of `dev` has changed. */
   fire(dev: NetDevice): void {
     const urgent = isUrgent(dev);
@@ -43,6 +43,11 @@ export class LinkWatch {
     if (urgent || this.#sim.now >= this.#nextEvent) this.#due = true;
     else if (!this.#timer.pending) this.#timer.mod(wheelExpiry(this.#sim.now, this.#nextEvent));
     if (this.#due && this.#held === 0) this.#run();
+  }
+
+  /** linkwatch_sync_dev: somebody asks for this device's state, so it is judged at once (rtnl_getlink, carrier_show, ethtool). */
+  sync(dev: NetDevice): void {
+    if (this.#pending.delete(dev)) this.#judge(dev);
   }
 
   /** The device is gone. */

@@ -222,6 +222,8 @@ function driverText(dev: NetDevice): string {
 }
 
 function settingsText(dev: NetDevice): string {
+  // ethtool_op_get_link
+  dev.net.kernel.linkWatch.sync(dev);
   const veth = dev.kind === "veth";
   return (
     `Settings for ${dev.name}:\n` +

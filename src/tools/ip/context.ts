@@ -40,10 +40,13 @@ export function deviceOrEnd(ctx: Context, name: string): NetDevice {
   return deviceNamed(ctx.ns.net, name) ?? nodev(name);
 }
 
-/** By name, or by "ifN". */
+/** By name, or by "ifN" (ll_name_to_index). The kernel is asked for the link, and first brings its state up to date (rtnl_getlink). */
 export function deviceNamed(net: Net, name: string): NetDevice | undefined {
   const byName = net.deviceByName(name);
-  if (byName) return byName;
+  if (byName) {
+    net.kernel.linkWatch.sync(byName);
+    return byName;
+  }
   const match = /^if(\d+)$/.exec(name);
   return match ? net.deviceByIndex(Number(match[1])) : undefined;
 }

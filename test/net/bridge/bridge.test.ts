@@ -294,6 +294,7 @@ describe("the bridge as a device", () => {
   test("the bridge has a carrier while a port forwards", () => {
     expect([br.dev.carrier, br.dev.operstate]).toEqual([true, "UP"]);
     for (const end of ends) devClose(end);
+    run(kernel, 2 * SEC);
     expect([br.dev.carrier, br.dev.operstate]).toEqual([false, "DOWN"]);
     devOpen(ends[2]!);
     expect([br.dev.carrier, br.dev.operstate]).toEqual([true, "UP"]);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { SEC } from "../../../src/base/time.ts";
 import {
   devChangeNetNamespace,
   devClose,
@@ -57,11 +58,13 @@ describe("vlan", () => {
   });
 
   test("a VLAN device follows the one below: address, MTU, state, end", () => {
-    const net = newNet(newKernel(), "host");
+    const kernel = newKernel();
+    const net = newNet(kernel, "host");
     const [port] = station(net, "v0");
     const dev = vlan(port, 10);
     expect([...dev.address]).toEqual([...port.address]);
     devOpen(dev);
+    run(kernel, 2 * SEC);
     expect([dev.operstate, dev.carrier]).toEqual(["UP", true]);
     devSetMtu(port, 1400);
     expect(dev.mtu).toBe(1400);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { SEC } from "../../../src/base/time.ts";
 import { devChangeNetNamespace, devClose, devOpen, devSetMtu, unregisterNetdevice } from "../../../src/net/core/dev.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../../../src/net/core/skb.ts";
 import { createVethPair, vethPeer } from "../../../src/net/link/veth.ts";
@@ -28,7 +29,8 @@ describe("veth", () => {
   });
 
   test("the carrier is there while both ends are up", () => {
-    const net = newNet(newKernel(), "host");
+    const kernel = newKernel();
+    const net = newNet(kernel, "host");
     const [dev, peer] = createVethPair(net, "veth0", net, "veth1");
     const seen = (): string[] => [dev.operstate, peer.operstate, String(dev.carrier)];
     devOpen(dev);
@@ -36,6 +38,9 @@ describe("veth", () => {
     devOpen(peer);
     expect(seen()).toEqual(["UP", "UP", "true"]);
     devClose(peer);
+    expect(seen()).toEqual(["LOWERLAYERDOWN", "UP", "false"]);
+    // the end that is up is judged at once, the other in the next round
+    run(kernel, 2 * SEC);
     expect(seen()).toEqual(["LOWERLAYERDOWN", "LOWERLAYERDOWN", "false"]);
   });
 
