@@ -8,10 +8,9 @@ import { get32 } from "../../wire/layout.ts";
 import { NF_ACCEPT, NF_DROP, NF_STOLEN, type NfHookFn, type NfHookState } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
-import { type ChainProgram, type CompiledTable, compileTable } from "./nft-program.ts";
-import { IPT_INV_DSTIP, IPT_INV_SRCIP, Rule, type RuleSpec } from "./rule.ts";
-import { TARGETS } from "./targets/index.ts";
-import type { XtCheck, XtEnv } from "./x-tables.ts";
+import { ChainProgram, type CompiledTable } from "./nft-program.ts";
+import type { Rule, RuleSource } from "./rule.ts";
+import type { XtEnv } from "./x-tables.ts";
 
 /** Calls may nest this deep (NFT_JUMP_STACK_SIZE). */
 export const JUMP_STACK_SIZE = 16;
@@ -35,7 +34,7 @@ export class Chain {
   packets = 0;
   bytes = 0;
   rules: Rule[] = [];
-  program: ChainProgram | null = null;
+  /** @internal where it begins in the table's compiled rules */ start = 0;
   /** @internal takes it off its hook */ unregister: (() => void) | null = null;
 
   constructor(table: Table, name: string, base: BaseChain | null) {
@@ -48,7 +47,7 @@ export class Chain {
   get references(): number {
     let count = 0;
     for (const chain of this.table.chains.values())
-      for (const rule of chain.rules) if (rule.jumpTo === this.name) count++;
+      for (const rule of chain.rules) for (const name of rule.jumps()) if (name === this.name) count++;
     return count;
   }
 }
@@ -56,7 +55,7 @@ export class Chain {
 export class Table {
   readonly name: string;
   readonly chains: Map<string, Chain> = new Map();
-  /** @internal */ compiled: CompiledTable | null = null;
+  /** @internal made when a packet comes; null: a rule has changed since */ compiled: CompiledTable | null = null;
 
   constructor(name: string) {
     this.name = name;
@@ -85,7 +84,7 @@ export type TableOp =
       readonly type: "RULE_APPEND" | "RULE_INSERT";
       readonly table: string;
       readonly chain: string;
-      readonly spec: RuleSpec;
+      readonly rule: RuleSource;
       readonly packets: number;
       readonly bytes: number;
       /** RULE_INSERT: at this index, 0 the first */
@@ -95,7 +94,7 @@ export type TableOp =
       readonly type: "RULE_REPLACE";
       readonly table: string;
       readonly chain: string;
-      readonly spec: RuleSpec;
+      readonly rule: RuleSource;
       readonly packets: number;
       readonly bytes: number;
       readonly index: number;
@@ -213,38 +212,37 @@ export class NfTables {
       case "RULE_APPEND":
       case "RULE_INSERT": {
         const chain = this.#chain(op.table, op.chain);
-        const rule = this.#newRule(chain, op.spec, op.packets, op.bytes);
-        const at = op.type === "RULE_APPEND" ? chain.rules.length : (op.index ?? 0);
-        const before = chain.rules;
-        chain.rules = [...before.slice(0, at), rule, ...before.slice(at)];
+        const { rules } = chain;
+        const rule = this.#newRule(chain, op.rule, op.packets, op.bytes);
+        const at = op.type === "RULE_APPEND" ? rules.length : (op.index ?? 0);
+        rules.splice(at, 0, rule);
         undo.push(() => {
-          chain.rules = before;
+          rules.splice(at, 1);
           rule.destroy();
         });
         return;
       }
       case "RULE_REPLACE": {
         const chain = this.#chain(op.table, op.chain);
-        const old = chain.rules[op.index];
+        const { rules } = chain;
+        const old = rules[op.index];
         if (!old) throw new NetError(Errno.ENOENT);
-        const rule = this.#newRule(chain, op.spec, op.packets, op.bytes);
-        const before = chain.rules;
-        chain.rules = before.with(op.index, rule);
+        const rule = this.#newRule(chain, op.rule, op.packets, op.bytes);
+        rules[op.index] = rule;
         undo.push(() => {
-          chain.rules = before;
+          rules[op.index] = old;
           rule.destroy();
         });
         onCommit.push(() => old.destroy());
         return;
       }
       case "RULE_DELETE": {
-        const chain = this.#chain(op.table, op.chain);
-        const old = chain.rules[op.index];
+        const { rules } = this.#chain(op.table, op.chain);
+        const old = rules[op.index];
         if (!old) throw new NetError(Errno.ENOENT);
-        const before = chain.rules;
-        chain.rules = before.toSpliced(op.index, 1);
+        rules.splice(op.index, 1);
         undo.push(() => {
-          chain.rules = before;
+          rules.splice(op.index, 0, old);
         });
         onCommit.push(() => old.destroy());
         return;
@@ -293,42 +291,37 @@ export class NfTables {
     if (chains.has(newName)) throw new NetError(Errno.EEXIST);
     const before = [...chains];
     const oldName = chain.name;
-    const jumps: Rule[] = [];
-    for (const other of chains.values()) for (const rule of other.rules) if (rule.jumpTo === oldName) jumps.push(rule);
+    const rename = (from: string, to: string): void => {
+      for (const other of chains.values()) for (const rule of other.rules) rule.renamed(from, to);
+    };
     restore(
       chains,
       before.map(([name, value]) => [name === oldName ? newName : name, value]),
     );
     chain.name = newName;
-    for (const rule of jumps) rule.jumpTo = newName;
+    rename(oldName, newName);
     undo.push(() => {
       restore(chains, before);
       chain.name = oldName;
-      for (const rule of jumps) rule.jumpTo = oldName;
+      rename(newName, oldName);
     });
   }
 
-  #newRule(chain: Chain, spec: RuleSpec, packets: number, bytes: number): Rule {
-    const { ip: header, target } = spec;
-    // "not anything" would compare no bits at all
-    if (
-      (header.smsk === 0 && header.invflags & IPT_INV_SRCIP) ||
-      (header.dmsk === 0 && header.invflags & IPT_INV_DSTIP)
-    )
-      throw new NetError(Errno.EINVAL);
-    if (target.kind === "jump" || target.kind === "goto") {
-      const to = chain.table.chains.get(target.chain);
-      if (!to) throw new NetError(Errno.ENOENT);
-      if (to.base !== null) throw new NetError(Errno.EOPNOTSUPP);
+  #newRule(chain: Chain, source: RuleSource, packets: number, bytes: number): Rule {
+    const hookMask = chain.base === null ? 0 : 1 << chain.base.hook;
+    const check = { env: this.env, table: chain.table.name, hookMask, proto: 0, invProto: false };
+    const rule = source.create(check, packets, bytes);
+    try {
+      for (const name of rule.jumps()) {
+        const to = chain.table.chains.get(name);
+        if (!to) throw new NetError(Errno.ENOENT);
+        if (to.base !== null) throw new NetError(Errno.EOPNOTSUPP);
+      }
+    } catch (error) {
+      rule.destroy();
+      throw error;
     }
-    const check: XtCheck = {
-      env: this.env,
-      table: chain.table.name,
-      hookMask: chain.base === null ? 0 : 1 << chain.base.hook,
-      proto: spec.ip.proto,
-      invProto: (spec.ip.invflags & 0x40) !== 0,
-    };
-    return new Rule(spec, check, packets, bytes);
+    return rule;
   }
 
   /** nft_table_validate: from every base chain, jumps end and targets may stand at its hook. Throws EMLINK, EINVAL. */
@@ -347,29 +340,24 @@ export class NfTables {
     // reached before at this depth or deeper, and found sound
     if ((sound.get(chain) ?? -1) >= level) return;
     for (const rule of chain.rules) {
-      const { target } = rule.spec;
-      if (rule.jumpTo !== "") this.#validateChain(chain.table.chains.get(rule.jumpTo)!, hookMask, level + 1, sound);
-      else if (target.kind === "target") {
-        const hooks = TARGETS.get(target.name)?.hooks;
-        if (hooks !== undefined && (hooks & hookMask) === 0) throw new NetError(Errno.EINVAL);
-      }
+      rule.validate(hookMask);
+      for (const name of rule.jumps()) this.#validateChain(chain.table.chains.get(name)!, hookMask, level + 1, sound);
     }
     sound.set(chain, level);
   }
 
-  /** Compiles a table that changed and hangs its new base chains on their hooks. */
+  /** A table has changed: the next packet finds it compiled anew, and new base chains on their hooks. */
   #activate(name: string): void {
     const table = this.tables.get(name);
     if (!table) return;
-    table.compiled = compileTable(table);
-    for (const chain of table.chains.values()) {
-      chain.program = table.compiled.programs.get(chain.name) ?? null;
+    table.compiled = null;
+    for (const chain of table.chains.values())
       if (chain.base !== null && chain.unregister === null) this.#register(chain, chain.base);
-    }
   }
 
   #register(chain: Chain, base: BaseChain): void {
-    const run: NfHookFn = (skb, state) => chain.program!.run(skb, state);
+    const program = new ChainProgram(chain);
+    const run: NfHookFn = (skb, state) => program.run(skb, state);
     if (base.type === "nat") {
       chain.unregister = this.env.nat.registerChain(base.hook, { priority: base.priority, fn: run });
       return;

@@ -1,9 +1,11 @@
 // Rules made ready for packets: a table's chains in one flat array of words for what every rule asks (addresses, protocol,
-// interfaces, what to do) and arrays of functions for what extensions ask. Made anew when a rule changes; a packet walks
-// it without allocating. Answers to nft_do_chain of net/netfilter/nf_tables_core.c.
+// interfaces, what to do), arrays of functions for what extensions ask, and an index for each long chain. Made anew by the
+// first packet after a rule changed; a packet walks it without allocating. Answers to nft_do_chain of
+// net/netfilter/nf_tables_core.c.
 
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
+import { ChainIndex, InterfaceNumbers } from "./chain-index.ts";
 import type { Chain, Table } from "./nf-tables.ts";
 import {
   IPT_INV_DSTIP,
@@ -13,8 +15,10 @@ import {
   IPT_INV_VIA_IN,
   IPT_INV_VIA_OUT,
   type Rule,
+  type RuleAction,
 } from "./rule.ts";
-import { type MatchFn, type TargetFn, XT_CONTINUE, XT_RETURN, XtPar } from "./x-tables.ts";
+import { hasWholeHeader, KEY_FIELDS, KEY_IIF, KEY_OIF, loadKeyFields } from "./rule-keys.ts";
+import { type MatchFn, type TargetFn, XT_CONTINUE, XT_GOTO, XT_JUMP, XT_RETURN, XtPar } from "./x-tables.ts";
 
 /** Words per rule. */
 const STRIDE = 8;
@@ -49,6 +53,19 @@ const TARGET = 6;
 /** not a rule: the end of a chain */
 const END = 7;
 
+const ACTIONS: Readonly<Record<RuleAction, number>> = {
+  none: CONTINUE,
+  ACCEPT,
+  DROP,
+  RETURN,
+  jump: GO_JUMP,
+  goto: GO_GOTO,
+  target: TARGET,
+};
+
+/** More than any number of a rule. */
+const TO_THE_END = 0x7fffffff;
+
 /** An interface name to compare with; a wildcard compares the beginning. */
 class IfaceTest {
   readonly name: string;
@@ -71,16 +88,16 @@ export interface CompiledTable {
   readonly targets: (TargetFn | null)[];
   readonly ins: (IfaceTest | null)[];
   readonly outs: (IfaceTest | null)[];
-  /** by chain name */
-  readonly programs: Map<string, ChainProgram>;
+  /** by rule: the index of its chain; null: the chain is walked */
+  readonly indexes: (ChainIndex | null)[];
+  readonly interfaces: InterfaceNumbers;
 }
 
 /** Flattens all chains of a table. */
 export function compileTable(table: Table): CompiledTable {
-  const starts: Map<string, number> = new Map();
   let size = 0;
   for (const chain of table.chains.values()) {
-    starts.set(chain.name, size);
+    chain.start = size;
     size += chain.rules.length + 1;
   }
   const compiled: CompiledTable = {
@@ -90,20 +107,21 @@ export function compileTable(table: Table): CompiledTable {
     targets: new Array<TargetFn | null>(size).fill(null),
     ins: new Array<IfaceTest | null>(size).fill(null),
     outs: new Array<IfaceTest | null>(size).fill(null),
-    programs: new Map(),
+    indexes: new Array<ChainIndex | null>(size).fill(null),
+    interfaces: new InterfaceNumbers(),
   };
   for (const chain of table.chains.values()) {
-    let at = starts.get(chain.name)!;
-    compiled.programs.set(chain.name, new ChainProgram(chain, compiled, at));
-    for (const rule of chain.rules) compileRule(compiled, at++, rule, starts);
-    compiled.words[at * STRIDE + KIND] = END;
+    const end = chain.start + chain.rules.length;
+    for (const [i, rule] of chain.rules.entries()) compileRule(compiled, chain.start + i, rule, table);
+    compiled.words[end * STRIDE + KIND] = END;
+    compiled.indexes.fill(ChainIndex.of(chain.rules, chain.start, compiled.interfaces), chain.start, end + 1);
   }
   return compiled;
 }
 
-function compileRule(out: CompiledTable, index: number, rule: Rule, starts: ReadonlyMap<string, number>): void {
+function compileRule(out: CompiledTable, index: number, rule: Rule, table: Table): void {
   const { words } = out;
-  const { ip, target } = rule.spec;
+  const { header: ip, jumpTo } = rule;
   const at = index * STRIDE;
   let flags = ip.invflags;
   if (ip.smsk !== 0 || ip.invflags & IPT_INV_SRCIP) flags |= HAS_SRC;
@@ -119,47 +137,41 @@ function compileRule(out: CompiledTable, index: number, rule: Rule, starts: Read
   words[at + DMSK] = ip.dmsk;
   words[at + PROTO] = ip.proto;
   words[at + FLAGS] = flags;
+  words[at + KIND] = ACTIONS[rule.action];
+  if (jumpTo !== "") words[at + JUMP] = table.chains.get(jumpTo)!.start;
   out.rules[index] = rule;
   out.matches[index] = rule.match;
   out.targets[index] = rule.target;
   out.ins[index] = ip.iniface === "" ? null : new IfaceTest(ip.iniface);
   out.outs[index] = ip.outiface === "" ? null : new IfaceTest(ip.outiface);
-  let kind = CONTINUE;
-  if (target.kind === "verdict")
-    kind = target.verdict === "ACCEPT" ? ACCEPT : target.verdict === "DROP" ? DROP : RETURN;
-  else if (target.kind === "target") kind = TARGET;
-  else if (target.kind !== "none") {
-    kind = target.kind === "jump" ? GO_JUMP : GO_GOTO;
-    words[at + JUMP] = starts.get(rule.jumpTo)!;
-  }
-  words[at + KIND] = kind;
 }
 
-/** A chain ready to run. */
+/** What one run of a packet through chains needs; by depth of re-entry, as a target may send a packet that comes by again. */
+class Frame {
+  readonly par: XtPar = new XtPar();
+  readonly stack: Int32Array = new Int32Array(16);
+  readonly fields: Int32Array = new Int32Array(KEY_FIELDS);
+}
+
+/** A base chain ready to run. */
 export class ChainProgram {
   readonly #chain: Chain;
-  readonly #compiled: CompiledTable;
-  readonly #start: number;
-  /** by depth of re-entry: a target may send a packet that comes by here again */
-  readonly #pars: XtPar[] = [];
-  readonly #stacks: Int32Array[] = [];
+  readonly #frames: Frame[] = [];
   #depth = 0;
 
-  constructor(chain: Chain, compiled: CompiledTable, start: number) {
+  constructor(chain: Chain) {
     this.#chain = chain;
-    this.#compiled = compiled;
-    this.#start = start;
   }
 
   /** Runs a packet through; returns NF_ACCEPT, NF_DROP or NF_STOLEN. */
   run(skb: SkBuff, state: NfHookState): number {
     const depth = this.#depth++;
-    let par = this.#pars[depth];
-    if (!par) {
-      par = new XtPar();
-      this.#pars[depth] = par;
-      this.#stacks[depth] = new Int32Array(16);
+    let frame = this.#frames[depth];
+    if (!frame) {
+      frame = new Frame();
+      this.#frames[depth] = frame;
     }
+    const { par } = frame;
     const b = skb.head;
     const iph = skb.networkHeader;
     par.skb = skb;
@@ -171,27 +183,44 @@ export class ChainProgram {
     par.fragoff = ((b[iph + 6]! << 8) | b[iph + 7]!) & 0x1fff;
     par.protonum = b[iph + 9]!;
     par.hotdrop = false;
-    const verdict = this.#walk(par, this.#stacks[depth]!);
+    const { table } = this.#chain;
+    table.compiled ??= compileTable(table);
+    const verdict = this.#walk(frame, table.compiled);
     this.#depth--;
     return verdict;
   }
 
-  #walk(par: XtPar, stack: Int32Array): number {
-    const { words, matches, targets, ins, outs, rules } = this.#compiled;
-    const { skb } = par;
+  #walk({ par, stack, fields }: Frame, compiled: CompiledTable): number {
+    const { words, matches, targets, ins, outs, rules, indexes } = compiled;
+    const { skb, iph } = par;
     const b = skb.head;
     let top = 0;
-    let index = this.#start;
+    let index = this.#chain.start;
+    let indexOfChain = indexes[index]!;
+    /** rules up to here are walked one by one; beyond, the chain's index says which is next */
+    let runEnd = indexOfChain === null ? TO_THE_END : -1;
+    let hasFields = false;
     for (;;) {
+      if (index > runEnd) {
+        if (!hasFields) {
+          hasFields = hasWholeHeader(par);
+          if (hasFields) fill(par, fields, compiled.interfaces);
+        }
+        if (hasFields) {
+          index = indexOfChain!.next(index, fields);
+          runEnd = indexOfChain!.runEnd;
+        } else runEnd = TO_THE_END;
+      }
       const at = index * STRIDE;
-      const kind = words[at + KIND]!;
-      if (kind === END) {
+      let next = words[at + KIND]!;
+      if (next === END) {
         if (top === 0) return this.#policy(skb);
         index = stack[--top]!;
+        indexOfChain = indexes[index]!;
+        runEnd = indexOfChain === null ? TO_THE_END : -1;
         continue;
       }
       const flags = words[at + FLAGS]!;
-      const { iph } = par;
       if (flags & HAS_PROTO && (par.protonum !== words[at + PROTO]) !== ((flags & IPT_INV_PROTO) !== 0)) {
         index++;
         continue;
@@ -233,35 +262,47 @@ export class ChainProgram {
       const rule = rules[index]!;
       rule.packets++;
       rule.bytes += skb.tail - iph;
-      let next = kind;
-      if (kind === TARGET) {
+      let to = words[at + JUMP]!;
+      if (next === TARGET) {
         const verdict = targets[index]!(par);
-        if (verdict === XT_CONTINUE) {
-          index++;
-          continue;
+        hasFields = false; // it may have changed the packet
+        switch (verdict) {
+          case XT_CONTINUE:
+            index++;
+            continue;
+          case XT_RETURN:
+            next = RETURN;
+            break;
+          case XT_JUMP:
+          case XT_GOTO:
+            next = verdict === XT_JUMP ? GO_JUMP : GO_GOTO;
+            to = par.chain!.start;
+            break;
+          default:
+            return verdict;
         }
-        if (verdict !== XT_RETURN) return verdict;
-        next = RETURN;
       }
       switch (next) {
         case ACCEPT:
           return NF_ACCEPT;
         case DROP:
           return NF_DROP;
+        case CONTINUE:
+          index++;
+          continue;
         case RETURN:
           if (top === 0) return this.#policy(skb);
           index = stack[--top]!;
           break;
         case GO_JUMP:
           stack[top++] = index + 1;
-          index = words[at + JUMP]!;
-          break;
-        case GO_GOTO:
-          index = words[at + JUMP]!;
+          index = to;
           break;
         default:
-          index++;
+          index = to;
       }
+      indexOfChain = indexes[index]!;
+      runEnd = indexOfChain === null ? TO_THE_END : -1;
     }
   }
 
@@ -273,4 +314,10 @@ export class ChainProgram {
     }
     return chain.policy;
   }
+}
+
+function fill(par: XtPar, fields: Int32Array, interfaces: InterfaceNumbers): void {
+  loadKeyFields(par, fields);
+  fields[KEY_IIF] = interfaces.ofDevice(par.in);
+  fields[KEY_OIF] = interfaces.ofDevice(par.out);
 }

@@ -1,10 +1,8 @@
-// A rule as it was asked for (plain data, what `iptables -S` shows) and as it lives in a chain, with its counters and its
-// extensions' functions. Answers to struct ipt_entry and struct nft_rule.
+// A rule as the evaluator (nft-program.ts) sees it, whoever wrote it: what it asks of the header, functions for the rest, and
+// what becomes of a packet that matches. iptables' rules are in xt-rule.ts. Answers to struct nft_rule.
 
-import { Errno, NetError } from "../../base/errno.ts";
-import { MATCHES } from "./matches/index.ts";
-import { TARGETS } from "./targets/index.ts";
-import { type MatchFn, type TargetFn, type XtCheck, type XtExtension, type XtInstance, xtCheck } from "./x-tables.ts";
+import type { RuleKey } from "./rule-keys.ts";
+import type { MatchFn, TargetFn, XtCheck } from "./x-tables.ts";
 
 // struct ipt_ip: invflags and flags (uapi/linux/netfilter_ipv4/ip_tables.h)
 export const IPT_INV_VIA_IN = 0x01;
@@ -31,75 +29,62 @@ export interface IptIp {
   readonly invflags: number;
 }
 
-/** An extension by its kernel name with its own data (plain: compared deeply by -D and -C). */
-export interface ExtSpec {
-  readonly name: string;
-  readonly info: unknown;
-}
+/** A header of which nothing is asked. */
+export const ANY_HEADER: IptIp = {
+  src: 0,
+  smsk: 0,
+  dst: 0,
+  dmsk: 0,
+  iniface: "",
+  outiface: "",
+  proto: 0,
+  frag: false,
+  invflags: 0,
+};
 
-export type Verdict = "ACCEPT" | "DROP" | "RETURN";
+/** What becomes of a packet that matches: its target function says ("target"), or the evaluator knows. */
+export type RuleAction = "none" | "ACCEPT" | "DROP" | "RETURN" | "jump" | "goto" | "target";
 
-export type RuleTarget =
-  | { readonly kind: "none" }
-  | { readonly kind: "verdict"; readonly verdict: Verdict }
-  | { readonly kind: "jump" | "goto"; readonly chain: string }
-  | ({ readonly kind: "target" } & ExtSpec);
-
-export interface RuleSpec {
-  readonly ip: IptIp;
-  readonly matches: readonly ExtSpec[];
-  readonly target: RuleTarget;
-}
-
-export class Rule {
-  readonly spec: RuleSpec;
+/**
+ * A rule in a chain. The evaluator tests `header`, then `match`, counts `packets` and `bytes`, then does `action`. A rule that
+ * is a list of expressions leaves the first two empty and does all in `target`, which returns XT_CONTINUE where one of them
+ * does not hold, and XT_JUMP or XT_GOTO with `par.chain` set to send the packet to another chain of the table.
+ */
+export abstract class Rule {
   packets: number;
   bytes: number;
-  /** null: no extension matches */
-  readonly match: MatchFn | null;
-  readonly target: TargetFn | null;
-  /** the jump's chain, renamed with it */
-  jumpTo: string;
-  readonly #instances: XtInstance<unknown>[] = [];
+  readonly header: IptIp = ANY_HEADER;
+  /** null: the header is all */
+  readonly match: MatchFn | null = null;
+  abstract readonly action: RuleAction;
+  /** with action "target" */
+  readonly target: TargetFn | null = null;
+  /** with action jump and goto: the chain */
+  readonly jumpTo: string = "";
+  /** what must hold for this to match; more makes long chains quicker, nothing is always right */
+  readonly keys: readonly RuleKey[] = [];
 
-  /** Throws NetError: ENOENT (no such extension), EINVAL and others (it may not stand there). */
-  constructor(spec: RuleSpec, check: XtCheck, packets = 0, bytes = 0) {
-    this.spec = spec;
+  constructor(packets = 0, bytes = 0) {
     this.packets = packets;
     this.bytes = bytes;
-    this.jumpTo = spec.target.kind === "jump" || spec.target.kind === "goto" ? spec.target.chain : "";
-    try {
-      this.match = combine(spec.matches.map((m) => this.#create<MatchFn>(MATCHES.get(m.name), m, check)));
-      const { target } = spec;
-      this.target = target.kind === "target" ? this.#create<TargetFn>(TARGETS.get(target.name), target, check) : null;
-    } catch (error) {
-      this.destroy();
-      throw error;
-    }
   }
 
-  #create<Fn>(ext: XtExtension<never, Fn> | undefined, spec: ExtSpec, check: XtCheck): Fn {
-    if (!ext) throw new NetError(Errno.ENOENT);
-    xtCheck(ext, check);
-    const instance = ext.create(spec.info as never, check);
-    this.#instances.push(instance);
-    return instance.fn;
+  /** Names of the chains where it may send a packet. */
+  jumps(): readonly string[] {
+    return this.jumpTo === "" ? [] : [this.jumpTo];
   }
 
-  destroy(): void {
-    for (const instance of this.#instances) instance.destroy?.();
-    this.#instances.length = 0;
-  }
+  /** A chain of its table has another name now. */
+  abstract renamed(from: string, to: string): void;
+
+  /** Throws NetError where it cannot stand in a base chain at these hooks. */
+  validate(_hookMask: number): void {}
+
+  /** It is not in a chain any more. */
+  destroy(): void {}
 }
 
-function combine(fns: readonly MatchFn[]): MatchFn | null {
-  const [a, b, c] = fns;
-  if (!a) return null;
-  if (!b) return a;
-  if (!c) return (par) => a(par) && b(par);
-  if (fns.length === 3) return (par) => a(par) && b(par) && c(par);
-  return (par) => {
-    for (let i = 0; i < fns.length; i++) if (!fns[i]!(par)) return false;
-    return true;
-  };
+/** What is asked to become a rule: `create` throws NetError where it may not stand. */
+export interface RuleSource {
+  create(check: XtCheck, packets: number, bytes: number): Rule;
 }

@@ -9,10 +9,15 @@ import type { SkBuff } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Conntrack } from "./conntrack.ts";
 import type { Nat } from "./nat.ts";
+import type { Chain } from "./nf-tables.ts";
+import type { RuleKey } from "./rule-keys.ts";
 
 // Verdicts besides NF_DROP, NF_ACCEPT and NF_STOLEN.
 export const XT_CONTINUE = -1;
 export const XT_RETURN = -5;
+/** on to the chain in `par.chain`, and back when it ends; on to it for good (NFT_JUMP, NFT_GOTO) */
+export const XT_JUMP = -3;
+export const XT_GOTO = -4;
 
 /** The packet as an extension sees it. One object, re-used: nothing may be kept of it. */
 export class XtPar {
@@ -29,6 +34,8 @@ export class XtPar {
   protonum = 0;
   /** a match found the packet impossible: drop it */
   hotdrop = false;
+  /** with XT_JUMP and XT_GOTO: where to */
+  chain: Chain | null = null;
 }
 
 export type MatchFn = (par: XtPar) => boolean;
@@ -67,7 +74,7 @@ export interface XtCheck {
   readonly table: string;
   /** bit of the base chain's hook; 0 in a user chain */
   readonly hookMask: number;
-  /** of `-p`: 0 none */
+  /** of `-p`: 0 none; of a rule of nft always 0 */
   readonly proto: number;
   readonly invProto: boolean;
 }
@@ -84,7 +91,13 @@ export interface XtExtension<Info, Fn> {
   create(info: Info, check: XtCheck): XtInstance<Fn>;
 }
 
-export type XtMatch<Info = never> = XtExtension<Info, MatchFn>;
+export interface XtMatch<Info = never> extends XtExtension<Info, MatchFn> {
+  /**
+   * What it asks of a packet's cheap fields, for the index of long chains. Only of a match that keeps nothing of the packets it
+   * sees: it may not be asked about those that do not have this, or about what stands after it in the rule does not hold.
+   */
+  keys?(info: Info): readonly RuleKey[];
+}
 export type XtTarget<Info = never> = XtExtension<Info, TargetFn>;
 
 /** xt_check_match, xt_check_target: throws NetError EINVAL where the extension may not stand. */

@@ -3,7 +3,8 @@
 
 import { NF_ACCEPT } from "../../net/core/netfilter.ts";
 import type { Chain, NfTables } from "../../net/netfilter/nf-tables.ts";
-import type { Rule, RuleSpec } from "../../net/netfilter/rule.ts";
+import type { Rule } from "../../net/netfilter/rule.ts";
+import { type RuleSpec, XtRule } from "../../net/netfilter/xt-rule.ts";
 import { BUILTIN_TABLES, type BuiltinChain, type BuiltinTable, findChain, findTable } from "./builtin.ts";
 
 export interface CachedRule {
@@ -104,13 +105,11 @@ function copyChain(chain: Chain, table: CachedTable): void {
     return;
   }
   const { name, policy, packets, bytes } = chain;
-  table.add({ name, builtin, policy, packets, bytes, rules: chain.rules.map(copyRule) });
+  table.add({ name, builtin, policy, packets, bytes, rules: chain.rules.flatMap(copyRule) });
 }
 
-function copyRule(rule: Rule): CachedRule {
-  const { packets, bytes, jumpTo } = rule;
-  const { target } = rule.spec;
-  const renamed = (target.kind === "jump" || target.kind === "goto") && target.chain !== jumpTo;
-  const spec = renamed ? { ...rule.spec, target: { ...target, chain: jumpTo } } : rule.spec;
-  return { spec, packets, bytes };
+function copyRule(rule: Rule): CachedRule[] {
+  if (!(rule instanceof XtRule)) return [];
+  const { spec, packets, bytes } = rule;
+  return [{ spec, packets, bytes }];
 }

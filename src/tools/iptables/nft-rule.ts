@@ -9,7 +9,8 @@ import {
   XT_TCP_INV_SRCPT,
 } from "../../net/netfilter/matches/tcp.ts";
 import type { UdpInfo } from "../../net/netfilter/matches/udp.ts";
-import { type ExtSpec, IPT_INV_VIA_IN, IPT_INV_VIA_OUT, type IptIp, type RuleSpec } from "../../net/netfilter/rule.ts";
+import { IPT_INV_VIA_IN, IPT_INV_VIA_OUT, type IptIp } from "../../net/netfilter/rule.ts";
+import type { ExtSpec, RuleSpec } from "../../net/netfilter/xt-rule.ts";
 import { IPPROTO_TCP, IPPROTO_UDP } from "../../wire/ipv4.ts";
 import { parameterProblem } from "./xtables.ts";
 

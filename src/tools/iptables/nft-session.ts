@@ -4,7 +4,7 @@
 import { strerror } from "../../base/errno.ts";
 import { NF_ACCEPT, NF_DROP } from "../../net/core/netfilter.ts";
 import type { NfTables, TableOp } from "../../net/netfilter/nf-tables.ts";
-import type { RuleSpec } from "../../net/netfilter/rule.ts";
+import { type RuleSpec, xtRule } from "../../net/netfilter/xt-rule.ts";
 import { type BuiltinTable, findChain } from "./builtin.ts";
 import { Cache, type CachedChain, type CachedRule, type CachedTable } from "./cache.ts";
 import type { NameService } from "./names.ts";
@@ -149,7 +149,7 @@ export class NftSession {
   #append(request: RuleRequest): void {
     const { table, chain, spec, packets, bytes } = request;
     const cached = this.#chainInit(table, chain).find(chain);
-    this.#step({ type: "RULE_APPEND", table, chain, spec, packets, bytes });
+    this.#step({ type: "RULE_APPEND", table, chain, rule: xtRule(spec), packets, bytes });
     this.#printRule(request);
     if (!cached) this.#fail(NO_SUCH);
     cached.rules.push({ spec, packets, bytes });
@@ -166,7 +166,7 @@ export class NftSession {
       return;
     }
     if (index > cached.rules.length) this.#fail("Index of insertion too big");
-    this.#step({ type: "RULE_INSERT", table, chain, spec, packets, bytes, index });
+    this.#step({ type: "RULE_INSERT", table, chain, rule: xtRule(spec), packets, bytes, index });
     this.#printRule(request);
     cached.rules.splice(index, 0, { spec, packets, bytes });
   }
@@ -183,7 +183,8 @@ export class NftSession {
   }
 
   #replace(table: string, chain: CachedChain, index: number, rule: CachedRule): void {
-    this.#step({ type: "RULE_REPLACE", table, chain: chain.name, index, ...rule });
+    const { spec, packets, bytes } = rule;
+    this.#step({ type: "RULE_REPLACE", table, chain: chain.name, index, rule: xtRule(spec), packets, bytes });
     chain.rules[index] = rule;
   }
 

@@ -1,14 +1,8 @@
 // A command line of iptables, read: which command on which chain, and the rule it speaks of. Answers to do_parse and
 // ipv4_post_parse of iptables/xshared.c.
 
-import {
-  IPT_INV_DSTIP,
-  IPT_INV_PROTO,
-  IPT_INV_SRCIP,
-  type IptIp,
-  type RuleSpec,
-  type RuleTarget,
-} from "../../net/netfilter/rule.ts";
+import { IPT_INV_DSTIP, IPT_INV_PROTO, IPT_INV_SRCIP, type IptIp } from "../../net/netfilter/rule.ts";
+import type { RuleSpec, RuleTarget } from "../../net/netfilter/xt-rule.ts";
 import type { AnyExtension } from "./extension.ts";
 import { Getopt, MISSING, OPERAND, UNKNOWN } from "./getopt.ts";
 import { helpText } from "./help.ts";

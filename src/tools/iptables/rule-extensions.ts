@@ -2,7 +2,7 @@
 // given fills their data. Answers to command_match, command_jump and command_default of iptables/xshared.c and to
 // libxtables/xtoptions.c.
 
-import type { ExtSpec } from "../../net/netfilter/rule.ts";
+import type { ExtSpec } from "../../net/netfilter/xt-rule.ts";
 import { type AnyExtension, checkOptions, type OptionCall, parseValue, type UserExtension } from "./extension.ts";
 import type { Getopt, LongOption } from "./getopt.ts";
 import { type ExtensionOption, extensionOptions, LONG_OPTIONS, type OptionValue } from "./options.ts";

@@ -3,7 +3,6 @@
 
 import { NF_DROP } from "../../net/core/netfilter.ts";
 import {
-  type ExtSpec,
   IPT_INV_DSTIP,
   IPT_INV_FRAG,
   IPT_INV_PROTO,
@@ -11,8 +10,8 @@ import {
   IPT_INV_VIA_IN,
   IPT_INV_VIA_OUT,
   type IptIp,
-  type RuleSpec,
 } from "../../net/netfilter/rule.ts";
+import type { ExtSpec, RuleSpec } from "../../net/netfilter/xt-rule.ts";
 import { formatIpv4, maskToPrefix } from "../../wire/addr.ts";
 import type { CachedChain, CachedRule } from "./cache.ts";
 import type { PrintContext, UserExtension } from "./extension.ts";

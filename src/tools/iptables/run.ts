@@ -2,7 +2,7 @@
 // iptables/xtables.c and xtables-standalone.c.
 
 import type { Netfilter } from "../../net/netfilter/netfilter.ts";
-import type { RuleSpec } from "../../net/netfilter/rule.ts";
+import type { RuleSpec } from "../../net/netfilter/xt-rule.ts";
 import { findTable } from "./builtin.ts";
 import { type NameService, PLAIN_NAMES } from "./names.ts";
 import { toNftRule } from "./nft-rule.ts";

@@ -64,7 +64,17 @@ const rule = (chain: number): fc.Arbitrary<PlainRule> => {
     .tuple(questions, transport, target)
     .map(([header, rest, to]): PlainRule => ({ question: { ...header, ...rest }, target: to }));
 };
-const tables = fc.tuple(...CHAINS.map((_, i) => fc.array(rule(i), { maxLength: 5 })));
+/** Short chains, which are walked, and long ones, which have an index. */
+const tables = fc.tuple(
+  ...CHAINS.map((_, i) =>
+    fc.oneof(
+      { weight: 3, arbitrary: fc.array(rule(i), { maxLength: 5 }) },
+      fc
+        .array(fc.constantFrom(0, 1, 2, 3), { minLength: 90, maxLength: 120 })
+        .chain((picks) => fc.tuple(rule(i), rule(i), rule(i), rule(i)).map((few) => picks.map((pick) => few[pick]!))),
+    ),
+  ),
+);
 const packets: fc.Arbitrary<Packet> = fc.record({
   src: address,
   dst: address,

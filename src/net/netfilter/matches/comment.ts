@@ -6,4 +6,8 @@ export interface CommentInfo {
   comment: string;
 }
 
-export const commentMatch: XtMatch<CommentInfo> = { name: "comment", create: () => ({ fn: () => true }) };
+export const commentMatch: XtMatch<CommentInfo> = {
+  name: "comment",
+  create: () => ({ fn: () => true }),
+  keys: () => [],
+};

@@ -3,6 +3,7 @@
 
 import { SEC } from "../../../base/time.ts";
 import { ctinfo2dir, IP_CT_UNTRACKED, IPS_DST_NAT, IPS_SRC_NAT, type NfConn, nfCtGet } from "../conntrack-entry.ts";
+import { KEY_CTSTATE, keyAmong } from "../rule-keys.ts";
 import type { MatchFn, XtEnv, XtMatch } from "../x-tables.ts";
 
 // uapi/linux/netfilter/xt_conntrack.h
@@ -52,7 +53,25 @@ export const conntrackMatch: XtMatch<ConntrackInfo> = {
     const onlyState = (info.matchFlags & ~XT_CONNTRACK_STATE_ALIAS) === XT_CONNTRACK_STATE;
     return { fn: onlyState ? stateMt(info) : conntrackMt(info, env), destroy: release };
   },
+  keys: ({ matchFlags, invertFlags, stateMask }) => {
+    const nat = XT_CONNTRACK_STATE_SNAT | XT_CONNTRACK_STATE_DNAT;
+    if (!(matchFlags & ~invertFlags & XT_CONNTRACK_STATE) || stateMask & nat) return [];
+    return [
+      keyAmong(
+        KEY_CTSTATE,
+        SINGLE_STATES.filter((bit) => stateMask & bit),
+      ),
+    ];
+  },
 };
+
+const SINGLE_STATES: readonly number[] = [
+  XT_CONNTRACK_STATE_INVALID,
+  STATE_ESTABLISHED,
+  STATE_RELATED,
+  STATE_NEW,
+  XT_CONNTRACK_STATE_UNTRACKED,
+];
 
 function stateBit(ct: NfConn | null, ctinfo: number): number {
   if (ct === null) return ctinfo === IP_CT_UNTRACKED ? XT_CONNTRACK_STATE_UNTRACKED : XT_CONNTRACK_STATE_INVALID;

@@ -1,6 +1,7 @@
 // Match icmp: type and a range of codes. Answers to ip_tables' icmp_match.
 
 import { IPPROTO_ICMP } from "../../../wire/ipv4.ts";
+import { KEY_ICMP, keyOf } from "../rule-keys.ts";
 import type { XtMatch } from "../x-tables.ts";
 
 export interface IcmpInfo {
@@ -27,5 +28,9 @@ export const icmpMatch: XtMatch<IcmpInfo> = {
         return (skb.head[thoff] === type && code >= min && code <= max) !== invert;
       },
     };
+  },
+  keys: ({ type, code: [min, max], invert }) => {
+    if (invert || type === 255) return [];
+    return [min === max ? keyOf(KEY_ICMP, (type << 8) | min) : keyOf(KEY_ICMP, type << 8, 0xff00)];
   },
 };

@@ -1,6 +1,7 @@
 // Match iprange: source or destination between two addresses. Answers to xt_iprange.c.
 
 import { get32 } from "../../../wire/layout.ts";
+import { KEY_DADDR, KEY_SADDR, keyRanges, type RuleKey } from "../rule-keys.ts";
 import type { XtMatch } from "../x-tables.ts";
 
 export const IPRANGE_SRC = 1;
@@ -32,5 +33,12 @@ export const iprangeMatch: XtMatch<IprangeInfo> = {
         return true;
       },
     };
+  },
+  keys: ({ srcMin, srcMax, dstMin, dstMax, flags }) => {
+    const keys: RuleKey[] = [];
+    const asks = (flag: number): boolean => (flags & (flag | (flag << 4))) === flag;
+    if (asks(IPRANGE_SRC)) keys.push(keyRanges(KEY_SADDR, [[srcMin, srcMax]], 32));
+    if (asks(IPRANGE_DST)) keys.push(keyRanges(KEY_DADDR, [[dstMin, dstMax]], 32));
+    return keys;
   },
 };

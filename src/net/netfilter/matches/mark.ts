@@ -1,6 +1,7 @@
 // Matches mark and connmark: the packet's or the connection's mark under a mask. Answers to xt_mark.c, xt_connmark.c.
 
 import { nfCtGet } from "../conntrack-entry.ts";
+import { KEY_MARK } from "../rule-keys.ts";
 import type { XtMatch } from "../x-tables.ts";
 
 export interface MarkInfo {
@@ -15,6 +16,8 @@ export const markMatch: XtMatch<MarkInfo> = {
     const want = mark | 0;
     return { fn: ({ skb }) => ((skb.mark & mask) === want) !== invert };
   },
+  keys: ({ mark, mask, invert }) =>
+    invert ? [] : [{ field: KEY_MARK, alternatives: [{ mask: mask | 0, value: mark | 0 }] }],
 };
 
 export const connmarkMatch: XtMatch<MarkInfo> = {
@@ -29,4 +32,5 @@ export const connmarkMatch: XtMatch<MarkInfo> = {
       destroy: env.useConntrack(),
     };
   },
+  keys: () => [],
 };

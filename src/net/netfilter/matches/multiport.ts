@@ -2,6 +2,7 @@
 
 import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from "../../../wire/ipv4.ts";
 import { get16 } from "../../../wire/layout.ts";
+import { KEY_DPORT, KEY_SPORT, keyRanges } from "../rule-keys.ts";
 import { IPPROTO_DCCP } from "../tuple.ts";
 import { invalid, type XtMatch } from "../x-tables.ts";
 
@@ -45,4 +46,8 @@ export const multiportMatch: XtMatch<MultiportInfo> = {
       },
     };
   },
+  keys: ({ flags, ports, invert }) =>
+    invert || flags === XT_MULTIPORT_EITHER
+      ? []
+      : [keyRanges(flags === XT_MULTIPORT_SOURCE ? KEY_SPORT : KEY_DPORT, ports, 16)],
 };

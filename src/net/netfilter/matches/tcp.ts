@@ -2,8 +2,9 @@
 // fragment never matches, inverted or not. Answers to xt_tcpudp.c (tcp_mt) and nft_payload.c.
 
 import { IPPROTO_TCP } from "../../../wire/ipv4.ts";
+import { KEY_TCPFLAGS, keyOf } from "../rule-keys.ts";
 import type { MatchFn, XtMatch } from "../x-tables.ts";
-import { anyPorts, portsMt } from "./udp.ts";
+import { anyPorts, portKeys, portsMt } from "./udp.ts";
 
 export const XT_TCP_INV_SRCPT = 1;
 export const XT_TCP_INV_DSTPT = 2;
@@ -25,6 +26,12 @@ export const tcpMatch: XtMatch<TcpInfo> = {
   name: "tcp",
   proto: IPPROTO_TCP,
   create: (info) => ({ fn: isPlain(info) ? tcpMt(info) : expressionsMt(info) }),
+  keys: (info) => {
+    const { flgMask, flgCmp, invflags } = info;
+    const keys = portKeys(info);
+    if (flgMask !== 0 && !(invflags & XT_TCP_INV_FLAGS)) keys.push(keyOf(KEY_TCPFLAGS, flgCmp, flgMask));
+    return keys;
+  },
 };
 
 /** What iptables-nft leaves to xt_tcpudp: a rule about an option, or about nothing. */

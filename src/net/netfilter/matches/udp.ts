@@ -2,6 +2,7 @@
 
 import { IPPROTO_UDP } from "../../../wire/ipv4.ts";
 import { get16 } from "../../../wire/layout.ts";
+import { KEY_DPORT, KEY_SPORT, keyRanges, type RuleKey } from "../rule-keys.ts";
 import type { MatchFn, XtMatch } from "../x-tables.ts";
 
 export const XT_UDP_INV_SRCPT = 1;
@@ -17,7 +18,17 @@ export const udpMatch: XtMatch<UdpInfo> = {
   name: "udp",
   proto: IPPROTO_UDP,
   create: (info) => ({ fn: anyPorts(info) ? wholeHeaderMt(8) : portsMt(info) }),
+  keys: portKeys,
 };
+
+/** Ports that are not inverted, as keys. */
+export function portKeys({ spts, dpts, invflags }: UdpInfo): RuleKey[] {
+  const keys: RuleKey[] = [];
+  const isAny = ([low, high]: readonly [number, number]): boolean => low === 0 && high === 0xffff;
+  if (!isAny(spts) && !(invflags & XT_UDP_INV_SRCPT)) keys.push(keyRanges(KEY_SPORT, [spts], 16));
+  if (!isAny(dpts) && !(invflags & XT_UDP_INV_DSTPT)) keys.push(keyRanges(KEY_DPORT, [dpts], 16));
+  return keys;
+}
 
 /** Nothing is asked of the ports. */
 export function anyPorts({ spts, dpts, invflags }: UdpInfo): boolean {
