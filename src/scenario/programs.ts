@@ -70,6 +70,8 @@ export function furnishHost(host: Host): void {
   host.root.put("/sys/class/net", sysClassNet());
   host.root.put("/etc/hosts", fileNode(`127.0.0.1\tlocalhost\n127.0.1.1\t${host.name}\n`));
   host.root.put("/etc/hostname", fileNode(`${host.name}\n`));
+  // as on the machine of the recordings; nobody answers there unless a script sees to it
+  host.root.put("/etc/resolv.conf", fileNode("nameserver 10.255.255.53\n"));
   host.root.put("/etc/nsswitch.conf", fileNode("hosts: files dns\n"));
 }
 
