@@ -2,6 +2,7 @@
 // networks. Answers to moby container/container.go and container/state.go.
 
 import type { Process } from "../posix/process.ts";
+import type { Tty } from "../posix/tty.ts";
 import type { FileNode, Vfs } from "../posix/vfs.ts";
 import { WaitQueue } from "../sim/task.ts";
 import { humanDuration } from "./clock.ts";
@@ -119,7 +120,10 @@ export class Container {
   process: Process | null = null;
   /** containerd-shim, the parent of all its processes */
   shim: Process | null = null;
+  /** what it reads when it has no terminal and -i */
   stdin: ContainerStdin | null = null;
+  /** its terminal (-t), while it runs */
+  tty: Tty | null = null;
   /** the environment in which its program was started, and what runs by exec gets */
   environment: ReadonlyMap<string, string> = new Map();
   exitCode = 0;

@@ -31,6 +31,7 @@ export function* handleExit(
   container.shim = null;
   container.process = null;
   container.stdin = null;
+  container.tty = null;
   container.runs++;
   yield* sleep(daemon.generation.costs.cleanup + daemon.net.ipt.takeCost());
   if (restarts) {

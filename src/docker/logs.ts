@@ -20,20 +20,6 @@ export interface Attachment {
   readonly stderr: OpenFile | null;
 }
 
-/** A terminal's output: every newline becomes carriage return and newline (ONLCR). */
-export function onlcr(bytes: Uint8Array): Uint8Array {
-  let extra = 0;
-  for (const byte of bytes) if (byte === 10) extra++;
-  if (extra === 0) return bytes;
-  const out = new Uint8Array(bytes.length + extra);
-  let at = 0;
-  for (const byte of bytes) {
-    if (byte === 10) out[at++] = 13;
-    out[at++] = byte;
-  }
-  return out;
-}
-
 /** The log of one container, over all its runs. */
 export class ContainerLog {
   readonly entries: LogEntry[] = [];
@@ -63,34 +49,26 @@ export class ContainerLog {
   }
 }
 
-/** A container's stdout or stderr; with a terminal both are one. */
+/** A container's stdout or stderr, when it has no terminal. */
 export class LogFile extends OpenFile {
-  override readonly isTty: boolean;
   readonly #log: ContainerLog;
   readonly #stream: "stdout" | "stderr";
 
-  constructor(log: ContainerLog, stream: "stdout" | "stderr", isTty: boolean) {
+  constructor(log: ContainerLog, stream: "stdout" | "stderr") {
     super();
     this.#log = log;
     this.#stream = stream;
-    this.isTty = isTty;
   }
 
   override *write(bytes: Uint8Array): Task<void> {
-    yield* this.#log.write(this.isTty ? "stdout" : this.#stream, this.isTty ? onlcr(bytes) : bytes);
+    yield* this.#log.write(this.#stream, bytes);
   }
 }
 
 /** A container's stdin that is kept open (-i): empty until somebody attaches, at its end when that one has ended. */
 export class ContainerStdin extends OpenFile {
-  override readonly isTty: boolean;
   readonly #chunks: Uint8Array[] = [];
   #ended = false;
-
-  constructor(isTty: boolean) {
-    super();
-    this.isTty = isTty;
-  }
 
   /** Somebody typed. */
   push(bytes: Uint8Array): void {
@@ -116,24 +94,5 @@ export class ContainerStdin extends OpenFile {
     const all = concatBytes(this.#chunks.splice(0));
     if (all.length > max) this.#chunks.push(all.subarray(max));
     return all.subarray(0, max);
-  }
-}
-
-/** A terminal in front of a plain file: `docker exec -t` into a pipe. */
-export class TtyOutput extends OpenFile {
-  override readonly isTty: boolean = true;
-  readonly #file: OpenFile;
-
-  constructor(file: OpenFile) {
-    super();
-    this.#file = file.retain();
-  }
-
-  override *write(bytes: Uint8Array): Task<void> {
-    yield* this.#file.write(this.#file.isTty ? bytes : onlcr(bytes));
-  }
-
-  protected override onClose(): void {
-    this.#file.release();
   }
 }

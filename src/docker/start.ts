@@ -5,6 +5,7 @@ import { decodeUtf8 } from "../base/text.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { NullFile, type OpenFile } from "../posix/file.ts";
 import { type Namespaces, type Process, SIGKILL } from "../posix/process.ts";
+import { joinGroup, Tty } from "../posix/tty.ts";
 import { EXEC_NS } from "../shell/cost.ts";
 import type { Image as ProgramImage } from "../shell/exec.ts";
 import { sleep, type Task } from "../sim/task.ts";
@@ -114,12 +115,14 @@ function run(daemon: Daemon, container: Container, netns: NetNamespace, env: Rea
     ],
   });
   container.shim = shim;
-  container.stdin = request.tty || request.openStdin ? new ContainerStdin(request.tty) : null;
-  const stdin: OpenFile = container.stdin ?? new NullFile();
+  const { log } = container;
+  const tty = request.tty ? new Tty(daemon.host.machine, (bytes) => log.write("stdout", bytes)) : null;
+  container.tty = tty;
+  container.stdin = !tty && request.openStdin ? new ContainerStdin() : null;
   const fds = new Map<number, OpenFile>([
-    [0, stdin],
-    [1, new LogFile(container.log, "stdout", request.tty)],
-    [2, new LogFile(container.log, "stderr", request.tty)],
+    [0, tty?.open() ?? container.stdin ?? new NullFile()],
+    [1, tty?.open() ?? new LogFile(log, "stdout")],
+    [2, tty?.open() ?? new LogFile(log, "stderr")],
   ]);
   const cwd = workingDirOf(container);
   const { texts } = daemon.generation;
@@ -133,7 +136,8 @@ function run(daemon: Daemon, container: Container, netns: NetNamespace, env: Rea
     ns,
   });
   for (const file of fds.values()) file.release();
-  process.pgid = process.pid;
+  joinGroup(process, process.pid);
+  tty?.setForeground(process.pgid);
   container.process = process;
   container.environment = env;
   container.status = "running";

@@ -109,22 +109,33 @@ export class Lab {
    * @param between called after each slice of events, for progress; may wait
    */
   async runUntil(done: () => boolean, between?: () => Promise<void> | void): Promise<void> {
-    const { sim, tasks } = this;
     for (;;) {
-      let left = SLICE_EVENTS;
-      sim.run(() => done() || tasks.externals.size > 0 || --left < 0);
-      if (done()) return;
-      if (this.#interrupted) {
-        this.#interrupted = false;
-        throw new LabInterrupted("interrupted");
-      }
-      if (tasks.externals.size > 0) {
-        await Promise.race(tasks.externals);
-        continue;
-      }
-      if (left >= 0 && sim.idle) throw new Stuck("everything waits for something that will never come");
-      if (between) await between();
+      const how = await this.slice(done);
+      if (how === "done") return;
+      if (how === "idle") throw new Stuck("everything waits for something that will never come");
+      if (how === "more" && between) await between();
     }
+  }
+
+  /**
+   * Runs until `done()`, for a while, or up to a moment of virtual time (the clock stands there then). Throws LimitReached.
+   * @returns why it stopped: "idle" when nothing will happen any more, "more" when it was only a slice of the work
+   */
+  async slice(done: () => boolean, until: Ns = Number.POSITIVE_INFINITY): Promise<"done" | "time" | "idle" | "more"> {
+    const { sim, tasks } = this;
+    let left = SLICE_EVENTS;
+    sim.run(() => done() || tasks.externals.size > 0 || --left < 0, until);
+    if (done()) return "done";
+    if (this.#interrupted) {
+      this.#interrupted = false;
+      throw new LabInterrupted("interrupted");
+    }
+    if (tasks.externals.size > 0) {
+      await Promise.race(tasks.externals);
+      return "more";
+    }
+    if (left < 0) return "more";
+    return sim.idle ? "idle" : "time";
   }
 
   /** Ends the present `runUntil` with LabInterrupted. */

@@ -1,13 +1,15 @@
 #!/usr/bin/env node
-// The command line: `vethlab run`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
+// The command line: `vethlab run`, `vethlab shell`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
 
 import { compareCommand } from "./compare-command.ts";
 import { runCommand } from "./run-command.ts";
+import { shellCommand } from "./shell-command.ts";
 import { fail, UsageError, version } from "./terminal.ts";
 
 const HELP = `vethlab ${version()}: a packet-level emulator of Linux container networking
 
   vethlab run SCRIPT [options]      run a scenario; what it writes, captures too, lands in a folder
+  vethlab shell [options]           a shell on an emulated host, the outside world included
   vethlab compare A B [options]     hold two captures, or two folders of captures, against each other
 
   vethlab COMMAND --help            more about one of them
@@ -19,6 +21,8 @@ async function main(argv: readonly string[]): Promise<number> {
   switch (command) {
     case "run":
       return await runCommand(rest);
+    case "shell":
+      return await shellCommand(rest);
     case "compare":
       return compareCommand(rest);
     case undefined:

@@ -1,26 +1,18 @@
 // `vethlab run`: reads a script, runs it, writes what it left under --out, and says so in one line a capture.
 
 import { createHash } from "node:crypto";
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatNs } from "../base/time.ts";
 import { CaptureError } from "../capture/capture.ts";
 import { readCapture } from "../capture/read.ts";
 import type { Lab } from "../host/lab.ts";
-import { type FileNode, fileNode } from "../posix/vfs.ts";
+import type { FileNode } from "../posix/vfs.ts";
 import { DirectiveError } from "../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../scenario/run.ts";
 import { nodeFilters } from "./filters.ts";
-import { duration, parse, systemErrorText, UsageError, wholeNumber } from "./terminal.ts";
+import { filesIn, prepareFolder, writeFiles } from "./folders.ts";
+import { duration, labOptions, parse, UsageError, wholeNumber } from "./terminal.ts";
 
 const HELP = `vethlab run SCRIPT [ARG...] [options]
 vethlab run - [options]             the script is read from standard input
@@ -38,8 +30,6 @@ Runs a shell script against an emulated Linux host with Docker. Its output passe
   --quiet            no lines about captures
 `;
 
-/** Files beside the script larger than this are not shown to it. */
-const BESIDE_LIMIT = 4 * 1024 * 1024;
 const PROGRESS_AFTER_MS = 2000;
 
 export async function runCommand(argv: readonly string[]): Promise<number> {
@@ -64,12 +54,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   }
   const [path, ...args] = positionals;
   if (path === undefined) throw new UsageError("run needs a script: vethlab run SCRIPT, or - for standard input");
-  if (values.docker !== undefined && values.docker !== "20" && values.docker !== "28")
-    throw new UsageError(`--docker is 20 or 28, not '${values.docker}'`);
-  const seed = wholeNumber("seed", values.seed ?? "1", 0xffffffff);
-  const startMs = values.start === undefined ? undefined : Date.parse(values.start);
-  if (startMs !== undefined && !(startMs >= 0))
-    throw new UsageError(`--start takes a date such as 2026-01-01T00:00:00Z, not '${values.start}'`);
+  const { seed, startMs, docker } = labOptions(values);
   const limits = {
     maxTimeNs: duration("max-time", values["max-time"] ?? "1h"),
     maxEvents: wholeNumber("max-events", values["max-events"] ?? "50000000"),
@@ -90,8 +75,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       args,
       seed,
       ...(startMs !== undefined ? { startMs } : {}),
-      ...(values.docker !== undefined ? { docker: values.docker } : {}),
-      files: path === "-" ? new Map<string, FileNode>() : filesBeside(path),
+      ...(docker !== undefined ? { docker } : {}),
+      files: path === "-" ? new Map<string, FileNode>() : filesIn(dirname(resolve(path)), basename(path)),
       limits,
       filters: nodeFilters(),
       stdout: (bytes) => {
@@ -117,18 +102,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   }
   const realMs = performance.now() - began;
 
-  let written = true;
-  for (const file of result.files) {
-    const target = join(out, file.path);
-    try {
-      mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, file.bytes);
-      utimesSync(target, file.mtimeMs / 1000, file.mtimeMs / 1000);
-    } catch (error) {
-      process.stderr.write(`vethlab: cannot write ${systemErrorText(error) ?? String(error)}\n`);
-      written = false;
-    }
-  }
+  const written = writeFiles(out, result.files);
   for (const file of result.files) {
     if (!/\.pcap(ng)?$/.test(file.path)) continue;
     if (values.hash) process.stdout.write(`${createHash("sha256").update(file.bytes).digest("hex")}  ${file.path}\n`);
@@ -150,50 +124,6 @@ function frameCount(bytes: Uint8Array): string {
     if (error instanceof CaptureError) return "no";
     throw error;
   }
-}
-
-/** Makes the folder now, so that a run is not lost for want of one. */
-function prepareFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-    accessSync(path, constants.W_OK);
-  } catch (error) {
-    throw new UsageError(`cannot write to ${systemErrorText(error) ?? path}`);
-  }
-}
-
-/** The regular files in the script's folder, read when the script first looks at them. */
-function filesBeside(script: string): Map<string, FileNode> {
-  const folder = dirname(resolve(script));
-  const files = new Map<string, FileNode>();
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
-    if (name === basename(script) || /\.pcap(ng)?$/.test(name)) continue;
-    try {
-      const stat = statSync(path);
-      if (stat.isFile() && stat.size <= BESIDE_LIMIT) files.set(name, lazyFile(path, stat.size));
-    } catch {
-      // a dangling link, or gone meanwhile: the script will not find it either
-    }
-  }
-  return files;
-}
-
-function lazyFile(path: string, size: number): FileNode {
-  const node = fileNode();
-  let data: Uint8Array | undefined;
-  Object.defineProperty(node, "data", {
-    get: () => {
-      data ??= new Uint8Array(readFileSync(path));
-      return data;
-    },
-    set: (value: Uint8Array) => {
-      data = value;
-    },
-  });
-  node.size = size;
-  node.mtimeNs = -1;
-  return node;
 }
 
 interface Progress {

@@ -78,3 +78,19 @@ export function duration(name: string, text: string): number {
   ]);
   return Math.round(Number(match[1]) * units.get(match[2] ?? "s")!);
 }
+
+/** --seed, --start and --docker, as `run` and `shell` take them. Throws UsageError. */
+export function labOptions(values: {
+  readonly seed?: string | undefined;
+  readonly start?: string | undefined;
+  readonly docker?: string | undefined;
+}): { seed: number; startMs: number | undefined; docker: "20" | "28" | undefined } {
+  const { docker } = values;
+  if (docker !== undefined && docker !== "20" && docker !== "28")
+    throw new UsageError(`--docker is 20 or 28, not '${docker}'`);
+  const seed = wholeNumber("seed", values.seed ?? "1", 0xffffffff);
+  const startMs = values.start === undefined ? undefined : Date.parse(values.start);
+  if (startMs !== undefined && !(startMs >= 0))
+    throw new UsageError(`--start takes a date such as 2026-01-01T00:00:00Z, not '${values.start}'`);
+  return { seed, startMs, docker };
+}

@@ -4,7 +4,7 @@
 import { concatBytes } from "../base/bytes.ts";
 import { Errno, NetError } from "../base/errno.ts";
 import { encodeUtf8 } from "../base/text.ts";
-import { type Task, WaitQueue } from "../sim/task.ts";
+import { external, type Task, WaitQueue } from "../sim/task.ts";
 
 /** What a file descriptor refers to (struct file). Shared by `retain`; closed when the last holder released it. */
 export abstract class OpenFile {
@@ -181,6 +181,65 @@ export class BytesFile extends OpenFile {
 
   override unread(bytes: Uint8Array): boolean {
     this.#rest = concatBytes([bytes, this.#rest]);
+    return true;
+  }
+}
+
+/**
+ * A descriptor that the outside world feeds (vethlab's own stdin): whoever reads it stops the clock until something comes,
+ * so that a session does not depend on when its commands arrive.
+ */
+export class FedFile extends OpenFile {
+  readonly #chunks: Uint8Array[] = [];
+  #ended = false;
+  #arrived: (() => void) | undefined;
+
+  /** From the outside: further bytes. */
+  push(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#chunks.push(bytes.slice());
+    this.#tell();
+  }
+
+  /** From the outside: no more will come. */
+  end(): void {
+    this.#ended = true;
+    this.#tell();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  #tell(): void {
+    this.#arrived?.();
+    this.#arrived = undefined;
+    this.readQueue.wakeAll();
+  }
+
+  override readable(): boolean {
+    return this.#chunks.length > 0 || this.#ended;
+  }
+
+  override *read(max: number): Task<Uint8Array | null> {
+    while (this.#chunks.length === 0) {
+      if (this.#ended) return null;
+      yield* external(
+        new Promise<void>((resolve) => {
+          const earlier = this.#arrived;
+          this.#arrived = () => {
+            earlier?.();
+            resolve();
+          };
+        }),
+      );
+    }
+    const first = this.#chunks.shift()!;
+    if (first.length > max) this.#chunks.unshift(first.subarray(max));
+    return first.subarray(0, max);
+  }
+
+  override unread(bytes: Uint8Array): boolean {
+    if (bytes.length > 0) this.#chunks.unshift(bytes.slice());
     return true;
   }
 }

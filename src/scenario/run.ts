@@ -5,32 +5,19 @@ import { encodeUtf8 } from "../base/text.ts";
 import { formatNs, MSEC, type Ns } from "../base/time.ts";
 import { defaultEnvironment, Lab, LabInterrupted, Stuck } from "../host/lab.ts";
 import { NullFile, type OpenFile, SinkFile } from "../posix/file.ts";
-import { type DirNode, type FileNode, fileNode, type VfsNode } from "../posix/vfs.ts";
+import { type FileNode, fileNode } from "../posix/vfs.ts";
 import type { FilterLibrary } from "../shell/filters.ts";
 import { LimitReached, type SimLimits } from "../sim/sim.ts";
 import { readDirectives } from "./directives.ts";
 import { furnishHost, type Generation, prepareDocker, standardPrograms } from "./programs.ts";
+import { SCENARIO_DIR, type WrittenFile, WrittenFiles } from "./written.ts";
 
-/** Where the script runs; relative files land here. */
-export const SCENARIO_DIR = "/root";
+export { SCENARIO_DIR, type WrittenFile } from "./written.ts";
+
 /** The host's name, as the recorder has it. */
 export const SCENARIO_HOST = "docker-host";
 /** How long the world goes on after the script's end, before what it left running is ended. */
 const AFTERGLOW_NS: Ns = 300 * MSEC;
-/** Folders of the root whose files are not the scenario's own. */
-const SYSTEM_FOLDERS: ReadonlySet<string> = new Set([
-  "bin",
-  "dev",
-  "etc",
-  "lib",
-  "proc",
-  "run",
-  "sbin",
-  "sys",
-  "usr",
-  "var",
-]);
-
 export interface ScenarioOptions {
   /** The script's text. */
   readonly script: string;
@@ -50,14 +37,6 @@ export interface ScenarioOptions {
   readonly between?: (lab: Lab) => Promise<void> | void;
   /** Docker's generation, "20" or "28"; wins over the script's own directive. */
   readonly docker?: Generation;
-}
-
-export interface WrittenFile {
-  /** relative to the output folder: "docker0.pcap", "tmp/x" for /tmp/x */
-  readonly path: string;
-  readonly bytes: Uint8Array;
-  /** milliseconds since 1970 */
-  readonly mtimeMs: number;
 }
 
 export interface ScenarioResult {
@@ -86,20 +65,13 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
   const host = lab.addHost(SCENARIO_HOST);
   prepareDocker(host, options.script, generation, directives.images);
   const scriptName = options.name === "-" ? "bash" : options.name;
-  const found = new Set<VfsNode>();
-  for (const [path, node] of options.files ?? []) {
-    host.root.put(`${SCENARIO_DIR}/${path}`, node);
-    found.add(node);
-  }
+  const scriptPath = options.name === "-" ? ".stdin.sh" : options.name;
   const script = fileNode(encodeUtf8(options.script));
-  host.root.put(`${SCENARIO_DIR}/${options.name === "-" ? ".stdin.sh" : options.name}`, script);
-  found.add(script);
-  const stamps = new Map([...found].map((node) => [node, node.mtimeNs]));
-  const before = new Set(walkFiles(host.root.root, "").map(([, node]) => node));
+  const written = new WrittenFiles(lab, host, new Map([...(options.files ?? []), [scriptPath, script]]));
 
   const shell = host.programs.get("bash")!;
   const proc = host.spawn(shell, {
-    argv: ["bash", options.name === "-" ? ".stdin.sh" : options.name, ...(options.args ?? [])],
+    argv: ["bash", scriptPath, ...(options.args ?? [])],
     cwd: SCENARIO_DIR,
     env: defaultEnvironment(),
     fds: new Map<number, OpenFile>([
@@ -125,34 +97,5 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
     lab.killAll();
   }
 
-  const files: WrittenFile[] = [];
-  for (const [path, node] of walkFiles(host.root.root, "")) {
-    if (found.has(node) ? stamps.get(node) === node.mtimeNs : before.has(node)) continue;
-    const relative = exportPath(path);
-    if (relative === undefined) continue;
-    files.push({
-      path: relative,
-      bytes: node.data.slice(0, node.size),
-      mtimeMs: lab.startMs + Math.floor(node.mtimeNs / MSEC),
-    });
-  }
-  files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { status, problem, files, notes: host.notes, virtualNs: lab.now, events: lab.sim.events };
-}
-
-/** "/root/a/b" → "a/b"; "/tmp/x" → "tmp/x"; undefined for the system's own files (captures are always the user's). */
-function exportPath(path: string): string | undefined {
-  if (path.startsWith(`${SCENARIO_DIR}/`)) return path.slice(SCENARIO_DIR.length + 1);
-  const top = path.split("/")[1]!;
-  if (SYSTEM_FOLDERS.has(top) && !/\.pcap(ng)?$/.test(path)) return undefined;
-  return path.slice(1);
-}
-
-function walkFiles(dir: DirNode, prefix: string): [string, FileNode][] {
-  const out: [string, FileNode][] = [];
-  for (const [name, node] of dir.children) {
-    if (node.kind === "dir") out.push(...walkFiles(node, `${prefix}/${name}`));
-    else if (node.kind === "file") out.push([`${prefix}/${name}`, node]);
-  }
-  return out;
+  return { status, problem, files: written.all(), notes: host.notes, virtualNs: lab.now, events: lab.sim.events };
 }

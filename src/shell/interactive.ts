@@ -1,10 +1,17 @@
-// A shell at a prompt: fed line by line, it knows when a command is not finished, gives every job its own process group,
-// and survives errors and Ctrl-C. `bash` with a terminal as stdin reads its lines through this too.
+// A shell at a prompt: it reads lines (with editing, history and completion at a terminal), knows when a command is not
+// finished, gives every job its own process group and the terminal, and survives errors and Ctrl-C.
 
-import { Interrupted, type Process, SIGINT, SIGQUIT, SIGTERM } from "../posix/process.ts";
+import { NetError } from "../base/errno.ts";
+import { decodeUtf8 } from "../base/text.ts";
+import { Interrupted, type Process, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU } from "../posix/process.ts";
+import { joinGroup, TtyFile, terminalOf } from "../posix/tty.ts";
 import type { Task } from "../sim/task.ts";
+import { stoppedJobs } from "./builtins/flow.ts";
+import { readLine } from "./builtins/io.ts";
 import { reapJobs } from "./builtins/jobs.ts";
 import { ExpansionError, FunctionReturn, LoopJump, ShellExit } from "./control.ts";
+import { type Completers, completeLine } from "./editor/completion.ts";
+import { editLine } from "./editor/line-editor.ts";
 import { expandHere } from "./expand.ts";
 import { isIncomplete, Source } from "./parse.ts";
 import type { Interpreter } from "./run.ts";
@@ -15,6 +22,11 @@ import { strftime } from "./strftime.ts";
 /** What a fed line led to: a prompt for the next command, one for more of this, or the end of the shell. */
 export type Fed = "ready" | "more" | "exit";
 
+/** Lines kept, as bash does (HISTSIZE). */
+const HISTORY_LINES = 500;
+/** What does not disturb a shell at a prompt; its children have the defaults. */
+const DEAF_TO: readonly number[] = [SIGTERM, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU];
+
 /** An interactive shell in a process. */
 export class Session {
   readonly shell: Shell;
@@ -23,20 +35,104 @@ export class Session {
   #line = 1;
 
   /** @param argv0 what messages call the shell */
-  constructor(interpreter: Interpreter, proc: Process, argv0 = "bash") {
+  constructor(interpreter: Interpreter, proc: Process, argv0 = "bash", dash = false) {
     this.#interpreter = interpreter;
-    this.shell = newShell(interpreter, proc, new Source("", argv0), false);
+    this.shell = newShell(interpreter, proc, new Source("", argv0), dash);
     const { shell } = this;
     shell.argv0 = argv0;
     shell.interactive = true;
     shell.setOption("monitor", true);
     shell.shopts.add("checkwinsize");
-    if (shell.vars.get("PS1") === undefined) shell.vars.set("PS1", "\\u@\\h:\\w\\$ ");
+    // dash has a plain prompt; one that is called bash (in images) looks like bash
+    const plain = dash && !/bash$/.test(argv0);
+    if (shell.vars.get("PS1") === undefined) shell.vars.set("PS1", plain ? "# " : "\\u@\\h:\\w\\$ ");
     if (shell.vars.get("PS2") === undefined) shell.vars.set("PS2", "> ");
-    proc.pgid = proc.pid;
-    proc.onSignal(SIGTERM, "ignore");
-    proc.onSignal(SIGQUIT, "ignore");
+    joinGroup(proc, proc.pid);
+    shell.tty = terminalOf(proc);
+    shell.tty?.setForeground(proc.pgid);
+    for (const signal of DEAF_TO) proc.onSignal(signal, () => {});
     proc.onSignal(SIGINT, () => this.interrupt());
+    if (!dash) this.#loadHistory();
+  }
+
+  /**
+   * Shows the prompt and reads a line.
+   * @returns the line without its newline; undefined at the end of the input
+   * Throws Interrupted at Ctrl-C.
+   */
+  *read(): Task<string | undefined> {
+    const { shell } = this;
+    const prompt = yield* this.prompt();
+    const stdin = shell.proc.fds.get(0);
+    if (stdin instanceof TtyFile) {
+      const edited = yield* editLine(stdin, {
+        prompt,
+        history: shell.history,
+        complete: (line, cursor) => {
+          const { builtins, completers } = this.#interpreter.services;
+          return completeLine(shell, builtins, completers ?? NO_COMPLETERS, line, cursor);
+        },
+      });
+      if (edited === "interrupt") {
+        this.#pending = "";
+        shell.status = 128 + SIGINT;
+        return "";
+      }
+      if (edited === "eof") return undefined;
+      if (!shell.dash) this.#remember(edited.line);
+      else shell.history.push(edited.line);
+      return edited.line;
+    }
+    yield* shell.proc.printError(prompt);
+    if (!stdin) return undefined;
+    const typed = yield* readLine(shell, stdin, {
+      delimiter: 10,
+      raw: true,
+      limit: Number.POSITIVE_INFINITY,
+      exact: false,
+      deadline: Number.POSITIVE_INFINITY,
+    });
+    return typed.end === "eof" && typed.bytes.length === 0 ? undefined : decodeUtf8(typed.bytes);
+  }
+
+  #historyFile(): string | undefined {
+    const { vars } = this.shell;
+    if (vars.get("HISTFILE") === undefined) vars.set("HISTFILE", `${vars.get("HOME") ?? ""}/.bash_history`);
+    return vars.get("HISTFILE") || undefined;
+  }
+
+  #loadHistory(): void {
+    const file = this.#historyFile();
+    if (file === undefined) return;
+    const { proc, history } = this.shell;
+    try {
+      const text = decodeUtf8(proc.root.readFile(proc, file));
+      history.push(
+        ...text
+          .split("\n")
+          .filter((line) => line !== "")
+          .slice(-HISTORY_LINES),
+      );
+    } catch (error) {
+      // none yet
+      if (!(error instanceof NetError)) throw error;
+    }
+  }
+
+  /** HISTCONTROL=ignoreboth: no blank ones, none twice in a row. Kept in the file at once. */
+  #remember(line: string): void {
+    const { history, proc } = this.shell;
+    if (line.trim() === "" || line.startsWith(" ") || history.at(-1) === line) return;
+    history.push(line);
+    if (history.length > HISTORY_LINES) history.splice(0, history.length - HISTORY_LINES);
+    const file = this.#historyFile();
+    if (file === undefined) return;
+    try {
+      proc.root.writeFile(proc, file, `${history.join("\n")}\n`);
+    } catch (error) {
+      // a folder that is not there: it stays in memory
+      if (!(error instanceof NetError)) throw error;
+    }
   }
 
   /** True while a command is not finished: the next line continues it. */
@@ -63,6 +159,7 @@ export class Session {
       return "more";
     }
     this.#pending = "";
+    const warned = shell.warnedOfJobs;
     const source = new Source(text, shell.argv0, this.#line);
     this.#line += text.split("\n").length - 1;
     try {
@@ -78,13 +175,16 @@ export class Session {
       } else if (!(error instanceof ExpansionError || error instanceof LoopJump || error instanceof FunctionReturn))
         throw error;
     }
+    // a warning before exit holds for the next command only
+    if (warned) shell.warnedOfJobs = false;
     yield* reapJobs(shell);
     return "ready";
   }
 
-  /** The end of input (Ctrl-D): runs the EXIT trap; the status of the shell. */
-  *end(): Task<number> {
+  /** The end of input (Ctrl-D): runs the EXIT trap; the status of the shell. undefined: it stays, jobs are stopped. */
+  *end(): Task<number | undefined> {
     const { shell } = this;
+    if (yield* stoppedJobs(shell)) return undefined;
     if (this.#pending !== "") {
       const text = this.#pending;
       this.#pending = "";
@@ -104,6 +204,8 @@ export class Session {
     } else shell.proc.interrupt(SIGINT);
   }
 }
+
+const NO_COMPLETERS: Completers = new Map();
 
 /** Backslash escapes of a prompt (bash(1) PROMPTING). */
 function decodePrompt(shell: Shell, text: string): string {

@@ -87,6 +87,14 @@ export class Jobs {
     return job;
   }
 
+  /** What a subshell of `jobs | …` and `$(jobs)` still knows of its parent's jobs: to be listed, not to be told of. */
+  view(): Jobs {
+    const copy = new Jobs();
+    for (const job of this.list) copy.list.push({ ...job, notified: true });
+    copy.#recent.push(...this.#recent);
+    return copy;
+  }
+
   /** Makes it the current job. */
   touch(job: Job): void {
     this.#forget(job);

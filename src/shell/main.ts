@@ -9,6 +9,7 @@ import { builtins } from "./builtins/index.ts";
 import { readLine } from "./builtins/io.ts";
 import { reapJobs } from "./builtins/jobs.ts";
 import { changeOption } from "./builtins/options.ts";
+import type { Completers } from "./editor/completion.ts";
 import { DEFAULT_PATH } from "./exec.ts";
 import { Session } from "./interactive.ts";
 import { isIncomplete, Source } from "./parse.ts";
@@ -20,6 +21,8 @@ import { BASH_VERSION, newShell, runToEnd } from "./startup.ts";
 export interface ShellServices {
   /** opens /dev/tcp/HOST/PORT; absent, these are ordinary paths */
   readonly openNetwork?: OpenNetwork;
+  /** what Tab offers for the arguments of commands */
+  readonly completers?: Completers;
 }
 
 /** The interpreter that the shells of a lab share (it holds no state). */
@@ -131,7 +134,7 @@ function* main(interpreter: Interpreter, proc: Process, dash: boolean): Task<num
   }
   const terminal = proc.fds.get(0)?.isTty === true && proc.fds.get(2)?.isTty === true;
   if (line.command === undefined && line.script === undefined && (line.interactive || terminal))
-    return yield* interactive(interpreter, proc, name, line);
+    return yield* interactive(interpreter, proc, name, line, dash);
   const argv0 = line.command !== undefined ? (line.args[0] ?? name) : (line.script ?? name);
   const shell = newShell(interpreter, proc, new Source("", argv0), dash);
   shell.argv0 = argv0;
@@ -227,8 +230,14 @@ function* runStdin(interpreter: Interpreter, shell: Shell): Task<number> {
 }
 
 /** A shell at a terminal: prompts on stderr, lines from stdin. */
-function* interactive(interpreter: Interpreter, proc: Process, name: string, line: CommandLine): Task<number> {
-  const session = new Session(interpreter, proc, name);
+function* interactive(
+  interpreter: Interpreter,
+  proc: Process,
+  name: string,
+  line: CommandLine,
+  dash: boolean,
+): Task<number> {
+  const session = new Session(interpreter, proc, name, dash);
   const { shell } = session;
   shell.positional = line.args;
   const problem = applyOptions(shell, line);
@@ -238,22 +247,12 @@ function* interactive(interpreter: Interpreter, proc: Process, name: string, lin
   }
   for (;;) {
     try {
-      yield* proc.printError(yield* session.prompt());
-      const stdin = proc.fds.get(0);
-      const typed = stdin
-        ? yield* readLine(shell, stdin, {
-            delimiter: 10,
-            raw: true,
-            limit: Number.POSITIVE_INFINITY,
-            exact: false,
-            deadline: Number.POSITIVE_INFINITY,
-          })
-        : undefined;
-      if (!typed || (typed.end === "eof" && typed.bytes.length === 0)) {
-        yield* proc.printError("exit\n");
-        return yield* session.end();
-      }
-      if ((yield* session.feed(decodeUtf8(typed.bytes))) === "exit") return shell.status;
+      const typed = yield* session.read();
+      if (typed === undefined) {
+        yield* proc.printError(dash ? "\n" : "exit\n");
+        const status = yield* session.end();
+        if (status !== undefined) return status;
+      } else if ((yield* session.feed(typed)) === "exit") return shell.status;
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
       yield* proc.printError("\n");

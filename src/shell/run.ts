@@ -4,12 +4,14 @@
 import type { AndOr, CommandNode, ParsedScript, Pipeline, PipelineNode, Redirected, Statement } from "unbash";
 import { makePipe, NullFile, type OpenFile } from "../posix/file.ts";
 import { type ExitStatus, Interrupted, type Process, SIGINT, SIGQUIT, SIGTERM } from "../posix/process.ts";
+import { COOKED, joinGroup } from "../posix/tty.ts";
 import type { Task } from "../sim/task.ts";
 import type { Builtin } from "./builtins/builtin.ts";
 import { reapJobs } from "./builtins/jobs.ts";
 import { runArithmetic, runArithmeticFor, runCase, runFor, runIf, runWhile } from "./compound.ts";
 import { ExpansionError, FunctionReturn, LoopJump, ShellExit } from "./control.ts";
 import { FORK_NS, STEP_NS } from "./cost.ts";
+import type { Completers } from "./editor/completion.ts";
 import { type Job, obituary, pipelineStatus, signalText } from "./jobs.ts";
 import { type Parsed, parseScript, Source } from "./parse.ts";
 import { commandText } from "./print.ts";
@@ -40,6 +42,8 @@ export interface InterpreterServices {
   readonly builtins: ReadonlyMap<string, Builtin>;
   /** /dev/tcp and /dev/udp; absent: ordinary paths */
   readonly openNetwork?: OpenNetwork;
+  /** what Tab offers for the arguments of commands; absent: file names */
+  readonly completers?: Completers;
 }
 
 export class Interpreter implements Engine {
@@ -367,7 +371,7 @@ export class Interpreter implements Engine {
         sub.pipedInput ||= piped;
         return this.node(sub, command, true);
       };
-      children.push(this.fork(shell, body, { table, background, group }));
+      children.push(this.fork(shell, body, { table, background, group, knowsJobs: command.type === "Command" }));
       releaseTable(table);
       input = next;
     }
@@ -377,21 +381,28 @@ export class Interpreter implements Engine {
   /**
    * Forks: a child process with a copy of the shell, running `body`.
    * @param how.group process group: 0 makes the child its leader; absent leaves it in the shell's
+   * @param how.knowsJobs it can still list the shell's jobs, as where bash forks without execute_in_subshell
    */
   fork(
     shell: Shell,
     body: (sub: Shell) => Task<number>,
-    how: { readonly table?: FdTable; readonly background?: boolean; readonly group?: number | undefined } = {},
+    how: {
+      readonly table?: FdTable;
+      readonly background?: boolean;
+      readonly group?: number | undefined;
+      readonly knowsJobs?: boolean;
+    } = {},
   ): Process {
     const { proc } = shell;
     const child = proc.spawn(
       (forked) => {
         const sub = shell.fork(forked);
+        if (how.knowsJobs && !shell.dash) sub.jobs = shell.jobs.view();
         return this.#subshell(sub, body);
       },
       { argv: proc.argv, ...(how.table ? { fds: how.table } : {}) },
     );
-    if (how.group !== undefined) child.pgid = how.group === 0 ? child.pid : how.group;
+    if (how.group !== undefined) joinGroup(child, how.group === 0 ? child.pid : how.group);
     if (how.background && !shell.option("monitor")) {
       child.onSignal(SIGINT, "ignore");
       child.onSignal(SIGQUIT, "ignore");
@@ -435,6 +446,8 @@ export class Interpreter implements Engine {
   *waitForeground(shell: Shell, children: readonly Process[], texts: readonly string[]): Task<number> {
     const statuses: ExitStatus[] = [];
     shell.foreground = children;
+    const terminal = shell.option("monitor") ? shell.tty : undefined;
+    terminal?.setForeground(children[0]!.pgid);
     try {
       for (const child of children) {
         const status = shell.option("monitor") ? yield* waitOrStop(child) : yield* child.wait();
@@ -447,6 +460,8 @@ export class Interpreter implements Engine {
       }
     } finally {
       shell.foreground = [];
+      terminal?.setForeground(shell.proc.pgid);
+      terminal?.setMode(COOKED);
     }
     shell.pipeStatus = statuses.map((status) => status.status);
     if (shell.interactive && statuses.at(-1)!.signal === SIGINT) throw new Interrupted(SIGINT);
@@ -485,7 +500,7 @@ export class Interpreter implements Engine {
     }
     shell.lastPid = children.at(-1)!.pid;
     const job = shell.jobs.add(children, texts, shell.option("pipefail"));
-    if (shell.interactive) yield* shell.proc.printError(`[${job.id}] ${shell.lastPid}\n`);
+    if (shell.interactive && !shell.dash) yield* shell.proc.printError(`[${job.id}] ${shell.lastPid}\n`);
   }
 
   *#redirected(shell: Shell, node: Redirected, tail: boolean): Task<number> {

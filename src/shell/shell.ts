@@ -4,6 +4,7 @@
 import type { Assignment, CompoundCommand, CompoundList, ParsedScript, Redirected, Statement, Word } from "unbash";
 import { encodeUtf8 } from "../base/text.ts";
 import type { Process } from "../posix/process.ts";
+import type { Tty } from "../posix/tty.ts";
 import { type Task, WaitQueue } from "../sim/task.ts";
 import { ArithmeticError, evaluate } from "./arith.ts";
 import { ExpansionError } from "./control.ts";
@@ -156,6 +157,12 @@ export class Shell {
   readonly signalled: WaitQueue = new WaitQueue();
   hashed: Map<string, { path: string; hits: number }> = new Map();
   directories: string[] = [];
+  /** the terminal at which it has job control; undefined when it is not interactive */
+  tty: Tty | undefined;
+  /** lines that were typed, oldest first */
+  readonly history: string[] = [];
+  /** it was said that there are stopped jobs: the next exit ends the shell */
+  warnedOfJobs = false;
   /** processes that the shell waits for now: Ctrl-C goes to them */
   foreground: readonly Process[] = [];
   /** descriptors of process substitutions, closed after their command */

@@ -4,6 +4,7 @@
 import type { Assignment, Command, Redirection } from "unbash";
 import { Errno, NetError, strerror } from "../base/errno.ts";
 import { encodeUtf8 } from "../base/text.ts";
+import { joinGroup } from "../posix/tty.ts";
 import type { Task } from "../sim/task.ts";
 import { assign, assignmentText, assignTemporarily, expandAssignment, traceAssignment } from "./assign.ts";
 import { BUILTIN_NS, FORK_NS, STEP_NS } from "./cost.ts";
@@ -254,7 +255,7 @@ function* external(interpreter: Interpreter, shell: Shell, invocation: Invocatio
     }
     yield* shell.proc.cpu(FORK_NS);
     const child = shell.proc.spawn((proc) => execImage(proc, image), { argv: shell.proc.argv, env, fds: table });
-    if (shell.option("monitor")) child.pgid = child.pid;
+    if (shell.option("monitor")) joinGroup(child, child.pid);
     releaseTable(table);
     const status = yield* interpreter.waitForeground(shell, [child], [invocation.text]);
     return yield* interpreter.concluded(shell, status);

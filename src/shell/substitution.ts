@@ -56,7 +56,7 @@ export function* substitute(
       sub.substitutionDepth++;
       return interpreter.statements(sub, parsed.statements, true);
     },
-    { table },
+    { table, knowsJobs: true },
   );
   releaseTable(table);
   const parts: Uint8Array[] = [];
@@ -123,7 +123,7 @@ export function* processSubstitution(
       sub.source = own;
       return interpreter.statements(sub, script.commands, true);
     },
-    { table, background: true },
+    { table, background: true, knowsJobs: true },
   );
   releaseTable(table);
   shell.lastPid = child.pid;

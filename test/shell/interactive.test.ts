@@ -26,7 +26,7 @@ async function type(...input: (string | number)[]): Promise<{ screen: string; fe
       fed.push(what);
       if (what === "exit") return session.shell.status;
     }
-    return yield* session.end();
+    return (yield* session.end()) ?? 0;
   };
   const sink = new SinkFile((bytes) => {
     screen += decodeUtf8(bytes);

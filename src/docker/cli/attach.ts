@@ -9,11 +9,14 @@ import { conflict } from "../errors.ts";
 import type { Attachment } from "../logs.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { bool, string } from "./flags.ts";
+import { DETACH_KEYS, parseDetachKeys, TerminalBridge } from "./terminal.ts";
 
 /** A client that is attached to a container. */
 export interface Attached {
   /** the container runs now: its input may be fed */
   started(): void;
+  /** the detach keys were pressed */
+  readonly left: boolean;
   detach(): void;
 }
 
@@ -24,7 +27,12 @@ export interface Attached {
 export function attachTo(
   proc: Process,
   container: Container,
-  options: { readonly stdin: boolean; readonly all: boolean; readonly proxySignals: boolean },
+  options: {
+    readonly stdin: boolean;
+    readonly all: boolean;
+    readonly proxySignals: boolean;
+    readonly detachKeys?: readonly number[];
+  },
 ): Attached {
   const { request, log } = container;
   const stdout = options.all || request.attachStdout ? (proc.fds.get(1) ?? null) : null;
@@ -32,16 +40,27 @@ export function attachTo(
   const attachment: Attachment = { stdout, stderr };
   log.attachments.add(attachment);
   let feeder: Thread | null = null;
+  let bridge: TerminalBridge | null = null;
+  let left = false;
   if (options.proxySignals)
     for (const signal of [SIGHUP, SIGINT, SIGQUIT, SIGTERM])
       proc.onSignal(signal, () => container.process?.kill(signal));
   return {
     started(): void {
-      if (options.stdin && container.stdin) feeder = proc.thread("stdin", feed(proc, container));
+      if (options.stdin && container.tty)
+        bridge = new TerminalBridge(proc, container.tty, options.detachKeys ?? DETACH_KEYS, () => {
+          left = true;
+          container.changed.wakeAll();
+        });
+      else if (options.stdin && container.stdin) feeder = proc.thread("stdin", feed(proc, container));
+    },
+    get left(): boolean {
+      return left;
     },
     detach(): void {
       log.attachments.delete(attachment);
       feeder?.cancel();
+      bridge?.close();
     },
   };
 }
@@ -62,7 +81,7 @@ function* feed(proc: Process, container: Container): Task<void> {
     if (bytes === null) break;
     stdin.push(bytes);
   }
-  if (container.request.stdinOnce || !container.request.tty) stdin.end();
+  stdin.end();
 }
 
 export const attach: Command = {
@@ -83,11 +102,14 @@ export const attach: Command = {
     const stdin = !flags.bool("no-stdin") && container.request.openStdin;
     if (stdin && container.request.tty && !proc.fds.get(0)?.isTty)
       throw new ClientError("the input device is not a TTY");
-    const attached = attachTo(proc, container, { stdin, all: true, proxySignals: true });
+    const detachKeys = parseDetachKeys(flags.string("detach-keys"));
+    const attached = attachTo(proc, container, { stdin, all: true, proxySignals: true, detachKeys });
     attached.started();
     const { runs } = container;
-    while (container.runs === runs && !container.removed) yield* container.changed.wait();
+    while (container.runs === runs && !container.removed && !attached.left) yield* container.changed.wait();
     attached.detach();
-    return container.exitCode;
+    if (!attached.left) return container.exitCode;
+    yield* context.printError("read escape sequence\n");
+    return 0;
   },
 };

@@ -1,19 +1,21 @@
 // docker exec. The program gets the client's own descriptors. Answers to docker/cli cli/command/container/exec.go and moby
 // daemon/exec.go.
 
+import { NetError } from "../../base/errno.ts";
 import { NullFile, type OpenFile } from "../../posix/file.ts";
 import { type Process, SIGINT, SIGQUIT } from "../../posix/process.ts";
+import { joinGroup, Tty } from "../../posix/tty.ts";
 import { EXEC_NS } from "../../shell/cost.ts";
 import type { Image } from "../../shell/exec.ts";
-import { sleep, type Task } from "../../sim/task.ts";
+import { sleep, type Task, WaitQueue, waitAny } from "../../sim/task.ts";
 import { type Container, mergeEnv } from "../container.ts";
 import { badRequest, conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
-import { ContainerStdin, TtyOutput } from "../logs.ts";
 import { unknownUser, withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";
 import { bool, list, string, unsupported } from "./flags.ts";
 import { checkTty } from "./run.ts";
+import { parseDetachKeys, TerminalBridge } from "./terminal.ts";
 
 export const exec: Command = {
   name: "exec",
@@ -42,7 +44,9 @@ export const exec: Command = {
     if (container.status === "paused")
       throw conflict(`Container ${container.name} is paused, unpause the container before exec`);
     yield* sleep(daemon.generation.costs.execStart);
-    const process = startExec(context, container, detached);
+    const detachKeys = parseDetachKeys(flags.string("detach-keys"));
+    const tty = flags.bool("tty") ? terminal(context, detached) : undefined;
+    const process = startExec(context, container, detached, tty);
     if (typeof process === "string") {
       if (detached) throw badRequest(process);
       // the daemon writes into the stream itself
@@ -50,8 +54,16 @@ export const exec: Command = {
       return 126;
     }
     if (detached) return 0;
-    if (flags.bool("tty"))
-      for (const signal of [SIGINT, SIGQUIT]) proc.onSignal(signal, () => interrupt(process, signal));
+    const left = new WaitQueue();
+    const bridge =
+      tty && flags.bool("interactive") ? new TerminalBridge(proc, tty, detachKeys, () => left.wakeAll()) : undefined;
+    if (tty) for (const signal of [SIGINT, SIGQUIT]) proc.onSignal(signal, () => interrupt(process, signal));
+    const woken = process.exitStatus ? 0 : yield* waitAny([process.exited, left]);
+    bridge?.close();
+    if (woken === 1) {
+      yield* context.printError("read escape sequence\n");
+      return 0;
+    }
     const { status } = yield* process.wait();
     yield* sleep(daemon.generation.costs.execEnd);
     return status;
@@ -65,12 +77,11 @@ function interrupt(process: Process, signal: number): void {
 }
 
 /** The running process, or runc's complaint. */
-function startExec(context: Context, container: Container, detached: boolean): Process | string {
+function startExec(context: Context, container: Container, detached: boolean, tty: Tty | undefined): Process | string {
   const { daemon, flags, args } = context;
   const { texts } = daemon.generation;
   const first = container.process;
   if (!first || !container.shim) throw conflict(texts.notRunning(container.id, container.name));
-  const tty = flags.bool("tty");
   const env = tty ? withTerminal(container.environment) : new Map(container.environment);
   const given = flags
     .list("env")
@@ -104,7 +115,8 @@ function startExec(context: Context, container: Container, detached: boolean): P
     ns: first.ns,
   });
   for (const file of fds.values()) file.release();
-  process.pgid = process.pid;
+  joinGroup(process, process.pid);
+  tty?.setForeground(process.pgid);
   return process;
 }
 
@@ -114,22 +126,27 @@ function* become(proc: Process, image: Image): Task<number> {
   return yield* image.program(proc);
 }
 
-/** stdin only with -i; with -t a terminal, whose output goes to the client's stdout. */
-function descriptors({ proc, flags }: Context, detached: boolean, tty: boolean): Map<number, OpenFile> {
+/** A terminal whose output goes to the client's stdout. */
+function terminal({ proc }: Context, detached: boolean): Tty {
+  const out = detached ? undefined : proc.fds.get(1);
+  return new Tty(proc.machine, function* (bytes) {
+    if (proc.exitStatus) return;
+    try {
+      yield* out?.write(bytes) ?? nothing();
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+    }
+  });
+}
+
+function* nothing(): Task<void> {}
+
+/** The terminal, or the client's own descriptors: stdin only with -i. */
+function descriptors({ proc, flags }: Context, detached: boolean, tty: Tty | undefined): Map<number, OpenFile> {
   const own = (fd: number): OpenFile => (detached ? new NullFile() : (proc.fds.get(fd)?.retain() ?? new NullFile()));
-  const stdin = flags.bool("interactive") ? own(0) : tty ? new ContainerStdin(true) : new NullFile();
-  if (!tty)
-    return new Map([
-      [0, stdin],
-      [1, own(1)],
-      [2, own(2)],
-    ]);
-  const out = own(1);
-  const terminal = out.isTty ? out : new TtyOutput(out);
-  if (terminal !== out) out.release();
   return new Map([
-    [0, stdin],
-    [1, terminal],
-    [2, terminal.retain()],
+    [0, tty?.open() ?? (flags.bool("interactive") ? own(0) : new NullFile())],
+    [1, tty?.open() ?? own(1)],
+    [2, tty?.open() ?? own(2)],
   ]);
 }

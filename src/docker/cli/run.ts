@@ -12,6 +12,7 @@ import { ClientError, type Command, type Context } from "./command.ts";
 import { CONTAINER_FLAGS, containerRequest } from "./container-options.ts";
 import { bool, string } from "./flags.ts";
 import { imageHelp, pullImage } from "./pull.ts";
+import { parseDetachKeys } from "./terminal.ts";
 
 /** What `docker run` exits with when Docker itself failed. */
 const DOCKER_FAILED = 125;
@@ -52,7 +53,10 @@ export const run: Command = {
     const container = made;
     if (detached) yield* context.print(`${container.id}\n`);
     const stdin = container.request.attachStdin;
-    const attachment = detached ? undefined : attachTo(proc, container, { stdin, all: false, proxySignals: true });
+    const detachKeys = parseDetachKeys(flags.string("detach-keys"));
+    const attachment = detached
+      ? undefined
+      : attachTo(proc, container, { stdin, all: false, proxySignals: true, detachKeys });
     const runs = container.runs;
     try {
       yield* startContainer(daemon, container);
@@ -67,10 +71,10 @@ export const run: Command = {
     }
     if (!attachment) return 0;
     attachment.started();
-    while (container.runs === runs && !container.removed) yield* container.changed.wait();
+    while (container.runs === runs && !container.removed && !attachment.left) yield* container.changed.wait();
     yield* sleep(0);
     attachment.detach();
-    return container.exitCode;
+    return attachment.left ? 0 : container.exitCode;
   },
 };
 

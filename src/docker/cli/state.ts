@@ -60,7 +60,7 @@ function* startAttached(context: Context): Task<number> {
   try {
     yield* startContainer(daemon, container);
     attached.started();
-    while (container.runs === runs && !container.removed) yield* container.changed.wait();
+    while (container.runs === runs && !container.removed && !attached.left) yield* container.changed.wait();
   } finally {
     attached.detach();
   }

@@ -6,6 +6,7 @@ import { SIGNALS } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { FunctionReturn, LoopJump, ShellExit } from "../control.ts";
 import { DEFAULT_PATH, findProgram, isExecutable } from "../exec.ts";
+import { stateText } from "../jobs.ts";
 import { Source } from "../parse.ts";
 import { printFunction } from "../print.ts";
 import { singleQuote } from "../quote.ts";
@@ -55,9 +56,21 @@ function* returnBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   throw new FunctionReturn(status);
 }
 
+/** Says once that there are stopped jobs; true when it did, and the shell stays. */
+export function* stoppedJobs(shell: Shell): Task<boolean> {
+  const stopped = shell.jobs.list.some((job) => stateText(job) === "Stopped");
+  if (!stopped || shell.warnedOfJobs) return false;
+  shell.warnedOfJobs = true;
+  yield* shell.proc.printError(shell.dash ? "You have stopped jobs.\n" : "There are stopped jobs.\n");
+  return true;
+}
+
 function* exitBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
   const text = argv[1];
-  if (shell.interactive && shell.level === 0) yield* shell.proc.printError("exit\n");
+  if (shell.interactive && shell.level === 0) {
+    if (!shell.dash) yield* shell.proc.printError("exit\n");
+    if (yield* stoppedJobs(shell)) return 1;
+  }
   if (text === undefined) throw new ShellExit(shell.status);
   if (!/^[+-]?\d+$/.test(text)) {
     yield* shell.error(shell.dash ? `exit: Illegal number: ${text}` : `exit: ${text}: numeric argument required`);
@@ -394,7 +407,7 @@ export const flowBuiltins: ReadonlyMap<string, Builtin> = new Map<string, Builti
   ["caller", { run: caller, bashOnly: true }],
   ["times", { run: times }],
   ["suspend", { run: suspend, bashOnly: true }],
-  ...["ulimit", "enable", "help", "history", "fc", "bind", "complete", "compgen", "compopt", "logout"].map(
+  ...["ulimit", "enable", "help", "fc", "bind", "complete", "compgen", "compopt", "logout"].map(
     (name): [string, Builtin] => [name, { run: refuse, bashOnly: name !== "ulimit" && name !== "fc" }],
   ),
 ]);

@@ -3,6 +3,7 @@
 import type { Builtin } from "./builtin.ts";
 import { directoryBuiltins } from "./dirs.ts";
 import { flowBuiltins } from "./flow.ts";
+import { historyBuiltins } from "./history.ts";
 import { ioBuiltins } from "./io.ts";
 import { jobBuiltins } from "./jobs.ts";
 import { optionBuiltins } from "./options.ts";
@@ -15,4 +16,5 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map([
   ...optionBuiltins,
   ...jobBuiltins,
   ...directoryBuiltins,
+  ...historyBuiltins,
 ]);

@@ -3,7 +3,7 @@
 import { concatBytes } from "../../base/bytes.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import { SEC } from "../../base/time.ts";
-import type { OpenFile } from "../../posix/file.ts";
+import { FedFile, type OpenFile } from "../../posix/file.ts";
 import { type Task, waitAny } from "../../sim/task.ts";
 import { encodeRaw, printf, unescapeText } from "../printf.ts";
 import type { Shell } from "../shell.ts";
@@ -119,7 +119,8 @@ export function* readLine(shell: Shell, file: OpenFile, how: ReadHow): Task<Read
   let characters = 0;
   let escaped = false;
   for (;;) {
-    while (!file.readable()) {
+    // what the outside feeds stops the clock until it comes
+    while (!file.readable() && !(file instanceof FedFile && how.deadline === Number.POSITIVE_INFINITY)) {
       const left = how.deadline - shell.proc.sim.now;
       const woken = yield* waitAny([file.readQueue, shell.signalled], left);
       if (woken < 0) return { bytes: concatBytes(parts), end: "timeout" };

@@ -1,0 +1,79 @@
+// Folders of the real disk: what a run finds beside it, and where what it wrote goes.
+
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { type FileNode, fileNode } from "../posix/vfs.ts";
+import type { WrittenFile } from "../scenario/written.ts";
+import { systemErrorText, UsageError } from "./terminal.ts";
+
+/** Files larger than this are not shown. */
+const SHOWN_LIMIT = 4 * 1024 * 1024;
+
+/** Makes the folder now, so that a run is not lost for want of one. */
+export function prepareFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`cannot write to ${systemErrorText(error) ?? path}`);
+  }
+}
+
+/** The regular files of a folder but one, read when a script first looks at them; captures are not among them. */
+export function filesIn(folder: string, except?: string): Map<string, FileNode> {
+  const files = new Map<string, FileNode>();
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (name === except || /\.pcap(ng)?$/.test(name)) continue;
+    try {
+      const stat = statSync(path);
+      if (stat.isFile() && stat.size <= SHOWN_LIMIT) files.set(name, lazyFile(path, stat.size));
+    } catch {
+      // a dangling link, or gone meanwhile: the script will not find it either
+    }
+  }
+  return files;
+}
+
+function lazyFile(path: string, size: number): FileNode {
+  const node = fileNode();
+  let data: Uint8Array | undefined;
+  Object.defineProperty(node, "data", {
+    get: () => {
+      data ??= new Uint8Array(readFileSync(path));
+      return data;
+    },
+    set: (value: Uint8Array) => {
+      data = value;
+    },
+  });
+  node.size = size;
+  node.mtimeNs = -1;
+  return node;
+}
+
+/** Writes files below a folder; what cannot be written is said. False when something was not. */
+export function writeFiles(out: string, files: readonly WrittenFile[]): boolean {
+  let written = true;
+  for (const file of files) {
+    const target = join(out, file.path);
+    try {
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, file.bytes);
+      utimesSync(target, file.mtimeMs / 1000, file.mtimeMs / 1000);
+    } catch (error) {
+      process.stderr.write(`vethlab: cannot write ${systemErrorText(error) ?? String(error)}\n`);
+      written = false;
+    }
+  }
+  return written;
+}
