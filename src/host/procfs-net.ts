@@ -1,13 +1,9 @@
-// What the kernel shows of networking as files: /proc/sys (the sysctl tree of the reader's namespace) and /sys/class/net.
+// What the kernel shows of networking in /proc: /proc/sys (the sysctl tree of the reader's namespace) and conntrack.
 // Everything is computed when it is read, for the process that reads it.
 
-import { Errno, NetError } from "../base/errno.ts";
-import { devSetMtu } from "../net/core/dev.ts";
-import { IFF_RUNNING, type NetDevice } from "../net/core/net-device.ts";
 import { nfConntrackStatText, nfConntrackText } from "../net/netfilter/conntrack-text.ts";
 import type { Process } from "../posix/process.ts";
 import type { SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
-import { formatMac } from "../wire/addr.ts";
 import { netnsOf } from "./host.ts";
 
 /** Entries of /proc that networking adds: "sys", and of "net" what conntrack shows. */
@@ -25,25 +21,14 @@ export function netProcEntries(): Map<string, VfsNode> {
   ]);
 }
 
-/** /sys/class/net: a folder for each interface of the reader's namespace. */
-export function sysClassNet(): SyntheticDirNode {
-  return {
-    kind: "syntheticDir",
-    mode: 0o755,
-    mtimeNs: 0,
-    list: (proc) => [...netnsOf(proc).net.devices.values()].map((dev) => dev.name).sort(),
-    lookup: (proc, name) => {
-      const dev = netnsOf(proc).net.deviceByName(name);
-      return dev && deviceFolder(dev);
-    },
-  };
-}
-
-function file(read: (proc: Process) => string, write?: (proc: Process, text: string) => void): SyntheticFileNode {
+export function file(
+  read: (proc: Process) => string,
+  write?: (proc: Process, text: string) => void,
+): SyntheticFileNode {
   return { kind: "synthetic", mode: write ? 0o644 : 0o444, mtimeNs: 0, read, ...(write ? { write } : {}) };
 }
 
-function folder(entries: ReadonlyMap<string, VfsNode>): SyntheticDirNode {
+export function folder(entries: ReadonlyMap<string, VfsNode>): SyntheticDirNode {
   return {
     kind: "syntheticDir",
     mode: 0o755,
@@ -89,60 +74,4 @@ function sysctlFolder(prefix: string): SyntheticDirNode {
       return keys(proc).some((other) => other.startsWith(`${key}/`)) ? sysctlFolder(`${key}/`) : undefined;
     },
   };
-}
-
-function deviceFolder(dev: NetDevice): SyntheticDirNode {
-  const { stats } = dev;
-  const number = (read: () => number): SyntheticFileNode => file(() => `${read()}\n`);
-  const statistics: [string, () => number][] = [
-    ["rx_packets", () => stats.rxPackets],
-    ["tx_packets", () => stats.txPackets],
-    ["rx_bytes", () => stats.rxBytes],
-    ["tx_bytes", () => stats.txBytes],
-    ["rx_errors", () => stats.rxErrors],
-    ["tx_errors", () => stats.txErrors],
-    ["rx_dropped", () => stats.rxDropped],
-    ["tx_dropped", () => stats.txDropped],
-    ["multicast", () => stats.multicast],
-    ["collisions", () => stats.collisions],
-    ["rx_nohandler", () => stats.rxNohandler],
-  ];
-  const entries = new Map<string, VfsNode>([
-    ["address", file(() => `${formatMac(dev.address)}\n`)],
-    ["broadcast", file(() => `${formatMac(dev.broadcast)}\n`)],
-    ["addr_assign_type", number(() => dev.addrAssignType)],
-    ["addr_len", number(() => 6)],
-    ["type", number(() => dev.type)],
-    ["ifindex", number(() => dev.ifindex)],
-    ["iflink", number(() => dev.iflink())],
-    ["ifalias", file(() => (dev.ifalias === "" ? "" : `${dev.ifalias}\n`))],
-    ["flags", file(() => `0x${(dev.flags & 0xffff & ~IFF_RUNNING).toString(16)}\n`)],
-    ["operstate", file(() => `${dev.up ? dev.operstate.toLowerCase() : "down"}\n`)],
-    [
-      "carrier",
-      file(() => {
-        // a device that is down has no carrier to speak of
-        if (!dev.up) throw new NetError(Errno.EINVAL);
-        dev.net.kernel.linkWatch.sync(dev);
-        return `${dev.carrier ? 1 : 0}\n`;
-      }),
-    ],
-    ["carrier_changes", number(() => dev.carrierChanges)],
-    ["tx_queue_len", number(() => dev.txQueueLen)],
-    ["dev_id", file(() => "0x0\n")],
-    [
-      "mtu",
-      file(
-        () => `${dev.mtu}\n`,
-        (_proc, text) => {
-          if (!/^\s*\d+\s*$/.test(text)) throw new NetError(Errno.EINVAL);
-          devSetMtu(dev, Number(text));
-        },
-      ),
-    ],
-    ["statistics", folder(new Map(statistics.map(([name, read]) => [name, number(read)])))],
-  ]);
-  const { master } = dev;
-  if (master) entries.set("master", { kind: "link", target: `../${master.name}`, mode: 0o777, mtimeNs: 0 });
-  return folder(entries);
 }

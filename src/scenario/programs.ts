@@ -3,7 +3,8 @@
 
 import { configureDocker, dockerPrograms, scriptCallsDocker, startDocker } from "../docker/programs.ts";
 import type { Host } from "../host/host.ts";
-import { netProcEntries, sysClassNet } from "../host/procfs-net.ts";
+import { netProcEntries } from "../host/procfs-net.ts";
+import { sysClassNet, sysVirtualNet } from "../host/sysfs-net.ts";
 import type { Program } from "../posix/process.ts";
 import { fileNode } from "../posix/vfs.ts";
 import type { FilterLibrary } from "../shell/filters.ts";
@@ -68,6 +69,7 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
 export function furnishHost(host: Host): void {
   populateVfs(host.root, { programs: host.programs, proc: netProcEntries() });
   host.root.put("/sys/class/net", sysClassNet());
+  host.root.put("/sys/devices/virtual/net", sysVirtualNet());
   host.root.put("/etc/hosts", fileNode(`127.0.0.1\tlocalhost\n127.0.1.1\t${host.name}\n`));
   host.root.put("/etc/hostname", fileNode(`${host.name}\n`));
   // as on the machine of the recordings; nobody answers there unless a script sees to it

@@ -402,9 +402,9 @@ function bridgeText(br: NetBridge): string {
  bridge id\t\t${idText(br.bridgeId)}
  designated root\t${idText(br.designatedRoot)}
  root port\t\t${String(br.rootPort).padStart(4)}\t\t\tpath cost\t\t${String(br.rootPathCost).padStart(4)}
- max age\t\t${timeText(br.maxAgeNs)}\t\t\tbridge max age\t\t${timeText(br.bridgeMaxAgeNs)}
- hello time\t\t${timeText(br.helloTimeNs)}\t\t\tbridge hello time\t${timeText(br.bridgeHelloTimeNs)}
- forward delay\t\t${timeText(br.forwardDelayNs)}\t\t\tbridge forward delay\t${timeText(br.bridgeForwardDelayNs)}
+ max age\t\t${timeText(br.maxAgeNs)}\t\t\tbridge max age\t\t${timeText(br.maxAgeNs)}
+ hello time\t\t${timeText(br.helloTimeNs)}\t\t\tbridge hello time\t${timeText(br.helloTimeNs)}
+ forward delay\t\t${timeText(br.forwardDelayNs)}\t\t\tbridge forward delay\t${timeText(br.forwardDelayNs)}
  ageing time\t\t${timeText(br.ageingTimeNs)}
  hello timer\t\t${timer(br.helloTimer)}\t\t\ttcn timer\t\t${timer(br.tcnTimer)}
  topology change timer\t${timer(br.topologyChangeTimer)}\t\t\tgc timer\t\t${timer(br.gcTimer)}

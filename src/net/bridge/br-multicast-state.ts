@@ -3,7 +3,7 @@
 // Answers to net/bridge/br_private.h (net_bridge_mcast, net_bridge_mdb_entry). IPv4 groups, no sources.
 
 import { type Ns, SEC } from "../../base/time.ts";
-import type { Timer } from "../../sim/sim.ts";
+import type { WheelTimer } from "../core/timer-batch.ts";
 import type { BridgePort } from "./br-private.ts";
 
 /** One port's wish for a group. */
@@ -11,7 +11,7 @@ export interface PortGroup {
   readonly port: BridgePort;
   /** added by `bridge mdb add … permanent` */
   permanent: boolean;
-  timer: Timer;
+  timer: WheelTimer;
 }
 
 /** A group that somebody wants (net_bridge_mdb_entry). */
@@ -22,7 +22,7 @@ export interface MdbEntry {
   /** newest first, as they are forwarded to and printed */
   ports: PortGroup[];
   /** the host's own wish runs out */
-  timer: Timer;
+  timer: WheelTimer;
 }
 
 /** A multicast frame's question: to whom? */
@@ -47,7 +47,9 @@ export class BridgeMulticast {
   joined = false;
   queryUseIfaddr = false;
   router: number = MDB_RTR_TYPE_TEMP_QUERY;
+  /** of the queries that are sent: 2 or 3 */
   igmpVersion = 2;
+  mldVersion = 1;
   hashMax = 4096;
   lastMemberCount = 2;
   startupQueryCount = 2;
@@ -61,18 +63,18 @@ export class BridgeMulticast {
   /** newest last */
   readonly groups: Map<number, MdbEntry> = new Map();
   /** another host asks: pending while it does (ip4_other_query) */
-  otherQueryTimer!: Timer;
+  otherQueryTimer!: WheelTimer;
   /** set when a querier has just been heard for the first time: flood until reports came in */
   otherQueryDelayUntil: Ns = 0;
-  ownQueryTimer!: Timer;
+  ownQueryTimer!: WheelTimer;
   startupSent = 0;
   /** the bridge itself leads to a router */
-  routerTimer!: Timer;
+  routerTimer!: WheelTimer;
   /** what br-multicast.ts found out about the frame in hand; good until the next one */
   readonly verdict: MulticastVerdict = { drop: false, routersOnly: false, mdb: null };
 }
 
 export class PortMulticast {
   router: number = MDB_RTR_TYPE_TEMP_QUERY;
-  routerTimer: Timer | null = null;
+  routerTimer: WheelTimer | null = null;
 }

@@ -2,7 +2,7 @@
 // queries, a group's frames go to its members only. Answers to net/bridge/br_multicast.c for IPv4. Leaves out sources
 // (IGMPv3 filters by source), MLD, per-VLAN snooping and fast leave's port option.
 
-import type { Ns } from "../../base/time.ts";
+import { type Ns, SEC } from "../../base/time.ts";
 import { internetChecksum } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as igmp from "../../wire/igmp.ts";
@@ -30,15 +30,18 @@ const ALL_SNOOPERS_IPV6: Uint8Array = Uint8Array.of(0x33, 0x33, 0, 0, 0, 0x6a);
 const LOCAL_BLOCK = 0xe0000000;
 const LOCAL_MASK = 0xffffff00;
 
+/** What IGMPv3 adds to a query: robustness and S, interval, number of sources (RFC 3376, 4.1). */
+const V3_QUERY_LENGTH = 4;
+
 /** br_multicast_init */
 export function brMulticastInit(br: NetBridge): void {
-  const { sim } = br.dev.net.kernel;
+  const { timers } = br.dev.net.kernel;
   const { multicast } = br;
-  multicast.otherQueryTimer = sim.timer(() => {
+  multicast.otherQueryTimer = timers.wheelTimer(() => {
     if (multicast.querierEnabled) startQuerier(br);
   });
-  multicast.routerTimer = sim.timer(() => {});
-  multicast.ownQueryTimer = sim.timer(() => {
+  multicast.routerTimer = timers.wheelTimer(() => {});
+  multicast.ownQueryTimer = timers.wheelTimer(() => {
     if (!multicast.enabled || !multicast.querierEnabled || multicast.otherQueryTimer.pending || !br.dev.up) return;
     sendGeneralQuery(br);
     if (multicast.startupSent < multicast.startupQueryCount) multicast.startupSent++;
@@ -164,7 +167,7 @@ function receivedQuery(br: NetBridge, port: BridgePort | null, saddr: number, ma
 
 function markRouter(port: BridgePort): void {
   if (port.multicast.router !== MDB_RTR_TYPE_TEMP_QUERY) return;
-  port.multicast.routerTimer ??= port.br.dev.net.kernel.sim.timer(() => {});
+  port.multicast.routerTimer ??= port.br.dev.net.kernel.timers.wheelTimer(() => {});
   port.multicast.routerTimer.after(port.br.multicast.querierIntervalNs);
 }
 
@@ -179,7 +182,7 @@ export function addGroup(br: NetBridge, port: BridgePort | null, group: number, 
       group,
       hostJoined: false,
       ports: [],
-      timer: br.dev.net.kernel.sim.timer(() => removeHost(br, made)),
+      timer: br.dev.net.kernel.timers.wheelTimer(() => removeHost(br, made)),
     };
     entry = made;
     multicast.groups.set(group, entry);
@@ -195,7 +198,7 @@ export function addGroup(br: NetBridge, port: BridgePort | null, group: number, 
     const made: PortGroup = {
       port,
       permanent,
-      timer: br.dev.net.kernel.sim.timer(() => removeMember(br, of, made)),
+      timer: br.dev.net.kernel.timers.wheelTimer(() => removeMember(br, of, made)),
     };
     member = made;
     entry.ports.unshift(member);
@@ -297,7 +300,8 @@ function sendGeneralQuery(br: NetBridge): void {
 /** br_ip4_multicast_alloc_query: 0.0.0.0 → 224.0.0.1 with router alert. */
 function buildQuery(br: NetBridge): SkBuff {
   const { multicast } = br;
-  const ipLength = 24 + igmp.HEADER_LENGTH;
+  const igmpLength = multicast.igmpVersion === 3 ? igmp.HEADER_LENGTH + V3_QUERY_LENGTH : igmp.HEADER_LENGTH;
+  const ipLength = 24 + igmpLength;
   const skb = br.dev.net.kernel.skbs.alloc(ethernet.HEADER_LENGTH + ipLength);
   const at = skb.put(ethernet.HEADER_LENGTH + ipLength);
   const { head } = skb;
@@ -316,7 +320,12 @@ function buildQuery(br: NetBridge): SkBuff {
   const igmpAt = ipAt + 24;
   igmp.setType(head, igmpAt, igmp.IGMP_HOST_MEMBERSHIP_QUERY);
   igmp.setMaxResponse(head, igmpAt, Math.round(multicast.queryResponseIntervalNs / 100_000_000));
-  igmp.updateChecksum(head, igmpAt, igmpAt + igmp.HEADER_LENGTH);
+  if (multicast.igmpVersion === 3) {
+    // robustness 2, the interval, no sources
+    head[igmpAt + 8] = 2;
+    head[igmpAt + 9] = Math.floor(multicast.queryIntervalNs / SEC);
+  }
+  igmp.updateChecksum(head, igmpAt, igmpAt + igmpLength);
   skb.protocol = ethernet.ETH_P_IP;
   return skb;
 }

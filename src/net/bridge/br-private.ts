@@ -2,10 +2,10 @@
 // All times are virtual ns; tools print them in 1/100 s.
 
 import { type Ns, SEC } from "../../base/time.ts";
-import type { Timer } from "../../sim/sim.ts";
 import type { NetdevNotifier } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
+import type { WheelTimer } from "../core/timer-batch.ts";
 import { BridgeMulticast, PortMulticast } from "./br-multicast-state.ts";
 import { Fdb } from "./fdb-table.ts";
 
@@ -74,9 +74,9 @@ export class BridgePort {
   designatedPort = 0;
   designatedCost = 0;
   groupFwdMask = 0;
-  forwardDelayTimer!: Timer;
-  holdTimer!: Timer;
-  messageAgeTimer!: Timer;
+  forwardDelayTimer!: WheelTimer;
+  holdTimer!: WheelTimer;
+  messageAgeTimer!: WheelTimer;
   readonly multicast: PortMulticast = new PortMulticast();
 
   constructor(br: NetBridge, dev: NetDevice, portNo: number) {
@@ -126,10 +126,10 @@ export class NetBridge {
   nfCallIp6tables = false;
   nfCallArptables = false;
   autoPorts = 0;
-  helloTimer!: Timer;
-  tcnTimer!: Timer;
-  topologyChangeTimer!: Timer;
-  gcTimer!: Timer;
+  helloTimer!: WheelTimer;
+  tcnTimer!: WheelTimer;
+  topologyChangeTimer!: WheelTimer;
+  gcTimer!: WheelTimer;
   readonly multicast: BridgeMulticast = new BridgeMulticast();
   /** hears of the devices of the namespace */
   notifier!: NetdevNotifier;

@@ -2,9 +2,10 @@
 // net/bridge/br_stp_timer.c.
 
 import { SEC } from "../../base/time.ts";
-import type { Timer } from "../../sim/sim.ts";
 import { formatMac, macFromNumber } from "../../wire/addr.ts";
 import { netifCarrier } from "../core/dev.ts";
+import type { WheelTimer } from "../core/timer-batch.ts";
+import { roundJiffies } from "../core/timer-wheel.ts";
 import { brFdbCleanup } from "./br-fdb.ts";
 import {
   BR_STATE_DISABLED,
@@ -31,30 +32,30 @@ import {
 
 /** br_stp_timer_init */
 export function brStpTimerInit(br: NetBridge): void {
-  const { sim } = br.dev.net.kernel;
-  br.helloTimer = sim.timer(() => {
+  const { timers } = br.dev.net.kernel;
+  br.helloTimer = timers.wheelTimer(() => {
     if (!br.dev.up) return;
     configBpduGeneration(br);
-    if (br.stpEnabled) br.helloTimer.after(br.helloTimeNs);
+    if (br.stpEnabled) br.helloTimer.mod(roundJiffies(br.now, br.now + br.helloTimeNs));
   });
-  br.tcnTimer = sim.timer(() => {
+  br.tcnTimer = timers.wheelTimer(() => {
     if (isRootBridge(br) || !br.dev.up) return;
     transmitTcn(br);
     br.tcnTimer.after(br.bridgeHelloTimeNs);
   });
-  br.topologyChangeTimer = sim.timer(() => {
+  br.topologyChangeTimer = timers.wheelTimer(() => {
     br.topologyChangeDetected = false;
     setTopologyChange(br, false);
   });
-  br.gcTimer = sim.timer(() => brFdbCleanup(br));
+  br.gcTimer = timers.wheelTimer(() => brFdbCleanup(br));
 }
 
 /** br_stp_port_timer_init */
 export function brStpPortTimerInit(port: BridgePort): void {
-  const { sim } = port.br.dev.net.kernel;
-  port.messageAgeTimer = sim.timer(() => messageAgeExpired(port));
-  port.forwardDelayTimer = sim.timer(() => forwardDelayExpired(port));
-  port.holdTimer = sim.timer(() => {
+  const { timers } = port.br.dev.net.kernel;
+  port.messageAgeTimer = timers.wheelTimer(() => messageAgeExpired(port));
+  port.forwardDelayTimer = timers.wheelTimer(() => forwardDelayExpired(port));
+  port.holdTimer = timers.wheelTimer(() => {
     if (port.configPending) transmitConfig(port);
   });
 }
@@ -90,6 +91,6 @@ function forwardDelayExpired(port: BridgePort): void {
 }
 
 /** What is left of a timer in 1/100 s, 0 when it does not run (br_timer_value), as sysfs and netlink show it. */
-export function brTimerValue(timer: Timer): number {
+export function brTimerValue(timer: WheelTimer): number {
   return timer.pending ? Math.max(0, Math.floor(((timer.expires - timer.sim.now) * 100) / SEC)) : 0;
 }

@@ -5,6 +5,7 @@
 
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import { netifCarrier } from "../core/dev.ts";
+import { roundJiffies } from "../core/timer-wheel.ts";
 import {
   BR_KERNEL_STP,
   BR_NO_STP,
@@ -235,7 +236,7 @@ export function transmitConfig(port: BridgePort): void {
     });
   port.topologyChangeAck = false;
   port.configPending = false;
-  if (br.stpEnabled === BR_KERNEL_STP) port.holdTimer.after(BR_HOLD_TIME);
+  if (br.stpEnabled === BR_KERNEL_STP) port.holdTimer.mod(roundJiffies(br.now, br.now + BR_HOLD_TIME));
 }
 
 /** br_transmit_tcn */

@@ -133,6 +133,7 @@ export function devChangeName(dev: NetDevice, name: string): void {
   if (wanted === dev.name) return;
   if (dev.net.deviceByName(wanted)) throw new NetError(Errno.EEXIST);
   dev.net.renameDevice(dev, wanted);
+  dev.nameAssignType = 4;
   dev.net.notify(NETDEV_CHANGENAME, dev);
 }
 

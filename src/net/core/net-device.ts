@@ -129,6 +129,8 @@ export class NetDevice {
   readonly permAddress: Uint8Array = new Uint8Array(6);
   /** NET_ADDR_*: 0 permanent, 1 random, 2 stolen, 3 set by the user */
   addrAssignType = 0;
+  /** NET_NAME_*: 1 counted up, 2 predictable, 3 given by the user, 4 renamed */
+  nameAssignType = 3;
   /** as last judged by link-watch.ts; a device that is not up shows DOWN */
   operstate: OperState = OperState.UNKNOWN;
   carrier = true;

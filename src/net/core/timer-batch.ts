@@ -1,7 +1,9 @@
 // Timers of one tick run together: the kernel expires a wheel slot whole in TIMER_SOFTIRQ, before NET_RX_SOFTIRQ handles
 // anything that those timers sent. Answers to kernel/time/timer.c (expire_timers).
 
+import type { Ns } from "../../base/time.ts";
 import type { Sim, Timer } from "../../sim/sim.ts";
+import { JIFFY_NS, wheelExpiry } from "./timer-wheel.ts";
 
 /** One for all namespaces of a lab. */
 export class TimerBatch {
@@ -17,11 +19,59 @@ export class TimerBatch {
     });
   }
 
+  /** A timer that is armed with the moment that is meant, and goes off when the wheel gets to it. */
+  wheelTimer(fn: () => void): WheelTimer {
+    return new WheelTimer(this, this.#sim, fn);
+  }
+
   /** A timer to be armed with wheelExpiry's moments; its function runs with all others of its tick. */
   timer(fn: () => void): Timer {
     return this.#sim.timer(() => {
       this.#due.push(fn);
       if (this.#due.length === 1) this.#flush.mod(this.#sim.now);
     });
+  }
+}
+
+/** struct timer_list: `expires` is what was asked for, in whole jiffies; the wheel is a little late. */
+export class WheelTimer {
+  readonly sim: Sim;
+  expires: Ns = 0;
+  readonly #timer: Timer;
+  /** its turn has come, but others of its tick run first */
+  #due = false;
+
+  constructor(batch: TimerBatch, sim: Sim, fn: () => void) {
+    this.sim = sim;
+    const late = batch.timer(() => {
+      if (!this.#due) return;
+      this.#due = false;
+      fn();
+    });
+    this.#timer = sim.timer(() => {
+      this.#due = true;
+      late.fn();
+    });
+  }
+
+  get pending(): boolean {
+    return this.#due || this.#timer.pending;
+  }
+
+  /** mod_timer */
+  mod(expires: Ns): void {
+    this.#due = false;
+    this.expires = Math.floor(expires / JIFFY_NS) * JIFFY_NS;
+    this.#timer.mod(wheelExpiry(this.sim.now, expires));
+  }
+
+  after(delay: Ns): void {
+    this.mod(Math.floor(this.sim.now / JIFFY_NS) * JIFFY_NS + delay);
+  }
+
+  /** timer_delete */
+  del(): void {
+    this.#due = false;
+    this.#timer.del();
   }
 }

@@ -2,7 +2,7 @@
 // early. At HZ=250 a second is 4 to 32 ms late, five seconds up to 256 ms, half a minute up to two seconds; captures show
 // it, and what happens first depends on it. Answers to kernel/time/timer.c (calc_wheel_index).
 
-import { MSEC, type Ns } from "../../base/time.ts";
+import { MSEC, type Ns, SEC } from "../../base/time.ts";
 
 /** The kernel's tick at HZ=250. */
 export const JIFFY_NS: Ns = 4 * MSEC;
@@ -15,4 +15,11 @@ export function wheelExpiry(now: Ns, expires: Ns): Ns {
   let slot = 1;
   for (let start = 63; wanted - clock >= start && slot < 8 ** 8; start *= 8) slot *= 8;
   return (Math.floor(wanted / slot) + 1) * slot * JIFFY_NS;
+}
+
+/** round_jiffies: timers that need not be exact go off together, at a full second, unless that is past. */
+export function roundJiffies(now: Ns, expires: Ns): Ns {
+  const over = expires % SEC;
+  const rounded = over < SEC / 4 ? expires - over : expires - over + SEC;
+  return rounded > now ? rounded : expires;
 }

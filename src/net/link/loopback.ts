@@ -18,6 +18,7 @@ export function createLoopback(net: Net): NetDevice {
   dev.broadcast.fill(0);
   dev.netnsImmutable = true;
   net.loopback = dev;
+  dev.nameAssignType = 2;
   registerNetdevice(dev);
   return dev;
 }

@@ -1,6 +1,5 @@
 // Several Ethernet addresses on one device, each a device of its own: private, vepa (by way of an outside switch), bridge
-// (directly between them) or passthru (the whole device for one). Answers to drivers/net/macvlan.c. Leaves out source mode
-// and the broadcast queue's work: broadcasts are handed over at once.
+// (directly between them) or passthru (the whole device for one). Answers to drivers/net/macvlan.c. Leaves out source mode.
 
 import { Errno, NetError } from "../../base/errno.ts";
 import * as ethernet from "../../wire/ethernet.ts";
@@ -35,21 +34,58 @@ import {
   RX_HANDLER_CONSUMED,
   RX_HANDLER_PASS,
 } from "../core/net-device.ts";
-import { drop, PACKET_BROADCAST, PACKET_HOST, PACKET_LOOPBACK, PACKET_MULTICAST, type SkBuff } from "../core/skb.ts";
+import {
+  consumeSkb,
+  drop,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_LOOPBACK,
+  PACKET_MULTICAST,
+  type SkBuff,
+  SkbQueue,
+} from "../core/skb.ts";
+import { Work } from "../core/workqueue.ts";
 import type { LinkOptions } from "./dummy.ts";
 import { countSent } from "./tx-stats.ts";
 
 export const MACVLAN_MODES = ["private", "vepa", "bridge", "passthru"] as const;
 export type MacvlanMode = (typeof MACVLAN_MODES)[number];
 
+/** bcqueuelen */
+const BROADCAST_QUEUE_LENGTH = 1000;
+
 /** What the lower device's rx handler keeps: the devices on top of it (struct macvlan_port). */
 class MacvlanPort {
   readonly lower: NetDevice;
   readonly devices: NetDevice[] = [];
   passthru = false;
+  /** broadcasts that wait to be handed out */
+  readonly #broadcasts: SkbQueue = new SkbQueue();
+  readonly #work: Work;
 
   constructor(lower: NetDevice) {
     this.lower = lower;
+    this.#work = new Work(lower.net.kernel, () => {
+      for (let skb = this.#broadcasts.shift(); skb; skb = this.#broadcasts.shift()) {
+        handOut(this, skb);
+        consumeSkb(skb);
+      }
+    });
+  }
+
+  /** macvlan_broadcast_enqueue */
+  enqueue(skb: SkBuff): void {
+    if (this.#broadcasts.length >= BROADCAST_QUEUE_LENGTH) {
+      this.lower.stats.rxDropped++;
+      return;
+    }
+    this.#broadcasts.push(skb.pool.copy(skb));
+    this.#work.schedule();
+  }
+
+  /** The last device goes. */
+  purge(): void {
+    for (let skb = this.#broadcasts.shift(); skb; skb = this.#broadcasts.shift()) consumeSkb(skb);
   }
 }
 
@@ -156,6 +192,7 @@ const macvlanOps: NetDeviceOps = {
     devices.splice(devices.indexOf(dev), 1);
     lower.uppers.splice(lower.uppers.indexOf(onLower), 1);
     if (devices.length > 0) return;
+    port.purge();
     lower.rxHandler = null;
     lower.rxHandlerData = null;
   },
@@ -190,7 +227,13 @@ function macvlanXmit(skb: SkBuff, dev: NetDevice): number {
     if (ethernet.isMulticast(head, at)) {
       skb.macHeader = at;
       for (const other of port.devices)
-        if (other !== dev && other.up && (other.priv as Macvlan).mode === "bridge") handOver(skb.pool.copy(skb), other);
+        if (
+          other !== dev &&
+          other.up &&
+          (other.priv as Macvlan).mode === "bridge" &&
+          listens(other, skb.head, skb.macHeader)
+        )
+          handOver(skb.pool.copy(skb), other);
     } else {
       const other = deviceOf(port, head, at);
       if (other && (other.priv as Macvlan).mode === "bridge") {
@@ -234,16 +277,9 @@ function macvlanHandleFrame(skb: SkBuff, dev: NetDevice): number {
   if (skb.pktType === PACKET_LOOPBACK) return RX_HANDLER_PASS;
   const { head, macHeader } = skb;
   if (ethernet.isMulticast(head, macHeader)) {
-    const source = deviceOf(port, head, macHeader + ethernet.SOURCE);
-    const { mode } = source ? (source.priv as Macvlan) : { mode: null };
-    for (const other of port.devices) {
-      if (!other.up || other === source) continue;
-      const otherMode = (other.priv as Macvlan).mode;
-      // in private mode nobody beside the sender hears it, in bridge mode all have it already
-      if (source && (mode === "private" || otherMode === "private")) continue;
-      if (mode === "bridge" && otherMode === "bridge") continue;
-      broadcastTo(skb.pool.copy(skb), other);
-    }
+    // what only one device listens to is handed over at once, the rest by a kernel thread (bc_filter)
+    if (ethernet.isBroadcast(head, macHeader) || listeners(port, head, macHeader) > 1) port.enqueue(skb);
+    else handOut(port, skb);
     return RX_HANDLER_PASS;
   }
   const target = port.passthru ? (port.devices[0] ?? null) : deviceOf(port, head, macHeader);
@@ -262,6 +298,35 @@ function macvlanHandleFrame(skb: SkBuff, dev: NetDevice): number {
   // the receiving loop belongs to the lower device's namespace
   netifRx(skb);
   return RX_HANDLER_CONSUMED;
+}
+
+/** A received broadcast or group frame's copies for the devices that may have it (macvlan_multicast_rx). */
+function handOut(port: MacvlanPort, skb: SkBuff): void {
+  const { head, macHeader } = skb;
+  const source = deviceOf(port, head, macHeader + ethernet.SOURCE);
+  const { mode } = source ? (source.priv as Macvlan) : { mode: null };
+  for (const other of port.devices) {
+    if (!other.up || other === source || !listens(other, head, macHeader)) continue;
+    const otherMode = (other.priv as Macvlan).mode;
+    // in private mode nobody beside the sender hears it, in bridge mode all have it already
+    if (source && (mode === "private" || otherMode === "private")) continue;
+    if (mode === "bridge" && otherMode === "bridge") continue;
+    broadcastTo(skb.pool.copy(skb), other);
+  }
+}
+
+/** A macvlan's mc_filter: broadcasts, its groups, or all when somebody wants all. */
+function listens(dev: NetDevice, b: Uint8Array, at: number): boolean {
+  if (dev.promiscuity > 0 || dev.allmulti > 0 || ethernet.isBroadcast(b, at)) return true;
+  let key = "";
+  for (let i = 0; i < 6; i++) key += b[at + i]!.toString(16).padStart(2, "0");
+  return dev.mcAddresses.has(key);
+}
+
+function listeners(port: MacvlanPort, b: Uint8Array, at: number): number {
+  let count = 0;
+  for (const dev of port.devices) if (dev.up && listens(dev, b, at)) count++;
+  return count;
 }
 
 /** macvlan_broadcast_one */

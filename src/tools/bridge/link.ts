@@ -17,11 +17,12 @@ import {
   bridgeOf,
   bridgePortOf,
 } from "../../net/bridge/br-private.ts";
+import { brSetPortFlag, PORT_SETTINGS } from "../../net/bridge/br-settings.ts";
 import { brStpSetPathCost, brStpSetPortPriority } from "../../net/bridge/br-stp-if.ts";
 import { devGetFlags } from "../../net/core/dev.ts";
 import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import { type Context, devicesByIndex } from "../ip/context.ts";
-import { PORT_FLAGS, type PortChange, printOnOff, setPortFlag, setPortState } from "../ip/kinds/bridge-slave.ts";
+import { PORT_FLAGS, type PortChange, printOnOff, setPortState } from "../ip/kinds/bridge-slave.ts";
 import { Args, CommandError, matches, rtnl } from "../ip/lib/args.ts";
 import type { Out } from "../ip/lib/out.ts";
 import { printFlags } from "../ip/link-show.ts";
@@ -167,7 +168,7 @@ function set(ctx: Context, args: Args): number {
     if (args.is("dev")) device = args.next();
     else if (flag !== undefined) {
       const on = onOff(args.word, args.next());
-      changes.push((port) => setPortFlag(port, flag, on));
+      changes.push((port) => brSetPortFlag(port, flag, on));
     } else if (args.is("cost")) cost = atoi(args.next());
     else if (args.is("priority")) priority = atoi(args.next());
     else if (args.is("state")) state = parseState(args.next());
@@ -187,11 +188,7 @@ function set(ctx: Context, args: Args): number {
   if (cost > 0) changes.push((port) => brStpSetPathCost(port, cost));
   if (priority >= 0) changes.push((port) => brStpSetPortPriority(port, priority & 0xffff));
   if (state >= 0) changes.push((port) => setPortState(port, state));
-  if (router >= 0)
-    changes.push((port) => {
-      if (router > 3) throw new NetError(Errno.EINVAL);
-      port.multicast.router = router;
-    });
+  if (router >= 0) changes.push((port) => PORT_SETTINGS.get("multicast_router")!.set(port, router));
   rtnl(() => {
     if (master || !self) {
       const port = bridgePortOf(dev);

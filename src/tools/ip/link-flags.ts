@@ -1,41 +1,9 @@
-// The flags of a device as a user changes them: up and down, promiscuity and the like. Answers to net/core/dev.c,
-// __dev_change_flags, and rtnl_configure_link.
+// The flags that a new link gets (rtnl_configure_link).
 
-import { devClose, devOpen, devSetAllmulti, devSetPromiscuity } from "../../net/core/dev.ts";
-import { NETDEV_CHANGE } from "../../net/core/net.ts";
-import {
-  IFF_ALLMULTI,
-  IFF_MULTICAST,
-  IFF_NOARP,
-  IFF_PROMISC,
-  IFF_UP,
-  type NetDevice,
-} from "../../net/core/net-device.ts";
+import { devChangeFlags } from "../../net/core/dev-flags.ts";
+import type { NetDevice } from "../../net/core/net-device.ts";
 import type { LinkRequest } from "./link-request.ts";
 
-const IFF_DYNAMIC = 0x8000;
-
-/** rtnl_configure_link: flags of a new device. */
 export function configureLink(dev: NetDevice, request: LinkRequest): void {
-  if (request.change) changeFlags(dev, request.change, request.flags);
-}
-
-/** dev_change_flags: `change` says which of `flags` count. Throws what the driver's open throws. */
-export function changeFlags(dev: NetDevice, change: number, flags: number): void {
-  if (change & IFF_PROMISC && (dev.gflags ^ flags) & IFF_PROMISC) {
-    dev.gflags ^= IFF_PROMISC;
-    devSetPromiscuity(dev, flags & IFF_PROMISC ? 1 : -1);
-  }
-  if (change & IFF_ALLMULTI && (dev.gflags ^ flags) & IFF_ALLMULTI) {
-    dev.gflags ^= IFF_ALLMULTI;
-    devSetAllmulti(dev, flags & IFF_ALLMULTI ? 1 : -1);
-  }
-  const plain = change & (IFF_MULTICAST | IFF_NOARP | IFF_DYNAMIC);
-  if (plain && (dev.flags ^ flags) & plain) {
-    dev.flags = (dev.flags & ~plain) | (flags & plain);
-    dev.net.notify(NETDEV_CHANGE, dev);
-  }
-  if (!(change & IFF_UP)) return;
-  if (flags & IFF_UP) devOpen(dev);
-  else devClose(dev);
+  if (request.change) devChangeFlags(dev, request.change, request.flags);
 }

@@ -11,14 +11,17 @@ import {
   devSetMtu,
   unregisterNetdevice,
 } from "../../net/core/dev.ts";
+import { devChangeFlags } from "../../net/core/dev-flags.ts";
 import { NETDEV_CHANGEADDR } from "../../net/core/net.ts";
 import type { NetDevice } from "../../net/core/net-device.ts";
 import type { Context } from "./context.ts";
-import { changeFlags, configureLink } from "./link-flags.ts";
+import { configureLink } from "./link-flags.ts";
 import { linkKind } from "./link-kinds.ts";
 import type { LinkRequest } from "./link-request.ts";
 
 const IFNAMSIZ = 16;
+/** the kernel counted the name up */
+const NET_NAME_ENUM = 1;
 
 /** rtnl_newlink for a device that does not exist yet. */
 export function newLink(ctx: Context, request: LinkRequest, data: unknown): void {
@@ -30,6 +33,7 @@ export function newLink(ctx: Context, request: LinkRequest, data: unknown): void
   if (!kind) throw new NetError(Errno.EOPNOTSUPP, "Unknown device type");
   const name = request.name ?? `${kind.name}%d`;
   const dev = kind.create(ctx, target, name, request, data);
+  if (request.name === null) dev.nameAssignType = NET_NAME_ENUM;
   try {
     if (request.group >= 0) dev.group = request.group;
     configureLink(dev, request);
@@ -57,7 +61,7 @@ export function setLink(ctx: Context, dev: NetDevice, request: LinkRequest, data
     dev.net.notify(NETDEV_CHANGEADDR, dev);
   }
   if (request.master !== undefined) setMaster(dev, request.master);
-  if (request.change) changeFlags(dev, request.change, request.flags);
+  if (request.change) devChangeFlags(dev, request.change, request.flags);
   if (request.txQueueLen >= 0) dev.txQueueLen = request.txQueueLen;
   if (request.kind !== null && data !== undefined) {
     const slave = request.kind.endsWith("_slave");

@@ -79,7 +79,8 @@ test("with a querier a group goes to its members and to the querier's port only"
 test("a membership that is not renewed runs out", () => {
   const { kernel, br, ends } = lab();
   send(ends[1]!, GROUP_MAC, A, 0x0800, igmpMessage(igmp.IGMPV2_HOST_MEMBERSHIP_REPORT, GROUP));
-  run(kernel, 261 * SEC);
+  // a timer this far away may be 16 seconds late
+  run(kernel, 277 * SEC);
   expect(br.multicast.groups.size).toBe(0);
 });
 
@@ -91,5 +92,5 @@ test("a bridge that queries asks at once, at startup intervals, then every 125 s
   });
   brMulticastSetQuerier(br, true);
   run(kernel, 200 * SEC);
-  expect(times).toEqual([0, 31, 156]);
+  expect(times).toEqual([0, 33, 160]);
 });

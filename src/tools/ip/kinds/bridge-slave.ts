@@ -23,6 +23,7 @@ import {
   bridgePortOf,
   portIsOperational,
 } from "../../../net/bridge/br-private.ts";
+import { brSetPortFlag, PORT_SETTINGS } from "../../../net/bridge/br-settings.ts";
 import { brSetState, portStateSelection } from "../../../net/bridge/br-stp.ts";
 import { brStpSetPathCost, brStpSetPortPriority } from "../../../net/bridge/br-stp-if.ts";
 import type { NetDevice } from "../../../net/core/net-device.ts";
@@ -60,11 +61,6 @@ const REFUSED: readonly string[] = [
   "nobackup_port",
 ];
 
-export function setPortFlag(port: BridgePort, flag: number, on: boolean): void {
-  port.flags = on ? port.flags | flag : port.flags & ~flag;
-  if (flag === BR_ROOT_BLOCK) portStateSelection(port.br);
-}
-
 /** br_set_port_state: not while the kernel runs spanning tree; a port without carrier is disabled. */
 export function setPortState(port: BridgePort, state: number): void {
   if (state > BR_STATE_BLOCKING) throw new NetError(Errno.EINVAL);
@@ -95,14 +91,10 @@ export const bridgeSlave: LinkKind = {
         changes.push((port) => brStpSetPathCost(port, cost));
       } else if (args.matches("mcast_router")) {
         const router = number(255, "invalid mcast_router");
-        changes.push((port) => {
-          port.multicast.router = router;
-        });
+        changes.push((port) => PORT_SETTINGS.get("multicast_router")!.set(port, router));
       } else if (args.matches("group_fwd_mask")) {
         const mask = number(65535, "invalid group_fwd_mask");
-        changes.push((port) => {
-          port.groupFwdMask = mask;
-        });
+        changes.push((port) => PORT_SETTINGS.get("group_fwd_mask")!.set(port, mask));
       } else {
         const found = [...PORT_FLAGS].find(([word]) => args.matches(word));
         if (!found) {
@@ -111,7 +103,7 @@ export const bridgeSlave: LinkKind = {
           unknownOption("bridge_slave", args.word);
         }
         const on = parseOnOff(found[0], args.next());
-        changes.push((port) => setPortFlag(port, found[1], on));
+        changes.push((port) => brSetPortFlag(port, found[1], on));
       }
     }
     return changes;
