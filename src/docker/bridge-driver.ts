@@ -150,7 +150,7 @@ export class BridgeDriver {
       { mtu: bridge.mtu, bridge: bridge.name },
     );
     this.#generation.firewall.addEndpoint(this.#ipt, bridge.rules, formatIpv4(endpoint.address!));
-    endpoint.gateway = bridge.gateway;
+    if (!endpoint.network.internal || this.#generation.internalHasGateway) endpoint.gateway = bridge.gateway;
   }
 
   deleteEndpoint(endpoint: Endpoint): void {

@@ -4,19 +4,19 @@
 
 import { NetError } from "../base/errno.ts";
 import type { Host } from "../host/host.ts";
-import { AF_INET6, SOCK_STREAM } from "../net/core/sock.ts";
+import { AF_INET, AF_INET6, SOCK_STREAM } from "../net/core/sock.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { OpenFile } from "../posix/file.ts";
 import { type Process, SIGHUP, SIGINT, SIGKILL, SIGTERM } from "../posix/process.ts";
 import type { Rng } from "../sim/rng.ts";
 import { type Task, WaitQueue } from "../sim/task.ts";
-import { formatCidr, formatIpv4, parseIpv4 } from "../wire/addr.ts";
+import { formatCidr, formatIpv4, INADDR_LOOPBACK, parseIpv4 } from "../wire/addr.ts";
 import type { Container } from "./container.ts";
-import { bindProxySocket, dockerProxyWithSocket, proxyBindError } from "./docker-proxy.ts";
+import { bindProxySocket, dockerProxyWithSocket, goReason } from "./docker-proxy.ts";
 import { badRequest, DaemonError, notFound } from "./errors.ts";
 import { docker20 } from "./generations/docker20.ts";
 import { docker28 } from "./generations/docker28.ts";
-import type { Generation } from "./generations/generation.ts";
+import type { Generation, ProxyMapping } from "./generations/generation.ts";
 import { ImageStore } from "./images.ts";
 import { electSubnet } from "./ipam.ts";
 import type { RunIptables } from "./iptables.ts";
@@ -82,6 +82,7 @@ export class Daemon {
     this.systemId = randomId(this.rng.fork("system"));
     this.startedNs = this.now();
     this.images = new ImageStore(this.rng.fork("images"), this.startedNs, settings.images);
+    this.#startContainerd();
     this.process = host.spawn(waitForever, {
       argv: ["/usr/sbin/dockerd", "-H", "fd://", "--containerd=/run/containerd/containerd.sock"],
     });
@@ -99,6 +100,16 @@ export class Daemon {
       ipv6Listenable: () => this.#ipv6Listenable(),
     });
     this.#start();
+  }
+
+  /** containerd; its CRI plugin listens on a port of the loopback by chance. */
+  #startContainerd(): void {
+    const { host } = this;
+    const socket = host.netns.socket(AF_INET, SOCK_STREAM, 0);
+    socket.bind({ addr: INADDR_LOOPBACK, port: 32768 + this.rng.fork("containerd").below(28232) });
+    socket.listen(4096);
+    host.spawn(waitForever, { argv: ["/usr/bin/containerd"], fds: new Map([[12, socket]]) });
+    socket.release();
   }
 
   /** Wall clock, ns since 1970. */
@@ -148,28 +159,22 @@ export class Daemon {
     }
   }
 
-  #startProxy(mapping: {
-    readonly protocol: string;
-    readonly hostIp: string;
-    readonly hostPort: number;
-    readonly containerIp: string;
-    readonly containerPort: number;
-  }): Process {
+  #startProxy(mapping: ProxyMapping): Process {
     const { protocol, hostIp, hostPort, containerIp, containerPort } = mapping;
-    const address = { addr: parseIpv4(hostIp) ?? 0, port: hostPort };
+    const { proxy: form, texts } = this.generation;
     let socket: OpenFile;
     try {
-      socket = bindProxySocket(this.process, protocol, address);
+      socket = bindProxySocket(this.process, protocol, { addr: parseIpv4(hostIp) ?? 0, port: hostPort });
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
-      throw new DaemonError(proxyBindError(protocol, `${formatIpv4(address.addr)}:${hostPort}`, error));
+      throw new DaemonError(texts.portBindFailed(mapping, goReason(error)));
     }
-    const proxy = this.process.spawn(dockerProxyWithSocket, {
+    const proxy = this.process.spawn(dockerProxyWithSocket(form.fd), {
       argv: [
         ...[PROXY_PATH, "-proto", protocol, "-host-ip", hostIp, "-host-port", String(hostPort)],
-        ...["-container-ip", containerIp, "-container-port", String(containerPort)],
+        ...["-container-ip", containerIp, "-container-port", String(containerPort), ...form.arguments],
       ],
-      fds: new Map([[4, socket]]),
+      fds: new Map([[form.fd, socket]]),
     });
     socket.release();
     return proxy;
@@ -208,7 +213,7 @@ function predefined(
   };
 }
 
-/** dockerd and containerd-shim: they wait for others to ask them. */
+/** dockerd, containerd and its shims: they wait for others to ask them. */
 export function* waitForever(): Task<number> {
   yield* new WaitQueue().wait();
   return 0;

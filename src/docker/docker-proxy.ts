@@ -8,7 +8,7 @@ import { netnsOf, openSocket } from "../host/host.ts";
 import { AF_INET, SHUT_RD, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, type SockAddr } from "../net/core/sock.ts";
 import type { Socket } from "../net/socket.ts";
 import type { OpenFile } from "../posix/file.ts";
-import type { Process } from "../posix/process.ts";
+import type { Process, Program } from "../posix/process.ts";
 import type { Task } from "../sim/task.ts";
 import { parseIpv4 } from "../wire/addr.ts";
 
@@ -47,10 +47,9 @@ export function bindProxySocket(proc: Process, protocol: string, host: SockAddr)
   return socket;
 }
 
-/** "listen tcp4 0.0.0.0:8080: bind: address already in use", as the daemon reports it. */
-export function proxyBindError(protocol: string, host: string, error: NetError): string {
-  const why = GO_ERRORS.get(error.errno) ?? error.message.toLowerCase();
-  return `Error starting userland proxy: listen ${protocol}4 ${host}: bind: ${why}`;
+/** Why a port could not be had, as Go says it: "address already in use". */
+export function goReason(error: NetError): string {
+  return GO_ERRORS.get(error.errno) ?? error.message.toLowerCase();
 }
 
 /** The program `docker-proxy -proto P -host-ip A -host-port N -container-ip A -container-port N`. */
@@ -65,18 +64,20 @@ export function* dockerProxy(proc: Process): Task<number> {
     socket = bindProxySocket(proc, options.protocol, options.host);
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
-    yield* proc.printError(`${GO_ERRORS.get(error.errno) ?? error.message}\n`);
+    yield* proc.printError(`${goReason(error)}\n`);
     return 1;
   }
   proc.install(socket, 4);
   return yield* relay(proc, socket, options);
 }
 
-/** As `dockerProxy`, with the socket that dockerd bound as descriptor 4. */
-export function* dockerProxyWithSocket(proc: Process): Task<number> {
-  const options = parse(proc.argv.slice(1));
-  if (typeof options === "string") return 2;
-  return yield* relay(proc, proc.fd(4) as Socket, options);
+/** As `dockerProxy`, with the socket that dockerd bound as descriptor `fd`. */
+export function dockerProxyWithSocket(fd: number): Program {
+  return function* (proc: Process): Task<number> {
+    const options = parse(proc.argv.slice(1));
+    if (typeof options === "string") return 2;
+    return yield* relay(proc, proc.fd(fd) as Socket, options);
+  };
 }
 
 function* relay(proc: Process, socket: Socket, options: ProxyOptions): Task<number> {
@@ -97,6 +98,7 @@ function parse(args: readonly string[]): ProxyOptions | string {
     ["container-port", "-1"],
   ]);
   for (let i = 0; i < args.length; i++) {
+    if (/^--?use-listen-fd(=true)?$/.test(args[i]!)) continue;
     const match = /^--?([a-z-]+)(?:=(.*))?$/.exec(args[i]!);
     if (!match || !values.has(match[1]!)) return `flag provided but not defined: ${args[i]}\n`;
     const value = match[2] ?? args[++i];

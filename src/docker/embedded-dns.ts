@@ -12,10 +12,10 @@ import type { Rng } from "../sim/rng.ts";
 import type { Task, Thread } from "../sim/task.ts";
 import { type Ipv4Addr, parseIpv4 } from "../wire/addr.ts";
 import * as dns from "../wire/dns.ts";
-import type { ExternalServer } from "./files.ts";
+import { type ExternalServer, RESOLVER_ADDRESS } from "./files.ts";
+import type { ResolverHabits } from "./generations/generation.ts";
 import type { Iptables } from "./iptables.ts";
 
-export const RESOLVER_ADDRESS = "127.0.0.11";
 const OUTPUT_CHAIN = "DOCKER_OUTPUT";
 const POSTROUTING_CHAIN = "DOCKER_POSTROUTING";
 const TTL_SECONDS = 600;
@@ -30,6 +30,7 @@ export interface ResolverBackend {
   /** "web.mynet" of an address */
   resolveAddress(address: Ipv4Addr): string | undefined;
   readonly externalServers: readonly ExternalServer[];
+  readonly hasWayOut: boolean;
   /** the user set ndots: names without a dot do not leave the networks */
   readonly ndotsSet: boolean;
 }
@@ -39,6 +40,7 @@ export class EmbeddedDns {
   readonly #hostNetns: NetNamespace;
   readonly #netns: NetNamespace;
   readonly #backend: ResolverBackend;
+  readonly #habits: ResolverHabits;
   readonly #rng: Rng;
   readonly #threads: Thread[] = [];
   readonly #sockets: Socket[] = [];
@@ -53,6 +55,7 @@ export class EmbeddedDns {
     readonly hostNetns: NetNamespace;
     readonly netns: NetNamespace;
     readonly backend: ResolverBackend;
+    readonly habits: ResolverHabits;
     readonly ipt: Iptables;
     readonly rng: Rng;
   }) {
@@ -60,6 +63,7 @@ export class EmbeddedDns {
     this.#hostNetns = parts.hostNetns;
     this.#netns = parts.netns;
     this.#backend = parts.backend;
+    this.#habits = parts.habits;
     this.#rng = parts.rng;
     const local: SockAddr = { addr: parseIpv4(RESOLVER_ADDRESS)!, port: 0 };
     const udp = this.#open(parts.netns, SOCK_DGRAM);
@@ -212,24 +216,27 @@ export class EmbeddedDns {
   }
 
   *#forward(query: dns.Message, bytes: Uint8Array, protocol: "udp" | "tcp"): Task<Uint8Array | undefined> {
+    const { saysServfail, asksForInternal, takesFailures } = this.#habits;
     let last: Uint8Array | undefined;
     for (const server of this.#backend.externalServers) {
+      if (server.fromHost && !asksForInternal && !this.#backend.hasWayOut) continue;
       const answer = yield* this.#ask(server, bytes, protocol);
       const message = answer && dns.parse(answer);
       if (!answer || !message) continue;
-      last = answer;
       const rcode = dns.rcodeOf(message);
-      if (rcode === dns.NOERROR || (rcode === dns.NXDOMAIN && (message.flags & dns.AA) !== 0))
-        return dns.emit(message, true);
+      const final = takesFailures
+        ? rcode !== dns.SERVFAIL && rcode !== dns.REFUSED
+        : rcode === dns.NOERROR || (rcode === dns.NXDOMAIN && (message.flags & dns.AA) !== 0);
+      if (final) return dns.emit(message, true);
+      if (!takesFailures) last = answer;
     }
-    void query;
-    return last;
+    return last ?? (saysServfail ? dns.emit(servfail(query), false) : undefined);
   }
 
   *#ask(server: ExternalServer, bytes: Uint8Array, protocol: "udp" | "tcp"): Task<Uint8Array | undefined> {
     const to: SockAddr = { addr: parseIpv4(server.address)!, port: dns.PORT };
     const socket = this.#open(
-      server.hostLoopback ? this.#hostNetns : this.#netns,
+      server.fromHost ? this.#hostNetns : this.#netns,
       protocol === "udp" ? SOCK_DGRAM : SOCK_STREAM,
     );
     try {
@@ -275,6 +282,12 @@ function reply(query: dns.Message, answers: readonly dns.ResourceRecord[]): dns.
     authorities: [],
     additionals: [],
   };
+}
+
+/** As dns.Msg.SetRcode makes it: recursion is not said to be available. */
+function servfail(query: dns.Message): dns.Message {
+  const { flags, ...rest } = reply(query, []);
+  return { ...rest, flags: (flags & ~dns.RA) | dns.SERVFAIL };
 }
 
 function record(name: string, type: number, data: Uint8Array): dns.ResourceRecord {

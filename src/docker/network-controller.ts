@@ -55,6 +55,7 @@ export class NetworkController {
     const ports = new PortMapper({
       allocator: new PortAllocator(() => ephemeralPorts(host.netns)),
       firewall: generation.firewall,
+      how: generation.portMapping,
       ipt: this.ipt,
       startProxy: parts.startProxy,
       stopProxy: parts.stopProxy,
@@ -305,6 +306,7 @@ export class NetworkController {
       hostNetns: host.netns,
       netns,
       backend: sandbox,
+      habits: sandbox.generation.resolver,
       ipt,
       rng: rng.fork(`dns/${sandbox.id}`),
     });

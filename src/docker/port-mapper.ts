@@ -2,10 +2,10 @@
 // port. Answers to libnetwork drivers/bridge/port_mapping.go and portmapper/mapper.go.
 
 import type { Process } from "../posix/process.ts";
-import { formatIpv4 } from "../wire/addr.ts";
+import { formatIpv4, parseIpv4 } from "../wire/addr.ts";
 import type { Endpoint, PortRequest } from "./endpoint.ts";
 import { DaemonError } from "./errors.ts";
-import type { Firewall } from "./generations/generation.ts";
+import type { Firewall, Generation, ProxyMapping } from "./generations/generation.ts";
 import type { Iptables } from "./iptables.ts";
 import type { BridgeState } from "./network.ts";
 import type { PortAllocator } from "./port-allocator.ts";
@@ -25,17 +25,12 @@ export interface PortMapping {
 }
 
 /** Starts a docker-proxy with its sockets open; throws DaemonError when the port is taken by a process. */
-export type StartProxy = (mapping: {
-  readonly protocol: string;
-  readonly hostIp: string;
-  readonly hostPort: number;
-  readonly containerIp: string;
-  readonly containerPort: number;
-}) => Process;
+export type StartProxy = (mapping: ProxyMapping) => Process;
 
 export class PortMapper {
   readonly #allocator: PortAllocator;
   readonly #firewall: Firewall;
+  readonly #how: Generation["portMapping"];
   readonly #ipt: Iptables;
   readonly #startProxy: StartProxy;
   readonly #stopProxy: (proxy: Process) => void;
@@ -44,6 +39,7 @@ export class PortMapper {
   constructor(parts: {
     readonly allocator: PortAllocator;
     readonly firewall: Firewall;
+    readonly how: Generation["portMapping"];
     readonly ipt: Iptables;
     readonly startProxy: StartProxy;
     readonly stopProxy: (proxy: Process) => void;
@@ -52,6 +48,7 @@ export class PortMapper {
   }) {
     this.#allocator = parts.allocator;
     this.#firewall = parts.firewall;
+    this.#how = parts.how;
     this.#ipt = parts.ipt;
     this.#startProxy = parts.startProxy;
     this.#stopProxy = parts.stopProxy;
@@ -62,20 +59,35 @@ export class PortMapper {
   mapPorts(endpoint: Endpoint, bridge: BridgeState): PortMapping[] {
     const done: PortMapping[] = [];
     try {
-      for (const request of endpoint.ports) {
-        const ipv6 = request.hostIp.includes(":");
-        if (!ipv6)
-          done.push(this.#map(endpoint, bridge, request, request.hostIp === "" ? bridge.hostBinding : request.hostIp));
-        if (!ipv6 && !this.#ipv6Listenable()) continue;
-        if (ipv6) done.push(this.#map(endpoint, bridge, request, request.hostIp));
-        else if (request.hostIp === "" && bridge.hostBinding === "0.0.0.0")
-          done.push(this.#map(endpoint, bridge, request, "::"));
-      }
+      for (const { request, addresses } of this.#groups(endpoint.ports, bridge))
+        done.push(...this.#map(endpoint, bridge, request, addresses));
     } catch (error) {
       this.unmapPorts(endpoint, bridge, done);
       throw error;
     }
     return done;
+  }
+
+  /** What gets one host port each: single addresses, or all addresses of requests that differ in nothing else. */
+  #groups(requests: readonly PortRequest[], bridge: BridgeState): Group[] {
+    if (this.#how === "single")
+      return requests.flatMap((request) =>
+        this.#hostAddresses(request, bridge).map((address) => ({ request, addresses: [address] })),
+      );
+    const groups: Group[] = [];
+    for (const request of [...requests].sort(comparePortRequests)) {
+      const last = groups.at(-1);
+      const addresses = this.#hostAddresses(request, bridge);
+      if (last && samePort(last.request, request)) last.addresses.push(...addresses);
+      else groups.push({ request, addresses });
+    }
+    return groups.filter(({ addresses }) => addresses.length > 0);
+  }
+
+  #hostAddresses({ hostIp }: PortRequest, { hostBinding }: BridgeState): string[] {
+    if (hostIp.includes(":")) return this.#ipv6Listenable() ? [hostIp] : [];
+    if (hostIp !== "") return [hostIp];
+    return hostBinding === "0.0.0.0" && this.#ipv6Listenable() ? [hostBinding, "::"] : [hostBinding];
   }
 
   unmapPorts(endpoint: Endpoint, bridge: BridgeState, mappings: readonly PortMapping[]): void {
@@ -87,24 +99,61 @@ export class PortMapper {
     }
   }
 
-  #map(endpoint: Endpoint, bridge: BridgeState, request: PortRequest, hostIp: string): PortMapping {
+  #map(endpoint: Endpoint, bridge: BridgeState, request: PortRequest, addresses: readonly string[]): PortMapping[] {
     const { protocol, port } = request;
+    const containerIp = formatIpv4(endpoint.address!);
+    const { hostPort: first, hostPortEnd: last } = request;
     for (let attempt = 1; ; attempt++) {
-      const hostPort = this.#allocator.request(hostIp, protocol, request.hostPort, request.hostPortEnd);
-      const rules = rulesOf(endpoint, protocol, port, { hostIp, hostPort });
-      const ipv6 = hostIp.includes(":");
-      if (!ipv6) this.#firewall.addPort(this.#ipt, bridge.rules, rules);
+      const hostPort = this.#allocator.request(addresses, protocol, first, last, this.#how === "grouped");
+      const done: PortMapping[] = [];
       try {
-        const containerIp = formatIpv4(endpoint.address!);
-        const proxy = this.#startProxy({ protocol, hostIp, hostPort, containerIp, containerPort: port });
-        return { protocol, port, hostIp, hostPort, proxy };
+        for (const hostIp of addresses) {
+          const mapping = { protocol, port, hostIp, hostPort, proxy: undefined };
+          done.push(mapping);
+          if (!hostIp.includes(":"))
+            this.#firewall.addPort(this.#ipt, bridge.rules, rulesOf(endpoint, protocol, port, mapping));
+          const proxy = this.#startProxy({ protocol, hostIp, hostPort, containerIp, containerPort: port });
+          done.splice(-1, 1, { ...mapping, proxy });
+        }
+        return done;
       } catch (error) {
-        if (!ipv6) this.#firewall.removePort(this.#ipt, bridge.rules, rules);
-        this.#allocator.release(hostIp, protocol, hostPort);
-        if (!(error instanceof DaemonError) || request.hostPort !== 0 || attempt >= MAX_ATTEMPTS) throw error;
+        this.unmapPorts(endpoint, bridge, done);
+        for (const hostIp of addresses.slice(done.length)) this.#allocator.release(hostIp, protocol, hostPort);
+        const explicit = this.#how === "grouped" ? first !== 0 && first === last : first !== 0;
+        if (!(error instanceof DaemonError) || explicit || attempt >= MAX_ATTEMPTS) throw error;
       }
     }
   }
+}
+
+/** Requests that get the same host port. */
+interface Group {
+  readonly request: PortRequest;
+  readonly addresses: string[];
+}
+
+function samePort(a: PortRequest, b: PortRequest): boolean {
+  return a.port === b.port && a.protocol === b.protocol && a.hostPort === b.hostPort && a.hostPortEnd === b.hostPortEnd;
+}
+
+const PROTOCOLS = ["tcp", "udp", "sctp"];
+
+/** Exact host ports before ranges, then by container port, protocol, host port and host address (cmpPortBinding). */
+function comparePortRequests(a: PortRequest, b: PortRequest): number {
+  const isRange = ({ hostPort, hostPortEnd }: PortRequest) => Number(hostPort === 0 || hostPort !== hostPortEnd);
+  return (
+    isRange(a) - isRange(b) ||
+    a.port - b.port ||
+    PROTOCOLS.indexOf(a.protocol) - PROTOCOLS.indexOf(b.protocol) ||
+    a.hostPort - b.hostPort ||
+    a.hostPortEnd - b.hostPortEnd ||
+    addressRank(a.hostIp) - addressRank(b.hostIp)
+  );
+}
+
+/** No address, then IPv4 by number, then IPv6. */
+function addressRank(address: string): number {
+  return address === "" ? -1 : (parseIpv4(address) ?? Number.POSITIVE_INFINITY);
 }
 
 function rulesOf(endpoint: Endpoint, protocol: string, port: number, host: { hostIp: string; hostPort: number }) {

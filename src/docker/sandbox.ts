@@ -24,9 +24,6 @@ import {
 import type { Generation } from "./generations/generation.ts";
 import { clearDefaultRoute, readFileNode, setDefaultRoute, writeFileNode } from "./netlink.ts";
 
-/** The address of the embedded server, as resolv.conf names it. */
-const RESOLVER = "127.0.0.11";
-
 export interface SandboxOptions {
   readonly hostname: string;
   readonly domain: string;
@@ -84,15 +81,19 @@ export class Sandbox implements ResolverBackend {
     if (options.useHost && options.extraHosts.length === 0) writeFileNode(this.hosts, options.hostHosts);
     else writeFileNode(this.hosts, generation.hostsFile + hostsLines(options.extraHosts));
     const wished = anyDnsWish(options.dns);
-    if (options.useHost && !wished) {
+    if (options.useHost && !wished && generation.resolvConf === "plain") {
       writeFileNode(this.resolvConf, options.hostResolvConf);
       return;
     }
     const plain = plainResolvConf(options.hostResolvConf, options.dns);
-    this.externalServers = wished ? externalServers(plain, false) : externalServers(options.hostResolvConf, true);
+    const { fromHost } = generation.resolver;
+    const own = fromHost === "all" ? options.dns.servers.length > 0 : wished;
+    this.externalServers = own ? externalServers(plain, "none") : externalServers(options.hostResolvConf, fromHost);
     writeFileNode(
       this.resolvConf,
-      generation.resolvConf === "plain" ? plain : commentedResolvConf(options.hostResolvConf, options.dns, undefined),
+      generation.resolvConf === "plain"
+        ? plain
+        : commentedResolvConf(options.hostResolvConf, options.dns, options.useHost ? "host" : "legacy"),
     );
   }
 
@@ -113,13 +114,14 @@ export class Sandbox implements ResolverBackend {
   /** /etc/resolv.conf names the embedded server (rebuildDNS). */
   useEmbeddedDns(): void {
     const current = readFileNode(this.resolvConf);
-    if (this.externalServers.length === 0) this.externalServers = externalServers(current, false);
+    if (this.externalServers.length === 0 && this.generation.resolver.fromHost !== "all")
+      this.externalServers = externalServers(current, "none");
     this.ndotsSet = parseResolvConf(current).options.some((option) => option.startsWith("ndots:"));
     writeFileNode(
       this.resolvConf,
       this.generation.resolvConf === "plain"
-        ? internalResolvConf(current, RESOLVER)
-        : commentedResolvConf(this.options.hostResolvConf, this.options.dns, RESOLVER),
+        ? internalResolvConf(current)
+        : commentedResolvConf(this.options.hostResolvConf, this.options.dns, "internal"),
     );
   }
 
@@ -158,6 +160,11 @@ export class Sandbox implements ResolverBackend {
   /** Before an interface goes: its default route goes too, as the kernel takes it. */
   forgetGateway(endpoint: Endpoint): void {
     if (this.#gateway === endpoint) this.#gateway = null;
+  }
+
+  /** Some network of the container leads out (hasExternalConnectivity). */
+  get hasWayOut(): boolean {
+    return this.endpoints.some(({ network, gateway }) => !network.internal && gateway !== undefined);
   }
 
   /** A name as this container sees it: its links' aliases, then the names of its networks, "web" and "web.mynet". */

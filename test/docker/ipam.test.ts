@@ -89,29 +89,41 @@ describe("host ports", () => {
 
   it("that nobody named go on from the last given, even when an earlier one is free", () => {
     const ports = allocator();
-    const first = ports.request("0.0.0.0", "tcp", 0, 0);
+    const first = ports.request(["0.0.0.0"], "tcp", 0, 0, false);
     ports.release("0.0.0.0", "tcp", first);
-    expect([first, ports.request("0.0.0.0", "tcp", 0, 0)]).toEqual([32768, 32769]);
+    expect([first, ports.request(["0.0.0.0"], "tcp", 0, 0, false)]).toEqual([32768, 32769]);
   });
 
   it("are counted for each address and protocol", () => {
     const ports = allocator();
-    ports.request("0.0.0.0", "tcp", 0, 0);
-    expect([ports.request("127.0.0.1", "tcp", 0, 0), ports.request("0.0.0.0", "udp", 0, 0)]).toEqual([32768, 32768]);
+    ports.request(["0.0.0.0"], "tcp", 0, 0, false);
+    expect([ports.request(["127.0.0.1"], "tcp", 0, 0, false), ports.request(["0.0.0.0"], "udp", 0, 0, false)]).toEqual([
+      32768, 32768,
+    ]);
   });
 
   it("of a range are taken in turn, and then there are none", () => {
     const ports = allocator();
-    expect([ports.request("0.0.0.0", "tcp", 8000, 8001), ports.request("0.0.0.0", "tcp", 8000, 8001)]).toEqual([
-      8000, 8001,
-    ]);
-    expect(thrown(() => ports.request("0.0.0.0", "tcp", 8000, 8001))).toBe("all ports are allocated");
+    expect([
+      ports.request(["0.0.0.0"], "tcp", 8000, 8001, false),
+      ports.request(["0.0.0.0"], "tcp", 8000, 8001, false),
+    ]).toEqual([8000, 8001]);
+    expect(thrown(() => ports.request(["0.0.0.0"], "tcp", 8000, 8001, false))).toBe("all ports are allocated");
+  });
+
+  it("of one mapping are the same at every address, and free at all that share them", () => {
+    const ports = allocator();
+    ports.request(["127.0.0.1"], "tcp", 32768, 32768, true);
+    expect(ports.request(["0.0.0.0", "::"], "tcp", 0, 0, true)).toBe(32769);
+    expect(thrown(() => ports.request(["127.0.0.1"], "tcp", 32769, 32769, true))).toBe(
+      "Bind for 0.0.0.0:32769 failed: port is already allocated",
+    );
   });
 
   it("are given once", () => {
     const ports = allocator();
-    ports.request("0.0.0.0", "tcp", 8080, 8080);
-    expect(thrown(() => ports.request("0.0.0.0", "tcp", 8080, 8080))).toBe(
+    ports.request(["0.0.0.0"], "tcp", 8080, 8080, false);
+    expect(thrown(() => ports.request(["0.0.0.0"], "tcp", 8080, 8080, false))).toBe(
       "Bind for 0.0.0.0:8080 failed: port is already allocated",
     );
   });

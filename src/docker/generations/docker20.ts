@@ -20,6 +20,8 @@ const texts: Texts = {
     const bad = configs.find(({ subnet }) => !subnet.includes("/") || !parseCidr(subnet));
     return bad && `Invalid subnet ${bad.subnet} : invalid CIDR address: ${bad.subnet}`;
   },
+  portBindFailed: ({ protocol, hostIp, hostPort }, why) =>
+    `Error starting userland proxy: listen ${protocol}4 ${hostIp}:${hostPort}: bind: ${why}`,
   activeEndpoints: (name, id) => `error while removing network: network ${name} id ${id} has active endpoints`,
   networkSetup: (why) => why,
   endpointSettings,
@@ -221,6 +223,10 @@ export const docker20: Generation = {
   hostsFile:
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
   resolvConf: "plain",
+  portMapping: "single",
+  proxy: { arguments: [], fd: 4 },
+  internalHasGateway: true,
+  resolver: { fromHost: "loopback", saysServfail: false, asksForInternal: true, takesFailures: false },
   costs: costs20,
   texts,
   client,

@@ -18,6 +18,8 @@ const texts: Texts = {
     outOfRange: "requested address is out of range",
   },
   ipamProblem,
+  portBindFailed: ({ protocol, hostIp, hostPort, containerIp, containerPort }, why) =>
+    `failed to bind host port for ${hostIp}:${hostPort}:${containerIp}:${containerPort}/${protocol}: ${why}`,
   activeEndpoints: (name, _id, members) =>
     `error while removing network: network ${name} has active endpoints (${members
       .map((member) => `name:${JSON.stringify(member.name)} id:${JSON.stringify(member.id)}`)
@@ -100,6 +102,10 @@ export const docker28: Generation = {
   hostsFile:
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
   resolvConf: "commented",
+  portMapping: "grouped",
+  proxy: { arguments: ["-use-listen-fd"], fd: 7 },
+  internalHasGateway: false,
+  resolver: { fromHost: "all", saysServfail: true, asksForInternal: false, takesFailures: true },
   costs: costs28,
   texts,
   client,

@@ -28,6 +28,15 @@ export interface PortRules {
   readonly containerPort: number;
 }
 
+/** What a docker-proxy relays. */
+export interface ProxyMapping {
+  readonly protocol: string;
+  readonly hostIp: string;
+  readonly hostPort: number;
+  readonly containerIp: string;
+  readonly containerPort: number;
+}
+
 export interface ExposedPort {
   readonly protocol: string;
   readonly port: number;
@@ -56,6 +65,18 @@ export interface Firewall {
   ): void;
 }
 
+/** How the embedded DNS server treats the servers outside. */
+export interface ResolverHabits {
+  /** which of the servers in the host's resolv.conf are asked from the host's own namespace; --dns never are */
+  readonly fromHost: "loopback" | "all";
+  /** where nobody answers: the asking program waits in vain, or hears SERVFAIL */
+  readonly saysServfail: boolean;
+  /** a container that has no network with a way out does not have the host ask for it */
+  readonly asksForInternal: boolean;
+  /** an answer that ends the search: other failures than SERVFAIL and REFUSED do, too */
+  readonly takesFailures: boolean;
+}
+
 /** What a network says about an endpoint's wishes (validateNetworkingConfig, validateEndpointSettings). */
 export interface EndpointWish {
   readonly network: string;
@@ -74,6 +95,8 @@ export interface Texts {
   readonly ipam: IpamTexts;
   /** the complaint about the pools that a network is to have, undefined when they are fine */
   readonly ipamProblem: (configs: readonly IpamConfig[]) => string | undefined;
+  /** a host port that a process has: what was to be bound, and why it could not be */
+  readonly portBindFailed: (mapping: ProxyMapping, why: string) => string;
   readonly activeEndpoints: (name: string, id: string, members: readonly { name: string; id: string }[]) => string;
   /** wraps what setting a container's network up said */
   readonly networkSetup: (why: string) => string;
@@ -172,6 +195,16 @@ export interface Generation {
   readonly hostsFile: string;
   /** /etc/resolv.conf: comments that newer daemons write around it */
   readonly resolvConf: "plain" | "commented";
+  readonly resolver: ResolverHabits;
+  /**
+   * published ports are mapped one by one as they come, each address with a port of its own, or sorted, with all
+   * addresses of one port together
+   */
+  readonly portMapping: "single" | "grouped";
+  /** what docker-proxy is told besides addresses and ports, and the descriptor on which it ends up listening */
+  readonly proxy: { readonly arguments: readonly string[]; readonly fd: number };
+  /** the container's default route leads to an internal network's gateway, too */
+  readonly internalHasGateway: boolean;
   readonly costs: Costs;
   readonly texts: Texts;
   readonly client: ClientTexts;

@@ -6,6 +6,7 @@ import { Errno, NetError } from "../../base/errno.ts";
 import { type Ns, SEC } from "../../base/time.ts";
 import { openSocket } from "../../host/host.ts";
 import { AF_INET, SOCK_DGRAM } from "../../net/core/sock.ts";
+import type { Socket } from "../../net/socket.ts";
 import type { Process } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { formatIpv4, formatIpv6, INADDR_LOOPBACK, parseInetAton, parseIpv4, parseIpv6 } from "../../wire/addr.ts";
@@ -264,7 +265,8 @@ function follow(
 
 /**
  * Asks the servers in turn until one answers every query (res_nsend): a refusal or SERVFAIL goes to the next server at
- * once, silence after the time limit. The answers are in the queries' order.
+ * once and closes the socket, silence after the time limit keeps it for the next attempt. The answers are in the
+ * queries' order.
  */
 export function* resSend(
   proc: Process,
@@ -272,26 +274,41 @@ export function* resSend(
   queries: readonly dns.Message[],
 ): Task<readonly dns.Message[] | Eai> {
   let failure: Eai = Eai.AGAIN;
-  for (let attempt = 0; attempt < conf.attempts; attempt++) {
-    for (const [index, server] of conf.nameservers.entries()) {
-      const share = index === 0 ? 1 : 2 ** index / conf.nameservers.length;
-      const answers = yield* askServer(proc, server, queries, Math.max(SEC, conf.timeoutNs * share));
-      if (typeof answers === "string") failure = answers;
-      else return answers;
+  const sockets = new Map<number, Socket>();
+  try {
+    for (let attempt = 0; attempt < conf.attempts; attempt++) {
+      for (const [index, server] of conf.nameservers.entries()) {
+        const share = index === 0 ? 1 : 2 ** index / conf.nameservers.length;
+        const answers = yield* askServer(proc, sockets, server, queries, Math.max(SEC, conf.timeoutNs * share));
+        if (typeof answers === "string") failure = answers;
+        else return answers;
+      }
     }
+    return failure;
+  } finally {
+    closeAll(proc, sockets);
   }
-  return failure;
+}
+
+function closeAll(proc: Process, sockets: Map<number, Socket>): void {
+  for (const socket of sockets.values()) closeFile(proc, socket);
+  sockets.clear();
 }
 
 function* askServer(
   proc: Process,
+  sockets: Map<number, Socket>,
   server: number,
   queries: readonly dns.Message[],
   timeoutNs: Ns,
 ): Task<readonly dns.Message[] | Eai> {
-  const socket = openSocket(proc, AF_INET, SOCK_DGRAM);
   try {
-    yield* socket.connect({ addr: server, port: dns.PORT });
+    let socket = sockets.get(server);
+    if (!socket) {
+      socket = openSocket(proc, AF_INET, SOCK_DGRAM);
+      sockets.set(server, socket);
+      yield* socket.connect({ addr: server, port: dns.PORT });
+    }
     for (const message of queries) yield* socket.send(dns.emit(message));
     const answers = new Map<number, dns.Message>();
     const deadline = proc.sim.now + timeoutNs;
@@ -300,17 +317,19 @@ function* askServer(
       const answer = dns.parse(bytes);
       if (!answer || (answer.flags & dns.QR) === 0 || !queries.some((asked) => asked.id === answer.id)) continue;
       const rcode = dns.rcodeOf(answer);
-      if (rcode === dns.SERVFAIL) return Eai.AGAIN;
-      if (rcode === dns.REFUSED || rcode === dns.NOTIMP || rcode === dns.FORMERR) return Eai.FAIL;
+      const refused = rcode === dns.REFUSED || rcode === dns.NOTIMP || rcode === dns.FORMERR;
+      if (rcode === dns.SERVFAIL || refused) {
+        closeAll(proc, sockets);
+        return refused ? Eai.FAIL : Eai.AGAIN;
+      }
       answers.set(answer.id, answer);
     }
     return queries.map((asked) => answers.get(asked.id)!);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === Errno.EBADF) throw new NetError(errno);
+    if (errno !== Errno.EAGAIN) closeAll(proc, sockets);
     return Eai.AGAIN;
-  } finally {
-    closeFile(proc, socket);
   }
 }
 
