@@ -17,6 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tools"],
   ["docker"],
   ["scenario"],
+  ["packetdrill"],
   ["index.ts"],
   ["node", "playground"],
 ];

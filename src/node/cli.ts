@@ -2,6 +2,7 @@
 // The command line: `vethlab run`, `vethlab shell`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
 
 import { compareCommand } from "./compare-command.ts";
+import { packetdrillCommand } from "./packetdrill-command.ts";
 import { runCommand } from "./run-command.ts";
 import { shellCommand } from "./shell-command.ts";
 import { fail, UsageError, version } from "./terminal.ts";
@@ -11,6 +12,8 @@ const HELP = `vethlab ${version()}: a packet-level emulator of Linux container n
   vethlab run SCRIPT [options]      run a scenario; what it writes, captures too, lands in a folder
   vethlab shell [options]           a shell on an emulated host, the outside world included
   vethlab compare A B [options]     hold two captures, or two folders of captures, against each other
+
+  vethlab packetdrill FILE.pkt...   run packetdrill scripts against the emulated TCP stack
 
   vethlab COMMAND --help            more about one of them
   vethlab --version                 print the version
@@ -25,6 +28,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return await shellCommand(rest);
     case "compare":
       return compareCommand(rest);
+    case "packetdrill":
+      return await packetdrillCommand(rest);
     case undefined:
       process.stderr.write(HELP);
       return 2;

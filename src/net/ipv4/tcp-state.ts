@@ -25,6 +25,8 @@ export class TcpSysctl {
   compSackDelayNs = 1_000_000;
   compSackNr = 44;
   congestionControl = "bbr";
+  /** what a socket or a namespace may choose without CAP_NET_ADMIN in the first namespace */
+  allowedCongestionControl: readonly string[] = ["reno", "bbr"];
   dsack = 1;
   earlyRetrans = 3;
   /** 0 off, 1 ask and answer, 2 answer only */

@@ -17,7 +17,7 @@ import {
 } from "../core/sock.ts";
 import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from "./fib-types.ts";
 import { inetAddrType } from "./route.ts";
-import { tcpAssignCongestionControl } from "./tcp-cong.ts";
+import { tcpAssignCongestionControl, tcpSetCongestionControl } from "./tcp-cong.ts";
 import { tcpV4Connect } from "./tcp-connect.ts";
 import { tcpSetState } from "./tcp-done.ts";
 import { lockSock, processBacklog, processBacklogTask, RUN_SOFTIRQS, releaseSock } from "./tcp-ipv4.ts";
@@ -490,6 +490,17 @@ export class TcpStreamSock extends TcpSock {
 
   set urgInline(on: boolean) {
     this.#urgInline = on;
+  }
+
+  /** setsockopt TCP_CONGESTION. Throws ENOENT. */
+  setCongestion(name: string): void {
+    tcpSetCongestionControl(this, name, this.state !== TCP_CLOSE && this.state !== TCP_LISTEN);
+  }
+
+  /** Bytes that a reader has before it (tcp_inq, SIOCINQ). */
+  get unreadBytes(): number {
+    if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV) return 0;
+    return this.#unread();
   }
 
   override setOption(name: string, value: number): void {

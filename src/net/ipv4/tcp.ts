@@ -71,9 +71,6 @@ const INTS: readonly (readonly [string, IntField, number?, number?, number?])[] 
   ["workaround_signed_windows", "workaroundSignedWindows", 0, 255],
 ];
 
-/** net.ipv4.tcp_allowed_congestion_control of the recorded kernel. */
-const ALLOWED_CONGESTION_CONTROLS: readonly string[] = ["reno", "bbr"];
-
 /** TCP of one namespace: registers protocol 6, SOCK_STREAM and the settings (tcp_sk_init). */
 export function tcpInit(ip4: Ipv4): TcpState {
   const rng = ip4.rng.fork("tcp");
@@ -125,7 +122,7 @@ function registerSysctls(tcp: TcpState): void {
   const available = TCP_CONGESTION_CONTROLS.map((ops) => ops.name);
   table.register("net/ipv4/tcp_available_congestion_control", { read: () => `${available.join(" ")}\n` });
   table.register("net/ipv4/tcp_allowed_congestion_control", {
-    read: () => `${ALLOWED_CONGESTION_CONTROLS.join(" ")}\n`,
+    read: () => `${sysctl.allowedCongestionControl.join(" ")}\n`,
   });
   table.register("net/ipv4/tcp_congestion_control", {
     read: () => `${sysctl.congestionControl}\n`,
@@ -133,7 +130,7 @@ function registerSysctls(tcp: TcpState): void {
       const name = text.trim();
       if (!available.includes(name)) throw new NetError(Errno.ENOENT);
       // what is not in the allowed list takes CAP_NET_ADMIN in the first namespace, and no lab's namespace is that
-      if (!ALLOWED_CONGESTION_CONTROLS.includes(name)) throw new NetError(Errno.EPERM);
+      if (!sysctl.allowedCongestionControl.includes(name)) throw new NetError(Errno.EPERM);
       sysctl.congestionControl = name;
     },
   });
