@@ -3,7 +3,7 @@
 
 import type { Host } from "../host/host.ts";
 import type { Rng } from "../sim/rng.ts";
-import { formatCidr, formatIpv4, type Ipv4Addr, parseIpv4 } from "../wire/addr.ts";
+import { cidrsOverlap, formatCidr, formatIpv4, type Ipv4Addr, parseIpv4 } from "../wire/addr.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { badRequest, DaemonError } from "./errors.ts";
 import type { Generation } from "./generations/generation.ts";
@@ -40,8 +40,16 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
 const VETH_PREFIX = "veth";
 const VETH_RANDOM_DIGITS = 7;
 
-/** Options of a bridge network, read and checked. Throws DaemonError 400. */
-export function bridgeState(id: string, request: NetworkRequest, pool: PoolRequest, gateway: Ipv4Addr): BridgeState {
+/**
+ * Options of a bridge network, read and checked. Throws DaemonError 400.
+ * @param reserved the gateway, then the auxiliary addresses
+ */
+export function bridgeState(
+  id: string,
+  request: NetworkRequest,
+  pool: PoolRequest,
+  reserved: readonly Ipv4Addr[],
+): BridgeState {
   const { options } = request;
   for (const name of options.keys())
     if (name.startsWith("com.docker.network.") && !KNOWN_OPTIONS.has(name))
@@ -63,7 +71,8 @@ export function bridgeState(id: string, request: NetworkRequest, pool: PoolReque
     hostBinding,
     interfacePrefix: options.get("com.docker.network.container_iface_prefix") ?? "eth",
     pool,
-    gateway,
+    gateway: reserved[0]!,
+    reserved,
     inhibitIpv4: flag(options, `${PREFIX}inhibit_ipv4`, false),
     rules: {
       bridge: name,
@@ -84,6 +93,12 @@ function flag(options: ReadonlyMap<string, string>, name: string, otherwise: boo
   throw badRequest(
     `failed to parse ${name} value: ${JSON.stringify(text)} (strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax)`,
   );
+}
+
+/** Why two networks cannot both be (networkConfiguration.Conflicts); undefined when they can. */
+function conflict(a: BridgeState, b: BridgeState): string | undefined {
+  if (a.name === b.name) return "networks have same bridge name";
+  return cidrsOverlap(a.pool.pool, b.pool.pool) ? "networks have overlapping IPv4" : undefined;
 }
 
 export class BridgeDriver {
@@ -110,12 +125,14 @@ export class BridgeDriver {
   /** Makes the bridge, gives it its address, writes the rules, sets it up. Throws DaemonError. */
   createNetwork(network: Network, others: Iterable<Network>): void {
     const bridge = network.bridge!;
-    for (const other of others)
-      if (other.bridge?.name === bridge.name)
+    for (const { id, bridge: other } of others) {
+      const why = other ? conflict(bridge, other) : undefined;
+      if (other && why !== undefined)
         throw new DaemonError(
-          `cannot create network ${network.id} (${bridge.name}): conflicts with network ${other.id} (${other.bridge.name}): networks have same bridge name`,
+          `cannot create network ${network.id} (${bridge.name}): conflicts with network ${id} (${other.name}): ${why}`,
           403,
         );
+    }
     const complaint = interfaceComplaint(this.#host.netns, bridge.name);
     if (complaint !== undefined) throw new DaemonError(complaint);
     const { prefix } = bridge.pool.pool;

@@ -7,8 +7,9 @@ import type { Container, EndpointRequest, NetworkAttachment } from "./container.
 import { readHostFile } from "./container-world.ts";
 import type { Daemon } from "./daemon.ts";
 import { badRequest, conflict, DaemonError } from "./errors.ts";
-import type { HostsRecord } from "./files.ts";
+import { type HostsRecord, updatedHosts } from "./files.ts";
 import { randomId } from "./names.ts";
+import { readFileNode, writeFileNode } from "./netlink.ts";
 import { isUserDefined, type Network } from "./network.ts";
 import { Sandbox } from "./sandbox.ts";
 
@@ -55,12 +56,15 @@ export function allocateNetwork(
   for (const [name, attachment] of attachments) {
     const network = daemon.net.find(name);
     prepareAttachment(daemon, container, network, attachment);
-    if (!sandbox) {
-      sandbox = makeSandbox(daemon, container, useHost);
-      if (netns && !useHost) sandbox.netns = netns();
-    }
-    wrapSetup(daemon, () => connect(daemon, container, sandbox!, network, attachment));
+    wrapSetup(daemon, () => {
+      if (!sandbox) {
+        sandbox = makeSandbox(daemon, container, useHost);
+        if (netns && !useHost) sandbox.netns = netns();
+      }
+      connect(daemon, container, sandbox, network, attachment);
+    });
   }
+  updateParents(daemon, container);
   sandbox ??= makeSandbox(daemon, container, useHost);
   if (netns && !useHost) sandbox.netns ??= netns();
   return sandbox;
@@ -83,7 +87,7 @@ function makeSandbox(daemon: Daemon, container: Container, useHost: boolean): Sa
     {
       hostname: container.hostname,
       domain: container.domain,
-      extraHosts: [...extraHosts(daemon, container), ...linkHosts(daemon, container)],
+      extraHosts: [...extraHosts(daemon, container), ...linkHosts(container)],
       dns: container.request.dns,
       useHost,
       hostHosts: readHostFile(daemon, "/etc/hosts"),
@@ -106,17 +110,33 @@ function extraHosts(daemon: Daemon, container: Container): HostsRecord[] {
   });
 }
 
-/** Linked containers of the default bridge: alias, host name, name. */
-function linkHosts(daemon: Daemon, container: Container): HostsRecord[] {
+/** Linked containers of the default bridge: alias, host name, name. Throws DaemonError. */
+function linkHosts(container: Container): HostsRecord[] {
   const records: HostsRecord[] = [];
-  for (const [alias, id] of container.links) {
-    const child = daemon.containers.get(id);
-    const address = child?.networks.get("bridge")?.endpoint?.address;
-    if (!child || address === undefined) continue;
+  if (!container.networks.has("bridge")) return records;
+  for (const [alias, child] of container.links) {
+    const bridge = child.networks.get("bridge");
+    if (!bridge) throw new DaemonError(`Cannot link to /${child.name}, as it does not belong to the default network`);
+    const address = bridge.endpoint?.address;
+    if (address === undefined) continue;
     const names = [alias, child.hostname, ...(alias === child.name ? [] : [child.name])];
     records.push({ hosts: names.join(" "), ip: formatIpv4(address) });
   }
   return records;
+}
+
+/** Running containers that link to this one find it at its new address (sandbox_dns_unix.go updateParentHosts). */
+function updateParents(daemon: Daemon, container: Container): void {
+  const address = container.networks.get("bridge")?.endpoint?.address;
+  if (address === undefined) return;
+  for (const parent of daemon.containers.values()) {
+    if (!parent.sandbox) continue;
+    for (const [alias, child] of parent.links)
+      if (child === container) {
+        const { hosts } = parent.sandbox;
+        writeFileNode(hosts, updatedHosts(readFileNode(hosts), formatIpv4(address), alias));
+      }
+  }
 }
 
 /** Names that the daemon adds, and what the network refuses (updateNetworkConfig). Throws DaemonError. */
@@ -143,9 +163,9 @@ function connect(
   attachment: NetworkAttachment,
 ): void {
   const endpoint = daemon.net.createEndpoint(container, network, attachment, sandbox);
-  for (const id of container.links.values()) {
-    const child = daemon.containers.get(id)?.networks.get(network.name)?.endpoint;
-    if (child) endpoint.children.push(child);
+  for (const child of container.links.values()) {
+    const other = child.networks.get(network.name)?.endpoint;
+    if (other) endpoint.children.push(other);
   }
   try {
     daemon.net.join(sandbox, endpoint);

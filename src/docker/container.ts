@@ -111,8 +111,8 @@ export class Container {
   readonly graphId: string;
   /** by network name, in the order in which they came */
   readonly networks: Map<string, NetworkAttachment> = new Map();
-  /** legacy links: alias → the other container's id */
-  readonly links: Map<string, string> = new Map();
+  /** legacy links: alias → the other container, which may be gone */
+  readonly links: Map<string, Container> = new Map();
   sandbox: Sandbox | null = null;
   /** ids that stay after the container has stopped, as inspect shows them */
   sandboxId = "";
@@ -124,8 +124,6 @@ export class Container {
   stdin: ContainerStdin | null = null;
   /** its terminal (-t), while it runs */
   tty: Tty | null = null;
-  /** the environment in which its program was started, and what runs by exec gets */
-  environment: ReadonlyMap<string, string> = new Map();
   exitCode = 0;
   error = "";
   startedNs: bigint | undefined;

@@ -126,6 +126,6 @@ function registerLinks(daemon: Daemon, container: Container): void {
       throw badRequest(
         "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
       );
-    container.links.set(alias ?? name.replace(/^\//, ""), child.id);
+    container.links.set(alias ?? name.replace(/^\//, ""), child);
   }
 }

@@ -28,7 +28,7 @@ import { runIptablesIn } from "./run-iptables.ts";
 
 const SERVICE = "docker";
 const SETTINGS = "docker-settings";
-export const PROXY_PATH = "/usr/bin/docker-proxy";
+export const PROXY_PATH = "/usr/sbin/docker-proxy";
 
 /** What a script says about Docker before it starts. */
 export interface DockerSettings {

@@ -9,7 +9,16 @@ import type { Endpoint } from "./endpoint.ts";
 import type { FieldOrder } from "./generations/generation.ts";
 import type { Image } from "./images.ts";
 import type { IpamConfig, Network } from "./network.ts";
-import { GoMap, GoStruct, type GoValue, NIL_MAP, NIL_SLICE, stringMap, struct } from "./template/value.ts";
+import {
+  GoMap,
+  GoStruct,
+  type GoValue,
+  NIL_MAP,
+  NIL_SLICE,
+  sparseStruct,
+  stringMap,
+  struct,
+} from "./template/value.ts";
 
 /** Both ways to look at an object: as the daemon sends it, and as the client's types hold it. */
 export interface Inspected {
@@ -170,9 +179,7 @@ function bindingsValue(bindings: ReadonlyMap<string, readonly PortBinding[]>): G
 function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoValue> {
   const { request } = container;
   const mode = request.networkMode === "default" ? daemon.generation.defaultNetworkMode : request.networkMode;
-  const links = [...container.links].map(
-    ([alias, id]) => `/${daemon.containers.get(id)?.name ?? ""}:/${container.name}/${alias}`,
-  );
+  const links = [...container.links].map(([alias, child]) => `/${child.name}:/${container.name}/${alias}`);
   const capability = (name: string) => {
     const upper = name.toUpperCase().replace(/^CAP_/, "");
     return upper === "ALL" ? "ALL" : `CAP_${upper}`;
@@ -295,7 +302,7 @@ function dnsNames(daemon: Daemon, container: Container, { aliases, networkId }: 
 function endpointValues(daemon: Daemon, container: Container, attachment: NetworkAttachment): Map<string, GoValue> {
   const { endpoint, request } = attachment;
   const { ip, byConnect } = request;
-  const ipam: GoValue = ip !== "" ? struct({ IPv4Address: ip }, true) : byConnect ? struct({}, true) : null;
+  const ipam: GoValue = ip !== "" || byConnect ? sparseStruct({ IPv4Address: ip, IPv6Address: "" }, true) : null;
   return new Map<string, GoValue>([
     ["IPAMConfig", ipam],
     ["Links", listOrNull(request.links)],
@@ -346,11 +353,11 @@ function ipamValue(network: Network): GoStruct {
 }
 
 function ipamConfigValue({ subnet, ipRange, gateway, auxAddresses }: IpamConfig): GoStruct {
-  return struct({
-    ...(subnet !== "" ? { Subnet: subnet } : {}),
-    ...(ipRange !== "" ? { IPRange: ipRange } : {}),
-    ...(gateway !== "" ? { Gateway: gateway } : {}),
-    ...(auxAddresses.size > 0 ? { AuxiliaryAddresses: stringMap(auxAddresses) } : {}),
+  return sparseStruct({
+    Subnet: subnet,
+    IPRange: ipRange,
+    Gateway: gateway,
+    AuxiliaryAddresses: stringMap(auxAddresses),
   });
 }
 

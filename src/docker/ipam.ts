@@ -52,6 +52,8 @@ export interface IpamTexts {
 export interface PoolRequest {
   readonly pool: Ipv4Cidr;
   readonly range: Ipv4Cidr | undefined;
+  /** of the range among those that are held, "" without one */
+  readonly rangeKey: string;
   readonly master: MasterPool;
 }
 
@@ -124,7 +126,7 @@ export class Ipam {
     const key = formatCidr(pool.address, pool.prefix);
     if (ipRange === "") {
       if (this.#masters.has(key) || this.#overlaps(pool)) throw new DaemonError(this.#texts.poolOverlap, 403);
-      return this.#hold({ pool, range: undefined, master: this.#master(pool) });
+      return this.#holdAll(pool);
     }
     const range = parseCidr(ipRange);
     if (!range || !ipRange.includes("/"))
@@ -137,13 +139,14 @@ export class Ipam {
     return this.#hold({
       pool,
       range: { address: networkOf(range.address, range.prefix), prefix: range.prefix },
+      rangeKey,
       master: this.#master(pool),
     });
   }
 
   releasePool(request: PoolRequest): void {
     const key = formatCidr(request.pool.address, request.pool.prefix);
-    if (request.range) this.#ranges.delete(`${key}/${formatCidr(request.range.address, request.range.prefix)}`);
+    this.#ranges.delete(request.rangeKey);
     if (--request.master.references === 0) this.#masters.delete(key);
   }
 
@@ -168,16 +171,23 @@ export class Ipam {
     request.master.release(address);
   }
 
+  /**
+   * The next predefined pool; the search goes on behind the last one that was found, used or not, and from the first when
+   * that was beyond the last. What the host's routes overlap is passed by (ipam/allocator.go getPredefinedPool,
+   * network.go requestPoolHelper).
+   */
   #requestPredefined(inUse: (pool: Ipv4Cidr) => boolean): PoolRequest {
-    const count = POOLS.length;
-    for (let i = 0; i < count; i++) {
-      const at = (this.#next + i) % count;
-      const pool = POOLS[at]!;
-      if (this.#overlaps(pool) || inUse(pool)) continue;
-      this.#next = (at + 1) % count;
-      return this.#hold({ pool, range: undefined, master: this.#master(pool) });
+    const passedBy: Ipv4Cidr[] = [];
+    for (;;) {
+      const start = this.#next;
+      const order = [...POOLS.slice(start), ...POOLS.slice(0, start)];
+      const found = order.findIndex((pool) => !this.#overlaps(pool) && !passedBy.includes(pool));
+      if (found < 0) throw new DaemonError(this.#texts.allPoolsTaken, 404);
+      this.#next = start + found + 1 < POOLS.length ? start + found + 1 : 0;
+      const pool = order[found]!;
+      if (!inUse(pool)) return this.#holdAll(pool);
+      passedBy.push(pool);
     }
-    throw new DaemonError(this.#texts.allPoolsTaken, 404);
   }
 
   #overlaps(pool: Ipv4Cidr): boolean {
@@ -193,6 +203,10 @@ export class Ipam {
       this.#masters.set(key, master);
     }
     return master;
+  }
+
+  #holdAll(pool: Ipv4Cidr): PoolRequest {
+    return this.#hold({ pool, range: undefined, rangeKey: "", master: this.#master(pool) });
   }
 
   #hold(request: PoolRequest): PoolRequest {

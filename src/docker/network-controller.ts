@@ -85,7 +85,8 @@ export class NetworkController {
 
   /** Makes a network. Throws DaemonError: name, pool, gateway, bridge taken or wrong, driver not there. */
   create(request: NetworkRequest): Network {
-    if ([...this.networks.values()].some((network) => network.name === request.name))
+    // no name means the default network
+    if (request.name === "" || this.named(request.name))
       throw new DaemonError(`network with name ${request.name} already exists`, 409);
     const id = randomId(this.#parts.rng);
     if (request.driver !== "bridge") {
@@ -102,33 +103,46 @@ export class NetworkController {
 
   #createBridge(id: string, request: NetworkRequest): Network {
     if (request.ipv6) throw badRequest("vethlab does not support IPv6 networks");
-    if (request.ipam.length > 1) throw badRequest("vethlab does not support networks of more than one subnet");
     if (request.ipamDriver !== "default")
       throw notFound(this.#parts.generation.texts.pluginNotFound(request.ipamDriver));
-    const config = request.ipam[0];
     const problem = this.#parts.generation.texts.ipamProblem(request.ipam.filter(({ subnet }) => subnet !== ""));
     if (problem !== undefined) throw badRequest(problem);
-    const pool = this.#ipam.requestPool(config?.subnet ?? "", config?.ipRange ?? "", (candidate) =>
-      overlapsRoutes(this.#parts.host.netns, candidate),
-    );
+    const leases: Lease[] = [];
     try {
-      const gateway = this.#requestGateway(pool, config);
-      for (const [name, text] of config?.auxAddresses ?? []) this.#requestAuxiliary(pool, name, text);
-      const bridge = bridgeState(id, request, pool, gateway);
-      const shown: IpamConfig = config ?? {
+      for (const config of request.ipam.length > 0 ? request.ipam : [undefined]) this.#lease(config, leases);
+      if (leases.length > 1) throw forbidden("bridge driver doesn't support multiple subnets");
+      const { pool, addresses } = leases[0]!;
+      const gateway = addresses[0]!;
+      const shown: IpamConfig = request.ipam[0] ?? {
         subnet: formatCidr(pool.pool.address, pool.pool.prefix),
         ipRange: "",
         gateway: formatIpv4(gateway),
         auxAddresses: new Map(),
       };
       const network = new Network(id, request, [shown], this.#parts.now());
-      network.bridge = bridge;
+      network.bridge = bridgeState(id, request, pool, addresses);
       this.#driver.createNetwork(network, this.networks.values());
       return this.#add(network);
     } catch (error) {
-      this.#ipam.releasePool(pool);
+      for (const { pool, addresses } of leases) this.#release(pool, addresses);
       throw error;
     }
+  }
+
+  /** Adds a pool to `leases`, then its gateway and the addresses that users keep for themselves. Throws DaemonError. */
+  #lease(config: IpamConfig | undefined, leases: Lease[]): void {
+    const pool = this.#ipam.requestPool(config?.subnet ?? "", config?.ipRange ?? "", (candidate) =>
+      overlapsRoutes(this.#parts.host.netns, candidate),
+    );
+    const addresses: Ipv4Addr[] = [];
+    leases.push({ pool, addresses });
+    addresses.push(this.#requestGateway(pool, config));
+    for (const [name, text] of config?.auxAddresses ?? []) addresses.push(this.#requestAuxiliary(pool, name, text));
+  }
+
+  #release(pool: PoolRequest, addresses: readonly Ipv4Addr[]): void {
+    for (const address of addresses) this.#ipam.releaseAddress(pool, address);
+    this.#ipam.releasePool(pool);
   }
 
   #add(network: Network): Network {
@@ -148,7 +162,7 @@ export class NetworkController {
     }
   }
 
-  #requestAuxiliary(pool: PoolRequest, name: string, text: string): void {
+  #requestAuxiliary(pool: PoolRequest, name: string, text: string): Ipv4Addr {
     const address = parseIpv4(text);
     if (address === undefined)
       throw badRequest(`non parsable secondary ip address (${name}:${text}) passed for network`);
@@ -158,7 +172,7 @@ export class NetworkController {
         `auxiliary address: (${name}:${text}) must belong to the master pool: ${formatCidr(subnet.address, subnet.prefix)}`,
       );
     try {
-      this.#ipam.requestAddress(pool, address);
+      return this.#ipam.requestAddress(pool, address);
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error;
       throw new DaemonError(`failed to allocate secondary ip address (${name}:${text}): ${error.message}`);
@@ -172,7 +186,7 @@ export class NetworkController {
       throw forbidden(this.#parts.generation.texts.activeEndpoints(network.name, network.id, members));
     }
     if (network.bridge) {
-      this.#ipam.releasePool(network.bridge.pool);
+      this.#release(network.bridge.pool, network.bridge.reserved);
       this.#driver.deleteNetwork(network);
     }
     this.networks.delete(network.id);
@@ -355,6 +369,13 @@ export class NetworkController {
     if (sandbox.netns && !sandbox.options.useHost) sandbox.netns.destroy();
     sandbox.netns = null;
   }
+}
+
+/** What one subnet of a network took from the pools so far. */
+interface Lease {
+  readonly pool: PoolRequest;
+  /** the gateway, then the auxiliary addresses */
+  readonly addresses: Ipv4Addr[];
 }
 
 /** The network that `docker run --network` named. */

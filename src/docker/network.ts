@@ -40,6 +40,8 @@ export interface BridgeState {
   readonly pool: PoolRequest;
   /** the bridge's own address; for --internal networks no gateway of the containers */
   readonly gateway: Ipv4Addr;
+  /** addresses of the pool that the network itself holds: its gateway, then the auxiliary ones */
+  readonly reserved: readonly Ipv4Addr[];
   /** com.docker.network.bridge.inhibit_ipv4 */
   readonly inhibitIpv4: boolean;
   readonly rules: NetworkRules;

@@ -80,7 +80,7 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
     if (!inside) for (const endpoint of sandbox.endpoints) daemon.net.populate(sandbox, endpoint);
     yield* sleep(daemon.net.ipt.takeCost());
   }
-  const env = environment(daemon, container);
+  const env = environment(container);
   const unknown = unknownUser(container, container.request.user);
   if (unknown !== undefined) throw notFound(unknown);
   const foreign = container.request.networkMode === "host" && [...container.request.sysctls.keys()].find(isNetSysctl);
@@ -139,7 +139,6 @@ function run(daemon: Daemon, container: Container, netns: NetNamespace, env: Rea
   joinGroup(process, process.pid);
   tty?.setForeground(process.pgid);
   container.process = process;
-  container.environment = env;
   container.status = "running";
   container.startedNs = daemon.now();
   container.error = "";
@@ -198,14 +197,18 @@ export function withTerminal(env: ReadonlyMap<string, string>): Map<string, stri
   );
 }
 
-/** PATH, HOSTNAME, what links say, what the user says, HOME. Throws DaemonError for a link to a stopped container. */
-function environment(daemon: Daemon, container: Container): Map<string, string> {
+/**
+ * PATH, HOSTNAME, what links say, what the user says, HOME: of the first process, and anew of every exec. Throws
+ * DaemonError for a link to a stopped container.
+ */
+export function environment(container: Container): Map<string, string> {
   const env = new Map([
     ["PATH", PATH],
     ["HOSTNAME", container.hostname],
   ]);
-  for (const [alias, id] of container.links)
-    for (const [name, value] of linkEnvironment(daemon, container, alias, id)) env.set(name, value);
+  if (container.networks.has("bridge"))
+    for (const [alias, child] of container.links)
+      for (const [name, value] of linkEnvironment(container, alias, child)) env.set(name, value);
   for (const entry of container.env) {
     const at = entry.indexOf("=");
     env.set(entry.slice(0, at), entry.slice(at + 1));
@@ -215,14 +218,13 @@ function environment(daemon: Daemon, container: Container): Map<string, string> 
 }
 
 /** WEB_PORT=tcp://… and so on (daemon/links/links.go ToEnv). */
-function linkEnvironment(daemon: Daemon, container: Container, alias: string, id: string): [string, string][] {
-  const child = daemon.containers.get(id);
+function linkEnvironment(container: Container, alias: string, child: Container): [string, string][] {
   const full = `/${container.name}/${alias}`;
-  if (!child) return [];
   if (!child.running) throw new DaemonError(`Cannot link to a non running container: /${child.name} AS ${full}`);
-  const address = child.networks.get("bridge")?.endpoint?.address;
-  if (address === undefined || !container.networks.get("bridge")?.endpoint) return [];
-  const ip = formatIpv4(address);
+  const bridge = child.networks.get("bridge");
+  if (!bridge) throw new DaemonError(`container ${child.id} not attached to default bridge network`);
+  const address = bridge.endpoint?.address;
+  const ip = address === undefined ? "" : formatIpv4(address);
   const prefix = alias.toUpperCase().replaceAll("-", "_");
   const out: [string, string][] = [];
   const ports = child.exposedPorts.map(parsePort).sort((a, b) => a.port - b.port || (a.protocol === "tcp" ? -1 : 1));

@@ -11,7 +11,7 @@ import { sleep, type Task, WaitQueue, waitAny } from "../../sim/task.ts";
 import { type Container, mergeEnv } from "../container.ts";
 import { badRequest, conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
-import { unknownUser, withTerminal } from "../start.ts";
+import { environment, unknownUser, withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";
 import { bool, list, string, unsupported } from "./flags.ts";
 import { checkTty } from "./run.ts";
@@ -82,7 +82,8 @@ function startExec(context: Context, container: Container, detached: boolean, tt
   const { texts } = daemon.generation;
   const first = container.process;
   if (!first || !container.shim) throw conflict(texts.notRunning(container.id, container.name));
-  const env = tty ? withTerminal(container.environment) : new Map(container.environment);
+  const own = environment(container);
+  const env = tty ? withTerminal(own) : own;
   const given = flags
     .list("env")
     .map((entry) => (entry.includes("=") ? entry : `${entry}=${context.proc.env.get(entry) ?? ""}`));

@@ -195,7 +195,7 @@ function containerRow(daemon: Daemon, container: Container, client: ClientTexts,
   const command = container.argv.map((word, i) => (i > 0 && word.includes(" ") ? `'${word}'` : word)).join(" ");
   const shown = full || [...command].length <= 20 ? command : `${[...command].slice(0, 19).join("")}…`;
   const links = [...daemon.containers.values()].flatMap((parent) =>
-    [...parent.links].filter(([, id]) => id === container.id).map(([alias]) => `${parent.name}/${alias}`),
+    [...parent.links].filter(([, child]) => child === container).map(([alias]) => `${parent.name}/${alias}`),
   );
   const networks = [...container.networks.keys()];
   return new Map<string, GoValue>([

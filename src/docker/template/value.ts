@@ -15,6 +15,7 @@ const GO_NAMES: ReadonlyMap<string, string> = new Map([
   ["CpuRealtimeRuntime", "CPURealtimeRuntime"],
   ["CpuCount", "CPUCount"],
   ["CpuPercent", "CPUPercent"],
+  ["AuxiliaryAddresses", "AuxAddress"],
 ]);
 const JSON_NAMES: ReadonlyMap<string, string> = new Map([...GO_NAMES].map(([json, go]) => [go, json]));
 
@@ -25,11 +26,24 @@ export class GoStruct {
   readonly pointer: boolean;
   /** Go's name of the type, for messages: "*formatter.ContainerContext" */
   readonly typeName: string;
+  /** fields that are not in JSON while they have no value (omitempty) */
+  readonly omitEmpty: ReadonlySet<string>;
 
-  constructor(fields: Iterable<readonly [string, GoValue]>, pointer = false, typeName = "struct") {
+  constructor(
+    fields: Iterable<readonly [string, GoValue]>,
+    pointer = false,
+    typeName = "struct",
+    omitEmpty: ReadonlySet<string> = new Set(),
+  ) {
     this.fields = new Map(fields);
     this.pointer = pointer;
     this.typeName = typeName;
+    this.omitEmpty = omitEmpty;
+  }
+
+  /** What JSON has of it. */
+  jsonFields(): [string, GoValue][] {
+    return [...this.fields].filter(([key, value]) => truth(value) || !this.omitEmpty.has(key));
   }
 
   /** The key of a field under its Go name; undefined when there is none of that name. */
@@ -89,6 +103,11 @@ export function struct(fields: Record<string, GoValue>, pointer = false): GoStru
   return new GoStruct(Object.entries(fields), pointer);
 }
 
+/** A struct whose fields JSON has only where they have a value. */
+export function sparseStruct(fields: Record<string, GoValue>, pointer = false): GoStruct {
+  return new GoStruct(Object.entries(fields), pointer, "struct", new Set(Object.keys(fields)));
+}
+
 /** A map of string values. */
 export function stringMap(entries: ReadonlyMap<string, string>): GoMap {
   return new GoMap(entries);
@@ -135,9 +154,9 @@ function writeJson(value: GoValue, escapeHtml: boolean, indent: string | undefin
   let close = "}";
   let items: string[];
   if (value instanceof GoStruct)
-    items = [...value.fields].map(
-      ([key, field]) => jsonString(key, escapeHtml) + colon + writeJson(field, escapeHtml, indent, inner),
-    );
+    items = value
+      .jsonFields()
+      .map(([key, field]) => jsonString(key, escapeHtml) + colon + writeJson(field, escapeHtml, indent, inner));
   else if (value instanceof GoMap)
     items = value
       .sortedKeys()
@@ -173,7 +192,7 @@ export function truth(value: GoValue): boolean {
 export function toMaps(value: GoValue): GoValue {
   if (value instanceof GoNil) return null;
   if (value instanceof GoStruct)
-    return new GoMap([...value.fields].map(([key, field]) => [key, toMaps(field)] as const));
+    return new GoMap(value.jsonFields().map(([key, field]) => [key, toMaps(field)] as const));
   if (value instanceof GoMap) return new GoMap([...value.entries].map(([key, field]) => [key, toMaps(field)] as const));
   if (Array.isArray(value)) return value.map(toMaps);
   return value;
