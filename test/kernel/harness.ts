@@ -25,10 +25,10 @@ export interface ScoredRun extends Score {
   readonly problem: string | undefined;
 }
 
-/** "01-container-to-outside", and for Docker 28 "docker28/01-container-to-outside"; further recordings left out. */
+/** "01-container-to-outside", for Docker 28 "docker28/…", for recordings of our own "own/…"; further recordings left out. */
 export function scenarioNames(): string[] {
   const names: string[] = [];
-  for (const folder of ["", "docker28/"])
+  for (const folder of ["", "docker28/", "own/"])
     for (const entry of readdirSync(join(KERNEL_FIXTURES, folder)).sort())
       if (/^\d\d-/.test(entry) && !/\.\d$/.test(entry)) names.push(folder + entry);
   return names;
