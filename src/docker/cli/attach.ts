@@ -8,7 +8,6 @@ import type { Container } from "../container.ts";
 import { conflict } from "../errors.ts";
 import type { Attachment } from "../logs.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { bool, string } from "./flags.ts";
 import { DETACH_KEYS, parseDetachKeys, TerminalBridge } from "./terminal.ts";
 
 /** A client that is attached to a container. */
@@ -86,13 +85,7 @@ function* feed(proc: Process, container: Container): Task<void> {
 
 export const attach: Command = {
   name: "attach",
-  usage: "attach [OPTIONS] CONTAINER",
-  summary: "Attach local standard input, output, and error streams to a running container",
-  flags: [
-    string("detach-keys", "", "Override the key sequence for detaching a container"),
-    bool("no-stdin", "", "Do not attach STDIN"),
-    bool("sig-proxy", "", "Proxy all received signals to the process"),
-  ],
+  supports: "detach-keys no-stdin sig-proxy",
   args: { min: 1, max: 1 },
   *run(context: Context): Task<number> {
     const { proc, flags } = context;

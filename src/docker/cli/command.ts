@@ -8,7 +8,8 @@ import type { Container } from "../container.ts";
 import type { Daemon } from "../daemon.ts";
 import { DaemonError } from "../errors.ts";
 import type { ClientTexts } from "../generations/generation.ts";
-import type { Flag, Flags } from "./flags.ts";
+import { bool, type Flag, type Flags } from "./flags.ts";
+import { type GenerationName, pageOf } from "./manual/pages.ts";
 
 /** What the client itself says; printed as it is, to stderr. */
 export class ClientError extends Error {
@@ -24,16 +25,30 @@ export class ClientError extends Error {
 export interface Command {
   /** "run", "network create" */
   readonly name: string;
-  /** "run [OPTIONS] IMAGE [COMMAND] [ARG...]" */
-  readonly usage: string;
-  /** "Run a command in a new container" */
-  readonly summary: string;
-  readonly flags: readonly Flag[];
+  /** names of the flags that vethlab has; the others of its page (manual/) are refused by name */
+  readonly supports: string;
+  /** what is wrong with a flag's value, in Docker's words; undefined: nothing */
+  readonly checks?: Readonly<Record<string, (value: string) => string | undefined>>;
   /** how many arguments; undefined: any number */
   readonly args: { readonly min: number; readonly max?: number };
   /** the first argument ends the flags */
   readonly stopAtArgument?: boolean;
   run(context: Context): Task<number>;
+}
+
+const HELP: Flag = { ...bool("help", "", "Print usage"), hidden: true };
+
+/** The flags of a command: those of its page. */
+export function flagsOf(command: Command, generation: GenerationName): Flag[] {
+  const supported = new Set(command.supports.split(/\s+/));
+  const { flags } = pageOf(command.name, generation);
+  const own = flags.map((flag) => {
+    const { name } = flag;
+    const check = command.checks?.[name];
+    if (name === "help") return flag;
+    return { ...flag, ...(check ? { check } : {}), unsupported: !supported.has(name) && flag.alias === undefined };
+  });
+  return own.some(({ name }) => name === "help") ? own : [...own, HELP];
 }
 
 export class Context {

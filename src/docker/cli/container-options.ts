@@ -6,59 +6,22 @@ import { signalNumber } from "../../posix/process.ts";
 import { parseIpv4, parseIpv6, parseMac } from "../../wire/addr.ts";
 import type { ContainerRequest, EndpointRequest, PortBinding, RestartPolicy } from "../container.ts";
 import { isUserDefined } from "../network.ts";
-import { ClientError, type Context, readClientFile } from "./command.ts";
-import { alias, bool, type Flag, int, list, string, unsupported } from "./flags.ts";
+import { ClientError, type Command, type Context, readClientFile } from "./command.ts";
 import { parseExpose, parsePortSpec } from "./port-spec.ts";
 
-export const CONTAINER_FLAGS: readonly Flag[] = [
-  list("add-host", "", "Add a custom host-to-IP mapping (host:ip)", checkHost),
-  list("attach", "a", "Attach to STDIN, STDOUT or STDERR"),
-  list("cap-add", "", "Add Linux capabilities"),
-  list("cap-drop", "", "Drop Linux capabilities"),
-  string("cidfile", "", "Write the container ID to the file"),
-  list("dns", "", "Set custom DNS servers", checkAddress),
-  list("dns-option", "", "Set DNS options"),
-  alias("dns-opt", "dns-option"),
-  list("dns-search", "", "Set custom DNS search domains"),
-  string("domainname", "", "Container NIS domain name"),
-  string("entrypoint", "", "Overwrite the default ENTRYPOINT of the image"),
-  list("env", "e", "Set environment variables", checkVariable),
-  list("env-file", "", "Read in a file of environment variables"),
-  list("expose", "", "Expose a port or a range of ports"),
-  string("hostname", "h", "Container host name"),
-  bool("init", "", "Run an init inside the container that forwards signals and reaps processes"),
-  bool("interactive", "i", "Keep STDIN open even if not attached"),
-  string("ip", "", "IPv4 address (e.g., 172.30.100.104)"),
-  list("label", "l", "Set meta data on a container", checkLabel),
-  list("link", "", "Add link to another container", checkLink),
-  string("mac-address", "", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
-  string("name", "", "Assign a name to the container"),
-  list("network", "", "Connect a container to a network"),
-  alias("net", "network"),
-  list("network-alias", "", "Add network-scoped alias for the container"),
-  alias("net-alias", "network-alias"),
-  bool("privileged", "", "Give extended privileges to this container"),
-  list("publish", "p", "Publish a container's port(s) to the host"),
-  bool("publish-all", "P", "Publish all exposed ports to random ports"),
-  string("restart", "", "Restart policy to apply when a container exits"),
-  bool("rm", "", "Automatically remove the container when it exits"),
-  string("stop-signal", "", "Signal to stop a container"),
-  int("stop-timeout", "", "Timeout (in seconds) to stop a container"),
-  list("sysctl", "", "Sysctl options", checkSysctl),
-  bool("tty", "t", "Allocate a pseudo-TTY"),
-  string("user", "u", "Username or UID (format: <name|uid>[:<group|gid>])"),
-  list("volume", "v", "Bind mount a volume"),
-  string("workdir", "w", "Working directory inside the container"),
-  ...unsupported(
-    `annotation blkio-weight blkio-weight-device cgroup-parent cgroupns cpu-count cpu-percent cpu-period cpu-quota
-    cpu-rt-period cpu-rt-runtime cpu-shares:c cpus cpuset-cpus cpuset-mems device device-cgroup-rule device-read-bps
-    device-read-iops device-write-bps device-write-iops disable-content-trust! gpus group-add health-cmd health-interval
-    health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation
-    kernel-memory label-file link-local-ip log-driver log-opt memory:m memory-reservation memory-swap memory-swappiness
-    mount no-healthcheck! oom-kill-disable! oom-score-adj pid pids-limit platform pull quiet! read-only! runtime
-    security-opt shm-size storage-opt tmpfs ulimit use-api-socket! userns uts volume-driver volumes-from`,
-  ),
-];
+/** Those flags of `docker run` and `docker create` that vethlab has. */
+export const CONTAINER_SUPPORTS = `add-host attach cap-add cap-drop cidfile dns dns-option dns-search domainname entrypoint env
+  env-file expose hostname init interactive ip label link mac-address name network network-alias privileged publish
+  publish-all restart rm stop-signal stop-timeout sysctl tty user volume workdir`;
+
+export const CONTAINER_CHECKS: NonNullable<Command["checks"]> = {
+  "add-host": checkHost,
+  dns: checkAddress,
+  env: checkVariable,
+  label: checkLabel,
+  link: checkLink,
+  sysctl: checkSysctl,
+};
 
 /** The request of a `docker run` or `docker create`. Throws ClientError. */
 export function containerRequest(context: Context): ContainerRequest {

@@ -9,7 +9,6 @@ import type { Container } from "../container.ts";
 import { DaemonError } from "../errors.ts";
 import { copyNode } from "../rootfs.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { bool, unsupported } from "./flags.ts";
 
 interface Side {
   readonly container: Container | undefined;
@@ -21,9 +20,7 @@ interface Side {
 
 export const cp: Command = {
   name: "cp",
-  usage: "cp [OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-",
-  summary: "Copy files/folders between a container and the local filesystem",
-  flags: [bool("quiet", "q", "Suppress progress output during copy"), ...unsupported("archive:a! follow-link:L!")],
+  supports: "quiet",
   args: { min: 2, max: 2 },
   *run(context: Context): Task<number> {
     const [from, to] = context.args.map((text) => side(context, text)) as [Side, Side];

@@ -11,12 +11,14 @@ import { DaemonError } from "../errors.ts";
 import { BadReference } from "../images.ts";
 import { TemplateError } from "../template/execute.ts";
 import { attach } from "./attach.ts";
-import { ClientError, type Command, Context } from "./command.ts";
+import { ClientError, type Command, Context, flagsOf } from "./command.ts";
 import { cp } from "./cp.ts";
 import { exec } from "./exec.ts";
-import { describeFlags, FlagError, parseFlags } from "./flags.ts";
+import { bool, FlagError, parseFlags, string, unsupported } from "./flags.ts";
+import { commandHelp, groupHelp, mainHelp, usageOf } from "./help.ts";
 import { images, rmi, tag } from "./images.ts";
 import { inspect, inspectKind, logs, networkInspect, port, top } from "./inspect.ts";
+import { listingOf, pageOf } from "./manual/pages.ts";
 import { networkConnect, networkCreate, networkDisconnect, networkLs, networkPrune, networkRm } from "./network.ts";
 import { ps } from "./ps.ts";
 import { pull } from "./pull.ts";
@@ -48,72 +50,49 @@ const TOP: readonly Command[] = [
   ...[start, stop, tag, top, unpause, version, wait],
 ];
 
-/** Commands of Docker that vethlab refuses by name. */
-const ABSENT: ReadonlySet<string> = new Set([
-  ...["build", "builder", "buildx", "commit", "config", "context", "diff", "events", "export", "history"],
-  ...["import", "load", "login", "logout", "manifest", "node", "plugin", "push", "save", "search", "secret", "service"],
-  ...["stack", "stats", "swarm", "trust", "update", "volume"],
-]);
-
-const renamed = (command: Command, name: string, usage = command.usage): Command => ({
-  ...command,
-  name,
-  usage: `${name}${usage.slice(usage.split(" ")[0]!.length)}`,
-});
+const renamed = (command: Command, name: string): Command => ({ ...command, name });
 
 /** Management commands and their parts. */
-const GROUPS: ReadonlyMap<string, { readonly summary: string; readonly commands: readonly Command[] }> = new Map([
-  [
-    "network",
-    {
-      summary: "Manage networks",
-      commands: [networkConnect, networkCreate, networkDisconnect, networkInspect, networkLs, networkPrune, networkRm],
-    },
-  ],
+const GROUPS: ReadonlyMap<string, readonly Command[]> = new Map([
+  ["network", [networkConnect, networkCreate, networkDisconnect, networkInspect, networkLs, networkPrune, networkRm]],
   [
     "container",
-    {
-      summary: "Manage containers",
-      commands: [
-        ...[
-          attach,
-          cp,
-          create,
-          exec,
-          kill,
-          logs,
-          pause,
-          port,
-          rename,
-          restart,
-          rm,
-          run,
-          start,
-          stop,
-          top,
-          unpause,
-          wait,
-        ].map((command) => renamed(command, `container ${command.name}`)),
-        inspectKind("container"),
-        renamed(ps, "container ls"),
-        containerPrune,
-      ],
-    },
+    [
+      ...[
+        attach,
+        cp,
+        create,
+        exec,
+        kill,
+        logs,
+        pause,
+        port,
+        rename,
+        restart,
+        rm,
+        run,
+        start,
+        stop,
+        top,
+        unpause,
+        wait,
+      ].map((command) => renamed(command, `container ${command.name}`)),
+      inspectKind("container"),
+      renamed(ps, "container ls"),
+      containerPrune,
+    ],
   ],
   [
     "image",
-    {
-      summary: "Manage images",
-      commands: [
-        inspectKind("image"),
-        renamed(images, "image ls"),
-        renamed(pull, "image pull"),
-        renamed(rmi, "image rm"),
-        renamed(tag, "image tag"),
-      ],
-    },
+    [
+      inspectKind("image"),
+      renamed(images, "image ls"),
+      renamed(pull, "image pull"),
+      renamed(rmi, "image rm"),
+      renamed(tag, "image tag"),
+    ],
   ],
-  ["system", { summary: "Manage Docker", commands: [renamed(info, "system info"), systemPrune] }],
+  ["system", [renamed(info, "system info"), systemPrune]],
 ]);
 
 /** Other names of commands: "network list", "container ps" … */
@@ -136,56 +115,115 @@ export function* docker(proc: Process): Task<number> {
   return status;
 }
 
-function* dispatch(proc: Process, daemon: Daemon, words: readonly string[]): Task<number> {
-  const { client } = daemon.generation;
+function* dispatch(proc: Process, daemon: Daemon, all: readonly string[]): Task<number> {
+  const { client, name: generation } = daemon.generation;
+  let words = all;
+  let global: GlobalFlags;
+  try {
+    global = globalFlags(all);
+    words = all.slice(global.count);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    yield* proc.printError(client.badFlag("", error.message, "[OPTIONS] COMMAND [ARG...]"));
+    if (generation === "20") yield* proc.printError(`${mainHelp(generation, true)}\n`);
+    return 125;
+  }
   const first = words[0];
-  if (first === "--version" || first === "-v") {
+  if (global.version) {
     yield* proc.print(`Docker version ${client.version}, build ${client.gitCommit}\n`);
     return 0;
   }
-  if (first === undefined || first === "--help" || first === "-h" || first === "help") {
-    yield* proc.print(mainHelp());
+  if (first === undefined || global.help || (first === "help" && words.length === 1)) {
+    yield* proc.print(mainHelp(generation, false));
     return 0;
   }
-  if (first.startsWith("-")) {
-    const message = /^(-H|--host|-c|--context|-D|--debug|-l|--log-level|--config|--tls)/.test(first)
-      ? `vethlab does not support ${first}`
-      : first.startsWith("--")
-        ? `unknown flag: ${first.split("=")[0]}`
-        : `unknown shorthand flag: '${first[1]}' in ${first}`;
-    yield* proc.printError(client.badFlag("", message, "[OPTIONS] COMMAND [ARG...]"));
-    return 125;
-  }
+  if (first === "help") return yield* help(proc, daemon, words.slice(1));
   if (first === "compose") return yield* compose(proc, daemon, words.slice(1));
   const group = GROUPS.get(first);
   if (group) return yield* dispatchGroup(proc, daemon, first, group, words.slice(1));
   const command = TOP.find(({ name }) => name === first);
   if (command) return yield* runCommand(proc, daemon, command, words.slice(1));
-  if (ABSENT.has(first)) {
-    yield* proc.printError(`vethlab does not support 'docker ${first}'\n`);
-    return 1;
-  }
+  if (isAbsent("docker", first)) return yield* refuse(proc, first);
   yield* proc.printError(client.unknownCommand(first));
   return 1;
+}
+
+/** Does some generation of Docker know that command? */
+function isAbsent(group: string, name: string): boolean {
+  return (["20", "28"] as const).some((generation) =>
+    listingOf(group, generation)!.commands.some((command) => command.name === name),
+  );
+}
+
+function* refuse(proc: Process, command: string): Task<number> {
+  yield* proc.printError(`vethlab does not support 'docker ${command}'\n`);
+  return 1;
+}
+
+interface GlobalFlags {
+  /** how many words they are */
+  readonly count: number;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+/** The flags before the command. Throws FlagError. */
+function globalFlags(words: readonly string[]): GlobalFlags {
+  const known = [
+    ...[bool("debug", "D", ""), bool("help", "h", ""), string("log-level", "l", ""), bool("version", "v", "")],
+    ...unsupported("config context:c host:H tls! tlscacert tlscert tlskey tlsverify!"),
+  ];
+  const { flags, args } = parseFlags(words, known, false);
+  const level = flags.string("log-level", "info");
+  if (!/^(debug|info|warn|warning|error|fatal|panic)$/.test(level))
+    throw new FlagError(`Unable to parse logging level: ${level}`);
+  return { count: words.length - args.length, help: flags.bool("help"), version: flags.bool("version") };
+}
+
+/** `docker help COMMAND` */
+function* help(proc: Process, daemon: Daemon, topic: readonly string[]): Task<number> {
+  const { name: generation } = daemon.generation;
+  const [first, second] = topic as [string, string | undefined];
+  const group = GROUPS.get(first);
+  const full = ALIASES.get(`${first} ${second}`) ?? `${first} ${second}`;
+  const command = group ? group.find(({ name }) => name === full) : TOP.find(({ name }) => name === first);
+  if (command) yield* proc.print(commandHelp(command.name, generation));
+  else if (group) yield* proc.print(groupHelp(first, generation));
+  else if (isAbsent("docker", first)) return yield* refuse(proc, first);
+  else {
+    yield* proc.printError(`unknown help topic: ${topic.join(" ")}\n`);
+    return 1;
+  }
+  return 0;
 }
 
 function* dispatchGroup(
   proc: Process,
   daemon: Daemon,
   name: string,
-  group: { readonly summary: string; readonly commands: readonly Command[] },
+  group: readonly Command[],
   words: readonly string[],
 ): Task<number> {
+  const { name: generation, client } = daemon.generation;
   const second = words[0];
-  const help = groupHelp(name, group.summary, group.commands);
+  const text = groupHelp(name, generation);
   if (second === undefined || second === "--help" || second === "-h") {
-    yield* proc.print(help);
+    yield* proc.print(text);
     return 0;
   }
+  if (second.startsWith("-")) {
+    const message = second.startsWith("--")
+      ? `unknown flag: ${second.split("=")[0]}`
+      : `unknown shorthand flag: '${second[1]}' in ${second}`;
+    yield* proc.printError(client.badFlag(name, message, `${name} COMMAND`));
+    if (generation === "20") yield* proc.printError(`${text}\n`);
+    return 125;
+  }
   const full = ALIASES.get(`${name} ${second}`) ?? `${name} ${second}`;
-  const command = group.commands.find((candidate) => candidate.name === full);
+  const command = group.find((candidate) => candidate.name === full);
   if (command) return yield* runCommand(proc, daemon, command, words.slice(1));
-  if (daemon.generation.name === "20") yield* proc.printError(help);
+  if (isAbsent(name, second)) return yield* refuse(proc, `${name} ${second}`);
+  if (generation === "20") yield* proc.printError(text);
   else
     yield* proc.printError(
       `docker: unknown command: docker ${name} ${second}\n\nUsage:  docker ${name}\n\nRun 'docker ${name} --help' for more information\n`,
@@ -194,33 +232,25 @@ function* dispatchGroup(
 }
 
 function* runCommand(proc: Process, daemon: Daemon, command: Command, words: readonly string[]): Task<number> {
-  const { client } = daemon.generation;
-  if (words[0] === "--help" || (command.stopAtArgument !== true && words.includes("--help"))) {
-    yield* proc.print(commandHelp(command));
-    return 0;
-  }
+  const { client, name: generation } = daemon.generation;
+  const usage = usageOf(command.name, generation);
   let parsed: ReturnType<typeof parseFlags>;
   try {
-    parsed = parseFlags(words, command.flags, command.stopAtArgument !== true);
+    parsed = parseFlags(words, flagsOf(command, generation), command.stopAtArgument !== true);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
-    yield* proc.printError(client.badFlag(command.name, client.flagError(error.message), command.usage));
+    yield* proc.printError(client.badFlag(command.name, client.flagError(error.message), usage));
     return 125;
+  }
+  if (parsed.flags.bool("help")) {
+    yield* proc.print(commandHelp(command.name, generation));
+    return 0;
   }
   const { min, max } = command.args;
   const count = parsed.args.length;
   if (count < min || (max !== undefined && count > max)) {
-    const [rule, number] =
-      max === min
-        ? min === 0
-          ? ["none", 0]
-          : ["exactly", min]
-        : count < min
-          ? ["at least", min]
-          : ["at most", max ?? 0];
-    yield* proc.printError(
-      client.wrongArguments(command.name, String(rule), Number(number), command.usage, command.summary),
-    );
+    const { summary } = pageOf(command.name, generation);
+    yield* proc.printError(client.wrongArguments(command.name, argumentRule(min, max), usage, summary));
     return 1;
   }
   try {
@@ -239,26 +269,12 @@ function* runCommand(proc: Process, daemon: Daemon, command: Command, words: rea
   }
 }
 
-function commandHelp(command: Command): string {
-  const options = describeFlags(command.flags);
-  return `\nUsage:  docker ${command.usage}\n\n${command.summary}\n${options === "" ? "" : `\nOptions:\n${options}`}`;
-}
-
-function groupHelp(name: string, summary: string, commands: readonly Command[]): string {
-  const lines = [...commands]
-    .map((command) => [command.name.slice(name.length + 1), command.summary] as const)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  const width = Math.max(...lines.map(([word]) => word.length)) + 2;
-  return `\nUsage:  docker ${name} COMMAND\n\n${summary}\n\nCommands:\n${lines
-    .map(([word, text]) => `  ${word.padEnd(width)}${text}\n`)
-    .join("")}\nRun 'docker ${name} COMMAND --help' for more information on a command.\n`;
-}
-
-function mainHelp(): string {
-  const groups = [...GROUPS].map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}\n`).join("");
-  const commands = [...TOP]
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, summary }) => `  ${name.padEnd(12)}${summary}\n`)
-    .join("");
-  return `\nUsage:  docker [OPTIONS] COMMAND\n\nA self-sufficient runtime for containers\n\nManagement Commands:\n${groups}\nCommands:\n${commands}\nRun 'docker COMMAND --help' for more information on a command.\n`;
+/** "requires at least 1 argument", as cobra's checks say it */
+function argumentRule(min: number, max: number | undefined): string {
+  const counted = (count: number) => `${count} argument${count === 1 ? "" : "s"}`;
+  if (max === 0) return "accepts no arguments";
+  if (max === min) return `requires exactly ${counted(min)}`;
+  if (max === undefined) return `requires at least ${counted(min)}`;
+  if (min === 0) return `requires at most ${counted(max)}`;
+  return `requires at least ${min} and at most ${counted(max)}`;
 }

@@ -13,25 +13,12 @@ import { badRequest, conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
 import { environment, unknownUser, withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";
-import { bool, list, string, unsupported } from "./flags.ts";
 import { checkTty } from "./run.ts";
 import { parseDetachKeys, TerminalBridge } from "./terminal.ts";
 
 export const exec: Command = {
   name: "exec",
-  usage: "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
-  summary: "Run a command in a running container",
-  flags: [
-    bool("detach", "d", "Detached mode: run command in the background"),
-    string("detach-keys", "", "Override the key sequence for detaching a container"),
-    list("env", "e", "Set environment variables"),
-    bool("interactive", "i", "Keep STDIN open even if not attached"),
-    bool("privileged", "", "Give extended privileges to the command"),
-    bool("tty", "t", "Allocate a pseudo-TTY"),
-    string("user", "u", "Username or UID (format: <name|uid>[:<group|gid>])"),
-    string("workdir", "w", "Working directory inside the container"),
-    ...unsupported("env-file"),
-  ],
+  supports: "detach detach-keys env interactive privileged tty user workdir",
   args: { min: 2 },
   stopAtArgument: true,
   *run(context: Context): Task<number> {

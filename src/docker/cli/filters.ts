@@ -1,12 +1,14 @@
 // --filter NAME=VALUE of the list commands. Answers to docker/cli opts/opts.go (FilterOpt) and moby api/types/filters.
 
-import { type Flag, list } from "./flags.ts";
+import type { Command } from "./command.ts";
 
 /** Values by filter, in the order in which they came. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
-export const filterFlag = (usage: string): Flag =>
-  list("filter", "f", usage, (text) => (text.includes("=") ? undefined : "bad format of filter (expected name=value)"));
+/** What is wrong with the value of --filter. */
+export const FILTER_CHECK: NonNullable<Command["checks"]> = {
+  filter: (text) => (text.includes("=") ? undefined : "bad format of filter (expected name=value)"),
+};
 
 export function parseFilters(texts: readonly string[]): Filters {
   const out = new Map<string, string[]>();

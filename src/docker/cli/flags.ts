@@ -1,13 +1,19 @@
 // Flags as Docker's client reads them: --name=value, --name value, -it, -p80:80, "--" ends them; what is not known is
 // refused in pflag's words, what Docker knows and vethlab does not is refused by name. Answers to spf13/pflag.
 
+type Kind = "bool" | "string" | "list" | "int";
+
 /** One flag of a command. */
 export interface Flag {
   readonly name: string;
   /** one letter, "" when there is none */
   readonly short: string;
-  readonly kind: "bool" | "string" | "list" | "int";
+  readonly kind: Kind;
+  /** the word after it in help texts: "list", "bytes"; "" for a switch */
+  readonly type: string;
   readonly usage: string;
+  /** help texts do not show it */
+  readonly hidden?: boolean;
   /** Docker knows it, vethlab refuses it */
   readonly unsupported?: boolean;
   /** What is wrong with a value, in Docker's words; undefined: nothing. */
@@ -21,25 +27,32 @@ export class FlagError extends Error {
   override readonly name: string = "FlagError";
 }
 
-export const bool = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "bool", usage });
-export const string = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "string", usage });
-export const list = (name: string, short: string, usage: string, check?: Flag["check"]): Flag => ({
+const LISTS: ReadonlySet<string> = new Set(["list", "strings", "map", "filter", "network"]);
+
+/** How a flag of that type is read. */
+export function kindOf(type: string): Kind {
+  if (type === "") return "bool";
+  if (type === "int") return "int";
+  return LISTS.has(type) ? "list" : "string";
+}
+
+const flag = (name: string, short: string, type: string, usage: string): Flag => ({
   name,
   short,
-  kind: "list",
+  type,
+  kind: kindOf(type),
   usage,
-  ...(check ? { check } : {}),
 });
-export const int = (name: string, short: string, usage: string): Flag => ({ name, short, kind: "int", usage });
-export const alias = (name: string, of: string): Flag => ({ name, short: "", kind: "bool", usage: "", alias: of });
+export const bool = (name: string, short: string, usage: string): Flag => flag(name, short, "", usage);
+export const string = (name: string, short: string, usage: string): Flag => flag(name, short, "string", usage);
+export const list = (name: string, short: string, usage: string): Flag => flag(name, short, "list", usage);
+export const int = (name: string, short: string, usage: string): Flag => flag(name, short, "int", usage);
 
 /** Flags that Docker has and vethlab has not: "memory:m" takes a value, "read-only!" takes none. */
 export function unsupported(names: string): Flag[] {
   return names.split(/\s+/).map((entry) => {
-    const plain = entry.replace(/!$/, "");
-    const [name, short] = plain.split(":");
-    const kind = entry.endsWith("!") ? "bool" : "string";
-    return { name: name!, short: short ?? "", kind, usage: "", unsupported: true };
+    const [name, short] = entry.replace(/!$/, "").split(":");
+    return { ...flag(name!, short ?? "", entry.endsWith("!") ? "" : "string", ""), hidden: true, unsupported: true };
   });
 }
 
@@ -187,15 +200,45 @@ function set(flag: Flag, value: string, flags: Flags): void {
   flags.add(flag.name, value);
 }
 
-/** The options of a help text, in pflag's columns. */
+/** The options of a help text, in pflag's columns: 79 wide, descriptions wrapped. */
 export function describeFlags(known: readonly Flag[]): string {
   const shown = known
-    .filter((flag) => flag.alias === undefined && !flag.unsupported)
+    .filter(({ hidden, alias }) => !hidden && alias === undefined)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((flag) => {
-      const type = flag.kind === "bool" ? "" : ` ${flag.kind}`;
-      return [`  ${flag.short === "" ? "    " : `-${flag.short}, `}--${flag.name}${type}`, flag.usage] as const;
+    .map(({ short, name, type, usage }) => {
+      const letter = short === "" ? "    " : `-${short}, `;
+      return [`  ${letter}--${name}${type === "" ? "" : ` ${type}`}`, usage] as const;
     });
   const width = Math.max(0, ...shown.map(([left]) => left.length)) + 3;
-  return shown.map(([left, usage]) => `${left.padEnd(width)}${usage}\n`).join("");
+  return shown.map(([left, usage]) => `${left.padEnd(width)}${wrap(usage, width, HELP_WIDTH)}\n`).join("");
+}
+
+const HELP_WIDTH = 79;
+/** A description narrower than this goes below its flag. */
+const NARROWEST = 24;
+/** Short words at the end may go over the edge by as much. */
+const SLOP = 5;
+
+/** Lines of at most `width`, all but the first indented (pflag flag.go wrap). */
+export function wrap(text: string, indent: number, width: number): string {
+  const below = width - indent < NARROWEST;
+  const margin = `\n${" ".repeat(below ? 16 : indent)}`;
+  const room = width - (below ? 16 : indent) - SLOP;
+  const lines: string[] = [];
+  for (let rest = text; rest !== ""; ) {
+    const cut = breakAt(rest, room);
+    lines.push(rest.slice(0, cut).replaceAll("\n", margin));
+    rest = rest.slice(cut + 1);
+  }
+  return (below ? margin : "") + lines.join(margin);
+}
+
+function breakAt(text: string, room: number): number {
+  const line = text.slice(0, room);
+  const fits = room + SLOP > text.length;
+  const newline = line.lastIndexOf("\n");
+  if (fits) return text.length;
+  const blank = Math.max(line.lastIndexOf(" "), line.lastIndexOf("\t"), newline);
+  if (blank <= 0) return text.length;
+  return newline > 0 && newline < blank ? newline : blank;
 }

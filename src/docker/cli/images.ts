@@ -9,8 +9,7 @@ import { BadReference, type Image, parseReference } from "../images.ts";
 import { shortId } from "../names.ts";
 import type { GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { filterFlag, parseFilters } from "./filters.ts";
-import { bool, string, unsupported } from "./flags.ts";
+import { FILTER_CHECK, parseFilters } from "./filters.ts";
 
 const SHAPE: ListShape = {
   headings: new Map([
@@ -41,17 +40,8 @@ const SHAPE: ListShape = {
 
 export const images: Command = {
   name: "images",
-  usage: "images [OPTIONS] [REPOSITORY[:TAG]]",
-  summary: "List images",
-  flags: [
-    bool("all", "a", "Show all images (default hides intermediate images)"),
-    bool("digests", "", "Show digests"),
-    filterFlag("Filter output based on conditions provided"),
-    string("format", "", "Pretty-print images using a Go template"),
-    bool("no-trunc", "", "Don't truncate output"),
-    bool("quiet", "q", "Only show image IDs"),
-    ...unsupported("tree!"),
-  ],
+  supports: "all digests filter format no-trunc quiet",
+  checks: FILTER_CHECK,
   args: { min: 0, max: 1 },
   *run(context: Context): Task<number> {
     const { daemon, flags, args } = context;
@@ -121,13 +111,7 @@ function humanSize(bytes: number): string {
 
 export const rmi: Command = {
   name: "rmi",
-  usage: "rmi [OPTIONS] IMAGE [IMAGE...]",
-  summary: "Remove one or more images",
-  flags: [
-    bool("force", "f", "Force removal of the image"),
-    bool("no-prune", "", "Do not delete untagged parents"),
-    ...unsupported("platform"),
-  ],
+  supports: "force no-prune",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     const { flags, args } = context;
@@ -205,9 +189,7 @@ function findImage(daemon: Daemon, term: string): Image | undefined {
 
 export const tag: Command = {
   name: "tag",
-  usage: "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
-  summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
-  flags: [],
+  supports: "",
   args: { min: 2, max: 2 },
   *run({ daemon, args }: Context): Task<number> {
     const [source, target] = args as [string, string];

@@ -11,17 +11,10 @@ import { processesOf } from "../lifecycle.ts";
 import { Template, TemplateError } from "../template/execute.ts";
 import { goJson, goJsonIndent, toMaps } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { bool, string, unsupported } from "./flags.ts";
 
 export const inspect: Command = {
   name: "inspect",
-  usage: "inspect [OPTIONS] NAME|ID [NAME|ID...]",
-  summary: "Return low-level information on Docker objects",
-  flags: [
-    string("format", "f", "Format the output using the given Go template"),
-    bool("size", "s", "Display total file sizes if the type is container"),
-    string("type", "", "Return JSON for specified type"),
-  ],
+  supports: "format size type",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     const type = context.flags.string("type");
@@ -72,9 +65,7 @@ function findAny(daemon: Daemon, term: string, type: string): Inspected | undefi
 export function inspectKind(type: "container" | "image"): Command {
   return {
     name: `${type} inspect`,
-    usage: `${type} inspect [OPTIONS] ${type.toUpperCase()} [${type.toUpperCase()}...]`,
-    summary: `Display detailed information on one or more ${type}s`,
-    flags: [string("format", "f", "Format the output using the given Go template"), ...unsupported("size:s! platform")],
+    supports: "format",
     args: { min: 1 },
     *run(context: Context): Task<number> {
       return yield* inspectAll(context, (term) => {
@@ -88,12 +79,7 @@ export function inspectKind(type: "container" | "image"): Command {
 
 export const networkInspect: Command = {
   name: "network inspect",
-  usage: "network inspect [OPTIONS] NETWORK [NETWORK...]",
-  summary: "Display detailed information on one or more networks",
-  flags: [
-    string("format", "f", "Format the output using the given Go template"),
-    bool("verbose", "v", "Verbose output for diagnostics"),
-  ],
+  supports: "format verbose",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* inspectAll(context, (term) => {
@@ -158,9 +144,7 @@ function render(template: Template, { sent, typed }: Inspected): string {
 
 export const port: Command = {
   name: "port",
-  usage: "port CONTAINER [PRIVATE_PORT[/PROTO]]",
-  summary: "List port mappings or a specific mapping for the container",
-  flags: [],
+  supports: "",
   args: { min: 1, max: 2 },
   *run(context: Context): Task<number> {
     const { args, client } = context;
@@ -202,14 +186,7 @@ function naturalSort(lines: readonly string[]): string {
 
 export const logs: Command = {
   name: "logs",
-  usage: "logs [OPTIONS] CONTAINER",
-  summary: "Fetch the logs of a container",
-  flags: [
-    bool("follow", "f", "Follow log output"),
-    string("tail", "n", "Number of lines to show from the end of the logs"),
-    bool("timestamps", "t", "Show timestamps"),
-    ...unsupported("since until details!"),
-  ],
+  supports: "follow tail timestamps",
   args: { min: 1, max: 1 },
   *run(context: Context): Task<number> {
     const { flags, proc } = context;
@@ -242,9 +219,7 @@ function* nothing(): Task<void> {}
 
 export const top: Command = {
   name: "top",
-  usage: "top CONTAINER [ps OPTIONS]",
-  summary: "Display the running processes of a container",
-  flags: [],
+  supports: "",
   args: { min: 1 },
   stopAtArgument: true,
   *run(context: Context): Task<number> {

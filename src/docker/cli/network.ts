@@ -12,29 +12,12 @@ import { type IpamConfig, isUserDefined, type Network } from "../network.ts";
 import { compareBytes, type GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { pairs } from "./container-options.ts";
-import { type Filters, filterFlag, matchesText, parseFilters } from "./filters.ts";
-import { bool, list, string, unsupported } from "./flags.ts";
+import { FILTER_CHECK, type Filters, matchesText, parseFilters } from "./filters.ts";
 import { hasLabel } from "./ps.ts";
 
 export const networkCreate: Command = {
   name: "network create",
-  usage: "network create [OPTIONS] NETWORK",
-  summary: "Create a network",
-  flags: [
-    bool("attachable", "", "Enable manual container attachment"),
-    list("aux-address", "", "Auxiliary IPv4 or IPv6 addresses used by Network driver"),
-    string("driver", "d", "Driver to manage the Network"),
-    list("gateway", "", "IPv4 or IPv6 Gateway for the master subnet"),
-    bool("internal", "", "Restrict external access to the network"),
-    list("ip-range", "", "Allocate container ip from a sub-range"),
-    string("ipam-driver", "", "IP Address Management Driver"),
-    list("ipam-opt", "", "Set IPAM driver specific options"),
-    bool("ipv6", "", "Enable IPv6 networking"),
-    list("label", "", "Set metadata on a network"),
-    list("opt", "o", "Set driver specific options"),
-    list("subnet", "", "Subnet in CIDR format that represents a network segment"),
-    ...unsupported("config-from config-only! ingress! scope ipv4!"),
-  ],
+  supports: "attachable aux-address driver gateway internal ip-range ipam-driver ipam-opt ipv6 label opt subnet",
   args: { min: 1, max: 1 },
   *run(context: Context): Task<number> {
     const { daemon, flags, args } = context;
@@ -114,14 +97,7 @@ function holds(subnet: string, text: string): boolean {
 
 export const networkConnect: Command = {
   name: "network connect",
-  usage: "network connect [OPTIONS] NETWORK CONTAINER",
-  summary: "Connect a container to a network",
-  flags: [
-    list("alias", "", "Add network-scoped alias for the container"),
-    string("ip", "", "IPv4 address (e.g., 172.30.100.104)"),
-    list("link", "", "Add link to another container"),
-    ...unsupported("driver-opt gw-priority ip6 link-local-ip"),
-  ],
+  supports: "alias ip link",
   args: { min: 2, max: 2 },
   *run(context: Context): Task<number> {
     const { daemon, flags, args } = context;
@@ -143,9 +119,7 @@ export const networkConnect: Command = {
 
 export const networkDisconnect: Command = {
   name: "network disconnect",
-  usage: "network disconnect [OPTIONS] NETWORK CONTAINER",
-  summary: "Disconnect a container from a network",
-  flags: [bool("force", "f", "Force the container to disconnect from a network")],
+  supports: "force",
   args: { min: 2, max: 2 },
   *run(context: Context): Task<number> {
     const { daemon, flags, args } = context;
@@ -159,9 +133,7 @@ export const networkDisconnect: Command = {
 
 export const networkRm: Command = {
   name: "network rm",
-  usage: "network rm NETWORK [NETWORK...]",
-  summary: "Remove one or more networks",
-  flags: [bool("force", "f", "Do not error if the network does not exist")],
+  supports: "force",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     const { daemon, args, client, flags } = context;
@@ -206,14 +178,8 @@ const LIST_FILTERS: ReadonlySet<string> = new Set(["dangling", "driver", "id", "
 
 export const networkLs: Command = {
   name: "network ls",
-  usage: "network ls [OPTIONS]",
-  summary: "List networks",
-  flags: [
-    filterFlag("Provide filter values (e.g. 'driver=bridge')"),
-    string("format", "", "Pretty-print networks using a Go template"),
-    bool("no-trunc", "", "Do not truncate the output"),
-    bool("quiet", "q", "Only display network IDs"),
-  ],
+  supports: "filter format no-trunc quiet",
+  checks: FILTER_CHECK,
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     const { daemon, flags } = context;
@@ -265,9 +231,7 @@ function matches(network: Network, filters: Filters): boolean {
 
 export const networkPrune: Command = {
   name: "network prune",
-  usage: "network prune [OPTIONS]",
-  summary: "Remove all unused networks",
-  flags: [bool("force", "f", "Do not prompt for confirmation"), ...unsupported("filter")],
+  supports: "force",
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     if (!context.flags.bool("force")) {

@@ -12,8 +12,7 @@ import type { ClientTexts } from "../generations/generation.ts";
 import { Template, TemplateError } from "../template/execute.ts";
 import { GoStruct, type GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { type Filters, filterFlag, matchesText, parseFilters } from "./filters.ts";
-import { bool, int, string } from "./flags.ts";
+import { FILTER_CHECK, type Filters, matchesText, parseFilters } from "./filters.ts";
 
 const JSON_20 = [
   ...[
@@ -56,18 +55,8 @@ const SHAPE: ListShape = {
 
 export const ps: Command = {
   name: "ps",
-  usage: "ps [OPTIONS]",
-  summary: "List containers",
-  flags: [
-    bool("all", "a", "Show all containers (default shows just running)"),
-    filterFlag("Filter output based on conditions provided"),
-    string("format", "", "Pretty-print containers using a Go template"),
-    int("last", "n", "Show n last created containers (includes all states)"),
-    bool("latest", "l", "Show the latest created container (includes all states)"),
-    bool("no-trunc", "", "Don't truncate output"),
-    bool("quiet", "q", "Only display container IDs"),
-    bool("size", "s", "Display total file sizes"),
-  ],
+  supports: "all filter format last latest no-trunc quiet size",
+  checks: FILTER_CHECK,
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     const { daemon, flags, client } = context;

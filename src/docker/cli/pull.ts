@@ -7,7 +7,6 @@ import { DaemonError } from "../errors.ts";
 import { BadReference, parseReference } from "../images.ts";
 import { shortId } from "../names.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { bool, unsupported } from "./flags.ts";
 
 /** How a script may declare an image, told after an unknown one. */
 export function imageHelp(reference: string): string {
@@ -35,9 +34,7 @@ export function* pullImage(daemon: Daemon, reference: string): Task<string> {
 
 export const pull: Command = {
   name: "pull",
-  usage: "pull [OPTIONS] NAME[:TAG|@DIGEST]",
-  summary: "Pull an image or a repository from a registry",
-  flags: [bool("quiet", "q", "Suppress verbose output"), ...unsupported("all-tags:a! disable-content-trust! platform")],
+  supports: "quiet",
   args: { min: 1, max: 1 },
   *run(context: Context): Task<number> {
     const { daemon, args, flags } = context;

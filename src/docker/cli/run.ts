@@ -9,8 +9,7 @@ import { BadReference, parseReference } from "../images.ts";
 import { startContainer } from "../start.ts";
 import { attachTo } from "./attach.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { CONTAINER_FLAGS, containerRequest } from "./container-options.ts";
-import { bool, string } from "./flags.ts";
+import { CONTAINER_CHECKS, CONTAINER_SUPPORTS, containerRequest } from "./container-options.ts";
 import { imageHelp, pullImage } from "./pull.ts";
 import { parseDetachKeys } from "./terminal.ts";
 
@@ -19,9 +18,8 @@ const DOCKER_FAILED = 125;
 
 export const create: Command = {
   name: "create",
-  usage: "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
-  summary: "Create a new container",
-  flags: CONTAINER_FLAGS,
+  supports: CONTAINER_SUPPORTS,
+  checks: CONTAINER_CHECKS,
   args: { min: 1 },
   stopAtArgument: true,
   *run(context: Context): Task<number> {
@@ -34,14 +32,8 @@ export const create: Command = {
 
 export const run: Command = {
   name: "run",
-  usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
-  summary: "Run a command in a new container",
-  flags: [
-    ...CONTAINER_FLAGS,
-    bool("detach", "d", "Run container in background and print container ID"),
-    string("detach-keys", "", "Override the key sequence for detaching a container"),
-    bool("sig-proxy", "", "Proxy received signals to the process"),
-  ],
+  supports: `${CONTAINER_SUPPORTS} detach detach-keys sig-proxy`,
+  checks: CONTAINER_CHECKS,
   args: { min: 1 },
   stopAtArgument: true,
   *run(context: Context): Task<number> {

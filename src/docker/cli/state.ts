@@ -9,19 +9,12 @@ import { killContainer, pauseContainer, removeContainer, stopContainer, unpauseC
 import { startContainer } from "../start.ts";
 import { attachTo } from "./attach.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
-import { alias, bool, int, string, unsupported } from "./flags.ts";
 
 const MANY = "CONTAINER [CONTAINER...]";
 
 export const start: Command = {
   name: "start",
-  usage: `start [OPTIONS] ${MANY}`,
-  summary: "Start one or more stopped containers",
-  flags: [
-    bool("attach", "a", "Attach STDOUT/STDERR and forward signals"),
-    bool("interactive", "i", "Attach container's STDIN"),
-    ...unsupported("detach-keys checkpoint checkpoint-dir"),
-  ],
+  supports: "attach interactive",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     const { args, flags } = context;
@@ -67,19 +60,16 @@ function* startAttached(context: Context): Task<number> {
   return container.exitCode;
 }
 
+/** How long to wait for a container's end, as asked. */
+const stopTime = ({ flags }: Context): number | undefined => flags.int("time") ?? flags.int("timeout");
+
 export const stop: Command = {
   name: "stop",
-  usage: `stop [OPTIONS] ${MANY}`,
-  summary: "Stop one or more running containers",
-  flags: [
-    int("time", "t", "Seconds to wait for stop before killing it"),
-    alias("timeout", "time"),
-    ...unsupported("signal:s"),
-  ],
+  supports: "time timeout",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
-      yield* stopContainer(context.daemon, context.daemon.findContainer(name), context.flags.int("time"));
+      yield* stopContainer(context.daemon, context.daemon.findContainer(name), stopTime(context));
       return name;
     });
   },
@@ -87,18 +77,12 @@ export const stop: Command = {
 
 export const restart: Command = {
   name: "restart",
-  usage: `restart [OPTIONS] ${MANY}`,
-  summary: "Restart one or more containers",
-  flags: [
-    int("time", "t", "Seconds to wait for stop before killing the container"),
-    alias("timeout", "time"),
-    ...unsupported("signal:s"),
-  ],
+  supports: "time timeout",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
       const container = context.daemon.findContainer(name);
-      yield* stopContainer(context.daemon, container, context.flags.int("time"));
+      yield* stopContainer(context.daemon, container, stopTime(context));
       yield* startContainer(context.daemon, container);
       return name;
     });
@@ -107,9 +91,7 @@ export const restart: Command = {
 
 export const kill: Command = {
   name: "kill",
-  usage: `kill [OPTIONS] ${MANY}`,
-  summary: "Kill one or more running containers",
-  flags: [string("signal", "s", "Signal to send to the container")],
+  supports: "signal",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     const word = context.flags.string("signal", "KILL");
@@ -137,9 +119,7 @@ export const kill: Command = {
 
 export const pause: Command = {
   name: "pause",
-  usage: `pause ${MANY}`,
-  summary: "Pause all processes within one or more containers",
-  flags: [],
+  supports: "",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
@@ -151,9 +131,7 @@ export const pause: Command = {
 
 export const unpause: Command = {
   name: "unpause",
-  usage: `unpause ${MANY}`,
-  summary: "Unpause all processes within one or more containers",
-  flags: [],
+  supports: "",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
@@ -165,9 +143,7 @@ export const unpause: Command = {
 
 export const wait: Command = {
   name: "wait",
-  usage: `wait ${MANY}`,
-  summary: "Block until one or more containers stop, then print their exit codes",
-  flags: [],
+  supports: "",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
@@ -180,13 +156,7 @@ export const wait: Command = {
 
 export const rm: Command = {
   name: "rm",
-  usage: `rm [OPTIONS] ${MANY}`,
-  summary: "Remove one or more containers",
-  flags: [
-    bool("force", "f", "Force the removal of a running container (uses SIGKILL)"),
-    bool("volumes", "v", "Remove anonymous volumes associated with the container"),
-    ...unsupported("link:l!"),
-  ],
+  supports: "force volumes",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     const { daemon, flags, client } = context;
@@ -215,9 +185,7 @@ export const rm: Command = {
 
 export const rename: Command = {
   name: "rename",
-  usage: "rename CONTAINER NEW_NAME",
-  summary: "Rename a container",
-  flags: [],
+  supports: "",
   args: { min: 2, max: 2 },
   *run(context: Context): Task<number> {
     const { daemon, args } = context;

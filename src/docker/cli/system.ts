@@ -5,14 +5,11 @@ import { removeContainer } from "../lifecycle.ts";
 import { Template } from "../template/execute.ts";
 import { GoStruct, struct } from "../template/value.ts";
 import type { Command, Context } from "./command.ts";
-import { bool, string, unsupported } from "./flags.ts";
 import { confirm, pruneNetworks } from "./network.ts";
 
 export const version: Command = {
   name: "version",
-  usage: "version [OPTIONS]",
-  summary: "Show the Docker version information",
-  flags: [string("format", "f", "Format the output using the given Go template")],
+  supports: "format",
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     const { daemon, client, flags } = context;
@@ -85,9 +82,7 @@ const KERNEL = "6.18.0";
 
 export const info: Command = {
   name: "info",
-  usage: "info [OPTIONS]",
-  summary: "Display system-wide information",
-  flags: [string("format", "f", "Format the output using the given Go template")],
+  supports: "format",
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     const { daemon, client, flags } = context;
@@ -175,9 +170,7 @@ function* pruneContainers({ daemon }: Context): Task<string> {
 
 export const containerPrune: Command = {
   name: "container prune",
-  usage: "container prune [OPTIONS]",
-  summary: "Remove all stopped containers",
-  flags: [bool("force", "f", "Do not prompt for confirmation"), ...unsupported("filter")],
+  supports: "force",
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     if (!context.flags.bool("force") && !(yield* confirm(context, "WARNING! This will remove all stopped containers.")))
@@ -189,9 +182,7 @@ export const containerPrune: Command = {
 
 export const systemPrune: Command = {
   name: "system prune",
-  usage: "system prune [OPTIONS]",
-  summary: "Remove unused data",
-  flags: [bool("force", "f", "Do not prompt for confirmation"), ...unsupported("all:a! filter volumes!")],
+  supports: "force",
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     const warning =

@@ -4,7 +4,7 @@
 import { hostOf } from "../../host/host.ts";
 import type { Process } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
-import { ClientError, type Command, Context, errorText } from "../cli/command.ts";
+import { ClientError, type Command, Context, errorText, flagsOf } from "../cli/command.ts";
 import { exec } from "../cli/exec.ts";
 import { bool, type Flag, FlagError, int, list, parseFlags, string, unsupported } from "../cli/flags.ts";
 import { portsText } from "../cli/ps.ts";
@@ -222,7 +222,7 @@ const composeExec: Subcommand = {
     if (flags.bool("detach")) words.push("-d");
     for (const entry of flags.list("env")) words.push("-e", entry);
     for (const name of ["user", "workdir"]) if (flags.given(name)) words.push(`--${name}`, flags.string(name));
-    const parsed = parseFlags([...words, container.id, ...command], exec.flags, false);
+    const parsed = parseFlags([...words, container.id, ...command], flagsOf(exec, daemon.generation.name), false);
     return yield* exec.run(new Context(proc, daemon, exec as Command, parsed.flags, parsed.args));
   },
 };

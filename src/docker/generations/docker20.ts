@@ -58,10 +58,8 @@ const client: ClientTexts = {
   waitCanceled: (time) => `time="${time}" level=error msg="error waiting for container: context canceled"\n`,
   badFlag: (command, message) => `${message}\nSee 'docker ${command}${command === "" ? "" : " "}--help'.\n`,
   unknownCommand: (command) => `docker: '${command}' is not a docker command.\nSee 'docker --help'\n`,
-  wrongArguments: (command, rule, count, usage, what) =>
-    `"docker ${command}" ${
-      rule === "none" ? "accepts no arguments" : `requires ${rule} ${count} argument${count === 1 ? "" : "s"}`
-    }.\nSee 'docker ${command} --help'.\n\nUsage:  docker ${usage}\n\n${what}\n`,
+  wrongArguments: (command, rule, usage, what) =>
+    `"docker ${command}" ${rule}.\nSee 'docker ${command} --help'.\n\nUsage:  docker ${usage}\n\n${what}\n`,
   portError: (text, cause) =>
     `${text
       .replace(/^./, (letter) => letter.toUpperCase())

@@ -45,14 +45,9 @@ const client: ClientTexts = {
   badFlag: (command, message, usage) => `${message}\n\nUsage:  docker ${usage}\n${hint(command)}`,
   unknownCommand: (command) =>
     `docker: unknown command: docker ${command}\n\nRun 'docker --help' for more information\n`,
-  wrongArguments: (command, rule, count, usage, what) => {
-    const words =
-      rule === "none"
-        ? "accepts no arguments"
-        : `requires ${rule === "exactly" ? "" : `${rule} `}${count} argument${count === 1 ? "" : "s"}`;
-    const see = rule === "exactly" ? "Run" : "See";
-    void what;
-    return `docker: 'docker ${command}' ${words}\n\nUsage:  docker ${usage}\n\n${see} 'docker ${command} --help' for more information\n`;
+  wrongArguments: (command, rule, usage) => {
+    const see = rule.includes("exactly") ? "Run" : "See";
+    return `docker: 'docker ${command}' ${rule.replace("exactly ", "")}\n\nUsage:  docker ${usage}\n\n${see} 'docker ${command} --help' for more information\n`;
   },
   portError: (text) => text,
   flagError: (text) =>

@@ -128,7 +128,7 @@ export interface ClientTexts {
   /** a flag or its value is wrong */
   readonly badFlag: (command: string, message: string, usage: string) => string;
   readonly unknownCommand: (command: string) => string;
-  readonly wrongArguments: (command: string, rule: string, count: number, usage: string, what: string) => string;
+  readonly wrongArguments: (command: string, rule: string, usage: string, what: string) => string;
   /** what is wrong with `-p`, given as newer clients say it: "invalid hostPort: x"; older ones name the cause */
   readonly portError: (text: string, cause: string) => string;
   /** what is wrong with the value of a flag, given as older clients say it */
