@@ -15,6 +15,7 @@ import { bridge } from "../tools/bridge/bridge.ts";
 import { conntrack } from "../tools/conntrack/conntrack.ts";
 import { ethtool } from "../tools/ethtool/ethtool.ts";
 import { ip } from "../tools/ip/ip.ts";
+import { ipset } from "../tools/ipset/ipset.ts";
 import { makeIptablesPrograms } from "../tools/iptables/programs.ts";
 import { arp } from "../tools/net-tools/arp.ts";
 import { ifconfig } from "../tools/net-tools/ifconfig.ts";
@@ -51,6 +52,7 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ["ethtool", ethtool],
     ["ifconfig", ifconfig],
     ["ip", ip],
+    ["ipset", ipset],
     ["nginx", nginxProgram(versions.nginx)],
     ["nsenter", nsenter],
     ["route", route],

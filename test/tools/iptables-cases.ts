@@ -1,10 +1,13 @@
 // Case files: command lines of iptables with what the real program answered (see iptables-cases/record.mjs), run here.
 
+import { MSEC } from "../../src/base/time.ts";
 import { Kernel, Net } from "../../src/net/core/net.ts";
 import { createIpv4 } from "../../src/net/ipv4/af-inet.ts";
 import { type Netfilter, netfilterInit } from "../../src/net/netfilter/netfilter.ts";
 import { Rng } from "../../src/sim/rng.ts";
 import { Sim } from "../../src/sim/sim.ts";
+import { IpsetSession } from "../../src/tools/ipset/commands.ts";
+import { PLAIN_NAMES } from "../../src/tools/iptables/names.ts";
 import { restoreOptions, restoreTables } from "../../src/tools/iptables/restore.ts";
 import { iptables, type Result } from "../../src/tools/iptables/run.ts";
 import { saveTables } from "../../src/tools/iptables/save.ts";
@@ -54,6 +57,12 @@ export function runLine(nf: Netfilter, line: string, stdin: string): Result {
   if (program === "iptables-restore") {
     const options = restoreOptions(args);
     return "status" in options ? options : restoreTables(nf, stdin, options);
+  }
+  if (program === "ipset") {
+    const session = new IpsetSession({ sets: nf.sets, now: () => nf.net.now + MSEC }); // a command takes its time
+    session.begin(args, PLAIN_NAMES);
+    for (const [i, text] of stdin.split("\n").entries()) if (session.restoring) session.line(i + 1, text, PLAIN_NAMES);
+    return session.finish();
   }
   throw new Error(`no such program: ${line}`);
 }

@@ -47,12 +47,12 @@ describe("the library's door", () => {
 
   test("what iptables has and this has not is refused by its name", () => {
     const nf = newNetfilter();
-    expect(iptables(nf, ["-A", "INPUT", "-m", "set", "--match-set", "x", "src"]).stderr).toBe(
-      "iptables v1.8.9 (nf_tables): Couldn't load match `set':No such file or directory\n\n" +
+    expect(iptables(nf, ["-A", "INPUT", "-m", "osf", "--genre", "x"]).stderr).toBe(
+      "iptables v1.8.9 (nf_tables): Couldn't load match `osf':No such file or directory\n\n" +
         "Try `iptables -h' or 'iptables --help' for more information.\n",
     );
-    expect(iptables(nf, ["-A", "INPUT", "-j", "NFQUEUE"]).stderr).toBe(
-      "iptables v1.8.9 (nf_tables): Chain 'NFQUEUE' does not exist\n" +
+    expect(iptables(nf, ["-A", "INPUT", "-j", "SYNPROXY"]).stderr).toBe(
+      "iptables v1.8.9 (nf_tables): Chain 'SYNPROXY' does not exist\n" +
         "Try `iptables -h' or 'iptables --help' for more information.\n",
     );
   });

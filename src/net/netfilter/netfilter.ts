@@ -33,6 +33,7 @@ import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { skbRtable } from "../ipv4/rtable.ts";
 import { Conntrack } from "./conntrack.ts";
 import { IP_CT_UNTRACKED, type NfConn } from "./conntrack-entry.ts";
+import { IpSets } from "./ip-set.ts";
 import { Nat } from "./nat.ts";
 import { NfTables } from "./nf-tables.ts";
 import type { XtEnv } from "./x-tables.ts";
@@ -48,6 +49,7 @@ export class Netfilter {
   readonly ct: Conntrack;
   readonly nat: Nat;
   readonly tables: NfTables;
+  readonly sets: IpSets;
   /** net.netfilter.nf_log_all_netns */
   #logAllNetns = false;
   #ctUsers = 0;
@@ -61,6 +63,7 @@ export class Netfilter {
     this.ip4 = ip4;
     this.ct = new Conntrack(net);
     this.nat = new Nat(ip4, this.ct);
+    this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)
       net.sysctl.registerInt(
@@ -87,12 +90,13 @@ export class Netfilter {
   }
 
   #environment(): XtEnv {
-    const { net, ip4, ct, nat } = this;
+    const { net, ip4, ct, nat, sets } = this;
     return {
       net,
       ip4,
       ct,
       nat,
+      sets,
       useConntrack: () => this.useConntrack(),
       watchMasquerade: () => this.#watchMasquerade(),
       primaryAddress: (dev) => primaryAddress(dev),

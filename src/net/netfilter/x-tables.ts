@@ -8,6 +8,7 @@ import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Conntrack } from "./conntrack.ts";
+import type { IpSets } from "./ip-set.ts";
 import type { Nat } from "./nat.ts";
 import type { Chain } from "./nf-tables.ts";
 import type { RuleKey } from "./rule-keys.ts";
@@ -54,6 +55,7 @@ export interface XtEnv {
   readonly ip4: Ipv4;
   readonly ct: Conntrack;
   readonly nat: Nat;
+  readonly sets: IpSets;
   /** nf_ct_netns_get: tracks connections until the returned function is called */
   useConntrack(): () => void;
   /** masqueraded connections end with their interface or address until the returned function is called */

@@ -1,8 +1,10 @@
 // Names that iptables reads from /etc/protocols and /etc/services, and numbers in C's notation. The tables hold what
 // firewalls name; a port without a name here is printed as a number, as it would be with a shorter file.
 
+import type { IpSets } from "../../net/netfilter/ip-set.ts";
+
 /** netdb of a machine, as far as iptables asks it. */
-export interface NameService {
+export interface HostNames {
   /** getnameinfo: undefined prints the address */
   hostOf(address: number): string | undefined;
   /** getaddrinfo */
@@ -16,8 +18,29 @@ export interface NameService {
   nameOfId(kind: "user" | "group", id: number): string | undefined;
 }
 
+/** All names in rules: the machine's, and those of the namespace's sets. */
+export interface NameService extends HostNames {
+  /** −1: there is no such set */
+  setIndex(name: string): number;
+  setName(index: number): string;
+}
+
+/** A namespace's sets by name, next to the machine's names. */
+export function withSets(names: HostNames, sets: IpSets): NameService {
+  return {
+    hostOf: (address) => names.hostOf(address),
+    addressesOf: (name) => names.addressesOf(name),
+    networkOf: (address) => names.networkOf(address),
+    networkAddress: (name) => names.networkAddress(name),
+    idOf: (kind, name) => names.idOf(kind, name),
+    nameOfId: (kind, id) => names.nameOfId(kind, id),
+    setIndex: (name) => sets.indexOf(name),
+    setName: (index) => sets.at(index)?.name ?? "",
+  };
+}
+
 /** What every Debian machine knows without asking anyone. */
-export const PLAIN_NAMES: NameService = {
+export const PLAIN_NAMES: HostNames = {
   hostOf: (address) => (address === 0x7f000001 ? "localhost" : undefined),
   addressesOf: (name) => (name === "localhost" ? [0x7f000001] : "Temporary failure in name resolution"),
   networkOf: (address) => NETWORKS.get(address),

@@ -11,7 +11,7 @@ import { dateText } from "../net-util/date.ts";
 import { GaiError, getaddrinfo, getnameinfo } from "../net-util/resolve.ts";
 import { readTextFile } from "../net-util/sockets.ts";
 import { Stdout } from "../net-util/stdio.ts";
-import { type NameService, PLAIN_NAMES } from "./names.ts";
+import { type HostNames, PLAIN_NAMES } from "./names.ts";
 import { restoreOptions, restoreTables } from "./restore.ts";
 import { iptables, type Result } from "./run.ts";
 import { saveTables } from "./save.ts";
@@ -29,7 +29,7 @@ class LookupNeeded extends Error {
 }
 
 /** Names as the machine's files have them, and what the resolver has answered. */
-class MachineNames implements NameService {
+class MachineNames implements HostNames {
   readonly #proc: Process;
   readonly addresses: Map<string, number[] | string> = new Map();
   readonly hosts: Map<number, string | undefined> = new Map();
@@ -90,7 +90,7 @@ class MachineNames implements NameService {
 }
 
 /** Runs until every name it asks for has been looked up; nothing changes before that. */
-function* withNames<T>(proc: Process, run: (names: NameService) => T): Task<T> {
+export function* withNames<T>(proc: Process, run: (names: HostNames) => T): Task<T> {
   const names = new MachineNames(proc);
   for (;;) {
     try {

@@ -5,7 +5,7 @@ import type { Netfilter } from "../../net/netfilter/netfilter.ts";
 import { getopt, type LongOption } from "../../posix/getopt.ts";
 import { type BuiltinTable, findChain, findTable } from "./builtin.ts";
 import { restoreUsage } from "./help.ts";
-import { PLAIN_NAMES } from "./names.ts";
+import { type NameService, PLAIN_NAMES, withSets } from "./names.ts";
 import { NftSession } from "./nft-session.ts";
 import { checkChainName, parseCommand } from "./parse.ts";
 import { guarded, queueCommand, Reader, type Result, type Settings } from "./run.ts";
@@ -87,7 +87,7 @@ class Restore {
   readonly #reader: Reader;
   readonly #output: Output;
   readonly #options: RestoreOptions;
-  readonly #names: NonNullable<Settings["names"]>;
+  readonly #names: NameService;
   readonly #session: NftSession;
   #table: BuiltinTable | undefined;
   #inTable = false;
@@ -96,7 +96,7 @@ class Restore {
     this.#reader = reader;
     this.#output = output;
     this.#options = options;
-    this.#names = settings.names ?? PLAIN_NAMES;
+    this.#names = withSets(settings.names ?? PLAIN_NAMES, nf.sets);
     this.#session = new NftSession(nf.tables, output, this.#names);
   }
 

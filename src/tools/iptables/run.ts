@@ -4,7 +4,7 @@
 import type { Netfilter } from "../../net/netfilter/netfilter.ts";
 import type { RuleSpec } from "../../net/netfilter/xt-rule.ts";
 import { findTable } from "./builtin.ts";
-import { type NameService, PLAIN_NAMES } from "./names.ts";
+import { type HostNames, PLAIN_NAMES, withSets } from "./names.ts";
 import { toNftRule } from "./nft-rule.ts";
 import { NftFailure, NftSession } from "./nft-session.ts";
 import * as o from "./options.ts";
@@ -27,7 +27,7 @@ export interface Result {
 }
 
 export interface Settings {
-  readonly names?: NameService;
+  readonly names?: HostNames;
   /** Default "1.8.9". */
   readonly version?: IptablesVersion;
 }
@@ -37,7 +37,7 @@ export interface Settings {
  * Mistakes are in the result, as the program reports them.
  */
 export function iptables(nf: Netfilter, args: readonly string[], settings: Settings = {}): Result {
-  const { names = PLAIN_NAMES } = settings;
+  const names = withSets(settings.names ?? PLAIN_NAMES, nf.sets);
   return guarded("iptables", new Reader(), settings, (output) => {
     const session = new NftSession(nf.tables, output, names);
     const command = parseCommand(["iptables", ...args], { output, names, program: "iptables", line: 0 });

@@ -3,7 +3,7 @@
 import type { Netfilter } from "../../net/netfilter/netfilter.ts";
 import { getopt, type LongOption } from "../../posix/getopt.ts";
 import { BUILTIN_TABLES, findTable } from "./builtin.ts";
-import { PLAIN_NAMES } from "./names.ts";
+import { PLAIN_NAMES, withSets } from "./names.ts";
 import { NftSession } from "./nft-session.ts";
 import { guarded, Reader, type Result, type Settings } from "./run.ts";
 import { XtablesExit } from "./xtables.ts";
@@ -51,7 +51,7 @@ export function saveTables(nf: Netfilter, args: readonly string[], date: string,
       output.err += "Unknown arguments found on commandline\n";
       throw new XtablesExit(1);
     }
-    const session = new NftSession(nf.tables, output, settings.names ?? PLAIN_NAMES);
+    const session = new NftSession(nf.tables, output, withSets(settings.names ?? PLAIN_NAMES, nf.sets));
     const program = `${PROGRAM} v${output.fullVersion}`;
     if (table === undefined) {
       for (const builtin of BUILTIN_TABLES)

@@ -22,6 +22,7 @@ import { quotaMatch } from "./quota.ts";
 import { recentMatch } from "./recent.ts";
 import { rpfilterMatch } from "./rpfilter.ts";
 import { sctpMatch } from "./sctp.ts";
+import { setMatch } from "./set.ts";
 import { statisticMatch } from "./statistic.ts";
 import { stringMatch } from "./string.ts";
 import { tcpMatch } from "./tcp.ts";
@@ -56,6 +57,7 @@ export const MATCHES: ReadonlyMap<string, XtMatch> = new Map(
     recentMatch,
     rpfilterMatch,
     sctpMatch,
+    setMatch,
     statisticMatch,
     stringMatch,
     tcpMatch,

@@ -8,6 +8,7 @@ import { logTarget, nflogTarget } from "./log.ts";
 import { connmarkTarget, markTarget } from "./mark.ts";
 import { dnatTarget, masqueradeTarget, netmapTarget, redirectTarget, snatTarget } from "./nat.ts";
 import { rejectTarget } from "./reject.ts";
+import { setTarget } from "./set.ts";
 import { tcpmssTarget } from "./tcpmss.ts";
 
 export const TARGETS: ReadonlyMap<string, XtTarget> = new Map(
@@ -25,6 +26,7 @@ export const TARGETS: ReadonlyMap<string, XtTarget> = new Map(
     nflogTarget,
     redirectTarget,
     rejectTarget,
+    setTarget,
     snatTarget,
     tcpmssTarget,
     tosTarget,

@@ -48,6 +48,19 @@ const TYPES: readonly (readonly [string, number, number, number])[] = [
   ["address-mask-reply", 18, 0, 255],
 ];
 
+/** The name of a type with a code of its own, or of a type whose codes have none. */
+export function icmpName(type: number, code: number): string | undefined {
+  return TYPES.find(
+    ([name, t, low, high]) => name !== "any" && t === type && (high === 255 ? code === 0 : low === code),
+  )?.[0];
+}
+
+/** Type and code by name. */
+export function icmpByName(name: string): { type: number; code: number } | undefined {
+  const found = TYPES.find(([known]) => known === name);
+  return found && { type: found[1], code: found[2] };
+}
+
 function parseType(text: string): { type: number; code: [number, number] } {
   const named = TYPES.filter(([name]) => name.toLowerCase().startsWith(text.toLowerCase()));
   if (named.length > 1) parameterProblem(`Ambiguous ICMP type \`${text}': \`${named[0]![0]}' or \`${named[1]![0]}'?`);

@@ -18,6 +18,7 @@ import { owner } from "./owner.ts";
 import { recent } from "./recent.ts";
 import { rpfilter, tcpmss } from "./route.ts";
 import { sctp } from "./sctp.ts";
+import { set } from "./set.ts";
 import { statistic } from "./statistic.ts";
 import { string } from "./string.ts";
 import { tcp } from "./tcp.ts";
@@ -51,6 +52,7 @@ export const MATCH_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
     recent,
     rpfilter,
     sctp,
+    set,
     state,
     statistic,
     string,

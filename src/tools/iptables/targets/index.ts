@@ -7,6 +7,7 @@ import { log, nflog } from "./log.ts";
 import { connmark, mark } from "./mark.ts";
 import { dnat, masquerade, netmap, redirect, snat } from "./nat.ts";
 import { reject } from "./reject.ts";
+import { set } from "./set.ts";
 
 export const TARGET_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
   [
@@ -24,6 +25,7 @@ export const TARGET_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
     notrack,
     redirect,
     reject,
+    set,
     snat,
     tcpmss,
     tos,
