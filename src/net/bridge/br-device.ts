@@ -1,5 +1,5 @@
 // The bridge as a device of its host: what the host sends through it, up and down, address and MTU. Answers to
-// net/bridge/br_device.c. Leaves out VLAN filtering, ARP suppression and netpoll.
+// net/bridge/br_device.c. Leaves out ARP suppression and netpoll.
 
 import * as ethernet from "../../wire/ethernet.ts";
 import { registerNetdevice } from "../core/dev.ts";
@@ -23,6 +23,7 @@ import { NetBridge } from "./br-private.ts";
 import { brStpChangeBridgeId, brStpDisableBridge, brStpEnableBridge } from "./br-stp-if.ts";
 import { brStpRegister } from "./br-stp-rcv.ts";
 import { brStpTimerInit } from "./br-stp-timer.ts";
+import { brAllowedIngress } from "./br-vlan.ts";
 
 export interface BridgeOptions {
   /** six bytes; the bridge keeps it whatever ports come */
@@ -89,24 +90,25 @@ function brDevXmit(skb: SkBuff, dev: NetDevice): number {
   if (br.xmitHook?.(skb)) return NET_XMIT_SUCCESS;
   dev.stats.txPackets++;
   dev.stats.txBytes += skb.len;
-  const mac = skb.data;
-  skb.macHeader = mac;
+  skb.macHeader = skb.data;
   skb.pull(ethernet.HEADER_LENGTH);
+  const vid = brAllowedIngress(br, null, skb);
+  if (vid < 0) return NET_XMIT_SUCCESS;
   const { head } = skb;
-  if (ethernet.isMulticast(head, mac)) {
-    if (ethernet.isBroadcast(head, mac)) brFlood(br, skb, BR_PKT_BROADCAST, false, true);
-    else xmitMulticast(br, skb);
+  if (ethernet.isMulticast(head, skb.macHeader)) {
+    if (ethernet.isBroadcast(head, skb.macHeader)) brFlood(br, skb, BR_PKT_BROADCAST, false, true);
+    else xmitMulticast(br, skb, vid);
     return NET_XMIT_SUCCESS;
   }
   const { fdb } = br;
-  const entry = fdb.find(head, mac, 0);
+  const entry = fdb.find(head, skb.macHeader, vid);
   if (entry < 0) brFlood(br, skb, BR_PKT_UNICAST, false, true);
   else brForward(br.portByNo[fdb.port(entry)] ?? null, skb, false, true);
   return NET_XMIT_SUCCESS;
 }
 
-function xmitMulticast(br: NetBridge, skb: SkBuff): void {
-  brMulticastRcv(br, null, skb);
+function xmitMulticast(br: NetBridge, skb: SkBuff, vid: number): void {
+  brMulticastRcv(br, null, skb, vid);
   const { verdict } = br.multicast;
   if (verdict.drop) drop(skb, DropReason.NOT_SPECIFIED);
   else if ((verdict.mdb || verdict.routersOnly) && querierExists(br))

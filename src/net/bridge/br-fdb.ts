@@ -69,13 +69,14 @@ export function brFdbAddLocal(br: NetBridge, source: BridgePort | null, address:
 function deleteLocal(br: NetBridge, port: BridgePort | null, entry: number): void {
   const { fdb } = br;
   const mac = fdb.mac(entry, new Uint8Array(6));
+  const vid = fdb.vid(entry);
   for (const other of br.ports)
-    if (other !== port && equalMac(other.dev.address, 0, mac, 0)) {
+    if (other !== port && equalMac(other.dev.address, 0, mac, 0) && (vid === 0 || other.vlan?.vlans.has(vid))) {
       fdb.setPort(entry, other.portNo);
       fdb.setFlags(entry, fdb.flags(entry) & ~BR_FDB_ADDED_BY_USER);
       return;
     }
-  if (port && equalMac(br.dev.address, 0, mac, 0)) {
+  if (port && equalMac(br.dev.address, 0, mac, 0) && (vid === 0 || br.vlan?.own.vlans.has(vid))) {
     fdb.setPort(entry, FDB_NO_PORT);
     fdb.setFlags(entry, fdb.flags(entry) & ~BR_FDB_ADDED_BY_USER);
     return;
@@ -89,13 +90,30 @@ export function brFdbChangeaddr(port: BridgePort, address: Uint8Array): void {
   for (const entry of br.fdb.entries())
     if (br.fdb.port(entry) === port.portNo && isOwn(br.fdb.flags(entry))) deleteLocal(br, port, entry);
   brFdbAddLocal(br, port, address, 0);
+  for (const vid of port.vlan?.vlans.keys() ?? []) brFdbAddLocal(br, port, address, vid);
 }
 
 /** The bridge gets another address (br_fdb_change_mac_address); br.dev.address is still the old one. */
 export function brFdbChangeMacAddress(br: NetBridge, address: Uint8Array): void {
-  const entry = br.fdb.find(br.dev.address, 0, 0);
-  if (entry >= 0 && isOwn(br.fdb.flags(entry)) && br.fdb.port(entry) === FDB_NO_PORT) deleteLocal(br, null, entry);
-  brFdbAddLocal(br, null, address, 0);
+  for (const vid of [0, ...(br.vlan?.own.vlans.keys() ?? [])]) {
+    brFdbDeleteLocal(br, null, br.dev.address, vid);
+    brFdbAddLocal(br, null, address, vid);
+  }
+}
+
+/** br_fdb_find_delete_local: the bridge's (`port` null) or a port's own address in a VLAN. */
+export function brFdbDeleteLocal(br: NetBridge, port: BridgePort | null, address: Uint8Array, vid: number): void {
+  const entry = br.fdb.find(address, 0, vid);
+  const owner = port?.portNo ?? FDB_NO_PORT;
+  if (entry >= 0 && isOwn(br.fdb.flags(entry)) && br.fdb.port(entry) === owner) deleteLocal(br, port, entry);
+}
+
+/** Forgets what a port (null: the bridge) learned in a VLAN (br_fdb_delete_by_port with a VLAN). */
+export function brFdbDeleteVlan(br: NetBridge, port: BridgePort | null, vid: number): void {
+  const { fdb } = br;
+  const owner = port?.portNo ?? FDB_NO_PORT;
+  for (const entry of fdb.entries())
+    if (fdb.port(entry) === owner && fdb.vid(entry) === vid && !(fdb.flags(entry) & BR_FDB_STATIC)) fdb.delete(entry);
 }
 
 function isOwn(flags: number): boolean {
@@ -121,16 +139,23 @@ export function brFdbFlush(br: NetBridge): void {
 
 export interface FdbFlush {
   readonly port: BridgePort | null;
+  /** 0: any */
+  readonly vid: number;
   /** entries whose flags under `mask` are `flags` */
   readonly flags: number;
   readonly mask: number;
 }
 
 /** Forgets what matches, local addresses too (br_fdb_flush through netlink: `bridge fdb flush`). */
-export function brFdbFlushMatching(br: NetBridge, { port, flags, mask }: FdbFlush): void {
+export function brFdbFlushMatching(br: NetBridge, { port, vid, flags, mask }: FdbFlush): void {
   const { fdb } = br;
   for (const entry of fdb.entries())
-    if ((!port || fdb.port(entry) === port.portNo) && (fdb.flags(entry) & mask) === flags) fdb.delete(entry);
+    if (
+      (!port || fdb.port(entry) === port.portNo) &&
+      (vid === 0 || fdb.vid(entry) === vid) &&
+      (fdb.flags(entry) & mask) === flags
+    )
+      fdb.delete(entry);
 }
 
 /** State of an entry as netlink has it: NUD_PERMANENT local, NUD_NOARP static, NUD_STALE or NUD_REACHABLE learned. */
@@ -157,10 +182,19 @@ export interface FdbRequest {
  * Throws EINVAL (no such port, bad address), EEXIST, ENOENT, EPERM.
  */
 export function brFdbAdd(dev: NetDevice, request: FdbRequest): void {
-  const { address, vid, state } = request;
   const port = bridgePortOf(dev);
   const br = bridgeOf(dev) ?? port?.br;
-  if (!br || isZero(address, 0)) throw new NetError(Errno.EINVAL);
+  if (!br || isZero(request.address, 0)) throw new NetError(Errno.EINVAL);
+  const vlans = port ? port.vlan?.vlans : br.vlan?.own.vlans;
+  if (request.vid !== 0 && !vlans?.has(request.vid)) throw new NetError(Errno.EINVAL);
+  addOne(br, port, request);
+  // without a VLAN, every one of the port's
+  if (request.vid === 0) for (const vid of vlans?.keys() ?? []) addOne(br, port, { ...request, vid });
+}
+
+/** __br_fdb_add */
+function addOne(br: NetBridge, port: BridgePort | null, request: FdbRequest): void {
+  const { address, vid, state } = request;
   const { fdb } = br;
   if (port && state === "dynamic" && port.state !== BR_STATE_LEARNING && port.state !== BR_STATE_FORWARDING)
     throw new NetError(Errno.EPERM);
@@ -189,7 +223,14 @@ export function brFdbDelete(dev: NetDevice, address: Uint8Array, vid: number): v
   const port = bridgePortOf(dev);
   const br = bridgeOf(dev) ?? port?.br;
   if (!br) throw new NetError(Errno.EINVAL);
-  const entry = br.fdb.find(address, 0, vid);
-  if (entry < 0 || br.fdb.port(entry) !== (port?.portNo ?? FDB_NO_PORT)) throw new NetError(Errno.ENOENT);
-  br.fdb.delete(entry);
+  const vlans = port ? port.vlan?.vlans : br.vlan?.own.vlans;
+  if (vid !== 0 && !vlans?.has(vid)) throw new NetError(Errno.EINVAL);
+  let found = false;
+  for (const one of vid === 0 ? [0, ...(vlans?.keys() ?? [])] : [vid]) {
+    const entry = br.fdb.find(address, 0, one);
+    if (entry < 0 || br.fdb.port(entry) !== (port?.portNo ?? FDB_NO_PORT)) continue;
+    br.fdb.delete(entry);
+    found = true;
+  }
+  if (!found) throw new NetError(Errno.ENOENT);
 }

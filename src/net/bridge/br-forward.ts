@@ -17,6 +17,7 @@ import {
   bridgePortOf,
   type NetBridge,
 } from "./br-private.ts";
+import { brAllowedEgress, brHandleVlan } from "./br-vlan.ts";
 
 // linux/netfilter_bridge.h
 export const NF_BR_PRE_ROUTING = 0;
@@ -65,7 +66,7 @@ export function brFlood(br: NetBridge, skb: SkBuff, kind: number, localRcv: bool
 /** Not back where it came from (unless hairpin), only by a forwarding port, not between isolated ones (should_deliver). */
 export function shouldDeliver(port: BridgePort, skb: SkBuff): boolean {
   if (skb.dev === port.dev && !(port.flags & BR_HAIRPIN_MODE)) return false;
-  if (port.state !== BR_STATE_FORWARDING) return false;
+  if (port.state !== BR_STATE_FORWARDING || !brAllowedEgress(port.br, port, skb)) return false;
   if (port.flags & BR_ISOLATED) {
     const from = bridgePortOf(skb.dev!);
     if (from && from.flags & BR_ISOLATED) return false;
@@ -75,6 +76,7 @@ export function shouldDeliver(port: BridgePort, skb: SkBuff): boolean {
 
 /** Through FORWARD or LOCAL_OUT and out; takes the frame over (__br_forward). */
 export function deliver(to: BridgePort, skb: SkBuff, localOrig: boolean): void {
+  if (!brHandleVlan(to.br, to, skb)) return;
   const indev = localOrig ? null : skb.dev;
   skb.dev = to.dev;
   const hook = localOrig ? NF_BR_LOCAL_OUT : NF_BR_FORWARD;

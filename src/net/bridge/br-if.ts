@@ -31,6 +31,7 @@ import {
 import { brSetState } from "./br-stp.ts";
 import { brInitPort, brStpDisablePort, brStpEnablePort, brStpRecalculateBridgeId } from "./br-stp-if.ts";
 import { brStpPortTimerInit } from "./br-stp-timer.ts";
+import { nbpVlanInit } from "./br-vlan.ts";
 
 const ETH_DATA_LEN = 1500;
 
@@ -57,6 +58,7 @@ export function brAddIf(br: NetBridge, dev: NetDevice): BridgePort {
   devSetPromiscuity(dev, 1);
   dev.net.notify(NETDEV_CHANGEUPPER, dev);
   brFdbAddLocal(br, port, dev.address, 0);
+  nbpVlanInit(port);
   const changed = brStpRecalculateBridgeId(br);
   if (portIsOperational(dev) && br.dev.up) brStpEnablePort(port);
   if (changed) br.dev.net.notify(NETDEV_CHANGEADDR, br.dev);

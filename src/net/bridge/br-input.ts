@@ -27,6 +27,7 @@ import {
   bridgePortOf,
   type NetBridge,
 } from "./br-private.ts";
+import { brAllowedEgress, brAllowedIngress, brHandleVlan, brShouldLearn } from "./br-vlan.ts";
 import { BR_FDB_LOCAL } from "./fdb-table.ts";
 
 /** The last byte of 01:80:c2:00:00:0X: spanning tree, pause, LLDP. */
@@ -53,8 +54,10 @@ export function brHandleFrame(skb: SkBuff, dev: NetDevice): number {
     }
     // it goes to the port's own packet types: BPDUs, LLDP
     const learns = port.state === BR_STATE_LEARNING || port.state === BR_STATE_FORWARDING;
-    if (port.flags & BR_LEARNING && learns && !br.noLinkLocalLearn)
-      brFdbUpdate(br, port, head, mac + ethernet.SOURCE, 0);
+    if (port.flags & BR_LEARNING && learns && !br.noLinkLocalLearn) {
+      const vid = brShouldLearn(port, skb);
+      if (vid >= 0) brFdbUpdate(br, port, head, mac + ethernet.SOURCE, vid);
+    }
     return dev.net.hooksBridge.run(NF_BR_LOCAL_IN, skb, dev, null, null) ? RX_HANDLER_PASS : RX_HANDLER_CONSUMED;
   }
   if (port.state !== BR_STATE_FORWARDING && port.state !== BR_STATE_LEARNING) {
@@ -80,13 +83,15 @@ export function brHandleFrameFinish(skb: SkBuff): void {
     return;
   }
   const { br } = port;
+  const vid = brAllowedIngress(br, port, skb);
+  if (vid < 0) return;
   const { head } = skb;
   const mac = skb.macHeader;
-  if (port.flags & BR_PORT_LOCKED && !isKnownBehind(port, head, mac + ethernet.SOURCE)) {
+  if (port.flags & BR_PORT_LOCKED && !isKnownBehind(port, head, mac + ethernet.SOURCE, vid)) {
     drop(skb, DropReason.NOT_SPECIFIED);
     return;
   }
-  if (port.flags & BR_LEARNING) brFdbUpdate(br, port, head, mac + ethernet.SOURCE, 0);
+  if (port.flags & BR_LEARNING) brFdbUpdate(br, port, head, mac + ethernet.SOURCE, vid);
   if (port.state === BR_STATE_LEARNING) {
     drop(skb, DropReason.BRIDGE_INGRESS_STP_STATE);
     return;
@@ -96,11 +101,11 @@ export function brHandleFrameFinish(skb: SkBuff): void {
     if (ethernet.isBroadcast(head, mac)) {
       brFlood(br, skb, BR_PKT_BROADCAST, true, false);
       brPassFrameUp(br, skb, promisc);
-    } else handleMulticast(br, port, skb, promisc);
+    } else handleMulticast(br, port, skb, vid, promisc);
     return;
   }
   const { fdb } = br;
-  const entry = fdb.find(head, mac, 0);
+  const entry = fdb.find(head, mac, vid);
   if (entry < 0) brFlood(br, skb, BR_PKT_UNICAST, promisc, false);
   else if (fdb.flags(entry) & BR_FDB_LOCAL) {
     brPassFrameUp(br, skb, false);
@@ -113,14 +118,14 @@ export function brHandleFrameFinish(skb: SkBuff): void {
 }
 
 /** A locked port takes frames only from stations that the forwarding database has behind it. */
-function isKnownBehind(port: BridgePort, b: Uint8Array, at: number): boolean {
+function isKnownBehind(port: BridgePort, b: Uint8Array, at: number, vid: number): boolean {
   const { fdb } = port.br;
-  const entry = fdb.find(b, at, 0);
+  const entry = fdb.find(b, at, vid);
   return entry >= 0 && fdb.port(entry) === port.portNo && !(fdb.flags(entry) & BR_FDB_LOCAL);
 }
 
-function handleMulticast(br: NetBridge, port: BridgePort, skb: SkBuff, promisc: boolean): void {
-  brMulticastRcv(br, port, skb);
+function handleMulticast(br: NetBridge, port: BridgePort, skb: SkBuff, vid: number, promisc: boolean): void {
+  brMulticastRcv(br, port, skb, vid);
   const { verdict } = br.multicast;
   if (verdict.drop) {
     drop(skb, DropReason.NOT_SPECIFIED);
@@ -146,8 +151,13 @@ export function brPassFrameUp(br: NetBridge, skb: SkBuff, promisc: boolean): voi
   const { dev } = br;
   dev.stats.rxPackets++;
   dev.stats.rxBytes += skb.len;
+  if (!(dev.flags & IFF_PROMISC) && !brAllowedEgress(br, null, skb)) {
+    drop(skb, DropReason.VLAN_FILTERED);
+    return;
+  }
   const indev = skb.dev;
   skb.dev = dev;
+  if (!brHandleVlan(br, null, skb)) return;
   if (skb.dst === br.fakeDst) skb.dst = null;
   if (dev.net.hooksBridge.run(NF_BR_LOCAL_IN, skb, indev, null, null)) netifReceiveSkb(skb);
 }

@@ -18,6 +18,8 @@ export interface PortGroup {
 export interface MdbEntry {
   /** IPv4 group */
   readonly group: number;
+  /** 0: without VLANs */
+  readonly vid: number;
   hostJoined: boolean;
   /** newest first, as they are forwarded to and printed */
   ports: PortGroup[];
@@ -60,7 +62,7 @@ export class BridgeMulticast {
   queryResponseIntervalNs: Ns = 10 * SEC;
   /** a quarter of the above in whole jiffies of 4 ms */
   startupQueryIntervalNs: Ns = 31.248 * SEC;
-  /** newest last */
+  /** by groupKey, newest last */
   readonly groups: Map<number, MdbEntry> = new Map();
   /** another host asks: pending while it does (ip4_other_query) */
   otherQueryTimer!: WheelTimer;

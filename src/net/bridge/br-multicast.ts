@@ -1,6 +1,6 @@
 // IGMP snooping: membership reports tell which ports want a group, queries tell where routers are, and while somebody
 // queries, a group's frames go to its members only. Answers to net/bridge/br_multicast.c for IPv4. Leaves out sources
-// (IGMPv3 filters by source), MLD, per-VLAN snooping and fast leave's port option.
+// (IGMPv3 filters by source), MLD, snooping with queriers per VLAN, and fast leave's port option.
 
 import { type Ns, SEC } from "../../base/time.ts";
 import { internetChecksum } from "../../wire/checksum.ts";
@@ -100,7 +100,7 @@ function startQuerier(br: NetBridge): void {
  * Looks at a multicast frame and learns from it; the answer is in br.multicast.verdict (br_multicast_rcv).
  * @param port null: sent by the bridge itself
  */
-export function brMulticastRcv(br: NetBridge, port: BridgePort | null, skb: SkBuff): void {
+export function brMulticastRcv(br: NetBridge, port: BridgePort | null, skb: SkBuff, vid: number): void {
   const { verdict } = br.multicast;
   verdict.drop = false;
   verdict.routersOnly = false;
@@ -113,15 +113,27 @@ export function brMulticastRcv(br: NetBridge, port: BridgePort | null, skb: SkBu
   const daddr = ipv4.getDestination(head, at);
   if (ipv4.getProtocol(head, at) !== ipv4.IPPROTO_IGMP) {
     if (!isLocalMulticast(daddr)) verdict.routersOnly = true;
-  } else receiveIgmp(br, port, skb, at + headerLength, verdict);
-  verdict.mdb = br.multicast.groups.get(daddr) ?? null;
+  } else receiveIgmp(br, port, skb, vid, at + headerLength, verdict);
+  verdict.mdb = br.multicast.groups.get(groupKey(daddr, vid)) ?? null;
+}
+
+/** A group of one VLAN, 0 for none. */
+export function groupKey(group: number, vid: number): number {
+  return vid * 2 ** 32 + group;
 }
 
 function isLocalMulticast(addr: number): boolean {
   return (addr & LOCAL_MASK) >>> 0 === LOCAL_BLOCK;
 }
 
-function receiveIgmp(br: NetBridge, port: BridgePort | null, skb: SkBuff, at: number, verdict: MulticastVerdict): void {
+function receiveIgmp(
+  br: NetBridge,
+  port: BridgePort | null,
+  skb: SkBuff,
+  vid: number,
+  at: number,
+  verdict: MulticastVerdict,
+): void {
   const { head } = skb;
   const end = Math.min(skb.tail, skb.data + ipv4.getTotalLength(head, skb.data));
   if (end - at < igmp.HEADER_LENGTH || internetChecksum(head, at, end) !== 0) {
@@ -132,22 +144,22 @@ function receiveIgmp(br: NetBridge, port: BridgePort | null, skb: SkBuff, at: nu
     case igmp.IGMP_HOST_MEMBERSHIP_REPORT:
     case igmp.IGMPV2_HOST_MEMBERSHIP_REPORT:
       verdict.routersOnly = true;
-      addGroup(br, port, igmp.getGroup(head, at), false);
+      addGroup(br, port, igmp.getGroup(head, at), vid, false);
       break;
     case igmp.IGMPV3_HOST_MEMBERSHIP_REPORT:
       for (const record of igmp.parseReport(head, at, end) ?? []) {
         const leaves =
           (record.type === igmp.IGMPV3_CHANGE_TO_INCLUDE || record.type === igmp.IGMPV3_MODE_IS_INCLUDE) &&
           record.sources.length === 0;
-        if (leaves) leaveGroup(br, port, record.group);
-        else if (record.type !== igmp.IGMPV3_BLOCK_OLD_SOURCES) addGroup(br, port, record.group, false);
+        if (leaves) leaveGroup(br, port, record.group, vid);
+        else if (record.type !== igmp.IGMPV3_BLOCK_OLD_SOURCES) addGroup(br, port, record.group, vid, false);
       }
       break;
     case igmp.IGMP_HOST_MEMBERSHIP_QUERY:
       receivedQuery(br, port, ipv4.getSource(head, skb.data), igmp.getMaxResponse(head, at));
       break;
     case igmp.IGMP_HOST_LEAVE_MESSAGE:
-      leaveGroup(br, port, igmp.getGroup(head, at));
+      leaveGroup(br, port, igmp.getGroup(head, at), vid);
       break;
   }
 }
@@ -172,20 +184,22 @@ function markRouter(port: BridgePort): void {
 }
 
 /** A port (null: the host) wants a group (br_multicast_add_group); also `bridge mdb add` with `permanent`. */
-export function addGroup(br: NetBridge, port: BridgePort | null, group: number, permanent: boolean): void {
+export function addGroup(br: NetBridge, port: BridgePort | null, group: number, vid: number, permanent: boolean): void {
   const { multicast } = br;
   if (isLocalMulticast(group)) return;
-  let entry = multicast.groups.get(group);
+  const key = groupKey(group, vid);
+  let entry = multicast.groups.get(key);
   if (!entry) {
     if (multicast.groups.size >= multicast.hashMax) return;
     const made: MdbEntry = {
       group,
+      vid,
       hostJoined: false,
       ports: [],
       timer: br.dev.net.kernel.timers.wheelTimer(() => removeHost(br, made)),
     };
     entry = made;
-    multicast.groups.set(group, entry);
+    multicast.groups.set(key, entry);
   }
   if (!port) {
     entry.hostJoined = true;
@@ -209,9 +223,9 @@ export function addGroup(br: NetBridge, port: BridgePort | null, group: number, 
 }
 
 /** br_multicast_leave_group: others on that port may still want it, so it is asked first, unless fast leave is on. */
-function leaveGroup(br: NetBridge, port: BridgePort | null, group: number): void {
+function leaveGroup(br: NetBridge, port: BridgePort | null, group: number, vid: number): void {
   const { multicast } = br;
-  const entry = multicast.groups.get(group);
+  const entry = multicast.groups.get(groupKey(group, vid));
   if (!entry) return;
   const delay: Ns = multicast.lastMemberCount * multicast.lastMemberIntervalNs;
   if (!port) {
@@ -241,7 +255,7 @@ export function removeHost(br: NetBridge, entry: MdbEntry): void {
 function expireIfEmpty(br: NetBridge, entry: MdbEntry): void {
   if (entry.hostJoined || entry.ports.length > 0) return;
   entry.timer.del();
-  br.multicast.groups.delete(entry.group);
+  br.multicast.groups.delete(groupKey(entry.group, entry.vid));
 }
 
 /** br_multicast_querier_exists: without one, snooping holds nothing back. */

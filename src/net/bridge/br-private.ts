@@ -7,6 +7,7 @@ import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { WheelTimer } from "../core/timer-batch.ts";
 import { BridgeMulticast, PortMulticast } from "./br-multicast-state.ts";
+import type { BridgeVlans, VlanGroup } from "./br-vlan-state.ts";
 import { Fdb } from "./fdb-table.ts";
 
 // uapi/linux/if_bridge.h
@@ -78,6 +79,8 @@ export class BridgePort {
   holdTimer!: WheelTimer;
   messageAgeTimer!: WheelTimer;
   readonly multicast: PortMulticast = new PortMulticast();
+  /** null while the bridge has no VLANs */
+  vlan: VlanGroup | null = null;
 
   constructor(br: NetBridge, dev: NetDevice, portNo: number) {
     this.br = br;
@@ -118,6 +121,7 @@ export class NetBridge {
   topologyChangeDetected = false;
   /** 01:80:c2:00:00:00 */
   readonly groupAddress: Uint8Array = Uint8Array.of(0x01, 0x80, 0xc2, 0, 0, 0);
+  groupAddressSet = false;
   groupFwdMask = 0;
   mtuSetByUser = false;
   noLinkLocalLearn = false;
@@ -131,6 +135,8 @@ export class NetBridge {
   topologyChangeTimer!: WheelTimer;
   gcTimer!: WheelTimer;
   readonly multicast: BridgeMulticast = new BridgeMulticast();
+  /** VLAN filtering, null until a user asks for it (br-vlan.ts) */
+  vlan: BridgeVlans | null = null;
   /** hears of the devices of the namespace */
   notifier!: NetdevNotifier;
   /** br_netfilter: the route of frames that only cross the bridge (fake_rtable) */

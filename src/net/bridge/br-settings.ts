@@ -210,6 +210,7 @@ export function brSetGroupAddress(br: NetBridge, address: Uint8Array): void {
   const valid = a === 0x01 && b === 0x80 && c === 0xc2 && d === 0 && e === 0 && (f! & 0xf0) === 0;
   if (address.length !== 6 || !valid || f === 1 || f === 2 || f === 3) throw new NetError(Errno.EINVAL);
   br.groupAddress.set(address);
+  br.groupAddressSet = true;
 }
 
 /** Switches of a port and the flag that each is, by their names in sysfs. */

@@ -77,6 +77,8 @@ export class SkBuff {
   /** VLAN tag taken off or still to be put on: TCI, and 0x8100 or 0x88a8; 0 when there is none */
   vlanTci = 0;
   vlanProto = 0;
+  /** the bridge has judged its VLAN (BR_INPUT_SKB_CB vlan_filtered) */
+  vlanFiltered = false;
   /** br_netfilter: the bridge ports that it crosses */
   physInDev: NetDevice | null = null;
   physOutDev: NetDevice | null = null;
@@ -262,6 +264,7 @@ export class SkbPool {
     skb.sk = from.sk;
     skb.vlanTci = from.vlanTci;
     skb.vlanProto = from.vlanProto;
+    skb.vlanFiltered = from.vlanFiltered;
     skb.physInDev = from.physInDev;
     skb.physOutDev = from.physOutDev;
     skb.nfBridge = from.nfBridge;
@@ -351,6 +354,7 @@ export class SkbPool {
     skb.ctinfo = 0;
     skb.vlanTci = 0;
     skb.vlanProto = 0;
+    skb.vlanFiltered = false;
     skb.nfBridge = 0;
     skb.ipcbFlags = 0;
     skb.fragMaxSize = 0;

@@ -23,6 +23,7 @@ import {
 } from "../core/net.ts";
 import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
+import { pushTag } from "../core/vlan-tag.ts";
 import type { LinkOptions } from "./dummy.ts";
 import { countSent } from "./tx-stats.ts";
 
@@ -146,18 +147,3 @@ const vlanOps: NetDeviceOps = {
     if (mtu > (dev.priv as Vlan).config.lower.mtu) throw new NetError(Errno.ERANGE);
   },
 };
-
-/** A tag beside the frame goes into it, because another one comes outside (__vlan_hwaccel_push_inside). */
-export function pushTag(skb: SkBuff): void {
-  const at = skb.push(4);
-  const { head } = skb;
-  head.copyWithin(at, at + 4, at + 16);
-  head[at + 12] = skb.vlanProto >> 8;
-  head[at + 13] = skb.vlanProto & 255;
-  head[at + 14] = skb.vlanTci >> 8;
-  head[at + 15] = skb.vlanTci & 255;
-  skb.macHeader = at;
-  skb.protocol = skb.vlanProto;
-  skb.vlanProto = 0;
-  skb.vlanTci = 0;
-}

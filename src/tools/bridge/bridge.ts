@@ -69,8 +69,9 @@ function parseOptions(words: readonly string[]): CommandLine {
     else if (option === "-4") options.family = "inet";
     else if (option === "-6") options.family = "inet6";
     else if (is("-netns")) netns = argument();
-    else if (/^-color=(never|auto)$/.test(option) || is("-compressvlans")) {
-      // output is no terminal that has colours; there are no VLANs to compress
+    else if (is("-compressvlans")) options.compressVlans = true;
+    else if (/^-color=(never|auto)$/.test(option)) {
+      // output is no terminal that has colours
     } else if (/^-color(=always)?$/.test(option)) notSupported(option);
     else if (is("-force")) options.force = true;
     else if (is("-json")) options.json = true;

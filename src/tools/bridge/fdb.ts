@@ -182,7 +182,7 @@ function show(ctx: Context, words: readonly string[]): number {
   ctx.out.begin();
   for (const entry of fdbDump(devicesByIndex(ctx.ns.net), bridge)) {
     if (only && entry.dev !== only) continue;
-    if (vlan !== 0) continue;
+    if (vlan !== 0 && entry.vlan !== vlan) continue;
     if (dynamic && entry.state === "permanent") continue;
     if (states && !states.includes(entry.state)) continue;
     printEntry(ctx, entry, only !== null);
@@ -202,6 +202,7 @@ function printEntry(ctx: Context, entry: FdbEntry, devGiven: boolean): void {
     out.any("ifname", `${dev.name} `, dev.name);
   }
   if (dst !== null) out.any("dst", `dst ${formatIpv4(dst)} `, formatIpv4(dst));
+  if (entry.vlan !== 0) out.any("vlan", `vlan ${entry.vlan} `, entry.vlan);
   if (port !== null) out.any("port", `port ${port} `, port);
   if (vni !== null) out.any("vni", `vni ${vni} `, vni);
   if (via !== null) {
@@ -252,8 +253,7 @@ function get(ctx: Context, words: readonly string[]): number {
   const mac = parseAddress(address);
   const dev = device === undefined ? null : deviceNamed(ctx, device);
   const br = bridge === undefined ? null : bridgeNamed(ctx, bridge);
-  if (vid > 0) notSupported("vlan");
-  const entry = rtnl(() => fdbGet(br, dev, mac, self), 254);
+  const entry = rtnl(() => fdbGet(br, dev, mac, Math.max(vid, 0), self), 254);
   ctx.out.begin();
   printEntry(ctx, entry, false);
   ctx.out.end();

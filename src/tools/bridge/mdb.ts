@@ -1,9 +1,10 @@
 // `bridge mdb`: which ports want which multicast group. Answers to iproute2's bridge/mdb.c and the kernel's br_mdb.c.
-// Groups are IPv4 and without sources or VLANs; others are refused by name.
+// Groups are IPv4 and without sources; others are refused by name.
 
 import { Errno, NetError } from "../../base/errno.ts";
 import type { Ns } from "../../base/time.ts";
-import { addGroup, portIsRouter, removeHost, removeMember } from "../../net/bridge/br-multicast.ts";
+import { addGroup, groupKey, portIsRouter, removeHost, removeMember } from "../../net/bridge/br-multicast.ts";
+import type { MdbEntry } from "../../net/bridge/br-multicast-state.ts";
 import { BR_STATE_DISABLED, bridgeOf, bridgePortOf, type NetBridge } from "../../net/bridge/br-private.ts";
 import type { NetDevice } from "../../net/core/net-device.ts";
 import { formatIpv4, parseIpv4, parseMac } from "../../wire/addr.ts";
@@ -43,7 +44,7 @@ function show(ctx: Context, args: Args): number {
   out.begin();
   out.openObject();
   out.openArray("mdb");
-  if (vid === 0) for (const br of bridges) printGroups(ctx, br);
+  for (const br of bridges) printGroups(ctx, br, vid);
   out.closeArray();
   out.openObject("router");
   if (options.details) for (const br of bridges) printRouters(ctx, br);
@@ -53,9 +54,9 @@ function show(ctx: Context, args: Args): number {
   return 0;
 }
 
-function printGroups({ out, options }: Context, br: NetBridge): void {
+function printGroups({ out, options }: Context, br: NetBridge, onlyVid: number): void {
   const { now } = br;
-  const print = (port: string, group: number, permanent: boolean, expires: Ns, member: boolean): void => {
+  const print = (port: string, { group, vid }: MdbEntry, permanent: boolean, expires: Ns, member: boolean): void => {
     out.openObject();
     out.js("index", br.dev.ifindex);
     out.any("dev", `dev ${br.dev.name}`, br.dev.name);
@@ -66,6 +67,7 @@ function printGroups({ out, options }: Context, br: NetBridge): void {
     if (options.details && member) out.any("protocol", " proto static ", "static");
     out.openArray("flags");
     out.closeArray();
+    if (vid !== 0) out.any("vid", ` vid ${vid}`, vid);
     if (options.stats) {
       const left = permanent ? 0 : Math.max(0, expires - now);
       const text = (Math.floor(left / 1e7) / 100).toFixed(2);
@@ -75,9 +77,9 @@ function printGroups({ out, options }: Context, br: NetBridge): void {
     out.closeObject();
   };
   for (const entry of [...br.multicast.groups.values()].reverse()) {
-    if (entry.hostJoined) print(br.dev.name, entry.group, false, entry.timer.expires, false);
-    for (const { port, permanent, timer } of entry.ports)
-      print(port.dev.name, entry.group, permanent, timer.expires, true);
+    if (onlyVid !== 0 && entry.vid !== onlyVid) continue;
+    if (entry.hostJoined) print(br.dev.name, entry, false, entry.timer.expires, false);
+    for (const { port, permanent, timer } of entry.ports) print(port.dev.name, entry, permanent, timer.expires, true);
   }
 }
 
@@ -101,13 +103,15 @@ function modify(ctx: Context, args: Args, add: boolean): number {
   let portName: string | undefined;
   let group: string | undefined;
   let permanent = false;
+  let vid = 0;
   for (; !args.done; args.advance()) {
     if (args.is("dev")) device = args.next();
     else if (args.is("grp")) group = args.next();
     else if (args.is("port")) portName = args.next();
     else if (args.is("permanent")) permanent = true;
     else if (args.is("temp")) permanent = false;
-    else if (args.is("vid") || args.is("src")) notSupported(args.word);
+    else if (args.is("vid")) vid = Number.parseInt(args.next(), 10) || 0;
+    else if (args.is("src")) notSupported(args.word);
     else if (args.matches("help")) throw new CommandError(USAGE, 255);
   }
   if (device === undefined || portName === undefined || group === undefined)
@@ -121,7 +125,7 @@ function modify(ctx: Context, args: Args, add: boolean): number {
     if (mac || /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(group)) notSupported(`grp ${group}`);
     throw new CommandError(`Invalid address "${group}"\n`, 255);
   }
-  rtnl(() => (add ? addEntry(dev, portDev, address, permanent) : deleteEntry(dev, portDev, address)), 255);
+  rtnl(() => (add ? addEntry(dev, portDev, address, vid, permanent) : deleteEntry(dev, portDev, address, vid)), 255);
   return 0;
 }
 
@@ -137,7 +141,7 @@ function validate(dev: NetDevice, group: number): NetBridge {
 }
 
 /** br_mdb_add */
-function addEntry(dev: NetDevice, portDev: NetDevice, group: number, permanent: boolean): void {
+function addEntry(dev: NetDevice, portDev: NetDevice, group: number, vid: number, permanent: boolean): void {
   const br = validate(dev, group);
   const refuse = (text: string, errno: number = Errno.EINVAL): never => {
     throw new NetError(errno, `bridge: ${text}`);
@@ -151,17 +155,19 @@ function addEntry(dev: NetDevice, portDev: NetDevice, group: number, permanent: 
     else if (port.state === BR_STATE_DISABLED && !permanent)
       refuse("Port is in disabled state and entry is not permanent");
   } else if (permanent) refuse("Flags are not allowed for host groups");
-  const there = br.multicast.groups.get(group);
+  const vlans = port ? port.vlan : br.vlan?.own;
+  if (br.vlan?.filtering && vid !== 0 && !vlans?.vlans.has(vid)) refuse("Specified VLAN is not configured on the port");
+  const there = br.multicast.groups.get(groupKey(group, vid));
   if (!port && there?.hostJoined) refuse("Group is already joined by host", Errno.EEXIST);
   if (port && there?.ports.some((member) => member.port === port))
     refuse("(*, G) group is already joined by port", Errno.EEXIST);
-  addGroup(br, port, group, permanent);
+  addGroup(br, port, group, vid, permanent);
 }
 
 /** br_mdb_del */
-function deleteEntry(dev: NetDevice, portDev: NetDevice, group: number): void {
+function deleteEntry(dev: NetDevice, portDev: NetDevice, group: number, vid: number): void {
   const br = validate(dev, group);
-  const entry = br.multicast.groups.get(group);
+  const entry = br.multicast.groups.get(groupKey(group, vid));
   if (entry?.hostJoined && portDev === br.dev) {
     removeHost(br, entry);
     return;

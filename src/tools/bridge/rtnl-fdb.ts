@@ -26,6 +26,8 @@ export interface FdbEntry {
   readonly mac: string;
   readonly dev: NetDevice;
   readonly state: FdbState;
+  /** 0: without */
+  readonly vlan: number;
   /** the device's own, not the bridge's above it */
   readonly self: boolean;
   readonly sticky: boolean;
@@ -81,12 +83,11 @@ export function fdbAdd(dev: NetDevice, request: FdbRequest): void {
   else addToDevice(dev, request);
 }
 
-/** br_fdb_add: nothing has VLANs here, so an entry for one is refused. */
+/** br_fdb_add */
 function addToBridge(dev: NetDevice, request: FdbRequest): void {
-  if (request.vid !== 0) throw new NetError(Errno.EINVAL);
   const state = request.permanent ? "permanent" : request.noarp ? "static" : "dynamic";
-  const { address, sticky, create, exclusive } = request;
-  brFdbAdd(dev, { address, vid: 0, state, sticky, create, exclusive });
+  const { address, vid, sticky, create, exclusive } = request;
+  brFdbAdd(dev, { address, vid, state, sticky, create, exclusive });
 }
 
 function remoteOf({ config }: Vxlan, request: FdbRequest): VxlanRemote {
@@ -169,6 +170,7 @@ function bridgeEntry(br: NetBridge, entry: number): FdbEntry {
     mac: formatMac(fdb.mac(entry, scratch)),
     dev: br.portByNo[fdb.port(entry)]?.dev ?? br.dev,
     state: fdbToNud(br, entry),
+    vlan: fdb.vid(entry),
     self: false,
     sticky: (fdb.flags(entry) & BR_FDB_STICKY) !== 0,
     master: br.dev,
@@ -181,7 +183,7 @@ function* deviceEntries(dev: NetDevice): Generator<FdbEntry, void, undefined> {
   for (const list of [dev.ucAddresses, dev.mcAddresses])
     for (const key of list.keys()) {
       const mac = key.replace(/..(?!$)/g, "$&:");
-      yield { mac, dev, state: "permanent", self: true, sticky: false, master: null, ...NO_REMOTE, age: null };
+      yield { mac, dev, state: "permanent", vlan: 0, self: true, sticky: false, master: null, ...NO_REMOTE, age: null };
     }
 }
 
@@ -198,6 +200,7 @@ function vxlanEntry(vxlan: Vxlan, entry: number, remote: VxlanRemote): FdbEntry 
     mac: formatMac(fdb.table.mac(entry, scratch)),
     dev,
     state: flags & VXLAN_FDB_PERMANENT ? "permanent" : flags & VXLAN_FDB_NOARP ? "static" : "",
+    vlan: 0,
     self: true,
     sticky: false,
     master: null,
@@ -210,7 +213,13 @@ function vxlanEntry(vxlan: Vxlan, entry: number, remote: VxlanRemote): FdbEntry 
 }
 
 /** rtnl_fdb_get. `bridge` and `dev` are what was named; one of them is there. */
-export function fdbGet(bridge: NetDevice | null, dev: NetDevice | null, address: Uint8Array, self: boolean): FdbEntry {
+export function fdbGet(
+  bridge: NetDevice | null,
+  dev: NetDevice | null,
+  address: Uint8Array,
+  vid: number,
+  self: boolean,
+): FdbEntry {
   if (bridge && dev) throw new NetError(Errno.EINVAL, "Master and device are mutually exclusive");
   let keeper = bridge ?? dev!;
   if (dev && !self) {
@@ -221,7 +230,7 @@ export function fdbGet(bridge: NetDevice | null, dev: NetDevice | null, address:
   const br = bridgeOf(keeper);
   const vxlan = vxlanOf(keeper);
   if (!br && !vxlan) throw new NetError(Errno.EOPNOTSUPP, "Fdb get operation not supported by device");
-  const entry = br ? br.fdb.find(address, 0, 0) : vxlan!.fdb.find(address, 0);
+  const entry = br ? br.fdb.find(address, 0, vid) : vxlan!.fdb.find(address, 0);
   if (entry < 0) throw new NetError(Errno.ENOENT, "Fdb entry not found");
   return br ? bridgeEntry(br, entry) : vxlanEntry(vxlan!, entry, vxlan!.fdb.remotes(entry)[0]!);
 }
@@ -276,8 +285,13 @@ function flushBridge(br: NetBridge, dev: NetDevice, request: FdbFlushRequest): v
   const port = named ? bridgePortOf(named) : null;
   if (named && named !== br.dev && port?.br !== br)
     throw new NetError(Errno.EINVAL, "bridge: Flush device is not a bridge or bridge port");
-  if (request.vid !== 0) return;
-  brFdbFlushMatching(br, { port, flags: bits(BRIDGE_FLAGS, request.wanted), mask: bits(BRIDGE_FLAGS, request.mask) });
+  const { vid } = request;
+  brFdbFlushMatching(br, {
+    port,
+    vid,
+    flags: bits(BRIDGE_FLAGS, request.wanted),
+    mask: bits(BRIDGE_FLAGS, request.mask),
+  });
 }
 
 /** vxlan_fdb_delete_bulk */

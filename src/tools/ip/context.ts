@@ -24,6 +24,8 @@ export interface Options {
   all: boolean;
   force: boolean;
   timestamp: boolean;
+  /** -compressvlans of bridge(8) */
+  compressVlans?: boolean;
 }
 
 export interface Context {

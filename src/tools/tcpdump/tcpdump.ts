@@ -15,6 +15,7 @@ import { devSetPromiscuity } from "../../net/core/dev.ts";
 import { NETDEV_UNREGISTER, type NetdevNotifier } from "../../net/core/net.ts";
 import type { NetDevice, Tap } from "../../net/core/net-device.ts";
 import { PACKET_OUTGOING, type SkBuff } from "../../net/core/skb.ts";
+import { withTagInFrame } from "../../net/core/vlan-tag.ts";
 import { Interrupted, type Process, SIGHUP, SIGINT, SIGTERM } from "../../posix/process.ts";
 import { RegularFile } from "../../posix/vfs.ts";
 import type { Timer } from "../../sim/sim.ts";
@@ -253,13 +254,31 @@ class Session implements Tap {
   }
 
   capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
-    const options = this.#options;
     if (this.#stopped) return;
     // libpcap leaves out one of the two sights of a loopback packet (linux_check_direction)
     if (outgoing && dev.loopback) return;
-    if (options.direction !== "inout" && outgoing !== (options.direction === "out")) return;
+    const { direction } = this.#options;
+    if (direction !== "inout" && outgoing !== (direction === "out")) return;
+    if (skb.vlanProto === 0 || this.#linkType === LINKTYPE_LINUX_SLL2) {
+      if (this.#passes(skb)) this.#keep(skb, dev, outgoing, nowNs);
+      return;
+    }
+    // the kernel filters the frame without its tag, and asks for the tag beside it only where the filter says "vlan"
+    const asksForTag = /\bvlan\b/.test(this.#options.expression);
+    if (!asksForTag && !this.#passes(skb)) return;
+    withTagInFrame(skb, () => {
+      if (!asksForTag || this.#passes(skb)) this.#keep(skb, dev, outgoing, nowNs);
+    });
+  }
+
+  #passes(skb: SkBuff): boolean {
+    return this.#filter === null || this.#filter(skb.head, skb.tail - skb.data, skb.data);
+  }
+
+  /** A frame goes into the ring. */
+  #keep(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
+    const options = this.#options;
     const length = skb.tail - skb.data;
-    if (this.#filter && !this.#filter(skb.head, length, skb.data)) return;
     const printed = this.#writer === null || options.print;
     if (printed && this.#ring.length >= RING_FRAMES) {
       this.#dropped++;

@@ -1,5 +1,5 @@
 // `ip link … type bridge`: a bridge's settings and timers (iproute2's ip/iplink_bridge.c, br_changelink of the kernel).
-// Times are in 1/100 s. VLAN filtering is not in the kernel that vethlab follows.
+// Times are in 1/100 s.
 
 import { Errno, NetError } from "../../../base/errno.ts";
 import { createBridge } from "../../../net/bridge/br-device.ts";
@@ -12,11 +12,14 @@ import {
   type Setting,
 } from "../../../net/bridge/br-settings.ts";
 import { brTimerValue } from "../../../net/bridge/br-stp-timer.ts";
+import { brVlanSetDefaultPvid, brVlanSetFiltering, brVlanSetProtocol, brVlans } from "../../../net/bridge/br-vlan.ts";
+import type { BridgeVlans } from "../../../net/bridge/br-vlan-state.ts";
 import { unregisterNetdevice } from "../../../net/core/dev.ts";
 import type { NetDevice } from "../../../net/core/net-device.ts";
 import type { WheelTimer } from "../../../net/core/timer-batch.ts";
 import type { NetNamespace } from "../../../net/netns.ts";
 import { formatMac, macFromNumber } from "../../../wire/addr.ts";
+import { ETH_P_8021AD, ETH_P_8021Q } from "../../../wire/ethernet.ts";
 import type { Context } from "../context.ts";
 import { type Args, getLlAddr, invarg, parseUnsigned } from "../lib/args.ts";
 import type { Out } from "../lib/out.ts";
@@ -54,8 +57,50 @@ const BASIC: readonly Option[] = [
   option("ageing_time", "ageing_time", U32, "ageing_time"),
   option("stp_state", "stp_state", U32, "stp_state"),
   option("priority", "priority", U16, "priority"),
-  never("vlan_filtering"),
+  vlanOption(
+    "vlan_filtering",
+    U8,
+    (vlan) => +vlan.filtering,
+    (br, value) => brVlanSetFiltering(br, value !== 0),
+  ),
 ];
+
+function vlanOption(
+  word: string,
+  max: number,
+  get: (vlan: BridgeVlans) => number,
+  set: (br: NetBridge, value: number) => void,
+): Option {
+  return { word, key: word, max, setting: { get: (br) => (br.vlan ? get(br.vlan) : 0), set } };
+}
+
+function oneOrNone(value: number): boolean {
+  if (value > 1) throw new NetError(Errno.EINVAL);
+  return value === 1;
+}
+
+/** Shown only by a kernel that filters VLANs. */
+const VLAN: readonly Option[] = [
+  vlanOption("vlan_default_pvid", U16, (vlan) => vlan.defaultPvid, brVlanSetDefaultPvid),
+  vlanOption(
+    "vlan_stats_enabled",
+    U8,
+    (vlan) => +vlan.statsEnabled,
+    (br, value) => {
+      brVlans(br).statsEnabled = oneOrNone(value);
+    },
+  ),
+  vlanOption(
+    "vlan_stats_per_port",
+    U8,
+    (vlan) => +vlan.statsPerPort,
+    (br, value) => {
+      if (br.ports.some((port) => (port.vlan?.vlans.size ?? 0) > 0)) throw new NetError(Errno.EBUSY);
+      brVlans(br).statsPerPort = oneOrNone(value);
+    },
+  ),
+];
+const VLAN_PROTOCOL = "vlan_protocol";
 
 const ROUTER = option("mcast_router", "mcast_router", U8, "multicast_router");
 
@@ -89,13 +134,24 @@ const SNOOPING = option("mcast_snooping", "mcast_snooping", U8, "multicast_snoop
 const NO_LL_LEARN = option("no_linklocal_learn", "no_linklocal_learn", U8, "no_linklocal_learn");
 const VLAN_SNOOPING = never("mcast_vlan_snooping");
 /** in the order in which a shortened word is looked for */
-const ALL: readonly Option[] = [...BASIC, FWD_MASK, NO_LL_LEARN, ROUTER, SNOOPING, VLAN_SNOOPING, ...MULTICAST];
+const ALL: readonly Option[] = [
+  ...BASIC,
+  FWD_MASK,
+  ...VLAN,
+  NO_LL_LEARN,
+  ROUTER,
+  SNOOPING,
+  VLAN_SNOOPING,
+  ...MULTICAST,
+];
 
 /** In the order in which the kernel takes them, whatever the user's (br_changelink); flags of br_boolopt come last. */
 const GROUP_ADDRESS = "group_address";
 const FDB_FLUSH = "fdb_flush";
 const ORDER: readonly string[] = [
   ...BASIC.map((one) => one.word),
+  VLAN_PROTOCOL,
+  ...VLAN.map((one) => one.word),
   "group_fwd_mask",
   GROUP_ADDRESS,
   FDB_FLUSH,
@@ -121,7 +177,12 @@ export const bridge: LinkKind = {
   parse(_ctx: Context, args: Args): Change[] {
     const changes: Change[] = [];
     for (; !args.done; args.advance()) {
-      if (args.matches("group_address")) {
+      if (args.matches(VLAN_PROTOCOL) && args.word.length > "vlan_".length) {
+        const word = args.next();
+        const protocol = word.toLowerCase() === "802.1ad" ? ETH_P_8021AD : ETH_P_8021Q;
+        if (!/^802\.1(q|ad)$/i.test(word)) invarg("invalid vlan_protocol", word);
+        changes.push({ word: VLAN_PROTOCOL, apply: (br) => brVlanSetProtocol(br, protocol) });
+      } else if (args.matches("group_address")) {
         const address = getLlAddr(args.next());
         changes.push({ word: GROUP_ADDRESS, apply: (br) => brSetGroupAddress(br, address) });
       } else if (args.matches("fdb_flush")) changes.push({ word: FDB_FLUSH, apply: brFdbFlush });
@@ -152,6 +213,10 @@ export const bridge: LinkKind = {
   print({ out }: Context, dev: NetDevice): void {
     const br = bridgeOf(dev)!;
     for (const one of BASIC) printSetting(out, br, one);
+    if (br.vlan) {
+      const protocol = br.vlan.protocol === ETH_P_8021AD ? "802.1ad" : "802.1Q";
+      out.any(VLAN_PROTOCOL, `vlan_protocol ${protocol} `, protocol);
+    }
     const id = bridgeIdText(br.bridgeId);
     out.any("bridge_id", `bridge_id ${id} `, id);
     // iproute2 6.1 prints the bridge's own id here
@@ -165,6 +230,7 @@ export const bridge: LinkKind = {
     printTimer(out, "tcn_timer", br.tcnTimer);
     printTimer(out, "topology_change_timer", br.topologyChangeTimer);
     printTimer(out, "gc_timer", br.gcTimer);
+    if (br.vlan) for (const one of VLAN) printSetting(out, br, one);
     printHex(out, "group_fwd_mask", br.groupFwdMask);
     const group = formatMac(br.groupAddress);
     out.any("group_addr", `group_address ${group} `, group);
