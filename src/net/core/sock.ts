@@ -214,6 +214,14 @@ export abstract class Sock {
   }
 }
 
+/** What the match `socket` asks of a socket, which may be a mere request or one in TIME_WAIT. */
+export interface FoundSock {
+  /** 0: bound to no address */
+  readonly rcvSaddr: number;
+  readonly transparent?: boolean;
+  readonly mark?: number;
+}
+
 /** What a transport registers for its IP protocol number (struct net_protocol). Both take no packet beyond the call's end
  *  unless they say so: `handler` takes the packet over; `errHandler` must not keep it. */
 export interface InetProtocol {
@@ -224,6 +232,8 @@ export interface InetProtocol {
    * @param info MTU for fragmentation needed, gateway for redirect, pointer for parameter problem
    */
   errHandler?(skb: SkBuff, type: number, code: number, info: number): void;
+  /** The socket that a packet between these is for, as netfilter asks (nf_socket_get_sock_v4). */
+  lookup?(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): FoundSock | null;
   /** icmp_strict_tag_validation: a protocol unreachable makes sense for it */
   readonly name: string;
 }

@@ -71,6 +71,9 @@ export function tcpProtocol(tcp: TcpState): InetProtocol {
     name: "tcp",
     handler: (skb) => tcpV4Rcv(tcp, skb),
     errHandler: (skb, type, code, info) => tcpV4Err(tcp, skb, type, code, info),
+    lookup: (saddr, sport, daddr, dport, ifindex) =>
+      tcp.hash.lookupEstablished(saddr, sport, daddr, dport, ifindex) ??
+      tcp.hash.lookupListener(saddr, sport, daddr, dport, ifindex),
   };
 }
 

@@ -314,6 +314,7 @@ export function udpProtocol(ip4: Ipv4): InetProtocol {
   return {
     name: "udp",
     handler: (skb) => udpRcv(ip4, skb),
+    lookup: (saddr, sport, daddr, dport, ifindex) => ip4.udp.lookup(saddr, sport, daddr, dport, ifindex),
     errHandler: (skb, type, code, info) => {
       const { head, data } = skb;
       const at = data + ipv4.getHeaderLength(head, data);

@@ -181,12 +181,18 @@ export function parseValue(extName: string, spec: OptionSpec, arg: string, names
   return value;
 }
 
+/** Numbers of 64 bits are compared as such; a double holds them well enough to count with. */
+function isBeyond64Bits(text: string): boolean {
+  const digits = /^\s*\+?(0[xX][0-9a-fA-F]+|\d+)/.exec(text)?.[1];
+  return digits !== undefined && BigInt(digits) >= 2n ** 64n;
+}
+
 function parseInteger(extName: string, spec: OptionSpec, arg: string): number {
   const min = spec.min ?? 0;
   const max = spec.max || MAX[spec.type]!;
   const shown = max > Number.MAX_SAFE_INTEGER ? "18446744073709551615" : String(max);
   return (
-    strtoui(arg, min, max) ??
+    (isBeyond64Bits(arg) ? undefined : strtoui(arg, min, max)) ??
     parameterProblem(`${extName}: bad value for option "--${spec.name}", or out of range (${min}-${shown}).\n`)
   );
 }
@@ -208,7 +214,7 @@ function parseRange(extName: string, spec: OptionSpec, arg: string, value: Parse
     if (value.count === 2) parameterProblem(`${extName}: Too many components for option "--${spec.name}" (max: 2)\n`);
     let number = value.count === 1 ? max : 0;
     if (rest !== "" && rest[0] !== ":") {
-      const parsed = strtouiPrefix(rest, 0, max);
+      const parsed = isBeyond64Bits(rest) ? undefined : strtouiPrefix(rest, 0, max);
       if (!parsed)
         parameterProblem(
           `${extName}: bad value for option "--${spec.name}" near "${rest}", or out of range (0-${shown}).\n`,

@@ -1,4 +1,4 @@
-// Match hashlimit: a bucket per address, port or both. Answers to xt_hashlimit.c (revision 3, without rate-match). Byte
+// Match hashlimit: a bucket per address, port or both. Answers to xt_hashlimit.c (revision 3). Byte
 // rates allow one second's worth at once, and so many more as the burst says.
 
 import type { Ns } from "../../../base/time.ts";
@@ -14,6 +14,7 @@ export const XT_HASHLIMIT_HASH_SIP = 4;
 export const XT_HASHLIMIT_HASH_SPT = 8;
 export const XT_HASHLIMIT_INVERT = 16;
 export const XT_HASHLIMIT_BYTES = 32;
+export const XT_HASHLIMIT_RATE_MATCH = 64;
 
 export interface HashlimitInfo {
   name: string;
@@ -29,6 +30,8 @@ export interface HashlimitInfo {
   expire: number;
   srcmask: number;
   dstmask: number;
+  /** with XT_HASHLIMIT_RATE_MATCH: seconds over which a rate is looked at; else 0 */
+  interval: number;
 }
 
 /** A byte rate as the kernel keeps it: cost of sixteen bytes (bytes_to_cost). */
@@ -41,10 +44,13 @@ export function hashlimitCostToBytes(cost: number): number {
 }
 
 interface Bucket {
+  /** tokens; with rate-match what was seen in this interval */
   tokens: number;
   lastNs: Ns;
   expiresNs: Ns;
   burst: number;
+  /** rate-match: the last whole interval was above the rate */
+  wasAbove: boolean;
 }
 
 export const hashlimitMatch: XtMatch<HashlimitInfo> = {
@@ -58,6 +64,11 @@ export const hashlimitMatch: XtMatch<HashlimitInfo> = {
     const rate = bytes ? hashlimitCostToBytes(info.avg) : 0;
     const cost = bytes ? 0 : info.avg * 1000;
     const cap = bytes ? rate : cost * info.burst;
+    const rateMatch = (info.mode & XT_HASHLIMIT_RATE_MATCH) !== 0;
+    const window = info.interval * SEC;
+    // packets a second by user2rate; byte rates as above
+    const wantedRate = bytes ? rate : info.avg === 0 ? 0 : Math.floor(1e6 / info.avg);
+    const allowed = bytes ? (info.burst === 0 ? rate : info.burst * rate) : info.burst;
     return {
       fn: (par) => {
         const { now } = net;
@@ -65,11 +76,20 @@ export const hashlimitMatch: XtMatch<HashlimitInfo> = {
         let bucket = buckets.get(key);
         if (bucket && bucket.expiresNs <= now) bucket = undefined;
         if (!bucket) {
-          bucket = { tokens: cap, lastNs: now, expiresNs: 0, burst: info.burst };
+          bucket = { tokens: rateMatch ? 0 : cap, lastNs: now, expiresNs: 0, burst: info.burst, wasAbove: false };
           buckets.set(key, bucket);
         }
         bucket.expiresNs = now + info.expire * MSEC;
         const elapsed = now - bucket.lastNs;
+        if (rateMatch) {
+          if (elapsed >= window) {
+            bucket.lastNs = now;
+            bucket.wasAbove = bucket.tokens * window > elapsed * wantedRate;
+            bucket.tokens = 0;
+          }
+          bucket.tokens += bytes ? par.skb.tail - par.iph : 1;
+          return (!bucket.wasAbove && bucket.tokens <= allowed) !== invert;
+        }
         bucket.lastNs = now;
         bucket.tokens = Math.min(bucket.tokens + (bytes ? (elapsed / SEC) * rate : elapsed), cap);
         const price = bytes ? par.skb.tail - par.iph : cost;

@@ -4,14 +4,14 @@ import type { XtMatch } from "../x-tables.ts";
 
 export interface QuotaInfo {
   /** bytes */
-  quota: number;
+  quota: bigint;
   invert: boolean;
 }
 
 export const quotaMatch: XtMatch<QuotaInfo> = {
   name: "quota",
   create({ quota, invert }) {
-    let left = quota;
+    let left = Number(quota);
     return {
       fn: ({ skb, iph }) => {
         const length = skb.tail - iph;

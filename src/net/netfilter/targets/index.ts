@@ -2,13 +2,16 @@
 // in tools/iptables/.
 
 import type { XtTarget } from "../x-tables.ts";
+import { connsecmarkTarget } from "./connsecmark.ts";
 import { ctTarget } from "./ct.ts";
 import { checksumTarget, classifyTarget, dscpTarget, tosTarget, traceTarget, ttlTarget } from "./header-fields.ts";
 import { logTarget, nflogTarget } from "./log.ts";
 import { connmarkTarget, markTarget } from "./mark.ts";
 import { dnatTarget, masqueradeTarget, netmapTarget, redirectTarget, snatTarget } from "./nat.ts";
+import { nfqueueTarget } from "./nfqueue.ts";
 import { rejectTarget } from "./reject.ts";
 import { setTarget } from "./set.ts";
+import { ecnTarget, tcpoptstripTarget } from "./tcp-header.ts";
 import { tcpmssTarget } from "./tcpmss.ts";
 
 export const TARGETS: ReadonlyMap<string, XtTarget> = new Map(
@@ -16,19 +19,23 @@ export const TARGETS: ReadonlyMap<string, XtTarget> = new Map(
     checksumTarget,
     classifyTarget,
     connmarkTarget,
+    connsecmarkTarget,
     ctTarget,
     dnatTarget,
     dscpTarget,
+    ecnTarget,
     logTarget,
     markTarget,
     masqueradeTarget,
     netmapTarget,
     nflogTarget,
+    nfqueueTarget,
     redirectTarget,
     rejectTarget,
     setTarget,
     snatTarget,
     tcpmssTarget,
+    tcpoptstripTarget,
     tosTarget,
     traceTarget,
     ttlTarget,

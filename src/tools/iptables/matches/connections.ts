@@ -100,9 +100,9 @@ export const connbytes: UserExtension<ConnbytesInfo> = {
 export const quota: UserExtension<QuotaInfo> = {
   name: "quota",
   options: [{ name: "quota", type: "u64", mandatory: true, invert: true }],
-  init: () => ({ quota: 0, invert: false }),
-  parse({ info, num, invert }) {
-    info.quota = num;
+  init: () => ({ quota: 0n, invert: false }),
+  parse({ info, arg, invert }) {
+    info.quota = BigInt(arg.trim().replace(/^\+/, ""));
     if (invert) info.invert = true;
   },
   print: (info) => ` quota: ${info.quota} bytes`,

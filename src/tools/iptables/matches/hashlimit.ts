@@ -1,4 +1,4 @@
-// Text of the match hashlimit (extensions/libxt_hashlimit.c, revision 3); --hashlimit-rate-match is refused.
+// Text of the match hashlimit (extensions/libxt_hashlimit.c, revision 3).
 
 import {
   type HashlimitInfo,
@@ -10,6 +10,7 @@ import {
   XT_HASHLIMIT_HASH_SIP,
   XT_HASHLIMIT_HASH_SPT,
   XT_HASHLIMIT_INVERT,
+  XT_HASHLIMIT_RATE_MATCH,
 } from "../../../net/netfilter/matches/hashlimit.ts";
 import type { OptionCall, UserExtension } from "../extension.ts";
 import { atoi, parameterProblem, strtouiPrefix } from "../xtables.ts";
@@ -74,14 +75,23 @@ function parseMode(arg: string): number {
 function check(info: Draft, used: ReadonlySet<string>): void {
   if (!used.has("hashlimit-upto") && !used.has("hashlimit-above")) parameterProblem("You have to specify --hashlimit");
   const hasExpire = used.has("hashlimit-htable-expire");
-  if (!hasExpire) info.expire = (info.mult ?? 1) * 1000;
+  const mult = info.mult ?? 1;
+  if (!hasExpire) info.expire = mult * 1000;
   delete info.mult;
+  checkBurst(info, used.has("hashlimit-burst"), hasExpire);
+  if (!(info.mode & XT_HASHLIMIT_RATE_MATCH)) return;
+  const bytes = (info.mode & XT_HASHLIMIT_BYTES) !== 0;
+  if (!bytes) info.avg = Math.floor(info.avg / mult);
+  if (info.interval === 0) info.interval = bytes ? 1 : mult;
+}
+
+function checkBurst(info: Draft, hasBurst: boolean, hasExpire: boolean): void {
   if (!(info.mode & XT_HASHLIMIT_BYTES)) {
     if (info.burst > BURST_MAX)
       parameterProblem(`bad value for option "--hashlimit-burst", or out of range (1-${BURST_MAX}).`);
     return;
   }
-  if (!used.has("hashlimit-burst")) {
+  if (!hasBurst) {
     info.burst = 0;
     return;
   }
@@ -118,7 +128,8 @@ function details(info: HashlimitInfo, prefix: string, separator: string): string
     text = rate.text;
     quantum = rate.expire;
   } else {
-    const rate = printRate(info.avg, SCALE);
+    // as it shows a rate that is looked at over an interval, -L takes it times that
+    const rate = printRate(prefix === "" && info.interval !== 0 ? info.avg * info.interval : info.avg, SCALE);
     text = ` ${rate.text}`;
     text += ` ${prefix}burst ${info.burst}`;
     quantum = rate.seconds * 1000;
@@ -132,6 +143,9 @@ function details(info: HashlimitInfo, prefix: string, separator: string): string
   if (info.expire !== quantum) text += ` ${prefix}htable-expire ${info.expire}`;
   if (info.srcmask !== 32) text += ` ${prefix}srcmask ${info.srcmask}`;
   if (info.dstmask !== 32) text += ` ${prefix}dstmask ${info.dstmask}`;
+  if (!(info.mode & XT_HASHLIMIT_RATE_MATCH)) return text;
+  text += ` ${prefix}rate-match`;
+  if (info.interval !== 1) text += ` ${prefix}rate-interval ${info.interval}`;
   return text;
 }
 
@@ -149,6 +163,8 @@ export const hashlimit: UserExtension<Draft> = {
     { name: "hashlimit-htable-expire", type: "u32" },
     { name: "hashlimit-mode", type: "string" },
     { name: "hashlimit-name", type: "string", mandatory: true, min: 1 },
+    { name: "hashlimit-rate-match", type: "none" },
+    { name: "hashlimit-rate-interval", type: "string" },
   ],
   init: () => ({
     name: "",
@@ -161,6 +177,7 @@ export const hashlimit: UserExtension<Draft> = {
     expire: 0,
     srcmask: 32,
     dstmask: 32,
+    interval: 0,
   }),
   parse(call) {
     const { info, option, num, arg, invert } = call;
@@ -172,7 +189,11 @@ export const hashlimit: UserExtension<Draft> = {
     else if (option === "hashlimit-name") info.name = arg.slice(0, 254);
     else if (option === "hashlimit-srcmask") info.srcmask = num;
     else if (option === "hashlimit-dstmask") info.dstmask = num;
-    else if (option === "hashlimit-htable-size") info.size = num;
+    else if (option === "hashlimit-rate-match") info.mode |= XT_HASHLIMIT_RATE_MATCH;
+    else if (option === "hashlimit-rate-interval") {
+      info.interval = atoi(arg);
+      if (info.interval <= 0) parameterProblem(`hashlimit: Bad value for "--hashlimit-rate-interval" option: "${arg}"`);
+    } else if (option === "hashlimit-htable-size") info.size = num;
     else if (option === "hashlimit-htable-max") info.max = num;
     else if (option === "hashlimit-htable-gcinterval") info.gcInterval = num;
     else info.expire = num;

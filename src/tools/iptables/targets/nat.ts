@@ -101,8 +101,10 @@ function natTarget(
   printed: string,
   saved: string,
   skipColon: boolean,
+  check?: (range: NatRange) => void,
 ): UserExtension<NatRange> {
   return {
+    ...(check ? { check } : {}),
     name,
     options,
     init: natRange,
@@ -146,6 +148,10 @@ export const redirect: UserExtension<NatRange> = natTarget(
   "redir ports ",
   "--to-ports ",
   true,
+  (range) => {
+    if (range.flags & NF_NAT_RANGE_PROTO_OFFSET)
+      parameterProblem("Shifted portmap ranges not supported with this kernel");
+  },
 );
 
 function netmapText({ minAddr, maxAddr }: NatRange): string {
