@@ -57,12 +57,12 @@ export function bridgeState(
   const name = options.get(`${PREFIX}name`) ?? `br-${id.slice(0, 12)}`;
   const hostBinding = options.get(`${PREFIX}host_binding_ipv4`) ?? "0.0.0.0";
   if (parseIpv4(hostBinding) === undefined)
-    throw badRequest(`failed to parse ${PREFIX}host_binding_ipv4 value: "${hostBinding}" (invalid ip)`);
+    throw badRequest(`failed to parse ${PREFIX}host_binding_ipv4 value: ${hostBinding} (nil ip)`);
   const mtuText = options.get("com.docker.network.driver.mtu");
   const mtu = mtuText === undefined ? 0 : Number(mtuText);
   if (!/^\d*$/.test(mtuText ?? ""))
     throw badRequest(
-      `failed to parse com.docker.network.driver.mtu value: ${JSON.stringify(mtuText)} (strconv.Atoi: parsing ${JSON.stringify(mtuText)}: invalid syntax)`,
+      `failed to parse com.docker.network.driver.mtu value: ${mtuText} (strconv.Atoi: parsing ${JSON.stringify(mtuText)}: invalid syntax)`,
     );
   const subnet = formatCidr(pool.pool.address, pool.pool.prefix);
   return {
@@ -91,7 +91,7 @@ function flag(options: ReadonlyMap<string, string>, name: string, otherwise: boo
   if (/^(1|t|T|TRUE|true|True)$/.test(text)) return true;
   if (/^(0|f|F|FALSE|false|False)$/.test(text)) return false;
   throw badRequest(
-    `failed to parse ${name} value: ${JSON.stringify(text)} (strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax)`,
+    `failed to parse ${name} value: ${text} (strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax)`,
   );
 }
 

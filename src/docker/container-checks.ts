@@ -4,14 +4,15 @@
 import { parseIpv4 } from "../wire/addr.ts";
 import type { ContainerRequest } from "./container.ts";
 import { badRequest } from "./errors.ts";
+import type { Texts } from "./generations/generation.ts";
 import { isUserDefined } from "./network.ts";
 
 /** Throws DaemonError 400 in the daemon's words. */
-export function validateRequest(request: ContainerRequest): void {
+export function validateRequest(request: ContainerRequest, texts: Texts): void {
   const mode = request.networkMode;
   const conflicting = (what: string) => badRequest(`conflicting options: ${what}`);
   if (mode.startsWith("container:")) {
-    if (mode === "container:") throw badRequest("Invalid network mode: invalid container format container:<name|id>");
+    if (mode === "container:") throw badRequest(texts.invalidNetworkMode);
     if (request.hostname !== "") throw conflicting("hostname and the network mode");
     if (request.links.length > 0)
       throw conflicting("container type network can't be used with links. This would result in undefined behavior");
@@ -25,7 +26,8 @@ export function validateRequest(request: ContainerRequest): void {
   if (mode === "host" && request.links.length > 0)
     throw conflicting("host type networking can't be used with links. This would result in undefined behavior");
   const { ip } = request.endpoint;
-  if (ip !== "" && isUserDefined(mode) && parseIpv4(ip) === undefined) throw badRequest(`invalid IPv4 address: ${ip}`);
+  if (!texts.settingsAtCreate && ip !== "" && isUserDefined(mode) && parseIpv4(ip) === undefined)
+    throw badRequest(`invalid IPv4 address: ${ip}`);
   for (const [flag, names] of [
     ["CapAdd", request.capAdd],
     ["CapDrop", request.capDrop],

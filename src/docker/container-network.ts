@@ -13,7 +13,6 @@ import { readFileNode, writeFileNode } from "./netlink.ts";
 import { isUserDefined, type Network } from "./network.ts";
 import { Sandbox } from "./sandbox.ts";
 
-const HOST_CONFLICT = "container cannot be disconnected from host network or connected to host network";
 const NONE_CONFLICT =
   "container cannot be connected to multiple networks with one of the networks in private (none) mode";
 const SHARED_CONFLICT =
@@ -31,11 +30,20 @@ export function mainNetworkOf(daemon: Daemon, mode: string): string | undefined 
   }
 }
 
+function sharedContainer(daemon: Daemon, term: string): Container {
+  try {
+    return daemon.findContainer(term);
+  } catch (error) {
+    if (!(error instanceof DaemonError)) throw error;
+    throw new DaemonError(daemon.generation.texts.joiningNetwork(error.message), error.status);
+  }
+}
+
 /** The running container whose network another one shares; undefined when it has its own. Throws DaemonError. */
 export function networkedContainer(daemon: Daemon, container: Container): Container | undefined {
   const mode = container.request.networkMode;
   if (!mode.startsWith("container:")) return undefined;
-  const other = daemon.findContainer(mode.slice("container:".length));
+  const other = sharedContainer(daemon, mode.slice("container:".length));
   if (other === container) throw new DaemonError("cannot join own network");
   if (!other.running) throw conflict(`cannot join network of a non running container: ${other.id}`);
   return other;
@@ -54,15 +62,12 @@ export function allocateNetwork(
   const useHost = container.request.networkMode === "host";
   let sandbox: Sandbox | null = null;
   for (const [name, attachment] of attachments) {
-    const network = daemon.net.find(name);
+    const network = wrapSetup(daemon, () => daemon.net.find(name));
     prepareAttachment(daemon, container, network, attachment);
-    wrapSetup(daemon, () => {
-      if (!sandbox) {
-        sandbox = makeSandbox(daemon, container, useHost);
-        if (netns && !useHost) sandbox.netns = netns();
-      }
-      connect(daemon, container, sandbox, network, attachment);
-    });
+    const first = !sandbox;
+    const place = (sandbox ??= wrapSetup(daemon, () => makeSandbox(daemon, container, useHost)));
+    if (first && netns && !useHost) place.netns = netns();
+    wrapSetup(daemon, () => connect(daemon, container, place, network, attachment));
   }
   updateParents(daemon, container);
   sandbox ??= makeSandbox(daemon, container, useHost);
@@ -70,9 +75,9 @@ export function allocateNetwork(
   return sandbox;
 }
 
-function wrapSetup(daemon: Daemon, work: () => void): void {
+function wrapSetup<T>(daemon: Daemon, work: () => T): T {
   try {
-    work();
+    return work();
   } catch (error) {
     if (!(error instanceof DaemonError)) throw error;
     throw new DaemonError(daemon.generation.texts.networkSetup(error.message), error.status, error.exitCode);
@@ -191,7 +196,12 @@ export function connectContainer(daemon: Daemon, container: Container, term: str
   if (container.request.networkMode.startsWith("container:")) throw badRequest(SHARED_CONFLICT);
   const existing = container.networks.get(network.name);
   if (!existing) checkCombination(daemon, container, network);
-  const attachment = existing ?? { request, networkId: network.id, aliases: request.aliases, endpoint: null };
+  const attachment = (container.running ? existing : undefined) ?? {
+    request,
+    networkId: network.id,
+    aliases: request.aliases,
+    endpoint: null,
+  };
   if (container.running && existing?.endpoint)
     throw new DaemonError(`endpoint with name ${container.name} already exists in network ${network.name}`, 403);
   prepareAttachment(daemon, container, network, attachment);
@@ -200,12 +210,12 @@ export function connectContainer(daemon: Daemon, container: Container, term: str
 }
 
 function checkCombination(daemon: Daemon, container: Container, network: Network): void {
-  if (container.request.networkMode !== "host" && network.driver === "host") throw badRequest(HOST_CONFLICT);
+  if (container.request.networkMode !== "host" && network.driver === "host")
+    throw badRequest(daemon.generation.texts.hostConflict.connect);
   for (const name of container.networks.keys()) {
     if (name === "host" || network.name === "host") throw badRequest(SHARED_CONFLICT);
     if (name === "none" || network.name === "none") throw badRequest(NONE_CONFLICT);
   }
-  void daemon;
 }
 
 /** `docker network disconnect`. Throws DaemonError. */
@@ -223,7 +233,8 @@ export function disconnectContainer(daemon: Daemon, container: Container, term: 
     container.networks.delete(name);
     return;
   }
-  if (container.request.networkMode === "host" && network.driver === "host") throw badRequest(HOST_CONFLICT);
+  if (container.request.networkMode === "host" && network.driver === "host")
+    throw badRequest(daemon.generation.texts.hostConflict.disconnect);
   const endpoint = attachment?.endpoint;
   if (!endpoint || !container.sandbox)
     throw new DaemonError(`container ${container.id} is not connected to network ${network.name}`);

@@ -9,6 +9,7 @@ import { populateDev } from "../shell/devices.ts";
 import type { Container } from "./container.ts";
 import type { Daemon } from "./daemon.ts";
 import { DaemonError } from "./errors.ts";
+import type { Texts } from "./generations/generation.ts";
 import { setLoopbackUp, writeSysctl } from "./netlink.ts";
 
 /** Devices, and the host's /proc and /sys: they show each process its own namespaces. */
@@ -21,7 +22,13 @@ export function furnishContainer(daemon: Daemon, container: Container): void {
 }
 
 /** lo up, and the settings that dockerd gives every namespace of its own (oci_linux.go), then those of --sysctl. */
-export function prepareNamespace(netns: NetNamespace, sysctls: ReadonlyMap<string, string>): void {
+export function prepareNamespace(netns: NetNamespace, sysctls: ReadonlyMap<string, string>, texts: Texts): void {
+  const initFailed = (why: string) =>
+    new DaemonError(
+      texts.createFailed(`unable to start container process: error during container init: ${why}`),
+      400,
+      127,
+    );
   setLoopbackUp(netns);
   writeSysctl(netns, "net.ipv4.ip_unprivileged_port_start", "0");
   writeSysctl(netns, "net.ipv4.ping_group_range", "0 2147483647");
@@ -30,18 +37,10 @@ export function prepareNamespace(netns: NetNamespace, sysctls: ReadonlyMap<strin
       if (writeSysctl(netns, name, value)) continue;
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
-      throw startError(`write sysctl key ${name}: write /proc/sys/${name.replaceAll(".", "/")}: invalid argument`);
+      throw initFailed(`write sysctl key ${name}: write /proc/sys/${name.replaceAll(".", "/")}: invalid argument`);
     }
-    throw startError(`open /proc/sys/${name.replaceAll(".", "/")}: no such file or directory`);
+    throw initFailed(texts.noSuchSysctl(name));
   }
-}
-
-function startError(why: string): DaemonError {
-  return new DaemonError(
-    `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: ${why}: unknown`,
-    400,
-    127,
-  );
 }
 
 /** Text of a file of the host; "" when there is none. */

@@ -20,7 +20,7 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
   const image = daemon.images.find(request.image);
   if (!image)
     throw notFound(`No such image: ${request.image.includes(":") ? request.image : `${request.image}:latest`}`);
-  validateRequest(request);
+  validateRequest(request, daemon.generation.texts);
   validateEndpoint(daemon, request);
   const id = randomId(daemon.rng);
   const name = reserveName(daemon, id, request.name);

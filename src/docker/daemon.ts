@@ -6,13 +6,13 @@ import { NetError } from "../base/errno.ts";
 import type { Host } from "../host/host.ts";
 import { AF_INET, AF_INET6, SOCK_STREAM } from "../net/core/sock.ts";
 import type { NetNamespace } from "../net/netns.ts";
-import type { OpenFile } from "../posix/file.ts";
+import type { Socket } from "../net/socket.ts";
 import { type Process, SIGHUP, SIGINT, SIGKILL, SIGTERM } from "../posix/process.ts";
 import type { Rng } from "../sim/rng.ts";
 import { type Task, WaitQueue } from "../sim/task.ts";
 import { formatCidr, formatIpv4, INADDR_LOOPBACK, parseIpv4 } from "../wire/addr.ts";
 import type { Container } from "./container.ts";
-import { bindProxySocket, dockerProxyWithSocket, goReason } from "./docker-proxy.ts";
+import { bindProxySocket, dockerProxyWithSocket, goReason, listenProxySocket } from "./docker-proxy.ts";
 import { badRequest, DaemonError, notFound } from "./errors.ts";
 import { docker20 } from "./generations/docker20.ts";
 import { docker28 } from "./generations/docker28.ts";
@@ -95,7 +95,7 @@ export class Daemon {
       dockerd: this.process,
       now: () => this.now(),
       iptablesIn: (netns) => this.#iptablesIn(netns),
-      startProxy: (mapping) => this.#startProxy(mapping),
+      startProxies: (mappings) => this.#startProxies(mappings),
       stopProxy: (proxy) => proxy.kill(SIGKILL),
       ipv6Listenable: () => this.#ipv6Listenable(),
     });
@@ -159,25 +159,37 @@ export class Daemon {
     }
   }
 
-  #startProxy(mapping: ProxyMapping): Process {
-    const { protocol, hostIp, hostPort, containerIp, containerPort } = mapping;
+  /** All sockets are bound, then all listen, then the processes start: the first that fails undoes it. */
+  #startProxies(mappings: readonly ProxyMapping[]): Process[] {
     const { proxy: form, texts } = this.generation;
-    let socket: OpenFile;
+    const sockets: Socket[] = [];
     try {
-      socket = bindProxySocket(this.process, protocol, { addr: parseIpv4(hostIp) ?? 0, port: hostPort });
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error;
-      throw new DaemonError(texts.portBindFailed(mapping, goReason(error)));
+      for (const mapping of mappings) {
+        const address = { addr: parseIpv4(mapping.hostIp) ?? 0, port: mapping.hostPort };
+        sockets.push(
+          refusing(
+            () => bindProxySocket(this.process, mapping.protocol, address, form.sharesUdp),
+            (why) => texts.portBindFailed(mapping, why),
+          ),
+        );
+      }
+      for (const [i, mapping] of mappings.entries())
+        refusing(
+          () => listenProxySocket(mapping.protocol, sockets[i]!),
+          (why) => texts.portListenFailed(mapping, why),
+        );
+      return mappings.map(({ protocol, hostIp, hostPort, containerIp, containerPort }, i) =>
+        this.process.spawn(dockerProxyWithSocket(form.fd), {
+          argv: [
+            ...[PROXY_PATH, "-proto", protocol, "-host-ip", hostIp, "-host-port", String(hostPort)],
+            ...["-container-ip", containerIp, "-container-port", String(containerPort), ...form.arguments],
+          ],
+          fds: new Map([[form.fd, sockets[i]!]]),
+        }),
+      );
+    } finally {
+      for (const socket of sockets) socket.release();
     }
-    const proxy = this.process.spawn(dockerProxyWithSocket(form.fd), {
-      argv: [
-        ...[PROXY_PATH, "-proto", protocol, "-host-ip", hostIp, "-host-port", String(hostPort)],
-        ...["-container-ip", containerIp, "-container-port", String(containerPort), ...form.arguments],
-      ],
-      fds: new Map([[form.fd, socket]]),
-    });
-    socket.release();
-    return proxy;
   }
 
   /** By id, name or the beginning of an id. Throws DaemonError 404, 400 when it is ambiguous. */
@@ -190,6 +202,16 @@ export class Daemon {
     if (partial.length > 1) throw badRequest(`Multiple IDs found with provided prefix: ${term}`);
     if (!partial[0]) throw notFound(`No such container: ${term}`);
     return partial[0];
+  }
+}
+
+/** What the kernel refuses becomes the daemon's complaint. */
+function refusing<T>(work: () => T, complaint: (why: string) => string): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+    throw new DaemonError(complaint(goReason(error)));
   }
 }
 

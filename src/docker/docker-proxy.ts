@@ -31,20 +31,23 @@ const GO_ERRORS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * The listening socket of a proxy, bound as Go binds it. Throws NetError.
- * dockerd learns at once whether the port was free: it opens the socket for the process that it starts.
+ * The socket of a proxy, bound as dockerd or the proxy itself binds it; a TCP one is to listen, still. Throws NetError.
+ * @param shareUdp SO_REUSEADDR on UDP sockets, too
  */
-export function bindProxySocket(proc: Process, protocol: string, host: SockAddr): Socket {
+export function bindProxySocket(proc: Process, protocol: string, host: SockAddr, shareUdp: boolean): Socket {
   const socket = netnsOf(proc).socket(AF_INET, protocol === "tcp" ? SOCK_STREAM : SOCK_DGRAM, 0);
   try {
-    if (protocol === "tcp") socket.setOption("SO_REUSEADDR", 1);
+    if (protocol === "tcp" || shareUdp) socket.setOption("SO_REUSEADDR", 1);
     socket.bind(host);
-    if (protocol === "tcp") socket.listen(BACKLOG);
   } catch (error) {
     socket.release();
     throw error;
   }
   return socket;
+}
+
+export function listenProxySocket(protocol: string, socket: Socket): void {
+  if (protocol === "tcp") socket.listen(BACKLOG);
 }
 
 /** Why a port could not be had, as Go says it: "address already in use". */
@@ -61,7 +64,8 @@ export function* dockerProxy(proc: Process): Task<number> {
   }
   let socket: Socket;
   try {
-    socket = bindProxySocket(proc, options.protocol, options.host);
+    socket = bindProxySocket(proc, options.protocol, options.host, false);
+    listenProxySocket(options.protocol, socket);
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
     yield* proc.printError(`${goReason(error)}\n`);

@@ -147,7 +147,7 @@ const TRANSFORMS = { host: "", legacy: " (legacy)", internal: " (internal resolv
 /** 28's file, with its comments (internal/resolvconf Generate). */
 export function commentedResolvConf(host: string, wishes: DnsWishes, how: "host" | "legacy" | "internal"): string {
   const base = parseResolvConf(host);
-  const search = wishes.search.length > 0 ? wishes.search : base.search;
+  const search = wishes.search.length > 0 ? wishes.search.filter((domain) => domain !== ".") : base.search;
   let options = wishes.options.length > 0 ? [...wishes.options] : [...base.options];
   const overrides: string[] = [];
   if (wishes.servers.length > 0) overrides.push("nameservers");

@@ -28,10 +28,6 @@ export interface Inspected {
 
 const DOCKER_ROOT = "/var/lib/docker";
 
-const MASKED_PATHS = [
-  ...["/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list"],
-  ...["/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"],
-];
 const READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 function pick(values: ReadonlyMap<string, GoValue>, order: readonly string[], pointer = false): GoStruct {
@@ -55,12 +51,17 @@ export function inspectContainer(daemon: Daemon, container: Container): Inspecte
     pick(networkSettingsValues(daemon, container, fields === networkSettings.typed), fields),
   );
   return {
-    sent: containerValue(container, host.sent, net.sent),
-    typed: containerValue(container, host.typed, net.typed),
+    sent: containerValue(daemon, container, host.sent, net.sent),
+    typed: containerValue(daemon, container, host.typed, net.typed),
   };
 }
 
-function containerValue(container: Container, hostConfig: GoStruct, networkSettings: GoStruct): GoStruct {
+function containerValue(
+  daemon: Daemon,
+  container: Container,
+  hostConfig: GoStruct,
+  networkSettings: GoStruct,
+): GoStruct {
   const { id } = container;
   const files = `${DOCKER_ROOT}/containers/${id}`;
   return struct(
@@ -84,7 +85,11 @@ function containerValue(container: Container, hostConfig: GoStruct, networkSetti
       AppArmorProfile: "",
       ExecIDs: NIL_SLICE,
       HostConfig: hostConfig,
-      GraphDriver: graphDriver(container.graphId, container.image.graphId),
+      GraphDriver: graphDriver(
+        container.graphId,
+        container.image.graphId,
+        daemon.generation.inspect.graphHasId ? container.id : undefined,
+      ),
       Mounts: container.request.binds.map(mountValue),
       Config: configValue(container),
       NetworkSettings: networkSettings,
@@ -122,9 +127,10 @@ function stateValue(container: Container): GoStruct {
   });
 }
 
-function graphDriver(graphId: string, lowerId: string | undefined): GoStruct {
+function graphDriver(graphId: string, lowerId?: string, id?: string): GoStruct {
   const folder = (id: string) => `${DOCKER_ROOT}/overlay2/${id}`;
   const data: [string, string][] = [];
+  if (id !== undefined) data.push(["ID", id]);
   if (lowerId !== undefined) data.push(["LowerDir", `${folder(graphId)}-init/diff:${folder(lowerId)}/diff`]);
   data.push(
     ["MergedDir", `${folder(graphId)}/merged`],
@@ -217,7 +223,7 @@ function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoV
     ["CpusetCpus", ""],
     ["CpusetMems", ""],
     ["OomKillDisable", false],
-    ["MaskedPaths", request.privileged ? NIL_SLICE : MASKED_PATHS],
+    ["MaskedPaths", request.privileged ? NIL_SLICE : daemon.generation.inspect.maskedPaths],
     ["ReadonlyPaths", request.privileged ? NIL_SLICE : READONLY_PATHS],
   ]);
   for (const name of [
@@ -431,7 +437,7 @@ export function inspectImage(daemon: Daemon, image: Image): Inspected {
     Os: "linux",
     Size: image.sizeBytes,
     VirtualSize: image.sizeBytes,
-    GraphDriver: graphDriver(image.graphId, undefined),
+    GraphDriver: graphDriver(image.graphId),
     RootFS: struct({ Type: "layers", Layers: [`sha256:${image.layerId}`] }),
     Metadata: struct({ LastTagTime: rfc3339(image.createdNs) }),
   });

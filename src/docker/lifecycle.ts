@@ -114,7 +114,10 @@ export function* stopContainer(daemon: Daemon, container: Container, timeoutS?: 
 export function* killContainer(daemon: Daemon, container: Container, signal: number): Task<void> {
   if (!container.running)
     throw conflict(
-      `Cannot kill container: ${container.id}: ${daemon.generation.texts.notRunning(container.id, container.name)}`,
+      daemon.generation.texts.cannotKill(
+        container.id,
+        daemon.generation.texts.notRunning(container.id, container.name),
+      ),
     );
   if (signal === SIGKILL) {
     container.stoppedByUser = true;

@@ -20,7 +20,7 @@ import { randomId, shortId } from "./names.ts";
 import { announce, ephemeralPorts, overlapsRoutes } from "./netlink.ts";
 import { type IpamConfig, isUserDefined, Network, type NetworkRequest } from "./network.ts";
 import { PortAllocator } from "./port-allocator.ts";
-import { PortMapper, type StartProxy } from "./port-mapper.ts";
+import { PortMapper, type StartProxies } from "./port-mapper.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** Drivers that libnetwork has and vethlab has not. */
@@ -34,7 +34,7 @@ export interface ControllerParts {
   readonly now: () => bigint;
   /** runs iptables in a namespace */
   readonly iptablesIn: (netns: NetNamespace) => RunIptables;
-  readonly startProxy: StartProxy;
+  readonly startProxies: StartProxies;
   readonly stopProxy: (proxy: Process) => void;
   readonly ipv6Listenable: () => boolean;
 }
@@ -57,7 +57,7 @@ export class NetworkController {
       firewall: generation.firewall,
       how: generation.portMapping,
       ipt: this.ipt,
-      startProxy: parts.startProxy,
+      startProxies: parts.startProxies,
       stopProxy: parts.stopProxy,
       ipv6Listenable: parts.ipv6Listenable,
     });
@@ -85,6 +85,8 @@ export class NetworkController {
 
   /** Makes a network. Throws DaemonError: name, pool, gateway, bridge taken or wrong, driver not there. */
   create(request: NetworkRequest): Network {
+    const unnamed = this.#parts.generation.texts.unnamedNetwork;
+    if (request.name === "" && unnamed !== undefined) throw badRequest(unnamed);
     // no name means the default network
     if (request.name === "" || this.named(request.name))
       throw new DaemonError(`network with name ${request.name} already exists`, 409);

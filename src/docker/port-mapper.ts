@@ -24,15 +24,15 @@ export interface PortMapping {
   readonly proxy: Process | undefined;
 }
 
-/** Starts a docker-proxy with its sockets open; throws DaemonError when the port is taken by a process. */
-export type StartProxy = (mapping: ProxyMapping) => Process;
+/** Starts docker-proxies with their sockets open, all or none; throws DaemonError when a process has a port. */
+export type StartProxies = (mappings: readonly ProxyMapping[]) => Process[];
 
 export class PortMapper {
   readonly #allocator: PortAllocator;
   readonly #firewall: Firewall;
   readonly #how: Generation["portMapping"];
   readonly #ipt: Iptables;
-  readonly #startProxy: StartProxy;
+  readonly #startProxies: StartProxies;
   readonly #stopProxy: (proxy: Process) => void;
   readonly #ipv6Listenable: () => boolean;
 
@@ -41,7 +41,7 @@ export class PortMapper {
     readonly firewall: Firewall;
     readonly how: Generation["portMapping"];
     readonly ipt: Iptables;
-    readonly startProxy: StartProxy;
+    readonly startProxies: StartProxies;
     readonly stopProxy: (proxy: Process) => void;
     /** ports are bound on :: as well */
     readonly ipv6Listenable: () => boolean;
@@ -50,7 +50,7 @@ export class PortMapper {
     this.#firewall = parts.firewall;
     this.#how = parts.how;
     this.#ipt = parts.ipt;
-    this.#startProxy = parts.startProxy;
+    this.#startProxies = parts.startProxies;
     this.#stopProxy = parts.stopProxy;
     this.#ipv6Listenable = parts.ipv6Listenable;
   }
@@ -105,20 +105,17 @@ export class PortMapper {
     const { hostPort: first, hostPortEnd: last } = request;
     for (let attempt = 1; ; attempt++) {
       const hostPort = this.#allocator.request(addresses, protocol, first, last, this.#how === "grouped");
-      const done: PortMapping[] = [];
+      const done: PortMapping[] = addresses.map((hostIp) => ({ protocol, port, hostIp, hostPort, proxy: undefined }));
+      for (const mapping of done)
+        if (!mapping.hostIp.includes(":"))
+          this.#firewall.addPort(this.#ipt, bridge.rules, rulesOf(endpoint, protocol, port, mapping));
       try {
-        for (const hostIp of addresses) {
-          const mapping = { protocol, port, hostIp, hostPort, proxy: undefined };
-          done.push(mapping);
-          if (!hostIp.includes(":"))
-            this.#firewall.addPort(this.#ipt, bridge.rules, rulesOf(endpoint, protocol, port, mapping));
-          const proxy = this.#startProxy({ protocol, hostIp, hostPort, containerIp, containerPort: port });
-          done.splice(-1, 1, { ...mapping, proxy });
-        }
-        return done;
+        const proxies = this.#startProxies(
+          addresses.map((hostIp) => ({ protocol, hostIp, hostPort, containerIp, containerPort: port })),
+        );
+        return done.map((mapping, i) => ({ ...mapping, proxy: proxies[i] }));
       } catch (error) {
         this.unmapPorts(endpoint, bridge, done);
-        for (const hostIp of addresses.slice(done.length)) this.#allocator.release(hostIp, protocol, hostPort);
         const explicit = this.#how === "grouped" ? first !== 0 && first === last : first !== 0;
         if (!(error instanceof DaemonError) || explicit || attempt >= MAX_ATTEMPTS) throw error;
       }

@@ -84,19 +84,18 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
   const unknown = unknownUser(container, container.request.user);
   if (unknown !== undefined) throw notFound(unknown);
   const foreign = container.request.networkMode === "host" && [...container.request.sysctls.keys()].find(isNetSysctl);
-  if (foreign) throw new DaemonError(hostSysctl(foreign));
+  if (foreign) throw new DaemonError(daemon.generation.texts.createFailed(hostSysctl(foreign)));
   yield* sleep(daemon.generation.costs.runcStart);
   run(daemon, container, netns, env);
   yield* sleep(daemon.generation.costs.started);
 }
 
 const isNetSysctl = (name: string): boolean => name.startsWith("net.");
-const hostSysctl = (name: string): string =>
-  `failed to create shim task: OCI runtime create failed: runc create failed: sysctl ${JSON.stringify(name)} not allowed in host network namespace: unknown`;
+const hostSysctl = (name: string): string => `sysctl ${JSON.stringify(name)} not allowed in host network namespace`;
 
 function makeNetns(daemon: Daemon, container: Container): NetNamespace {
   const netns = daemon.host.createNetNamespace(container.name);
-  prepareNamespace(netns, container.request.sysctls);
+  prepareNamespace(netns, container.request.sysctls, daemon.generation.texts);
   return netns;
 }
 

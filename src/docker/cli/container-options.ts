@@ -5,6 +5,7 @@ import { NetError } from "../../base/errno.ts";
 import { signalNumber } from "../../posix/process.ts";
 import { parseIpv4, parseIpv6, parseMac } from "../../wire/addr.ts";
 import type { ContainerRequest, EndpointRequest, PortBinding, RestartPolicy } from "../container.ts";
+import type { Texts } from "../generations/generation.ts";
 import { isUserDefined } from "../network.ts";
 import { ClientError, type Command, type Context, readClientFile } from "./command.ts";
 import { parseExpose, parsePortSpec } from "./port-spec.ts";
@@ -65,8 +66,8 @@ export function containerRequest(context: Context): ContainerRequest {
     mac: main.mac,
     byConnect: false,
   };
-  const restart = restartPolicy(flags.string("restart"));
-  if (flags.bool("rm") && restart.name !== "no") throw new ClientError("Conflicting options: --restart and --rm");
+  const restart = restartPolicy(flags.string("restart"), context.daemon.generation.texts);
+  if (flags.bool("rm") && restart.name !== "no") throw new ClientError(client.restartAndRemove);
   const stopSignal = flags.string("stop-signal");
   if (stopSignal !== "" && signalNumber(stopSignal) === undefined)
     throw new ClientError(`Error response from daemon: Invalid signal: ${stopSignal}`);
@@ -141,7 +142,8 @@ function networkOption(values: readonly string[]): NetworkOption {
 }
 
 function checkLink(text: string): string | undefined {
-  return text === "" || text.split(":").length > 2 ? `bad format for links: ${text}` : undefined;
+  if (text === "") return "empty string specified for links";
+  return text.split(":").length > 2 ? `bad format for links: ${text}` : undefined;
 }
 
 function checkAddress(text: string): string | undefined {
@@ -215,7 +217,7 @@ function environment({ flags, proc }: Context): string[] {
   return out;
 }
 
-function restartPolicy(text: string): RestartPolicy {
+function restartPolicy(text: string, texts: Texts): RestartPolicy {
   const [name, count] = text.split(":") as [string, string | undefined];
   const maximumRetryCount = count === undefined ? 0 : Number(count);
   if (name === "" || name === "no") return { name: "no", maximumRetryCount: 0 };
@@ -225,5 +227,5 @@ function restartPolicy(text: string): RestartPolicy {
     if (count !== undefined) throw new ClientError(`maximum retry count cannot be used with restart policy '${name}'`);
     return { name, maximumRetryCount: 0 };
   }
-  throw new ClientError(`Error response from daemon: invalid restart policy '${name}'`);
+  throw new ClientError(`Error response from daemon: ${texts.unknownRestartPolicy(name)}`);
 }

@@ -133,6 +133,10 @@ function* dispatch(proc: Process, daemon: Daemon, all: readonly string[]): Task<
     yield* proc.print(`Docker version ${client.version}, build ${client.gitCommit}\n`);
     return 0;
   }
+  if (first === undefined && !global.help && client.bareHelp === "stderr") {
+    yield* proc.printError(mainHelp(generation, false));
+    return 0;
+  }
   if (first === undefined || global.help || (first === "help" && words.length === 1)) {
     yield* proc.print(mainHelp(generation, false));
     return 0;
@@ -208,7 +212,7 @@ function* dispatchGroup(
   const second = words[0];
   const text = groupHelp(name, generation);
   if (second === undefined || second === "--help" || second === "-h") {
-    yield* proc.print(text);
+    yield* second === undefined && client.bareHelp === "stderr" ? proc.printError(text) : proc.print(text);
     return 0;
   }
   if (second.startsWith("-")) {

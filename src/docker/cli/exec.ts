@@ -33,12 +33,14 @@ export const exec: Command = {
     yield* sleep(daemon.generation.costs.execStart);
     const detachKeys = parseDetachKeys(flags.string("detach-keys"));
     const tty = flags.bool("tty") ? terminal(context, detached) : undefined;
-    const process = startExec(context, container, detached, tty);
-    if (typeof process === "string") {
-      if (detached) throw badRequest(process);
+    let process: Process;
+    try {
+      process = startExec(context, container, detached, tty);
+    } catch (error) {
+      if (!(error instanceof ExecFailed) || detached) throw error;
       // the daemon writes into the stream itself
-      yield* context.print(`${process}\r\n`);
-      return 126;
+      yield* context.print(`${error.message}\r\n`);
+      return texts.execStatus(error.exitCode);
     }
     if (detached) return 0;
     const left = new WaitQueue();
@@ -63,8 +65,11 @@ function interrupt(process: Process, signal: number): void {
   process.kill(signal);
 }
 
-/** The running process, or runc's complaint. */
-function startExec(context: Context, container: Container, detached: boolean, tty: Tty | undefined): Process | string {
+/** runc's complaint, which the daemon writes into the client's stream. */
+class ExecFailed extends DaemonError {}
+
+/** The running process. Throws ExecFailed. */
+function startExec(context: Context, container: Container, detached: boolean, tty: Tty | undefined): Process {
   const { daemon, flags, args } = context;
   const { texts } = daemon.generation;
   const first = container.process;
@@ -80,17 +85,18 @@ function startExec(context: Context, container: Container, detached: boolean, tt
   }
   const user = flags.string("user");
   const unknown = unknownUser(container, user);
-  if (unknown !== undefined) return unknown;
+  if (unknown !== undefined)
+    throw texts.execUserInStream ? new ExecFailed(unknown, 400, 126) : new DaemonError(unknown, 400);
   const cwd = flags.string("workdir") || container.request.workingDir || "/";
-  if (flags.given("workdir") && container.rootfs.find(first, cwd)?.kind !== "dir")
-    return texts.execFailed(
-      `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: no such file or directory`,
-    );
+  if (flags.given("workdir") && container.rootfs.find(first, cwd)?.kind !== "dir") {
+    const why = `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: no such file or directory`;
+    throw new ExecFailed(texts.execFailed(why), 400, 127);
+  }
   let image: Image;
   try {
     image = loadProgram({ root: container.rootfs, cwd, env }, args.slice(1), texts, texts.execFailed);
   } catch (error) {
-    if (error instanceof DaemonError) return error.message;
+    if (error instanceof DaemonError) throw new ExecFailed(error.message, 400, error.exitCode);
     throw error;
   }
   const fds = descriptors(context, detached, tty);

@@ -48,7 +48,7 @@ export const images: Command = {
     const filters = parseFilters(flags.list("filter"));
     for (const key of filters.keys())
       if (!["reference", "dangling", "label", "before", "since"].includes(key))
-        throw badRequest(`Invalid filter '${key}'`);
+        throw badRequest(daemon.generation.texts.invalidFilter(key));
     const wanted = [...args, ...(filters.get("reference") ?? [])];
     const full = flags.bool("no-trunc");
     const idOf = (image: Image) => (full ? `sha256:${image.id}` : shortId(image.id));

@@ -153,6 +153,7 @@ export const networkRm: Command = {
         status = 1;
       }
     }
+    if (status !== 0) yield* context.printError(client.commandFailed(status));
     return status;
   },
 };
@@ -184,7 +185,8 @@ export const networkLs: Command = {
   *run(context: Context): Task<number> {
     const { daemon, flags } = context;
     const filters = parseFilters(flags.list("filter"));
-    for (const key of filters.keys()) if (!LIST_FILTERS.has(key)) throw badRequest(`Invalid filter '${key}'`);
+    for (const key of filters.keys())
+      if (!LIST_FILTERS.has(key)) throw badRequest(daemon.generation.texts.invalidFilter(key));
     const full = flags.bool("no-trunc");
     const networks = [...daemon.net.networks.values()]
       .filter((network) => matches(network, filters))

@@ -115,7 +115,7 @@ export function listContainers(daemon: Daemon, filters: Filters, all: boolean): 
     "health",
     "volume",
   ]);
-  for (const key of filters.keys()) if (!known.has(key)) throw badRequest(`Invalid filter '${key}'`);
+  for (const key of filters.keys()) if (!known.has(key)) throw badRequest(daemon.generation.texts.invalidFilter(key));
   const ordered = [...daemon.containers.values()].reverse();
   const before = filters.get("before")?.map((term) => daemon.findContainer(term).createdNs);
   const since = filters.get("since")?.map((term) => daemon.findContainer(term).createdNs);

@@ -31,11 +31,7 @@ export const start: Command = {
       }
     }
     if (failed.length === 0) return 0;
-    yield* context.printError(
-      context.daemon.generation.name === "20"
-        ? `Error: failed to start containers: ${failed.join(", ")}\n`
-        : `failed to start containers: ${failed.join(", ")}\n`,
-    );
+    yield* context.printError(`Error: failed to start containers: ${failed.join(", ")}\n`);
     return 1;
   },
 };
@@ -94,6 +90,7 @@ export const kill: Command = {
   supports: "signal",
   args: { min: 1 },
   *run(context: Context): Task<number> {
+    const { texts } = context.daemon.generation;
     const word = context.flags.string("signal", "KILL");
     return yield* context.each(context.args, function* (name) {
       const signal = signalNumber(word);
@@ -102,15 +99,11 @@ export const kill: Command = {
       try {
         container = context.daemon.findContainer(name);
       } catch (error) {
-        if (error instanceof DaemonError)
-          throw new DaemonError(`Cannot kill container: ${name}: ${error.message}`, 404);
+        if (error instanceof DaemonError) throw new DaemonError(texts.cannotKill(name, error.message), 404);
         throw error;
       }
       if (!container.running)
-        throw new DaemonError(
-          `Cannot kill container: ${name}: ${context.daemon.generation.texts.notRunning(container.id, container.name)}`,
-          409,
-        );
+        throw new DaemonError(texts.cannotKill(name, texts.notRunning(container.id, container.name)), 409);
       yield* killContainer(context.daemon, container, signal === SIGKILL ? SIGKILL : signal);
       return name;
     });
@@ -198,7 +191,10 @@ export const rename: Command = {
         container.name = reserveName(daemon, container.id, newName);
       } catch (error) {
         if (error instanceof DaemonError)
-          throw new DaemonError(`Error when allocating new name: ${error.message}`, error.status);
+          throw new DaemonError(
+            `Error when allocating new name: ${error.message.replace(/^Invalid container name \(/, "$&/")}`,
+            error.status,
+          );
         throw error;
       }
       container.named = true;

@@ -62,10 +62,10 @@ Server:
   Experimental:     false
  containerd:
   Version:          ${g.containerdVersion}
-  GitCommit:        ${g.containerdVersion}
+  GitCommit:        ${g.containerdCommit}
  runc:
   Version:          ${g.runcVersion}
-  GitCommit:        ${g.runcVersion}
+  GitCommit:        ${g.runcCommit}
  docker-init:
   Version:          0.19.0
   GitCommit:        

@@ -3,7 +3,7 @@
 
 import { parseCidr } from "../../wire/addr.ts";
 import { costs20 } from "../cost.ts";
-import type { ClientTexts, EndpointWish, FieldOrder, Generation, Texts } from "./generation.ts";
+import type { ClientTexts, EndpointWish, FieldOrder, Generation, ProxyMapping, Texts } from "./generation.ts";
 import { firewall20 } from "./rules20.ts";
 
 const texts: Texts = {
@@ -20,8 +20,8 @@ const texts: Texts = {
     const bad = configs.find(({ subnet }) => !subnet.includes("/") || !parseCidr(subnet));
     return bad && `Invalid subnet ${bad.subnet} : invalid CIDR address: ${bad.subnet}`;
   },
-  portBindFailed: ({ protocol, hostIp, hostPort }, why) =>
-    `Error starting userland proxy: listen ${protocol}4 ${hostIp}:${hostPort}: bind: ${why}`,
+  portBindFailed: proxyFailed,
+  portListenFailed: proxyFailed,
   activeEndpoints: (name, id) => `error while removing network: network ${name} id ${id} has active endpoints`,
   networkSetup: (why) => why,
   endpointSettings,
@@ -31,11 +31,31 @@ const texts: Texts = {
   imageDenied: (repository) =>
     `pull access denied for ${repository}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
   pluginNotFound: (driver) => `plugin "${driver}" not found`,
-  startFailed: (why) =>
-    `failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ${why}: unknown`,
+  createFailed,
+  startFailed: (why) => createFailed(`unable to start container process: ${why}`),
+  noSuchSysctl: (name) => `open /proc/sys/${name.replaceAll(".", "/")}: no such file or directory`,
   programIsDirectory: "permission denied",
   execFailed: (why) => `OCI runtime exec failed: exec failed: unable to start container process: ${why}: unknown`,
+  execStatus: () => 126,
+  execUserInStream: true,
+  cannotKill: (name, why) => `Cannot kill container: ${name}: ${why}`,
+  invalidFilter: (name) => `Invalid filter '${name}'`,
+  invalidNetworkMode: "Invalid network mode: invalid container format container:<name|id>",
+  unknownRestartPolicy: (name) => `invalid restart policy '${name}'`,
+  joiningNetwork: (why) => why,
+  hostConflict: {
+    connect: "container cannot be disconnected from host network or connected to host network",
+    disconnect: "container cannot be disconnected from host network or connected to host network",
+  },
 };
+
+function proxyFailed({ protocol, hostIp, hostPort }: ProxyMapping, why: string): string {
+  return `Error starting userland proxy: listen ${protocol}4 ${hostIp}:${hostPort}: bind: ${why}`;
+}
+
+function createFailed(why: string): string {
+  return `failed to create shim task: OCI runtime create failed: runc create failed: ${why}: unknown`;
+}
 
 function endpointSettings(wish: EndpointWish): string | undefined {
   if (!wish.userDefined) {
@@ -55,8 +75,11 @@ const client: ClientTexts = {
   built: "Thu May  7 21:09:36 2026",
   runFailed: (command, message, containerMade) =>
     `docker: ${message.replace(/\.$/, "")}.\n${containerMade ? "" : `See 'docker ${command} --help'.\n`}`,
+  commandFailed: () => "",
+  restartAndRemove: "Conflicting options: --restart and --rm",
   waitCanceled: (time) => `time="${time}" level=error msg="error waiting for container: context canceled"\n`,
   badFlag: (command, message) => `${message}\nSee 'docker ${command}${command === "" ? "" : " "}--help'.\n`,
+  bareHelp: "stdout",
   unknownCommand: (command) => `docker: '${command}' is not a docker command.\nSee 'docker --help'\n`,
   wrongArguments: (command, rule, usage, what) =>
     `"docker ${command}" ${rule}.\nSee 'docker ${command} --help'.\n\nUsage:  docker ${usage}\n\n${what}\n`,
@@ -77,6 +100,11 @@ const client: ClientTexts = {
   ipv6Host: (address) => address,
   templateError: (message) => `template parsing error: ${message}`,
 };
+
+const MASKED_PATHS = [
+  ...["/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list"],
+  ...["/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"],
+];
 
 const HOST_CONFIG_HEAD = [
   "Binds",
@@ -179,7 +207,9 @@ export const docker20: Generation = {
   gitCommit: "5d6db84",
   built: "Thu May  7 21:09:36 2026",
   containerdVersion: "1.6.20~ds1",
+  containerdCommit: "1.6.20~ds1",
   runcVersion: "1.1.5+ds1",
+  runcCommit: "1.1.5+ds1",
   operatingSystem: "Debian GNU/Linux 12 (bookworm)",
   firewall: firewall20,
   macAddress: "ipv4",
@@ -188,6 +218,8 @@ export const docker20: Generation = {
   gratuitousArp: { count: 0, intervalMs: 0 },
   aliasesHoldShortId: true,
   inspect: {
+    maskedPaths: MASKED_PATHS,
+    graphHasId: false,
     hostConfig,
     networkSettings: {
       sent: [
@@ -222,7 +254,7 @@ export const docker20: Generation = {
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
   resolvConf: "plain",
   portMapping: "single",
-  proxy: { arguments: [], fd: 4 },
+  proxy: { arguments: [], fd: 4, sharesUdp: false },
   internalHasGateway: true,
   resolver: { fromHost: "loopback", saysServfail: false, asksForInternal: true, takesFailures: false },
   costs: costs20,

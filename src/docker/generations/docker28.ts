@@ -20,6 +20,7 @@ const texts: Texts = {
   ipamProblem,
   portBindFailed: ({ protocol, hostIp, hostPort, containerIp, containerPort }, why) =>
     `failed to bind host port for ${hostIp}:${hostPort}:${containerIp}:${containerPort}/${protocol}: ${why}`,
+  portListenFailed: (_mapping, why) => `failed to listen on TCP socket: ${why}`,
   activeEndpoints: (name, _id, members) =>
     `error while removing network: network ${name} has active endpoints (${members
       .map((member) => `name:${JSON.stringify(member.name)} id:${JSON.stringify(member.id)}`)
@@ -27,29 +28,54 @@ const texts: Texts = {
   networkSetup: (why) => `failed to set up container networking: ${why}`,
   endpointSettings,
   settingsAtCreate: (network, complaint) => `invalid config for network ${network}: ${complaint}`,
-  programIsDirectory: "is a directory",
+  unnamedNetwork: "invalid name: name is empty",
+  createFailed,
+  startFailed: (why) => createFailed(`unable to start container process: error during container init: ${why}`),
+  noSuchSysctl: (name) =>
+    `open sysctl ${name} file: unsafe procfs detected: openat2 fsmount:fscontext:proc/./sys/${name.replaceAll(".", "/")}: no such file or directory`,
+  execFailed: (why) => `OCI runtime exec failed: exec failed: unable to start container process: ${why}`,
+  execStatus: (status) => status,
+  execUserInStream: false,
+  cannotKill: (name, why) => `cannot kill container: ${name}: ${why}`,
+  invalidFilter: (name) => `invalid filter '${name}'`,
+  invalidNetworkMode: "invalid network mode: invalid container format container:<name|id>",
+  unknownRestartPolicy: (name) =>
+    `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+  joiningNetwork: (why) => `joining network namespace of container: ${why}`,
+  hostConflict: {
+    connect: "cannot connect container to host network - container must be created in host network mode",
+    disconnect: "cannot disconnect container from host network - container was created in host network mode",
+  },
+  programIsDirectory: "is a directory: permission denied",
   cannotRemoveRunning: (_id, name) =>
     `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
   notRunning: (id) => `container ${id} is not running`,
 };
 
+function createFailed(why: string): string {
+  return `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: ${why}`;
+}
+
 const hint = (command: string) => `\nRun 'docker ${command}${command === "" ? "" : " "}--help' for more information\n`;
 
 const client: ClientTexts = {
   version: "28.5.2+dfsg4",
-  gitCommit: "ecc6942",
-  goVersion: "go1.25.3",
-  built: "Wed Nov  5 12:00:00 2025",
+  gitCommit: "9cc6dea35e9a963f281434761c656fba4ac43aed",
+  goVersion: "go1.27.1",
+  built: "Tue Sep 15 11:02:57 2026",
   runFailed: (command, message) => `docker: ${message}\n${hint(command)}`,
+  commandFailed: (status) => `exit status ${status}\n`,
+  restartAndRemove: "conflicting options: cannot specify both --restart and --rm",
   waitCanceled: () => "",
   badFlag: (command, message, usage) => `${message}\n\nUsage:  docker ${usage}\n${hint(command)}`,
+  bareHelp: "stderr",
   unknownCommand: (command) =>
     `docker: unknown command: docker ${command}\n\nRun 'docker --help' for more information\n`,
   wrongArguments: (command, rule, usage) => {
     const see = rule.includes("exactly") ? "Run" : "See";
     return `docker: 'docker ${command}' ${rule.replace("exactly ", "")}\n\nUsage:  docker ${usage}\n\n${see} 'docker ${command} --help' for more information\n`;
   },
-  portError: (text) => text,
+  portError: docker20.client.portError,
   flagError: (text) =>
     text
       .replace(/flag: (.*) is not an ip address$/, "flag: IP address is not correctly formatted: $1")
@@ -74,11 +100,13 @@ export const docker28: Generation = {
   version: "28.5.2+dfsg4",
   apiVersion: "1.51",
   minApiVersion: "1.24",
-  goVersion: "go1.25.3",
-  gitCommit: "89c5e8f",
-  built: "Wed Nov  5 12:00:00 2025",
-  containerdVersion: "1.7.24~ds1",
-  runcVersion: "1.3.3+ds1",
+  goVersion: "go1.27.1",
+  gitCommit: "3ef3c07c883be49a2e8097bcf6d2952fce1d70eb",
+  built: "Tue Sep 15 11:02:57 2026",
+  containerdVersion: "2.1.9+unknown",
+  containerdCommit: "",
+  runcVersion: "1.3.6+ds1",
+  runcCommit: "1.3.6+ds1-1",
   operatingSystem: "Debian GNU/Linux forky/sid",
   firewall: firewall28,
   macAddress: "random",
@@ -87,6 +115,12 @@ export const docker28: Generation = {
   gratuitousArp: { count: 3, intervalMs: 1000 },
   aliasesHoldShortId: false,
   inspect: {
+    maskedPaths: [
+      ...["/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats"],
+      ...["/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"],
+      "/sys/devices/virtual/powercap",
+    ],
+    graphHasId: true,
     hostConfig: same(HOST_CONFIG_TYPED),
     networkSettings: same(NETWORK_SETTINGS_TYPED),
     endpoint: same(ENDPOINT_TYPED),
@@ -98,7 +132,7 @@ export const docker28: Generation = {
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
   resolvConf: "commented",
   portMapping: "grouped",
-  proxy: { arguments: ["-use-listen-fd"], fd: 7 },
+  proxy: { arguments: ["-use-listen-fd"], fd: 7, sharesUdp: true },
   internalHasGateway: false,
   resolver: { fromHost: "all", saysServfail: true, asksForInternal: false, takesFailures: true },
   costs: costs28,

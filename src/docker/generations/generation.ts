@@ -97,6 +97,7 @@ export interface Texts {
   readonly ipamProblem: (configs: readonly IpamConfig[]) => string | undefined;
   /** a host port that a process has: what was to be bound, and why it could not be */
   readonly portBindFailed: (mapping: ProxyMapping, why: string) => string;
+  readonly portListenFailed: (mapping: ProxyMapping, why: string) => string;
   readonly activeEndpoints: (name: string, id: string, members: readonly { name: string; id: string }[]) => string;
   /** wraps what setting a container's network up said */
   readonly networkSetup: (why: string) => string;
@@ -107,10 +108,26 @@ export interface Texts {
   readonly cannotRemoveRunning: (id: string, name: string) => string;
   readonly notRunning: (id: string, name: string) => string;
   readonly imageDenied: (repository: string) => string;
+  /** a network without a name; older daemons take it for the default network's */
+  readonly unnamedNetwork?: string;
   readonly pluginNotFound: (driver: string) => string;
-  /** the container could not start: what runc and containerd put around the reason */
+  /** runc could not make the container: what it and containerd put around the reason */
+  readonly createFailed: (why: string) => string;
+  /** its program could not start */
   readonly startFailed: (why: string) => string;
+  /** a setting of --sysctl that the kernel does not have */
+  readonly noSuchSysctl: (name: string) => string;
   readonly execFailed: (why: string) => string;
+  /** the exit status of `docker exec` after that, and how a user whom the container does not know is told */
+  readonly execStatus: (status: number) => number;
+  readonly execUserInStream: boolean;
+  readonly cannotKill: (name: string, why: string) => string;
+  readonly invalidFilter: (name: string) => string;
+  readonly invalidNetworkMode: string;
+  readonly unknownRestartPolicy: (name: string) => string;
+  /** why another container's network cannot be joined */
+  readonly joiningNetwork: (why: string) => string;
+  readonly hostConflict: { readonly connect: string; readonly disconnect: string };
   /** what runc, as its Go finds programs, says of a folder that is to run */
   readonly programIsDirectory: string;
 }
@@ -123,10 +140,15 @@ export interface ClientTexts {
   readonly built: string;
   /** `docker run` failed; `containerMade`: after the container was made, where no hint follows */
   readonly runFailed: (command: string, message: string, containerMade: boolean) => string;
+  /** what follows the mistakes of a command that went on after the first */
+  readonly commandFailed: (status: number) => string;
+  readonly restartAndRemove: string;
   /** what follows when the program of a `docker run` in the foreground could not start; `time` as RFC 3339 */
   readonly waitCanceled: (time: string) => string;
   /** a flag or its value is wrong */
   readonly badFlag: (command: string, message: string, usage: string) => string;
+  /** where `docker` and `docker network`, without a command, print their help */
+  readonly bareHelp: "stdout" | "stderr";
   readonly unknownCommand: (command: string) => string;
   readonly wrongArguments: (command: string, rule: string, usage: string, what: string) => string;
   /** what is wrong with `-p`, given as newer clients say it: "invalid hostPort: x"; older ones name the cause */
@@ -155,6 +177,9 @@ export interface FieldOrder {
 
 /** Which fields `docker inspect` shows, in which order. */
 export interface InspectShape {
+  readonly maskedPaths: readonly string[];
+  /** GraphDriver.Data names the container, too */
+  readonly graphHasId: boolean;
   readonly hostConfig: FieldOrder;
   readonly networkSettings: FieldOrder;
   /** Networks.NAME */
@@ -172,7 +197,9 @@ export interface Generation {
   readonly gitCommit: string;
   readonly built: string;
   readonly containerdVersion: string;
+  readonly containerdCommit: string;
   readonly runcVersion: string;
+  readonly runcCommit: string;
   readonly operatingSystem: string;
   readonly firewall: Firewall;
   /** where an endpoint's MAC address comes from: its IPv4 address, or chance */
@@ -202,7 +229,12 @@ export interface Generation {
    */
   readonly portMapping: "single" | "grouped";
   /** what docker-proxy is told besides addresses and ports, and the descriptor on which it ends up listening */
-  readonly proxy: { readonly arguments: readonly string[]; readonly fd: number };
+  readonly proxy: {
+    readonly arguments: readonly string[];
+    readonly fd: number;
+    /** UDP ports are bound with SO_REUSEADDR: another process may have them, too */
+    readonly sharesUdp: boolean;
+  };
   /** the container's default route leads to an internal network's gateway, too */
   readonly internalHasGateway: boolean;
   readonly costs: Costs;
