@@ -64,9 +64,9 @@ export function allocateNetwork(
   for (const [name, attachment] of attachments) {
     const network = wrapSetup(daemon, () => daemon.net.find(name));
     prepareAttachment(daemon, container, network, attachment);
-    const first = !sandbox;
-    const place = (sandbox ??= wrapSetup(daemon, () => makeSandbox(daemon, container, useHost)));
-    if (first && netns && !useHost) place.netns = netns();
+    const place: Sandbox = sandbox ?? wrapSetup(daemon, () => makeSandbox(daemon, container, useHost));
+    if (!sandbox && netns && !useHost) place.netns = netns();
+    sandbox = place;
     wrapSetup(daemon, () => connect(daemon, container, place, network, attachment));
   }
   updateParents(daemon, container);

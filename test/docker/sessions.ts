@@ -1,12 +1,16 @@
-// Sessions with the real Docker 20.10.24 (Debian 12's daemon and client): sessions/*.txt hold commands after "$ ", what
-// they wrote to both streams, and their status in brackets. The same commands are run here. To record again, as root on
-// such a machine with the programs that test/kernel/record.sh asks for:
-//   npx tsx test/docker/record.ts [NAME]
+// Sessions with the real Docker: sessions/*.txt (20.10.24, Debian 12's daemon and client) and sessions28/*.txt (28.5.2,
+// Debian forky's, with its docker-compose) hold commands after "$ ", further lines of theirs after "> ", what they wrote
+// to both streams, and their status in brackets. The same commands are run here. To record again, as root on such a
+// machine with the programs that test/kernel/record.sh asks for:
+//   npx tsx test/docker/record.ts FOLDER [NAME]
+// RECORDER names another recorder than test/kernel/record.sh, such as one that changes its root to another Debian.
 
 import { readdirSync, readFileSync } from "node:fs";
 
+export type Folder = "sessions" | "sessions28";
+
 export interface Step {
-  /** a line of bash */
+  /** lines of bash */
   readonly command: string;
   /** what it wrote, normal, and its status: "hello\n[0]\n" */
   readonly output: string;
@@ -20,8 +24,8 @@ export interface Session {
   readonly steps: readonly Step[];
 }
 
-export function readSessions(): Session[] {
-  const folder = new URL("./sessions/", import.meta.url);
+export function readSessions(name: Folder): Session[] {
+  const folder = new URL(`./${name}/`, import.meta.url);
   return readdirSync(folder)
     .filter((file) => file.endsWith(".txt"))
     .sort()
@@ -37,18 +41,23 @@ export function parseSession(text: string): { readonly head: string; readonly st
   return {
     head,
     steps: parts.map((block) => {
-      const end = block.indexOf("\n");
-      return { command: block.slice(2, end), output: block.slice(end + 1) };
+      const [shown] = /^\$ .*\n(?:>(?: .*)?\n)*/.exec(block)!;
+      return { command: shown.slice(2, -1).replace(/\n> ?/g, "\n"), output: block.slice(shown.length) };
     }),
   };
+}
+
+/** A command as a session shows it. */
+export function promptOf(command: string): string {
+  return `$ ${command.replaceAll("\n", "\n> ")}`;
 }
 
 /** The bash script that runs the steps and writes such a text. */
 export function scriptOf(steps: readonly Step[]): string {
   return steps
     .map(({ command }) => {
-      const quoted = command.replaceAll("'", "'\\''");
-      return `echo '$ ${quoted}'\n{ ${command}\n} 2>&1\necho "[$?]"\n`;
+      const quoted = promptOf(command).replaceAll("'", "'\\''");
+      return `echo '${quoted}'\n{ ${command}\n} 2>&1\necho "[$?]"\n`;
     })
     .join("");
 }
