@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tools"],
   ["docker"],
   ["scenario"],
-  ["packetdrill"],
+  ["packetdrill", "pictures"],
   ["index.ts"],
   ["node", "playground"],
 ];

@@ -5,11 +5,14 @@
 import { hex } from "../base/text.ts";
 import { Canon, type Field, isMembership } from "./canonical.ts";
 import { type Capture, CaptureError, LINKTYPE_ETHERNET } from "./capture.ts";
+import { isIgnoredFrame, withoutIgnored } from "./ignore.ts";
 import { readCapture } from "./read.ts";
 
 export interface CompareOptions {
   /** Ports of 1024 and up that mean something and are not renumbered: those that the scenario names. */
   readonly keepPorts?: ReadonlySet<number>;
+  /** What does not count, by the names of ignore.ts: "ttl", "ipid", "gap" … */
+  readonly ignore?: ReadonlySet<string>;
 }
 
 /** One field that differs; undefined on a side that has no such field. */
@@ -115,11 +118,11 @@ function compareAlternatives(
   right: Uint8Array | undefined,
   options: CompareOptions,
 ): CaptureComparison {
-  const keepPorts = options.keepPorts ?? new Set();
+  const ignore = options.ignore ?? new Set();
   let other: Row[] = [];
   let unusable: string | undefined;
   try {
-    if (right !== undefined) other = rowsOf(readCapture(right), keepPorts);
+    if (right !== undefined) other = rowsOf(readCapture(right), options);
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error;
     unusable = error.message;
@@ -127,8 +130,8 @@ function compareAlternatives(
   let best: CaptureComparison | undefined;
   for (const [alternative, bytes] of alternatives.entries()) {
     if (bytes === undefined) continue;
-    const rows = rowsOf(readCapture(bytes), keepPorts);
-    const comparison = compareRows(name, alternative, rows, other);
+    const rows = rowsOf(readCapture(bytes), options);
+    const comparison = compareRows(name, alternative, rows, other, ignore.has("gap"));
     if (best === undefined || missing(comparison) < missing(best)) best = comparison;
   }
   if (best === undefined) throw new CaptureError(`${name}: no capture to compare with`);
@@ -140,7 +143,7 @@ function missing(comparison: CaptureComparison): number {
 }
 
 /** The canonical frames of a capture, membership reports left out. */
-function rowsOf(capture: Capture, keepPorts: ReadonlySet<number>): Row[] {
+function rowsOf(capture: Capture, { keepPorts = new Set(), ignore = new Set() }: CompareOptions): Row[] {
   const canon = new Canon(keepPorts);
   const rows: Row[] = [];
   let before: { seconds: number; nanoseconds: number } | undefined;
@@ -148,15 +151,16 @@ function rowsOf(capture: Capture, keepPorts: ReadonlySet<number>): Row[] {
     const raw = capture.bytes.subarray(frame.from, frame.to);
     const linkType = capture.interfaces[frame.interfaceId]!.linkType;
     const isEthernet = linkType === LINKTYPE_ETHERNET;
-    if (isEthernet && isMembership(raw)) continue;
+    if (isEthernet && (isMembership(raw) || isIgnoredFrame(raw, ignore))) continue;
     const gap =
       before === undefined ? 0 : frame.seconds - before.seconds + (frame.nanoseconds - before.nanoseconds) / 1e9;
     before = frame;
-    const fields: Field[] = [
+    const all: Field[] = [
       { name: "link type", value: String(linkType) },
       { name: "length on the wire", value: String(frame.wireLength) },
       ...(isEthernet ? canon.frame(raw) : [{ name: "frame", value: hex(raw) }]),
     ];
+    const fields = withoutIgnored(all, ignore);
     rows.push({ frame: index + 1, gap, fields, key: JSON.stringify(fields.map(({ name, value }) => [name, value])) });
   }
   return rows;
@@ -167,13 +171,14 @@ function compareRows(
   alternative: number,
   left: readonly Row[],
   right: readonly Row[],
+  ignoreGaps: boolean,
 ): CaptureComparison {
   const pairs = align(left, right);
   const gaps: GapDifference[] = [];
   for (const [i, j] of pairs) {
     const a = left[i]!;
     const b = right[j]!;
-    if (!sameGap(a.gap, b.gap)) {
+    if (!ignoreGaps && !sameGap(a.gap, b.gap)) {
       gaps.push({ leftFrame: a.frame, rightFrame: b.frame, leftGap: a.gap, rightGap: b.gap });
     }
   }

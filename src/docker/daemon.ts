@@ -61,6 +61,12 @@ export function startDocker(host: Host): Daemon {
   return daemon;
 }
 
+/** The daemon of a host, if it runs. */
+export function runningDocker(host: Host): Daemon | null {
+  const running = host.services.get(SERVICE);
+  return running instanceof Daemon ? running : null;
+}
+
 export class Daemon {
   readonly host: Host;
   readonly generation: Generation;

@@ -3,6 +3,7 @@
 
 import { compareCommand } from "./compare-command.ts";
 import { packetdrillCommand } from "./packetdrill-command.ts";
+import { flowCommand, topologyCommand } from "./picture-commands.ts";
 import { runCommand } from "./run-command.ts";
 import { shellCommand } from "./shell-command.ts";
 import { fail, UsageError, version } from "./terminal.ts";
@@ -11,8 +12,10 @@ const HELP = `vethlab ${version()}: a packet-level emulator of Linux container n
 
   vethlab run SCRIPT [options]      run a scenario; what it writes, captures too, lands in a folder
   vethlab shell [options]           a shell on an emulated host, the outside world included
-  vethlab compare A B [options]     hold two captures, or two folders of captures, against each other
+  vethlab compare A B [options]     hold two captures, or two folders of captures, against each other (also: diff)
 
+  vethlab topology SCRIPT           draw the hosts, namespaces, bridges and links that a script builds
+  vethlab flow SCRIPT|CAPTURE...    draw the exchange between addresses as a ladder
   vethlab packetdrill FILE.pkt...   run packetdrill scripts against the emulated TCP stack
 
   vethlab COMMAND --help            more about one of them
@@ -27,7 +30,12 @@ async function main(argv: readonly string[]): Promise<number> {
     case "shell":
       return await shellCommand(rest);
     case "compare":
+    case "diff":
       return compareCommand(rest);
+    case "topology":
+      return await topologyCommand(rest);
+    case "flow":
+      return await flowCommand(rest);
     case "packetdrill":
       return await packetdrillCommand(rest);
     case undefined:

@@ -1,0 +1,71 @@
+// The path that the benchmarks run: a container's UDP socket → eth0 → veth → docker0 → Docker's rules and MASQUERADE → eth0 →
+// the next machine's socket. Built by the same commands that a scenario would use.
+
+import { openSocket } from "../../src/host/host.ts";
+import { AF_INET, SOCK_DGRAM } from "../../src/net/core/sock.ts";
+import type { UdpSock } from "../../src/net/ipv4/udp.ts";
+import type { NetNamespace } from "../../src/net/netns.ts";
+import type { Process } from "../../src/posix/process.ts";
+import { Lab, type LabHost } from "../../src/scenario/lab.ts";
+import { parseIpv4 } from "../../src/wire/addr.ts";
+
+export const CONTAINER: number = parseIpv4("172.17.0.2")!;
+export const HOST: number = parseIpv4("172.31.179.120")!;
+export const OUTSIDE: number = parseIpv4("93.184.216.34")!;
+export const PORT = 9999;
+
+export interface NatPath {
+  readonly lab: Lab;
+  readonly host: LabHost;
+  readonly container: NetNamespace;
+  readonly containerProcess: Process;
+  readonly outside: UdpSock;
+  /** a connected UDP socket in the container */
+  sender(): UdpSock;
+  /** everything that is on its way arrives */
+  settle(): void;
+}
+
+/** @param more commands on the host before the container starts */
+export async function natPath(more = ""): Promise<NatPath> {
+  const lab = new Lab({ seed: 1 });
+  const host = lab.addHost("docker-host");
+  const outsideHost = lab.addHost("outside");
+  lab.cable(
+    { host, name: "eth0", mac: "02:00:00:00:01:01" },
+    { host: outsideHost, name: "eth0", mac: "02:00:00:00:01:02" },
+  );
+  await run(outsideHost, "ip addr add 172.31.176.1/20 dev eth0; ip addr add 93.184.216.34/32 dev lo");
+  await run(
+    host,
+    `ip addr add 172.31.179.120/20 dev eth0
+     ip route add default via 172.31.176.1
+     ${more}
+     docker run -itd --name box busybox >/dev/null
+     docker exec box ping -c 1 93.184.216.34 >/dev/null`,
+  );
+  const pid = Number((await host.sh("docker inspect -f '{{.State.Pid}}' box")).stdout);
+  const containerProcess = host.host.machine.processes.get(pid)!;
+  const container = containerProcess.ns.net as NetNamespace;
+  const outside = outsideHost.host.netns.socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
+  outside.bind({ addr: 0, port: PORT });
+  const { sim } = lab.engine;
+  return {
+    lab,
+    host,
+    container,
+    containerProcess,
+    outside,
+    sender() {
+      const sock = openSocket(containerProcess, AF_INET, SOCK_DGRAM).sock as UdpSock;
+      sock.connectStart({ addr: OUTSIDE, port: PORT });
+      return sock;
+    },
+    settle: () => sim.doSoftirq(),
+  };
+}
+
+async function run(host: LabHost, script: string): Promise<void> {
+  const { status, stderr } = await host.sh(script);
+  if (status !== 0) throw new Error(stderr);
+}
