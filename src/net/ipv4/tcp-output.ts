@@ -234,10 +234,8 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   const pcount = seg ? Math.max(seg.pcount, 1) : 1;
   const syn = (flags & SYN) !== 0;
   const optionsLength = syn ? synOptions(sk) : establishedOptions(sk);
-  if (!syn && pcount > 1) {
-    flags |= PSH;
-    seg!.flags |= PSH;
-  }
+  // the clone's flag only: what is sent again in parts has none
+  if (!syn && pcount > 1) flags |= PSH;
   const headerLength = 20 + optionsLength;
   // loopback's segments are so long that not even two of them are one IP packet: cut here instead of before the device
   const fits = headerLength + len <= MAX_IP_PAYLOAD;

@@ -178,7 +178,7 @@ test("a closed window is probed with an old byte number, ever less often, and op
     "0.001 a [P.] 1449:2897 ack 1 win 63 len 1448",
     "0.001 a [.] 2897:4345 ack 1 win 63 len 1448",
     "0.001 a [P.] 4345:6441 ack 1 win 63 len 2096",
-    "0.008 a [P.] 5793:6441 ack 1 win 63 len 648",
+    "0.008 a [.] 5793:6441 ack 1 win 63 len 648",
     "0.044 b [.] ack 6441 win 0 sack 5793-6441",
     "0.256 a [.] ack 1 win 63",
     "0.256 b [.] ack 6441 win 0",
