@@ -199,5 +199,5 @@ function setForwardDelay(br: NetBridge, ns: Ns): void {
 export function brSetAgeingTime(br: NetBridge, ns: Ns): void {
   br.bridgeAgeingTimeNs = ns;
   br.ageingTimeNs = ns;
-  if (br.dev.up) br.gcTimer.after(0);
+  br.gcTimer.after(0);
 }

@@ -68,7 +68,7 @@ export function registerNetdevice(dev: NetDevice, ifindex = 0): void {
   dev.name = devAllocName(net, dev.name);
   if (!devValidName(dev.name)) throw new NetError(Errno.EINVAL);
   if (net.deviceByName(dev.name)) throw new NetError(Errno.EEXIST);
-  if (ifindex !== 0 && net.deviceByIndex(ifindex)) throw new NetError(Errno.EBUSY);
+  if (ifindex !== 0 && net.deviceByIndex(ifindex)) throw new NetError(Errno.EEXIST);
   dev.ifindex = ifindex !== 0 ? ifindex : net.allocateIfindex();
   dev.registered = true;
   if (!dev.carrier) dev.operstate = defaultOperstate(dev);
@@ -135,6 +135,21 @@ export function devChangeName(dev: NetDevice, name: string): void {
   dev.net.renameDevice(dev, wanted);
   dev.nameAssignType = 4;
   dev.net.notify(NETDEV_CHANGENAME, dev);
+}
+
+/** A further name (netdev_name_node_alt_create). Throws EEXIST. */
+export function devAddAltName(dev: NetDevice, name: string): void {
+  if (dev.net.deviceByName(name)) throw new NetError(Errno.EEXIST);
+  dev.altNames.push(name);
+  dev.net.setAltName(dev, name, true);
+}
+
+/** Takes a further name away (netdev_name_node_alt_destroy). Throws ENOENT. */
+export function devDelAltName(dev: NetDevice, name: string): void {
+  const at = dev.altNames.indexOf(name);
+  if (at < 0) throw new NetError(dev.name === name ? Errno.EINVAL : Errno.ENOENT);
+  dev.altNames.splice(at, 1);
+  dev.net.setAltName(dev, name, false);
 }
 
 /** Up (dev_open): the driver may refuse with a NetError. */

@@ -175,6 +175,15 @@ export class NetDevice {
   activated = false;
   /** its queue works: up, with a carrier when that was last looked at; before, frames are dropped (noop_qdisc) */
   txActive = false;
+  /** further names by which it is found (IFLA_ALT_IFNAME) */
+  readonly altNames: string[] = [];
+  /** as `ip -d link` shows it; without IPv6 it has no effect */
+  addrGenMode = "eui64";
+  /** -1: as many as the driver makes */
+  numTxQueues = -1;
+  numRxQueues = -1;
+  /** IF_LINK_MODE_*: DEFAULT or DORMANT */
+  linkMode: "DEFAULT" | "DORMANT" = "DEFAULT";
   group = 0;
   ifalias = "";
   /** as ethtool says; −1 unknown */

@@ -179,12 +179,14 @@ export class Net {
   addDevice(dev: NetDevice): void {
     this.devices.set(dev.ifindex, dev);
     this.#byName.set(dev.name, dev);
+    for (const name of dev.altNames) this.#byName.set(name, dev);
   }
 
   /** @internal */
   removeDevice(dev: NetDevice): void {
     this.devices.delete(dev.ifindex);
     this.#byName.delete(dev.name);
+    for (const name of dev.altNames) this.#byName.delete(name);
   }
 
   /** @internal */
@@ -192,5 +194,11 @@ export class Net {
     this.#byName.delete(dev.name);
     dev.name = name;
     this.#byName.set(name, dev);
+  }
+
+  /** @internal a further name of a device, or it is taken away */
+  setAltName(dev: NetDevice, name: string, on: boolean): void {
+    if (on) this.#byName.set(name, dev);
+    else this.#byName.delete(name);
   }
 }

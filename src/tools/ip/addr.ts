@@ -374,7 +374,7 @@ function printAddr(ctx: Context, ifa: InIfaddr): void {
     out.fp("brd ");
     out.any("broadcast", `${broadcast} `, broadcast);
   }
-  const scope = scopeName(ifa.scope);
+  const scope = ctx.options.numeric ? String(ifa.scope) : scopeName(ifa.scope);
   out.any("scope", `scope ${scope} `, scope);
   if (ifa.secondary) {
     out.fp("secondary ");

@@ -23,12 +23,16 @@ import {
   nodev,
   onOff,
   parseInteger,
+  parseUnsigned,
 } from "./lib/args.ts";
 import { parseGroup } from "./lib/names.ts";
 import { netnsNamed } from "./lib/netns.ts";
 import { linkUsage } from "./link-usage.ts";
 
 const IFNAMSIZ = 16;
+const ADDR_GEN_MODES: readonly string[] = ["eui64", "none", "stable_secret", "random"];
+const GSO_MAX_SIZE = 65536;
+const GSO_MAX_SEGS = 65535;
 const IFALIASZ = 256;
 /** uapi/linux/if.h: kept and shown, without effect */
 const IFF_DYNAMIC = 0x8000;
@@ -53,6 +57,13 @@ export interface LinkRequest {
   flags: number;
   alias: string | undefined;
   group: number;
+  addrGenMode: string | undefined;
+  linkMode: "DEFAULT" | "DORMANT" | undefined;
+  /** -1: none given */
+  numTxQueues: number;
+  numRxQueues: number;
+  gsoMaxSize: number;
+  gsoMaxSegs: number;
   /** the name of a group when the whole group is meant: no device was named */
   wholeGroup: boolean;
   kind: string | null;
@@ -96,6 +107,12 @@ export function parseLinkRequest(ctx: Context, args: Args, create: boolean): Lin
     flags: 0,
     alias: undefined,
     group: -1,
+    addrGenMode: undefined,
+    linkMode: undefined,
+    numTxQueues: -1,
+    numRxQueues: -1,
+    gsoMaxSize: -1,
+    gsoMaxSegs: -1,
     wholeGroup: false,
     kind: null,
   };
@@ -158,6 +175,33 @@ export function parseLinkRequest(ctx: Context, args: Args, create: boolean): Lin
       const word = args.next();
       if (request.group !== -1) duparg("group", word);
       request.group = parseGroup(word) ?? invarg('Invalid "group" value\n', word);
+    } else if (args.is("mode")) {
+      const word = args.next();
+      const mode = ["default", "dormant"].find((one) => one === word.toLowerCase());
+      if (!mode) invarg("Invalid link mode\n", word);
+      request.linkMode = mode === "default" ? "DEFAULT" : "DORMANT";
+    } else if (args.matches("numtxqueues")) {
+      const word = args.next();
+      if (request.numTxQueues !== -1) duparg("numtxqueues", word);
+      request.numTxQueues = parseUnsigned(word) ?? invarg('Invalid "numtxqueues" value\n', word);
+    } else if (args.matches("numrxqueues")) {
+      const word = args.next();
+      if (request.numRxQueues !== -1) duparg("numrxqueues", word);
+      request.numRxQueues = parseUnsigned(word) ?? invarg('Invalid "numrxqueues" value\n', word);
+    } else if (args.matches("addrgenmode")) {
+      const word = args.next();
+      if (!ADDR_GEN_MODES.includes(word)) invarg("Invalid address generation mode\n", word);
+      request.addrGenMode = word;
+    } else if (args.is("gso_max_size")) {
+      const word = args.next();
+      const size = parseUnsigned(word);
+      if (size === undefined || size > GSO_MAX_SIZE) invarg('Invalid "gso_max_size" value\n', word);
+      request.gsoMaxSize = size;
+    } else if (args.is("gso_max_segs")) {
+      const word = args.next();
+      const segs = parseUnsigned(word);
+      if (segs === undefined || segs > GSO_MAX_SEGS) invarg('Invalid "gso_max_segs" value\n', word);
+      request.gsoMaxSegs = segs;
     } else if (isRefused(args.word)) throw new CommandError(`ip link: "${args.word}" is not supported by vethlab\n`, 2);
     else {
       if (args.matches("help")) linkUsage();
@@ -206,22 +250,16 @@ const REFUSED: readonly string[] = [
   "vrf",
   "trailers",
   "carrier",
-  "mode",
   "state",
-  "numtxqueues",
-  "numrxqueues",
-  "addrgenmode",
   "link-netns",
   "link-netnsid",
   "protodown",
   "protodown_reason",
-  "gso_max_size",
-  "gso_max_segs",
   "gro_max_size",
   "parentdev",
 ];
 
-const REFUSED_SHORTENED: readonly string[] = ["numtxqueues", "numrxqueues", "addrgenmode", "link-netns"];
+const REFUSED_SHORTENED: readonly string[] = ["link-netns"];
 
 function isRefused(word: string): boolean {
   return REFUSED.includes(word) || REFUSED_SHORTENED.some((full) => matches(word, full));

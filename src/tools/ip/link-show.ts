@@ -114,14 +114,14 @@ export function printLinkInfo(ctx: Context, dev: NetDevice, isLink: boolean): vo
   out.any("qdisc", `qdisc ${qdisc} `, qdisc);
   if (dev.master) out.any("master", `master ${dev.master.name} `, dev.master.name);
   out.any("operstate", `state ${operstate} `, operstate);
-  if (isLink) out.any("linkmode", "mode DEFAULT ", "DEFAULT");
-  const group = groupName(dev.group);
+  if (isLink) out.any("linkmode", `mode ${dev.linkMode} `, dev.linkMode);
+  const group = options.numeric ? String(dev.group) : groupName(dev.group);
   out.any("group", `group ${group} `, group);
   if (dev.txQueueLen) out.any("txqlen", `qlen ${dev.txQueueLen}`, dev.txQueueLen);
   const { family } = options;
   if (isLink || family === "" || family === "link" || options.details) {
     out.nl();
-    const type = linkTypeName(dev);
+    const type = options.numeric ? `[${dev.type}]` : linkTypeName(dev);
     out.any("link_type", `    link/${type} `, type);
     const address = formatMac(dev.address);
     out.any("address", address, address);
@@ -138,6 +138,14 @@ export function printLinkInfo(ctx: Context, dev: NetDevice, isLink: boolean): vo
   if (isLink && options.stats) {
     out.nl();
     printLinkStats(ctx, dev);
+  }
+  if (isLink && dev.altNames.length > 0) {
+    out.openArray("altnames");
+    for (const name of dev.altNames) {
+      out.fp(`${out.sl}    altname `);
+      out.any(null, name, name);
+    }
+    out.closeArray();
   }
   out.fp("\n");
 }
@@ -167,10 +175,12 @@ function printDetails(ctx: Context, dev: NetDevice, isLink: boolean): void {
   out.any("min_mtu", `minmtu ${dev.minMtu} `, dev.minMtu);
   out.any("max_mtu", `maxmtu ${dev.maxMtu} `, dev.maxMtu);
   if (dev.kind !== "" || dev.master) printLinkType(ctx, dev);
-  if (isLink) out.any("inet6_addr_gen_mode", "addrgenmode eui64 ", "eui64");
+  if (isLink) out.any("inet6_addr_gen_mode", `addrgenmode ${dev.addrGenMode} `, dev.addrGenMode);
   const queues = dev.kind === "veth" ? VETH_QUEUES : 1;
-  out.any("num_tx_queues", `numtxqueues ${queues} `, queues);
-  out.any("num_rx_queues", `numrxqueues ${queues} `, queues);
+  const tx = dev.numTxQueues < 0 ? queues : dev.numTxQueues;
+  const rx = dev.numRxQueues < 0 ? queues : dev.numRxQueues;
+  out.any("num_tx_queues", `numtxqueues ${tx} `, tx);
+  out.any("num_rx_queues", `numrxqueues ${rx} `, rx);
   out.any("gso_max_size", `gso_max_size ${dev.gsoMaxSize} `, dev.gsoMaxSize);
   out.any("gso_max_segs", `gso_max_segs ${dev.gsoMaxSegs} `, dev.gsoMaxSegs);
   const tso = tsoMaxSize(dev);

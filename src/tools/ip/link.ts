@@ -1,8 +1,9 @@
 // `ip link`: add, set, delete, show. Answers to iproute2's ip/iplink.c, do_iplink.
 
-import { devGetFlags } from "../../net/core/dev.ts";
+import { Errno, NetError } from "../../base/errno.ts";
+import { devAddAltName, devDelAltName, devGetFlags } from "../../net/core/dev.ts";
 import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
-import { type Context, deviceNamed, devicesByIndex } from "./context.ts";
+import { type Context, deviceNamed, deviceOrEnd, devicesByIndex } from "./context.ts";
 import { Args, CommandError, duparg2, invarg, matches, rtnl } from "./lib/args.ts";
 import { parseGroup } from "./lib/names.ts";
 import { linkKind } from "./link-kinds.ts";
@@ -18,11 +19,12 @@ export function doLink(ctx: Context, words: readonly string[]): number {
   const args = new Args(words.slice(setAdd ? 2 : 1));
   if (matches(verb, "add")) return modify(ctx, args, true);
   if (matches(verb, "set") || matches(verb, "change")) return modify(ctx, args, setAdd);
-  if (matches(verb, "replace")) throw new CommandError('ip link: "replace" is not supported by vethlab\n', 2);
+  if (matches(verb, "replace")) return modify(ctx, args, true, true);
   if (matches(verb, "delete")) return remove(ctx, args);
   if (matches(verb, "show") || matches(verb, "lst") || matches(verb, "list")) return showLinks(ctx, args);
   if (matches(verb, "help")) linkUsage();
-  for (const known of ["xstats", "afstats", "property"])
+  if (matches(verb, "property")) return property(ctx, args);
+  for (const known of ["xstats", "afstats"])
     if (matches(verb, known)) throw new CommandError(`ip link: "${known}" is not supported by vethlab\n`, 2);
   throw new CommandError(`Command "${verb}" is unknown, try "ip link help".\n`, 255);
 }
@@ -36,12 +38,13 @@ function parseKind(ctx: Context, args: Args, request: LinkRequest): unknown {
 }
 
 /** iplink_modify */
-function modify(ctx: Context, args: Args, create: boolean): number {
+function modify(ctx: Context, args: Args, create: boolean, replace = false): number {
   const request = parseLinkRequest(ctx, args, create);
   const data = parseKind(ctx, args, request);
   if (create) {
     if (request.kind === null) throw new CommandError('Not enough information: "type" argument is required\n', 1);
-    rtnl(() => newLink(ctx, request, data));
+    const there = replace && request.name !== null ? ctx.ns.net.deviceByName(request.name) : undefined;
+    rtnl(() => (there ? setLink(ctx, there, { ...request, name: null }, data) : newLink(ctx, request, data)));
     return 0;
   }
   const devices = request.wholeGroup ? inGroup(ctx, request.group) : [request.dev!];
@@ -60,7 +63,35 @@ function remove(ctx: Context, args: Args): number {
   const request = parseLinkRequest(ctx, args, false);
   const devices = request.wholeGroup ? inGroup(ctx, request.group) : [request.dev!];
   rtnl(() => {
+    if (devices.length === 0) throw new NetError(Errno.ENODEV);
     for (const dev of devices) if (dev.registered) delLink(dev);
+  });
+  return 0;
+}
+
+/** `ip link property add|del dev DEV altname NAME …` (iplink_prop_mod) */
+function property(ctx: Context, args: Args): number {
+  if (args.done || args.matches("help")) linkUsage();
+  const add = args.matches("add");
+  if (!add && !args.matches("delete")) throw new CommandError("Operator required\n", 255);
+  args.advance();
+  const names: string[] = [];
+  let device: string | null = null;
+  for (; !args.done; args.advance()) {
+    if (args.matches("altname")) names.push(args.next());
+    else if (args.matches("help")) linkUsage();
+    else {
+      if (args.is("dev")) args.next();
+      if (device !== null) duparg2("dev", args.word);
+      device = args.word;
+    }
+  }
+  if (device === null) throw new CommandError('Not enough of information: "dev" argument is required.\n', 255);
+  const dev = deviceOrEnd(ctx, device);
+  rtnl(() => {
+    for (const name of names)
+      if (add) devAddAltName(dev, name);
+      else devDelAltName(dev, name);
   });
   return 0;
 }

@@ -34,14 +34,25 @@ export function newLink(ctx: Context, request: LinkRequest, data: unknown): void
   const name = request.name ?? `${kind.name}%d`;
   const dev = kind.create(ctx, target, name, request, data);
   if (request.name === null) dev.nameAssignType = NET_NAME_ENUM;
+  if (request.numTxQueues > 0) dev.numTxQueues = request.numTxQueues;
+  if (request.numRxQueues > 0) dev.numRxQueues = request.numRxQueues;
   try {
     if (request.group >= 0) dev.group = request.group;
     configureLink(dev, request);
+    applyAttributes(dev, request);
     if (request.master) setMaster(dev, request.master);
   } catch (error) {
     unregisterNetdevice(dev);
     throw error;
   }
+}
+
+/** What is only kept, and shown. */
+function applyAttributes(dev: NetDevice, request: LinkRequest): void {
+  if (request.addrGenMode !== undefined) dev.addrGenMode = request.addrGenMode;
+  if (request.linkMode !== undefined) dev.linkMode = request.linkMode;
+  if (request.gsoMaxSize >= 0) dev.gsoMaxSize = request.gsoMaxSize;
+  if (request.gsoMaxSegs >= 0) dev.gsoMaxSegs = request.gsoMaxSegs;
 }
 
 /** do_setlink */
@@ -63,6 +74,7 @@ export function setLink(ctx: Context, dev: NetDevice, request: LinkRequest, data
   if (request.master !== undefined) setMaster(dev, request.master);
   if (request.change) devChangeFlags(dev, request.change, request.flags);
   if (request.txQueueLen >= 0) dev.txQueueLen = request.txQueueLen;
+  applyAttributes(dev, request);
   if (request.kind !== null && data !== undefined) {
     const slave = request.kind.endsWith("_slave");
     const kind = linkKind(request.kind);

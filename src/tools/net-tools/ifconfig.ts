@@ -1,9 +1,8 @@
 // ifconfig of net-tools 2.10: interfaces with their first address and counters, and the old ways of setting them up.
 // Interface names with a colon are address labels, as the old system calls have it.
 
-import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { netnsOf } from "../../host/host.ts";
-import { devClose, devGetFlags, devOpen, devSetMacAddress, devSetMtu, devSetPromiscuity } from "../../net/core/dev.ts";
+import { devGetFlags } from "../../net/core/dev.ts";
 import {
   IFF_ALLMULTI,
   IFF_BROADCAST,
@@ -16,11 +15,12 @@ import {
   IFF_UP,
   type NetDevice,
 } from "../../net/core/net-device.ts";
-import { type InIfaddr, inetAddrAdd, inetAddrDump, inetDelIfa } from "../../net/ipv4/devinet.ts";
+import { type InIfaddr, inetAddrDump } from "../../net/ipv4/devinet.ts";
 import type { NetNamespace } from "../../net/netns.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
-import { formatIpv4, formatMac, parseIpv4, parseMac } from "../../wire/addr.ts";
+import { formatIpv4, formatMac } from "../../wire/addr.ts";
+import { configure, FAMILY_LIST, HARDWARE_LIST, usageText } from "./ifconfig-set.ts";
 
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [IFF_UP, "UP"],
@@ -69,7 +69,12 @@ export const ifconfig: Program = function* (proc: Process): Task<number> {
     if (option === "-a") all = true;
     else if (option === "-s") short = true;
     else if (option === "-v") continue;
-    else if (option === "--version" || option === "-V") {
+    else if (option === "--help" || option === "-h" || option === "-?") {
+      // the lists go to stderr, which is not buffered
+      yield* proc.printError(HARDWARE_LIST + FAMILY_LIST);
+      yield* proc.print(usageText("", ""));
+      return 0;
+    } else if (option === "--version" || option === "-V") {
       yield* proc.print("net-tools 2.10\n");
       return 0;
     } else {
@@ -93,6 +98,7 @@ export const ifconfig: Program = function* (proc: Process): Task<number> {
     const view = listViews(ns).find((candidate) => candidate.name === name);
     if (!view) {
       yield* proc.printError(`${name}: error fetching interface information: Device not found\n`);
+      if (short) yield* proc.print(SHORT_HEADER);
       return 1;
     }
     yield* proc.print(short ? SHORT_HEADER + shortText(view) : viewText(view));
@@ -177,185 +183,4 @@ function humanBytes(bytes: number): string {
   for (const [size, unit] of units)
     if (bytes >= size) return `${(Math.floor((bytes * 10) / size) / 10).toFixed(1)} ${unit}`;
   return `${bytes.toFixed(1)} B`;
-}
-
-/** A request of the old system calls failed; said in net-tools' words. */
-class RequestFailed extends Error {}
-
-function* configure(proc: Process, ns: NetNamespace, name: string, words: string[]): Task<number> {
-  const dev = ns.net.deviceByName(name.replace(/:.*/, ""));
-  if (!dev) {
-    const what =
-      words[0] === "up" || words[0] === "down"
-        ? "ERROR while getting interface flags"
-        : "ERROR while getting interface flags";
-    yield* proc.printError(`${name}: ${what}: No such device\n`);
-    return 1;
-  }
-  const settings = new AddressSettings(ns, dev, name);
-  let status = 0;
-  try {
-    while (words.length > 0) {
-      const word = words.shift()!;
-      const take = (): string => {
-        const value = words.shift();
-        if (value === undefined) throw new RequestFailed("ifconfig: option requires an argument");
-        return value;
-      };
-      switch (word) {
-        case "up":
-          attempt("SIOCSIFFLAGS", () => devOpen(dev));
-          break;
-        case "down":
-          attempt("SIOCSIFFLAGS", () => (name === dev.name ? devClose(dev) : settings.removeLabel()));
-          break;
-        case "mtu":
-          attempt("SIOCSIFMTU", () => devSetMtu(dev, Number(take())));
-          break;
-        case "promisc":
-        case "-promisc": {
-          const on = word === "promisc";
-          if (on === ((dev.gflags & IFF_PROMISC) !== 0)) break;
-          dev.gflags ^= IFF_PROMISC;
-          devSetPromiscuity(dev, on ? 1 : -1);
-          break;
-        }
-        case "arp":
-          dev.flags &= ~IFF_NOARP;
-          break;
-        case "-arp":
-          dev.flags |= IFF_NOARP;
-          break;
-        case "multicast":
-          dev.flags |= IFF_MULTICAST;
-          break;
-        case "-multicast":
-          dev.flags &= ~IFF_MULTICAST;
-          break;
-        case "txqueuelen":
-          dev.txQueueLen = Number(take());
-          break;
-        case "netmask":
-          settings.netmask(addressOf(take()));
-          break;
-        case "broadcast":
-          settings.broadcast(addressOf(take()));
-          break;
-        case "hw": {
-          const kind = take();
-          const text = take();
-          const mac = kind === "ether" ? parseMac(text) : undefined;
-          if (!mac) throw new RequestFailed(`${text}: invalid ether address.`);
-          attempt("SIOCSIFHWADDR", () => devSetMacAddress(dev, mac));
-          break;
-        }
-        case "inet":
-          break;
-        default: {
-          if (
-            /^(metric|pointopoint|dstaddr|add|del|tunnel|irq|io_addr|mem_start|media|keepalive|outfill|inet6|allmulti|-allmulti|dynamic|-dynamic|name)$/.test(
-              word,
-            )
-          )
-            throw new RequestFailed(`ifconfig: ${word} is not emulated by vethlab`);
-          const [text, prefix] = word.split("/", 2) as [string, string | undefined];
-          const address = parseIpv4(text);
-          if (address === undefined)
-            throw new RequestFailed(`${text}: Host name lookup failure\nifconfig: \`--help' gives usage information.`);
-          attempt("SIOCSIFADDR", () => settings.address(address));
-          if (prefix !== undefined) settings.netmask(prefix === "0" ? 0 : (0xffffffff << (32 - Number(prefix))) >>> 0);
-          // an address brings the interface up
-          if (address !== 0) devOpen(dev);
-        }
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof RequestFailed)) throw error;
-    yield* proc.printError(`${error.message}\n`);
-    status = 1;
-  }
-  return status;
-}
-
-function attempt(call: string, request: () => void): void {
-  try {
-    request();
-  } catch (error) {
-    if (!(error instanceof NetError)) throw error;
-    throw new RequestFailed(`${call}: ${strerror(error.errno)}`);
-  }
-}
-
-function addressOf(text: string): number {
-  const address = parseIpv4(text);
-  if (address === undefined)
-    throw new RequestFailed(`${text}: Unknown host\nifconfig: \`--help' gives usage information.`);
-  return address;
-}
-
-/** SIOCSIFADDR and its relations: one address a label, replaced as a whole with every change (devinet_ioctl). */
-class AddressSettings {
-  readonly #ns: NetNamespace;
-  readonly #dev: NetDevice;
-  readonly #label: string;
-
-  constructor(ns: NetNamespace, dev: NetDevice, label: string) {
-    this.#ns = ns;
-    this.#dev = dev;
-    this.#label = label;
-  }
-
-  #current(): InIfaddr | undefined {
-    return inetAddrDump(this.#ns.ipv4, this.#dev).find((ifa) => ifa.label === this.#label);
-  }
-
-  address(address: number): void {
-    const old = this.#current();
-    if (old?.local === address) return;
-    if (address === 0) {
-      if (old) inetDelIfa(this.#ns.ipv4, old);
-      return;
-    }
-    // the mask that the address's class had
-    const first = address >>> 24;
-    this.#replace(address, first < 128 ? 8 : first < 192 ? 16 : 24, undefined);
-  }
-
-  netmask(mask: number): void {
-    const old = this.#current();
-    if (!old) throw new RequestFailed(`SIOCSIFNETMASK: ${strerror(Errno.EADDRNOTAVAIL)}`);
-    const prefixLen = Math.clz32(~mask);
-    if (prefixLen < 32 && (mask << prefixLen) >>> 0 !== 0)
-      throw new RequestFailed(`SIOCSIFNETMASK: ${strerror(Errno.EINVAL)}`);
-    if (old.prefixLen === prefixLen) return;
-    // a broadcast address that was the old subnet's moves with the mask
-    const computed = old.broadcast === (old.local | ~old.mask) >>> 0;
-    this.#replace(old.local, prefixLen, computed ? undefined : old.broadcast);
-  }
-
-  broadcast(address: number): void {
-    const old = this.#current();
-    if (!old) throw new RequestFailed(`SIOCSIFBRDADDR: ${strerror(Errno.EADDRNOTAVAIL)}`);
-    if (old.broadcast !== address) this.#replace(old.local, old.prefixLen, address);
-  }
-
-  removeLabel(): void {
-    const old = this.#current();
-    if (!old) throw new NetError(Errno.EADDRNOTAVAIL);
-    inetDelIfa(this.#ns.ipv4, old);
-  }
-
-  #replace(local: number, prefixLen: number, broadcast: number | undefined): void {
-    const old = this.#current();
-    if (old) inetDelIfa(this.#ns.ipv4, old);
-    const mask = prefixLen === 0 ? 0 : (0xffffffff << (32 - prefixLen)) >>> 0;
-    const computed = this.#dev.flags & IFF_BROADCAST && prefixLen < 31 ? (local | ~mask) >>> 0 : 0;
-    inetAddrAdd(this.#ns.ipv4, this.#dev, {
-      local,
-      prefixLen,
-      broadcast: broadcast ?? computed,
-      label: this.#label,
-      ...(this.#dev.loopback ? { scope: 254 } : {}),
-    });
-  }
 }

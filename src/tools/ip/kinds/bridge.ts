@@ -21,10 +21,50 @@ import type { NetNamespace } from "../../../net/netns.ts";
 import { formatMac, macFromNumber } from "../../../wire/addr.ts";
 import { ETH_P_8021AD, ETH_P_8021Q } from "../../../wire/ethernet.ts";
 import type { Context } from "../context.ts";
-import { type Args, getLlAddr, invarg, parseUnsigned } from "../lib/args.ts";
+import { type Args, CommandError, getLlAddr, invarg, parseUnsigned } from "../lib/args.ts";
 import type { Out } from "../lib/out.ts";
 import type { LinkRequest } from "../link-request.ts";
 import { commonOptions, type LinkKind, unknownOption } from "./kind.ts";
+
+const USAGE = `Usage: ... bridge [ fdb_flush ]
+\t\t  [ forward_delay FORWARD_DELAY ]
+\t\t  [ hello_time HELLO_TIME ]
+\t\t  [ max_age MAX_AGE ]
+\t\t  [ ageing_time AGEING_TIME ]
+\t\t  [ stp_state STP_STATE ]
+\t\t  [ priority PRIORITY ]
+\t\t  [ group_fwd_mask MASK ]
+\t\t  [ group_address ADDRESS ]
+\t\t  [ no_linklocal_learn NO_LINKLOCAL_LEARN ]
+\t\t  [ vlan_filtering VLAN_FILTERING ]
+\t\t  [ vlan_protocol VLAN_PROTOCOL ]
+\t\t  [ vlan_default_pvid VLAN_DEFAULT_PVID ]
+\t\t  [ vlan_stats_enabled VLAN_STATS_ENABLED ]
+\t\t  [ vlan_stats_per_port VLAN_STATS_PER_PORT ]
+\t\t  [ mcast_snooping MULTICAST_SNOOPING ]
+\t\t  [ mcast_vlan_snooping MULTICAST_VLAN_SNOOPING ]
+\t\t  [ mcast_router MULTICAST_ROUTER ]
+\t\t  [ mcast_query_use_ifaddr MCAST_QUERY_USE_IFADDR ]
+\t\t  [ mcast_querier MULTICAST_QUERIER ]
+\t\t  [ mcast_hash_elasticity HASH_ELASTICITY ]
+\t\t  [ mcast_hash_max HASH_MAX ]
+\t\t  [ mcast_last_member_count LAST_MEMBER_COUNT ]
+\t\t  [ mcast_startup_query_count STARTUP_QUERY_COUNT ]
+\t\t  [ mcast_last_member_interval LAST_MEMBER_INTERVAL ]
+\t\t  [ mcast_membership_interval MEMBERSHIP_INTERVAL ]
+\t\t  [ mcast_querier_interval QUERIER_INTERVAL ]
+\t\t  [ mcast_query_interval QUERY_INTERVAL ]
+\t\t  [ mcast_query_response_interval QUERY_RESPONSE_INTERVAL ]
+\t\t  [ mcast_startup_query_interval STARTUP_QUERY_INTERVAL ]
+\t\t  [ mcast_stats_enabled MCAST_STATS_ENABLED ]
+\t\t  [ mcast_igmp_version IGMP_VERSION ]
+\t\t  [ mcast_mld_version MLD_VERSION ]
+\t\t  [ nf_call_iptables NF_CALL_IPTABLES ]
+\t\t  [ nf_call_ip6tables NF_CALL_IP6TABLES ]
+\t\t  [ nf_call_arptables NF_CALL_ARPTABLES ]
+
+Where: VLAN_PROTOCOL := { 802.1Q | 802.1ad }
+`;
 
 interface Option {
   /** option word, and the key in JSON */
@@ -187,8 +227,9 @@ export const bridge: LinkKind = {
         changes.push({ word: GROUP_ADDRESS, apply: (br) => brSetGroupAddress(br, address) });
       } else if (args.matches("fdb_flush")) changes.push({ word: FDB_FLUSH, apply: brFdbFlush });
       else {
+        if (args.matches("help")) throw new CommandError(USAGE, 1);
         const found = ALL.find((other) => args.matches(other.word));
-        if (!found) unknownOption("bridge", args.word);
+        if (!found) unknownOption("bridge", args.word, USAGE);
         const word = args.next();
         const value = parseUnsigned(word, found.max) ?? invarg(`invalid ${found.word}`, word);
         changes.push({ word: found.word, apply: (br) => found.setting.set(br, value) });
