@@ -1,23 +1,14 @@
 // The queueing disciplines that `tc qdisc` knows: their options, and how they are shown. Answers to iproute2's
-// tc/q_tbf.c, q_fifo.c, q_prio.c (pfifo_fast) and q_netem.c.
+// tc/q_tbf.c, q_fifo.c and q_prio.c (pfifo_fast); netem.ts has netem.
 
 import type { NetDevice } from "../../net/core/net-device.ts";
 import { Fifo, type FifoKind } from "../../net/link/sch-fifo.ts";
 import type { Sched } from "../../net/link/sch-generic.ts";
-import { NETEM_DEFAULTS, Netem, type NetemConfig } from "../../net/link/sch-netem.ts";
 import { Tbf, type TbfConfig } from "../../net/link/sch-tbf.ts";
 import { type Args, CommandError } from "../ip/lib/args.ts";
 import type { Out } from "../ip/lib/out.ts";
-import {
-  formatPercent,
-  formatRate,
-  formatSize,
-  formatTime,
-  parsePercent,
-  parseRate,
-  parseSize,
-  parseTime,
-} from "./units.ts";
+import { netem } from "./netem.ts";
+import { formatRate, formatSize, formatTime, parseRate, parseSize, parseTime } from "./units.ts";
 
 export interface SchedKind {
   readonly name: string;
@@ -171,122 +162,6 @@ function fifo(name: FifoKind): SchedKind {
     },
   };
 }
-
-const NETEM_USAGE = `Usage: ... netem [ limit PACKETS ]
-                 [ delay TIME [ JITTER [CORRELATION]]]
-                 [ distribution {uniform|normal|pareto|paretonormal} ]
-                 [ corrupt PERCENT [CORRELATION]]
-                 [ duplicate PERCENT [CORRELATION]]
-                 [ loss random PERCENT [CORRELATION]]
-                 [ loss state P13 [P31 [P32 [P23 P14]]]
-                 [ loss gemodel PERCENT [R [1-H [1-K]]]
-                 [ ecn ]
-                 [ reorder PERCENT [CORRELATION] [ gap DISTANCE ]]
-                 [ rate RATE [PACKETOVERHEAD] [CELLSIZE] [CELLOVERHEAD]]
-                 [ slot MIN_DELAY [MAX_DELAY] [packets MAX_PACKETS] [bytes MAX_BYTES]]
-                 [ slot distribution {uniform|normal|pareto|paretonormal|custom}
-                   DELAY JITTER [packets MAX_PACKETS] [bytes MAX_BYTES]]
-`;
-
-/** NetemConfig while it is being put together. */
-type NetemDraft = { -readonly [K in keyof NetemConfig]: NetemConfig[K] };
-
-function parseNetem(args: Args): NetemConfig {
-  const config: NetemDraft = { ...NETEM_DEFAULTS };
-  const read = <T>(parse: (word: string) => T | undefined, name: string): T => {
-    const value = parse(args.next());
-    if (value === undefined) throw new CommandError(`Illegal "${name}"\n`, 1);
-    return value;
-  };
-  /** a number follows */
-  const more = (): boolean => /^[\d.]/.test(args.rest[1] ?? "");
-  const refuse = (what: string): never => {
-    throw new CommandError(`netem: "${what}" is not supported by vethlab\n`, 1);
-  };
-  for (; !args.done; args.advance()) {
-    if (args.matches("limit")) config.limit = read(parseSize, "limit");
-    else if (args.matches("latency") || args.matches("delay")) {
-      config.delayNs = read(parseTime, "latency") * 1000;
-      if (more()) config.jitterNs = read(parseTime, "latency") * 1000;
-      if (config.jitterNs && more()) config.delayCorrelation = read(parsePercent, "latency");
-    } else if (args.matches("loss") || args.matches("drop")) {
-      const word = args.rest[1] ?? "";
-      if (word === "state" || word === "gemodel") refuse(`loss ${word}`);
-      if (word === "random") args.next();
-      else if (!/^\d/.test(word)) {
-        args.next();
-        throw new CommandError(`Unknown loss parameter: ${word}\n`, 1);
-      }
-      config.loss = read(parsePercent, "loss percent");
-      if (more()) config.lossCorrelation = read(parsePercent, "loss correlation");
-    } else if (args.matches("reorder")) {
-      config.reorder = read(parsePercent, "reorder");
-      if (more()) config.reorderCorrelation = read(parsePercent, "reorder");
-    } else if (args.matches("corrupt")) {
-      config.corrupt = read(parsePercent, "corrupt");
-      if (more()) config.corruptCorrelation = read(parsePercent, "corrupt");
-    } else if (args.matches("gap")) config.gap = read(parseSize, "gap");
-    else if (args.matches("duplicate")) {
-      config.duplicate = read(parsePercent, "duplicate");
-      if (more()) config.duplicateCorrelation = read(parsePercent, "duplicate");
-    } else if (args.matches("distribution")) {
-      const word = args.next();
-      if (word !== "uniform" && word !== "normal") refuse(`distribution ${word}`);
-      config.distribution = word as NetemConfig["distribution"];
-    } else if (args.matches("rate")) {
-      config.rate = read(parseRate, "rate");
-      if (/^[-\d]/.test(args.rest[1] ?? "")) refuse("rate with overhead");
-    } else if (args.matches("ecn") || args.matches("slot")) refuse(args.word);
-    else if (args.is("help")) throw new CommandError(NETEM_USAGE, 1);
-    else throw new CommandError(`What is "${args.word}"?\n${NETEM_USAGE}`, 1);
-  }
-  if (config.reorder > 0) {
-    if (config.delayNs === 0)
-      throw new CommandError(`reordering not possible without specifying some delay\n${NETEM_USAGE}`, 1);
-    if (config.gap === 0) config.gap = 1;
-  } else if (config.gap > 0) throw new CommandError(`gap specified without reorder probability\n${NETEM_USAGE}`, 1);
-  return config;
-}
-
-const netem: SchedKind = {
-  name: "netem",
-  parse: parseNetem,
-  create: (dev, handle, options) => new Netem(dev, handle, options as NetemConfig),
-  change(sched, options) {
-    (sched as Netem).config = options as NetemConfig;
-  },
-  print(out, sched) {
-    const { config } = sched as Netem;
-    const chance = (key: string, value: number, correlation: number, name = key): void => {
-      if (value === 0) return;
-      out.openObject(key);
-      out.any(name, ` ${name} ${formatPercent(value)}`, value);
-      if (correlation > 0) out.any("correlation", ` ${formatPercent(correlation)}`, correlation);
-      out.closeObject();
-    };
-    out.any("limit", `limit ${config.limit}`, config.limit);
-    if (config.delayNs > 0) {
-      out.openObject("delay");
-      out.any("delay", ` delay ${formatTime(config.delayNs / 1000)}`, config.delayNs / 1e9);
-      if (out.json) out.js("jitter", config.jitterNs / 1e9);
-      else if (config.jitterNs > 0) out.fp(`  ${formatTime(config.jitterNs / 1000)}`);
-      if (config.delayCorrelation > 0)
-        out.any("correlation", ` ${formatPercent(config.delayCorrelation)}`, config.delayCorrelation);
-      out.closeObject();
-    }
-    chance("loss-random", config.loss, config.lossCorrelation, "loss");
-    chance("duplicate", config.duplicate, config.duplicateCorrelation);
-    chance("reorder", config.reorder, config.reorderCorrelation);
-    chance("corrupt", config.corrupt, config.corruptCorrelation);
-    if (config.rate > 0) {
-      out.openObject("rate");
-      out.any("rate", ` rate ${formatRate(config.rate)}`, config.rate);
-      out.closeObject();
-    }
-    out.js("gap", config.gap);
-    if (config.gap > 0) out.fp(` gap ${config.gap}`);
-  },
-};
 
 const KINDS: ReadonlyMap<string, SchedKind> = new Map(
   [tbf, fifo("pfifo"), fifo("bfifo"), fifo("pfifo_fast"), fifo("noqueue"), netem].map((kind) => [kind.name, kind]),

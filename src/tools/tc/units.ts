@@ -107,9 +107,9 @@ export function formatTime(us: number): string {
   return `${Math.floor(us)}us`;
 }
 
-/** A fraction as "25%" (%g). */
-export function formatPercent(fraction: number): string {
-  return `${Number((fraction * 100).toPrecision(6))}%`;
+/** %g: six figures */
+export function formatSignificant(value: number): string {
+  return String(Number(value.toPrecision(6)));
 }
 
 /** %.3g */

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { NetDevice } from "../../../src/net/core/net-device.ts";
+import { netemTable } from "../../../src/net/link/netem-tables.ts";
+import { Prandom } from "../../../src/net/link/prandom.ts";
 import { Fifo } from "../../../src/net/link/sch-fifo.ts";
 import { graft } from "../../../src/net/link/sch-generic.ts";
-import { NETEM_DEFAULTS, Netem, type NetemConfig } from "../../../src/net/link/sch-netem.ts";
+import { NETEM_ALWAYS, NETEM_DEFAULTS, Netem, type NetemConfig } from "../../../src/net/link/sch-netem.ts";
 import { Tbf } from "../../../src/net/link/sch-tbf.ts";
 import { newKernel, newNet, run, send, station } from "./wire-lab.ts";
 
@@ -125,16 +127,16 @@ test("netem loses, duplicates and corrupts about as many as it is told to", () =
     }
     return arrivals.length;
   };
-  expect(counts({ loss: 1 })).toBe(0);
-  expect(Math.abs(counts({ loss: 0.25 }) - 750)).toBeLessThan(60);
-  expect(counts({ duplicate: 1 })).toBe(2000);
-  expect(Math.abs(counts({ duplicate: 0.25 }) - 1250)).toBeLessThan(60);
+  expect(counts({ loss: NETEM_ALWAYS })).toBe(0);
+  expect(Math.abs(counts({ loss: 0.25 * NETEM_ALWAYS }) - 750)).toBeLessThan(60);
+  expect(counts({ duplicate: NETEM_ALWAYS })).toBe(2000);
+  expect(Math.abs(counts({ duplicate: 0.25 * NETEM_ALWAYS }) - 1250)).toBeLessThan(60);
 });
 
 test("netem corrupts one bit of a frame", () => {
   const kernel = newKernel();
   const [port, end] = station(newNet(kernel, "host"), "v0");
-  netem(port, { corrupt: 1 });
+  netem(port, { corrupt: NETEM_ALWAYS });
   let wrong = 0;
   const sent = new Uint8Array(100).fill(0x55);
   port.taps.push({
@@ -151,7 +153,7 @@ test("netem corrupts one bit of a frame", () => {
 
 test("netem sends one frame in four at once, ahead of those that wait", () => {
   const { port, arrivals, advance } = wire();
-  netem(port, { delayNs: 10 * MS, reorder: 1, gap: 4 });
+  netem(port, { delayNs: 10 * MS, reorder: NETEM_ALWAYS, gap: 4 });
   burst(port, 8);
   advance(50);
   expect(arrivals.map(([n]) => n)).toEqual([3, 7, 0, 1, 2, 4, 5, 6]);
@@ -177,7 +179,7 @@ test("netem drops what exceeds its limit", () => {
 test("the same seed loses the same frames, another seed others", () => {
   const lost = (seed: number): number[] => {
     const { port, arrivals, advance } = wire(seed);
-    netem(port, { loss: 0.5 });
+    netem(port, { loss: 0.5 * NETEM_ALWAYS });
     burst(port, 64);
     advance(1);
     return arrivals.map(([n]) => n);
@@ -196,4 +198,65 @@ test("a tap before the driver sees a delayed frame when it leaves, not when it i
   send(port, B, A);
   run(kernel, 100 * MS);
   expect(seen).toEqual([50]);
+});
+
+test("a seed gives the losses of a real kernel: its generator passes the kernel's own test", () => {
+  // lib/random32.c, prandom_state_selftest: seeds, and the first number after ten to warm up
+  const lcg = (x: number): number => Math.imul(x, 69069) >>> 0;
+  const first = (seed: number): number => {
+    const state: number[] = [];
+    let x = seed;
+    for (const least of [2, 8, 16, 128]) {
+      x = lcg(x);
+      if (x < least) x += least;
+      state.push(x);
+    }
+    const prng = new Prandom(0n);
+    prng.setState(state);
+    for (let i = 0; i < 10; i++) prng.u32();
+    return prng.u32();
+  };
+  expect([1, 2, 3, 4].map(first)).toEqual([3484351685, 2623130059, 3125133893, 984847254]);
+});
+
+test("two links with one seed lose the same frames, whatever the lab's seed", () => {
+  const lost = (lab: number, config: Partial<NetemConfig>): number[] => {
+    const { port, arrivals, advance } = wire(lab);
+    netem(port, { loss: 0.3 * NETEM_ALWAYS, ...config });
+    burst(port, 40);
+    advance(1);
+    return arrivals.map(([n]) => n);
+  };
+  expect(lost(2, { seed: 42n })).toEqual(lost(1, { seed: 42n }));
+  expect(lost(2, {})).not.toEqual(lost(1, {}));
+});
+
+test("netem loses in bursts: Gilbert and Elliott's model stays bad until it recovers", () => {
+  const { port, arrivals, advance } = wire();
+  const share = (x: number): number => Math.round(x * NETEM_ALWAYS);
+  netem(port, { lossGemodel: [share(0.1), share(0.25), 0, 0], seed: 7n });
+  for (let i = 0; i < 20; i++) {
+    burst(port, 100);
+    advance(1);
+  }
+  // a tenth of the good frames turn bad, a quarter of the bad ones good again: 4 in 14 are bad
+  expect(Math.abs(arrivals.length / 2000 - 10 / 14)).toBeLessThan(0.05);
+});
+
+test("a duplicate goes through the loss of its own", () => {
+  const { port, arrivals, advance } = wire();
+  netem(port, { duplicate: NETEM_ALWAYS, loss: 0.5 * NETEM_ALWAYS, seed: 3n });
+  for (let i = 0; i < 10; i++) {
+    burst(port, 100);
+    advance(1);
+  }
+  // of two copies one is lost half of the time, and the other, if it was made, half of the time again
+  expect(Math.abs(arrivals.length / 1000 - 1.25)).toBeLessThan(0.1);
+});
+
+test("the distributions are those that iproute2 ships", () => {
+  const some = (name: string): number[] => [0, 1, 100, 2048, 4000, 4095].map((i) => netemTable(name)![i]!);
+  expect(some("normal")).toEqual([-32768, -28307, -16135, 0, 16285, 28858]);
+  expect(some("pareto")).toEqual([-5461, -5460, -5371, -2622, 21783, 32767]);
+  expect(some("paretonormal")).toEqual([-12305, -11171, -8062, -1966, 20408, 31789]);
 });
