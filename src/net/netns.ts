@@ -13,6 +13,7 @@ import { tcpInit } from "./ipv4/tcp.ts";
 import type { TcpState } from "./ipv4/tcp-sock.ts";
 import { ipv6OffInit } from "./ipv6/ipv6-off.ts";
 import { loadBrNetfilter } from "./link/br-netfilter-ip.ts";
+import { ipvlanValidateAddress } from "./link/ipvlan.ts";
 import { createLoopback } from "./link/loopback.ts";
 import { type Netfilter, netfilterInit } from "./netfilter/netfilter.ts";
 import { Socket } from "./socket.ts";
@@ -34,6 +35,7 @@ export class NetNamespace {
     this.tcp = tcpInit(this.ipv4);
     this.nf = netfilterInit(this.net, this.ipv4);
     loadBrNetfilter(this.net, this.ipv4);
+    this.ipv4.inetaddrValidators.push(ipvlanValidateAddress);
     this.net.ipMulticast = {
       join: (dev, group) => ipMcJoinGroup(this.ipv4, dev, group),
       leave: (dev, group) => ipMcLeaveGroup(this.ipv4, dev, group),

@@ -307,6 +307,13 @@ export function netifRx(skb: SkBuff): boolean {
   return skb.dev!.net.kernel.backlog.enqueue(skb);
 }
 
+/** A frame for another device of this machine, as if received there (dev_forward_skb). skb.data is at the link header. */
+export function devForwardSkb(skb: SkBuff, to: NetDevice): boolean {
+  skb.scrub(skb.dev!.net !== to.net);
+  ethTypeTrans(skb, to);
+  return netifRx(skb);
+}
+
 /**
  * Takes the Ethernet header off and says for whom the frame is (eth_type_trans): sets protocol, pktType, macHeader; data
  * goes to what follows.

@@ -102,6 +102,7 @@ function inetInsertIfa(ip4: Ipv4, ifa: InIfaddr): void {
     if (other.scope !== ifa.scope) throw new NetError(Errno.EINVAL, "ipv4: Invalid scope value");
     ifa.flags |= IFA_F_SECONDARY;
   }
+  for (const validate of ip4.inetaddrValidators) validate(inDev.dev, ifa.local);
   if (ifa.secondary) at = addrs.length;
   ifa.createdNs = ip4.net.now;
   ifa.changedNs = ip4.net.now;

@@ -147,6 +147,8 @@ export class Ipv4 {
   /** generation of routes: a cached Rtable of another one is looked up again (rt_genid_ipv4) */
   rtGenid = 1;
   readonly inetaddrNotifiers: InetaddrNotifier[] = [];
+  /** may refuse a new address by throwing (inetaddr_validator_chain) */
+  readonly inetaddrValidators: ((dev: NetDevice, address: number) => void)[] = [];
   /** creators of sockets by type and protocol; see af-inet.ts */
   readonly socketTypes: Map<number, (protocol: number) => Sock> = new Map();
 

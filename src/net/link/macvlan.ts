@@ -4,11 +4,11 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import {
+  devForwardSkb,
   devQueueXmit,
   devSetMacAddress,
   devSetMtu,
   devSetPromiscuity,
-  ethTypeTrans,
   netifCarrier,
   netifRx,
   registerNetdevice,
@@ -46,6 +46,7 @@ import {
 } from "../core/skb.ts";
 import { Work } from "../core/workqueue.ts";
 import type { LinkOptions } from "./dummy.ts";
+import { listensTo } from "./multicast-filter.ts";
 import { countSent } from "./tx-stats.ts";
 
 export const MACVLAN_MODES = ["private", "vepa", "bridge", "passthru"] as const;
@@ -231,14 +232,14 @@ function macvlanXmit(skb: SkBuff, dev: NetDevice): number {
           other !== dev &&
           other.up &&
           (other.priv as Macvlan).mode === "bridge" &&
-          listens(other, skb.head, skb.macHeader)
+          listensTo(other, skb.head, skb.macHeader)
         )
           handOver(skb.pool.copy(skb), other);
     } else {
       const other = deviceOf(port, head, at);
       if (other && (other.priv as Macvlan).mode === "bridge") {
         // to a neighbour, by way of the lower device as if received there, for its taps
-        forwardTo(skb, lower);
+        devForwardSkb(skb, lower);
         countSent(dev, len, NET_XMIT_SUCCESS);
         return NET_XMIT_SUCCESS;
       }
@@ -256,17 +257,10 @@ function deviceOf(port: MacvlanPort, b: Uint8Array, at: number): NetDevice | nul
   return null;
 }
 
-/** dev_forward_skb. skb.data stands at the link header. */
-function forwardTo(skb: SkBuff, to: NetDevice): boolean {
-  skb.scrub(skb.dev!.net !== to.net);
-  ethTypeTrans(skb, to);
-  return netifRx(skb);
-}
-
 /** A copy of a broadcast for a device beside the sender (macvlan_broadcast_one with `local`). */
 function handOver(skb: SkBuff, to: NetDevice): void {
   const { len } = skb;
-  if (!forwardTo(skb, to)) return;
+  if (!devForwardSkb(skb, to)) return;
   to.stats.rxPackets++;
   to.stats.rxBytes += len - ethernet.HEADER_LENGTH;
 }
@@ -306,7 +300,7 @@ function handOut(port: MacvlanPort, skb: SkBuff): void {
   const source = deviceOf(port, head, macHeader + ethernet.SOURCE);
   const { mode } = source ? (source.priv as Macvlan) : { mode: null };
   for (const other of port.devices) {
-    if (!other.up || other === source || !listens(other, head, macHeader)) continue;
+    if (!other.up || other === source || !listensTo(other, head, macHeader)) continue;
     const otherMode = (other.priv as Macvlan).mode;
     // in private mode nobody beside the sender hears it, in bridge mode all have it already
     if (source && (mode === "private" || otherMode === "private")) continue;
@@ -315,17 +309,9 @@ function handOut(port: MacvlanPort, skb: SkBuff): void {
   }
 }
 
-/** A macvlan's mc_filter: broadcasts, its groups, or all when somebody wants all. */
-function listens(dev: NetDevice, b: Uint8Array, at: number): boolean {
-  if (dev.promiscuity > 0 || dev.allmulti > 0 || ethernet.isBroadcast(b, at)) return true;
-  let key = "";
-  for (let i = 0; i < 6; i++) key += b[at + i]!.toString(16).padStart(2, "0");
-  return dev.mcAddresses.has(key);
-}
-
 function listeners(port: MacvlanPort, b: Uint8Array, at: number): number {
   let count = 0;
-  for (const dev of port.devices) if (dev.up && listens(dev, b, at)) count++;
+  for (const dev of port.devices) if (dev.up && listensTo(dev, b, at)) count++;
   return count;
 }
 
