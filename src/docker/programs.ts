@@ -12,5 +12,6 @@ export const dockerPrograms: ReadonlyMap<string, Program> = new Map<string, Prog
   ["docker-proxy", dockerProxy],
 ]);
 
+export { dockerCompleters } from "./cli/completers.ts";
 export { configureDocker, type DockerSettings, scriptCallsDocker, startDocker } from "./daemon.ts";
 export { BadImageDirective, parseImageDirective } from "./images.ts";

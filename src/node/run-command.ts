@@ -7,6 +7,7 @@ import { formatNs } from "../base/time.ts";
 import { CaptureError } from "../capture/capture.ts";
 import { readCapture } from "../capture/read.ts";
 import type { Lab } from "../host/lab.ts";
+import { DesertedTerminal } from "../posix/file.ts";
 import type { FileNode } from "../posix/vfs.ts";
 import { DirectiveError } from "../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../scenario/run.ts";
@@ -18,7 +19,8 @@ const HELP = `vethlab run SCRIPT [ARG...] [options]
 vethlab run - [options]             the script is read from standard input
 
 Runs a shell script against an emulated Linux host with Docker. Its output passes through, and what it writes
-(captures of its tcpdumps too) lands in a folder. The exit status is the script's.
+(captures of its tcpdumps too) lands in a folder. The exit status is the script's. Its standard input is a terminal at
+which nobody types, as when it is started by hand: 'docker exec -it' works in it.
 
   --out DIR          where the files go; the current folder when absent
   --seed N           what a kernel draws at random (MAC addresses, ports, sequence numbers …) follows from it; default 1
@@ -78,6 +80,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       ...(docker !== undefined ? { docker } : {}),
       files: path === "-" ? new Map<string, FileNode>() : filesIn(dirname(resolve(path)), basename(path)),
       limits,
+      // as when it is started by hand, so that `docker exec -it` works
+      stdin: new DesertedTerminal(),
       filters: nodeFilters(),
       stdout: (bytes) => {
         progress.clear();

@@ -244,6 +244,17 @@ export class FedFile extends OpenFile {
   }
 }
 
+/** A terminal at which nobody sits: reads end at once. */
+export class DesertedTerminal extends OpenFile {
+  override readonly isTty: boolean = true;
+
+  override *read(_max: number): Task<Uint8Array | null> {
+    return null;
+  }
+
+  override *write(_bytes: Uint8Array): Task<void> {}
+}
+
 /** /dev/null: reads end at once, writes vanish. */
 export class NullFile extends OpenFile {
   override *read(_max: number): Task<Uint8Array | null> {

@@ -13,6 +13,7 @@ import { makeAppTools } from "../tools/app-tools.ts";
 import { brctl } from "../tools/brctl.ts";
 import { bridge } from "../tools/bridge/bridge.ts";
 import { conntrack } from "../tools/conntrack/conntrack.ts";
+import { openNetwork } from "../tools/dev-tcp.ts";
 import { ethtool } from "../tools/ethtool/ethtool.ts";
 import { ip } from "../tools/ip/ip.ts";
 import { ipset } from "../tools/ipset/ipset.ts";
@@ -26,6 +27,7 @@ import { sysctl } from "../tools/sysctl.ts";
 import { tc } from "../tools/tc/tc.ts";
 import { tcpdump } from "../tools/tcpdump/tcpdump.ts";
 import { unshare } from "../tools/unshare.ts";
+import { completers } from "./completers.ts";
 
 /** Docker's generation, and with it the age of the programs around it. */
 export type Generation = "20" | "28";
@@ -45,7 +47,7 @@ export interface ProgramOptions {
 export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, Program> {
   const versions = VERSIONS[options.docker];
   return new Map<string, Program>([
-    ...shellPrograms({ filters: options.filters }),
+    ...shellPrograms({ filters: options.filters, openNetwork, completers }),
     ["arp", arp],
     ["brctl", brctl],
     ["bridge", bridge],

@@ -19,7 +19,12 @@ export class RedirectError extends Error {
 /** Descriptors, each holding one reference to its file. */
 export type FdTable = Map<number, OpenFile>;
 
-/** Opens /dev/tcp/HOST/PORT and /dev/udp/HOST/PORT; throws NetError. The shell itself knows no network. */
+/** A host or service that is not known; the message is getaddrinfo's, after the name. */
+export class UnknownAddress extends Error {
+  override readonly name: string = "UnknownAddress";
+}
+
+/** Opens /dev/tcp/HOST/PORT and /dev/udp/HOST/PORT; throws UnknownAddress, NetError. The shell itself knows no network. */
 export type OpenNetwork = (proc: Process, protocol: "tcp" | "udp", host: string, port: string) => Task<OpenFile>;
 
 /** A copy that holds references of its own. */
@@ -179,7 +184,13 @@ function* open(shell: Shell, redirection: Redirect, target: string, { table, ope
       try {
         return yield* openNetwork(shell.proc, network[1] as "tcp" | "udp", network[2]!, network[3]!);
       } catch (error) {
-        if (error instanceof NetError) yield* shell.error(`connect: ${strerror(error.errno)}`);
+        if (error instanceof UnknownAddress) {
+          yield* shell.error(error.message);
+          throw new NetError(Errno.EINVAL);
+        }
+        // sys_error: no line
+        if (error instanceof NetError)
+          yield* shell.proc.printError(`${shell.source.name}: connect: ${strerror(error.errno)}\n`);
         throw error;
       }
     }

@@ -371,7 +371,7 @@ export class Interpreter implements Engine {
         sub.pipedInput ||= piped;
         return this.node(sub, command, true);
       };
-      children.push(this.fork(shell, body, { table, background, group, knowsJobs: command.type === "Command" }));
+      children.push(this.fork(shell, body, { table, background, group, knowsJobs: isPlainCommand(shell, command) }));
       releaseTable(table);
       input = next;
     }
@@ -567,6 +567,11 @@ export class Interpreter implements Engine {
         shell.traps.set("ERR", saved.err);
     }
   }
+}
+
+/** A simple command that is no function: bash runs it in the forked shell as it is. */
+function isPlainCommand(shell: Shell, command: PipelineNode): boolean {
+  return command.type === "Command" && !shell.functions.has(command.name?.value ?? "");
 }
 
 /** Recursion without end: JavaScript's stack is used up. */

@@ -7,6 +7,7 @@ import { RAW, type Tty, terminalOf } from "../../posix/tty.ts";
 import type { Task } from "../../sim/task.ts";
 import { badRequest } from "../errors.ts";
 
+const CTRL_D = 4;
 const CTRL_P = 16;
 const CTRL_Q = 17;
 export const DETACH_KEYS: readonly number[] = [CTRL_P, CTRL_Q];
@@ -60,7 +61,11 @@ export class TerminalBridge {
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
       }
-      if (!bytes) return;
+      if (!bytes) {
+        // nobody will type any more: a program inside that asks for a line is told so
+        yield* this.#inner.type(Uint8Array.of(CTRL_D));
+        return;
+      }
       for (const byte of bytes) {
         if (byte === this.#detachKeys[matched]) {
           if (++matched < this.#detachKeys.length) continue;
