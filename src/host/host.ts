@@ -17,6 +17,7 @@ const PROC_INIT_NS: ReadonlyMap<string, number> = new Map([
   ["mnt", 4026531841],
   ["net", 4026531840],
   ["pid", 4026531836],
+  ["time", 4026531834],
   ["user", 4026531837],
   ["uts", 4026531838],
 ]);

@@ -47,6 +47,8 @@ const SIGNAL_OF: ReadonlyMap<number, number> = new Map([
 /** One terminal (a pseudo-terminal's both ends). */
 export class Tty {
   readonly machine: Machine;
+  /** as its users see it: each is the first of its own /dev/pts */
+  readonly name: string = "pts/0";
   /** process group in front (tcsetpgrp): it gets the signals of the keyboard and may read */
   foreground = 0;
   columns: number;
@@ -55,6 +57,8 @@ export class Tty {
   readonly readQueue: WaitQueue = new WaitQueue();
   /** how many threads wait for somebody to type */
   waiting = 0;
+  /** what is typed here goes on to another terminal (docker run -it) */
+  passesTo: Tty | undefined;
   readonly #screen: (bytes: Uint8Array) => Task<void>;
   #mode: TtyMode = COOKED;
   /** what can be read: lines, keys; an empty one is an end of file (Ctrl-D) */
@@ -180,6 +184,11 @@ export class Tty {
     for (let i = 0; i < width; i++) show.push(BACKSPACE, SPACE, BACKSPACE);
   }
 
+  /** Does whoever is in front wait for somebody to type? */
+  get waitsForKeys(): boolean {
+    return this.passesTo ? this.passesTo.waitsForKeys : this.waiting > 0;
+  }
+
   readable(): boolean {
     return this.#hungUp || this.#ready.length > 0;
   }
@@ -271,6 +280,15 @@ export class TtyFile extends OpenFile {
 export function terminalOf(proc: Process): Tty | undefined {
   const file = proc.fds.get(0);
   return file instanceof TtyFile ? file.tty : undefined;
+}
+
+/** The terminal that a process shows as its own (its standard descriptors tell). */
+export function controllingTerminal(proc: Process): Tty | undefined {
+  for (const fd of [0, 1, 2]) {
+    const file = proc.fds.get(fd);
+    if (file instanceof TtyFile) return file.tty;
+  }
+  return undefined;
 }
 
 /** setpgid(2) for a job of a shell: it reads its terminal as a member of that group. */

@@ -3,7 +3,6 @@
 
 import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
 import { MSEC, type Ns, USEC } from "../base/time.ts";
-import { startDocker } from "../docker/programs.ts";
 import type { Host } from "../host/host.ts";
 import { defaultEnvironment, Lab } from "../host/lab.ts";
 import { NullFile, type OpenFile, SinkFile } from "../posix/file.ts";
@@ -83,12 +82,14 @@ export class ShellSession {
     }
   }
 
-  /** Runs the script that makes the world, starts docker and then the shell. The script's status. */
+  /**
+   * Runs the script that makes the world, then starts the shell. dockerd comes with the first docker command, as with
+   * systemd's docker.socket: before, no rules of Docker's are in the way. The script's status.
+   */
   async begin(): Promise<number> {
     const { name, text } = this.#options.script ?? { name: "world", text: WORLD };
     const preparing = this.#spawn(["bash", "-c", text, name], new NullFile());
     const { status } = await this.lab.wait(preparing);
-    startDocker(this.host);
     this.#shell = this.#spawn(["bash"], this.#options.stdin ?? new NullFile());
     return status;
   }
@@ -127,7 +128,7 @@ export class ShellSession {
 
   /** Does somebody wait at the terminal for a key, and nothing else runs in front? Then time may stand still. */
   get waitsForKeys(): boolean {
-    return this.#tty !== undefined && this.#tty.waiting > 0;
+    return this.#tty?.waitsForKeys ?? false;
   }
 
   /** Somebody typed. */

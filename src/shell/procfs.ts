@@ -23,11 +23,19 @@ function folder(
   return { kind: "syntheticDir", mode, mtimeNs: 0, list, lookup };
 }
 
+/** Namespaces that a process chooses for its children apart from its own. */
+const FOR_CHILDREN: ReadonlySet<string> = new Set(["pid", "time"]);
+
 function namespaces(owner: Process): SyntheticDirNode {
-  const names = (): string[] => [...owner.ns.inodes.keys()].sort();
+  const names = (): string[] =>
+    [...owner.ns.inodes.keys()]
+      .flatMap((name) => (FOR_CHILDREN.has(name) ? [name, `${name}_for_children`] : [name]))
+      .sort();
   return folder(
     names,
-    (_proc, name): NamespaceNode | undefined => {
+    (_proc, entry): NamespaceNode | undefined => {
+      const name = entry.replace(/_for_children$/, "");
+      if (name !== entry && !FOR_CHILDREN.has(name)) return undefined;
       const inode = owner.ns.inodes.get(name);
       if (inode === undefined) return undefined;
       const target = name === "net" ? owner.ns.net : name === "uts" ? owner.ns.uts : owner.ns.inodes;

@@ -42,6 +42,7 @@ export class TerminalBridge {
     this.#outer = terminalOf(proc);
     this.#before = this.#outer?.mode;
     this.#outer?.setMode(RAW);
+    if (this.#outer) this.#outer.passesTo = inner;
     this.#resize();
     proc.onSignal(SIGWINCH, () => this.#resize());
     this.#feeder = proc.thread("stdin", this.#feed());
@@ -82,6 +83,7 @@ export class TerminalBridge {
   /** Gives the terminal back. */
   close(): void {
     this.#feeder.cancel();
+    if (this.#outer) this.#outer.passesTo = undefined;
     if (this.#before) this.#outer?.setMode(this.#before);
   }
 }

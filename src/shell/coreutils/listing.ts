@@ -2,6 +2,7 @@
 
 import { NetError } from "../../base/errno.ts";
 import type { Process, Program } from "../../posix/process.ts";
+import { TtyFile } from "../../posix/tty.ts";
 import { joinPath, type VfsNode } from "../../posix/vfs.ts";
 import type { Task } from "../../sim/task.ts";
 import { strftime } from "../strftime.ts";
@@ -205,6 +206,7 @@ function format(
   total: boolean,
   measured: readonly Entry[] = entries,
 ): string {
+  const shown = proc.fds.get(1)?.isTty === true ? shellQuote : (name: string): string => name;
   const long = options.has("l") || options.has("n") || options.has("g") || options.has("o") || options.has("%full");
   const inode = (entry: Entry): string => (options.has("i") ? `${proc.root.inode(entry.node)} ` : "");
   const lead = (entry: Entry): string => inode(entry) + (options.has("s") ? `${blocks(entry.node)} ` : "");
@@ -214,9 +216,9 @@ function format(
       ? `total ${options.has("h") ? humanSize(sum * 1024).replace(/^0$/, "0") : sum}\n`
       : "";
   if (!long) {
-    const names = entries.map((entry) => lead(entry) + entry.name + suffix(options, entry.node));
+    const names = entries.map((entry) => lead(entry) + shown(entry.name) + suffix(options, entry.node));
     const columns = options.has("C") || (proc.fds.get(1)?.isTty === true && !options.has("1"));
-    return head + (columns ? inColumns(names) : names.map((name) => `${name}\n`).join(""));
+    return head + (columns ? inColumns(names, screenWidth(proc)) : names.map((name) => `${name}\n`).join(""));
   }
   const now = proc.machine.wallClockNs();
   const owner = options.has("n") ? "0" : "root";
@@ -231,7 +233,7 @@ function format(
       links: String(linkCount(node)),
       size,
       date: dateColumn(options, wallTime(proc, node), now),
-      name: entry.name + suffix(options, node) + (target === undefined ? "" : ` -> ${target}`),
+      name: shown(entry.name) + suffix(options, node) + (target === undefined ? "" : ` -> ${shown(target)}`),
     };
   };
   const all = measured.map(row);
@@ -264,8 +266,21 @@ function dateColumn(options: ReadonlyMap<string, string>, time: bigint, now: big
   return strftime(recent ? "%b %e %H:%M" : "%b %e  %Y", time);
 }
 
-/** As on a terminal of 80 columns: down, then across. */
-function inColumns(names: readonly string[]): string {
+/** Columns of the terminal, 80 where there is none. */
+function screenWidth(proc: Process): number {
+  const stdout = proc.fds.get(1);
+  return stdout instanceof TtyFile ? stdout.tty.columns : 80;
+}
+
+/** What names look like at a terminal: quoted where a shell would need it (--quoting-style=shell-escape). */
+function shellQuote(name: string): string {
+  if (name !== "" && !/[\s!"$&'()*;<=>?[\\\]^`{|}]|^[#~]/.test(name)) return name;
+  if (name.includes("'") && !/["$`\\!]/.test(name)) return `"${name}"`;
+  return `'${name.replaceAll("'", "'\\''")}'`;
+}
+
+/** Down, then across. */
+function inColumns(names: readonly string[], screen: number): string {
   if (names.length === 0) return "";
   for (let rows = 1; rows <= names.length; rows++) {
     const columns = Math.ceil(names.length / rows);
@@ -274,7 +289,7 @@ function inColumns(names: readonly string[]): string {
       widths.push(
         Math.max(...names.slice(c * rows, (c + 1) * rows).map((name) => name.length)) + (c < columns - 1 ? 2 : 0),
       );
-    if (widths.reduce((a, b) => a + b, 0) > 80 && rows < names.length) continue;
+    if (widths.reduce((a, b) => a + b, 0) > screen && rows < names.length) continue;
     let out = "";
     for (let r = 0; r < rows; r++) {
       let line = "";

@@ -2,6 +2,7 @@
 
 import { SEC } from "../../base/time.ts";
 import type { Process, Program } from "../../posix/process.ts";
+import { controllingTerminal } from "../../posix/tty.ts";
 import type { Task } from "../../sim/task.ts";
 import { strftime } from "../strftime.ts";
 
@@ -13,6 +14,8 @@ export function commandLine(proc: Process): string {
 function startTime(proc: Process): bigint {
   return proc.machine.epochNs + BigInt(Math.round(proc.startedNs));
 }
+
+const ttyName = (proc: Process): string => controllingTerminal(proc)?.name ?? "?";
 
 interface PsColumn {
   readonly header: string;
@@ -49,9 +52,9 @@ const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map<string, PsColumn>([
   ["stat", column("STAT", 4, state, true)],
   ["state", column("S", 1, state, true)],
   ["s", column("S", 1, state, true)],
-  ["tty", column("TT", 8, () => "?", true)],
-  ["tt", column("TT", 8, () => "?", true)],
-  ["tname", column("TTY", 8, () => "?", true)],
+  ["tty", column("TT", 8, ttyName, true)],
+  ["tt", column("TT", 8, ttyName, true)],
+  ["tname", column("TTY", 8, ttyName, true)],
   ["time", column("TIME", 8, () => "00:00:00")],
   ["bsdtime", column("TIME", 6, () => "0:00")],
   ["cputime", column("TIME", 8, () => "00:00:00")],

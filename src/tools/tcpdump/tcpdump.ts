@@ -144,6 +144,8 @@ class Session implements Tap {
   #received = 0;
   #captured = 0;
   #dropped = 0;
+  /** passed the filter, and libpcap did not want it */
+  #leftOut = 0;
   /** frames of the ring that have been handed over */
   #readable = 0;
   #stopped = false;
@@ -211,6 +213,7 @@ class Session implements Tap {
     notifiers.push(notifier);
     const stdout = new Stdout(proc, this.#options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
     const printer = this.#printer(dev);
+    let interrupted = false;
     try {
       try {
         for (;;) {
@@ -220,10 +223,13 @@ class Session implements Tap {
         }
       } catch (error) {
         if (!(error instanceof Interrupted)) throw error;
+        interrupted = true;
       }
       detach();
       this.#blockTimer.del();
       yield* this.#printWaiting(stdout, printer);
+      // it might have been in the middle of a line
+      if (interrupted && !this.#writer) yield* stdout.print("\n");
       if (this.#options.countOnly) yield* stdout.print(`${this.#captured} packet${this.#captured === 1 ? "" : "s"}\n`);
       yield* stdout.flush();
       this.#writeOut();
@@ -231,7 +237,7 @@ class Session implements Tap {
       // the ring's open block is lost with the interface
       if (this.#deviceGone) yield* proc.printError("tcpdump: pcap_loop: The interface disappeared\n");
       yield* proc.printError(
-        `${plural(this.#captured, "captured")}${plural(this.#received + this.#dropped, "received by filter")}${plural(this.#dropped, "dropped by kernel")}`,
+        `${plural(this.#captured, "captured")}${plural(this.#received + this.#dropped + this.#leftOut, "received by filter")}${plural(this.#dropped, "dropped by kernel")}`,
       );
       return this.#deviceGone ? 1 : 0;
     } finally {
@@ -255,10 +261,6 @@ class Session implements Tap {
 
   capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
     if (this.#stopped) return;
-    // libpcap leaves out one of the two sights of a loopback packet (linux_check_direction)
-    if (outgoing && dev.loopback) return;
-    const { direction } = this.#options;
-    if (direction !== "inout" && outgoing !== (direction === "out")) return;
     if (skb.vlanProto === 0 || this.#linkType === LINKTYPE_LINUX_SLL2) {
       if (this.#passes(skb)) this.#keep(skb, dev, outgoing, nowNs);
       return;
@@ -278,6 +280,12 @@ class Session implements Tap {
   /** A frame goes into the ring. */
   #keep(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
     const options = this.#options;
+    // libpcap leaves out one of the two sights of a loopback packet, and a direction (linux_check_direction)
+    const { direction } = options;
+    if ((outgoing && dev.loopback) || (direction !== "inout" && outgoing !== (direction === "out"))) {
+      this.#leftOut++;
+      return;
+    }
     const length = skb.tail - skb.data;
     const printed = this.#writer === null || options.print;
     if (printed && this.#ring.length >= RING_FRAMES) {
