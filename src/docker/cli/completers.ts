@@ -3,8 +3,9 @@
 import { hostOf } from "../../host/host.ts";
 import type { Completers, CompletionRequest, Suggestion } from "../../shell/editor/completion.ts";
 import { type Daemon, startDocker } from "../daemon.ts";
-import type { Command } from "./command.ts";
+import { flagsOf } from "./command.ts";
 import { commandNames, commandOf } from "./docker.ts";
+import type { Flag } from "./flags.ts";
 
 type Source = (daemon: Daemon) => string[];
 
@@ -52,29 +53,30 @@ function docker({ proc, words, word }: CompletionRequest): Suggestion {
   if (!command) return second === undefined ? commandNames(first) : "files";
   const depth = command.name.split(" ").length;
   const rest = words.slice(1 + depth);
-  const flag = flagOf(command, rest.at(-1));
+  const flags = flagsOf(command, daemon.generation.name);
+  const flag = flagOf(flags, rest.at(-1));
   if (flag && flag.kind !== "bool") return VALUES.get(flag.name)?.(daemon) ?? "files";
-  const operands = positionals(command, rest);
+  const operands = positionals(flags, rest);
   if (command.stopAtArgument && operands.length > 0) {
     // the command inside: what the image has is not looked up
     return "files";
   }
   if (word.startsWith("-"))
-    return command.flags.filter((each) => !each.unsupported && each.usage !== "").map((each) => `--${each.name}`);
+    return flags.filter((each) => !each.unsupported && !each.hidden).map((each) => `--${each.name}`);
   if (command.stopAtArgument) return /exec$/.test(command.name) ? running(daemon) : images(daemon);
   const sources = ARGUMENTS.get(command.name) ?? ARGUMENTS.get(command.name.split(" ").at(-1)!);
   if (!sources) return "files";
   return sources[Math.min(operands.length, sources.length - 1)]!(daemon);
 }
 
-function flagOf(command: Command, text: string | undefined) {
+function flagOf(flags: readonly Flag[], text: string | undefined) {
   if (text === undefined || !text.startsWith("-") || text.includes("=")) return undefined;
-  if (text.startsWith("--")) return command.flags.find(({ name }) => name === text.slice(2));
-  return command.flags.find(({ short }) => short !== "" && short === text.at(-1));
+  if (text.startsWith("--")) return flags.find(({ name }) => name === text.slice(2));
+  return flags.find(({ short }) => short !== "" && short === text.at(-1));
 }
 
 /** Arguments that are neither flags nor their values. */
-function positionals(command: Command, words: readonly string[]): string[] {
+function positionals(flags: readonly Flag[], words: readonly string[]): string[] {
   const out: string[] = [];
   for (let i = 0; i < words.length; i++) {
     const text = words[i]!;
@@ -82,7 +84,7 @@ function positionals(command: Command, words: readonly string[]): string[] {
       out.push(text);
       continue;
     }
-    const flag = flagOf(command, text);
+    const flag = flagOf(flags, text);
     if (flag && flag.kind !== "bool") i++;
   }
   return out;

@@ -109,7 +109,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 /** Names of the commands, or of a group's: for completion. */
 export function commandNames(group?: string): string[] {
   if (group === undefined) return ["compose", ...GROUPS.keys(), ...TOP.map(({ name }) => name)].sort();
-  return GROUPS.get(group)?.commands.map(({ name }) => name.slice(group.length + 1)) ?? [];
+  return GROUPS.get(group)?.map(({ name }) => name.slice(group.length + 1)) ?? [];
 }
 
 /** The command that words begin with, if they name one. */
@@ -117,7 +117,7 @@ export function commandOf(words: readonly string[]): Command | undefined {
   const group = GROUPS.get(words[0]!);
   if (!group) return TOP.find(({ name }) => name === words[0]);
   const full = `${words[0]} ${words[1]}`;
-  return group.commands.find(({ name }) => name === (ALIASES.get(full) ?? full));
+  return group.find(({ name }) => name === (ALIASES.get(full) ?? full));
 }
 
 /** The program `docker`. */
