@@ -2,6 +2,8 @@
 // Everything is computed when it is read, for the process that reads it.
 
 import { nfConntrackStatText, nfConntrackText } from "../net/netfilter/conntrack-text.ts";
+import type { NamedTables } from "../net/netfilter/named-tables.ts";
+import type { Netfilter } from "../net/netfilter/netfilter.ts";
 import type { Process } from "../posix/process.ts";
 import type { SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
 import { netnsOf } from "./host.ts";
@@ -12,13 +14,37 @@ export function netProcEntries(): Map<string, VfsNode> {
   const net = folder(
     new Map<string, VfsNode>([
       ["nf_conntrack", file((proc) => nfConntrackText(netnsOf(proc).nf))],
+      ["ipt_hashlimit", tables((nf) => nf.hashlimit)],
       ["stat", stat],
+      ["xt_recent", tables((nf) => nf.recent)],
     ]),
   );
   return new Map<string, VfsNode>([
     ["sys", sysctlFolder("")],
     ["net", net],
   ]);
+}
+
+/** A folder of what rules share by name. */
+function tables(
+  of: (nf: Netfilter) => NamedTables<{ readonly text: string; write?(text: string): void }>,
+): SyntheticDirNode {
+  return {
+    kind: "syntheticDir",
+    mode: 0o755,
+    mtimeNs: 0,
+    list: (proc) => of(netnsOf(proc).nf).names.sort(),
+    lookup: (proc, name) => {
+      const table = of(netnsOf(proc).nf).get(name);
+      if (!table) return undefined;
+      return table.write
+        ? file(
+            () => table.text,
+            (_proc, text) => table.write?.(text),
+          )
+        : file(() => table.text);
+    },
+  };
 }
 
 export function file(

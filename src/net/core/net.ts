@@ -77,6 +77,8 @@ export class Net {
   /** /proc/PID/ns/net inode */
   readonly inode: number;
   readonly sysctl: SysctlTable = new SysctlTable();
+  /** A packet made in answer to another belongs to its connection (nf_ct_attach); null: nobody tracks connections. */
+  ctAttach: ((skb: SkBuff, from: SkBuff) => void) | null = null;
   readonly hooksIpv4: NfHooks = new NfHooks();
   readonly hooksIpv6: NfHooks = new NfHooks();
   readonly hooksArp: NfHooks = new NfHooks();

@@ -119,6 +119,7 @@ export function icmpSend(ip4: Ipv4, skbIn: SkBuff, type: number, code: number, i
   icmp.setType(skb.head, at, type);
   icmp.setCode(skb.head, at, code);
   icmp.setRest32(skb.head, at, info);
+  if (isError) ip4.net.ctAttach?.(skb, skbIn);
   pushReply(ip4, skb);
 }
 

@@ -33,9 +33,12 @@ import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { skbRtable } from "../ipv4/rtable.ts";
 import { Conntrack } from "./conntrack.ts";
 import { IP_CT_UNTRACKED, type NfConn } from "./conntrack-entry.ts";
+import type { HashlimitTable } from "./hashlimit-table.ts";
 import { IpSets } from "./ip-set.ts";
+import { NamedTables } from "./named-tables.ts";
 import { Nat } from "./nat.ts";
 import { NfTables } from "./nf-tables.ts";
+import type { RecentList } from "./recent-list.ts";
 import type { XtEnv } from "./x-tables.ts";
 
 /** Inode of a machine's first network namespace (PROC_DYNAMIC_FIRST and the kernel's order of making them). */
@@ -50,18 +53,21 @@ export class Netfilter {
   readonly nat: Nat;
   readonly tables: NfTables;
   readonly sets: IpSets;
+  /** lists of the match recent and tables of hashlimit, which /proc shows */
+  readonly recent: NamedTables<RecentList> = new NamedTables();
+  readonly hashlimit: NamedTables<HashlimitTable> = new NamedTables();
   /** net.netfilter.nf_log_all_netns */
   #logAllNetns = false;
   #ctUsers = 0;
   #ctHooks: (() => void)[] = [];
   #masqueradeUsers = 0;
   #watching = false;
-  readonly #shared: Map<string, unknown> = new Map();
 
   constructor(net: Net, ip4: Ipv4) {
     this.net = net;
     this.ip4 = ip4;
     this.ct = new Conntrack(net);
+    net.ctAttach = (skb, from) => this.ct.attach(skb, from);
     this.nat = new Nat(ip4, this.ct);
     this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
@@ -104,14 +110,8 @@ export class Netfilter {
       log: (text) => {
         if (this.#mayLog) net.kernel.printk(text);
       },
-      shared: <T>(key: string, create: () => T): T => {
-        let value = this.#shared.get(key) as T | undefined;
-        if (value === undefined) {
-          value = create();
-          this.#shared.set(key, value);
-        }
-        return value;
-      },
+      recent: this.recent,
+      hashlimit: this.hashlimit,
     };
   }
 

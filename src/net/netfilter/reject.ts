@@ -10,7 +10,6 @@ import * as tcp from "../../wire/tcp.ts";
 import { devQueueXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
-import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, drop, type SkBuff } from "../core/skb.ts";
 import { icmpSend } from "../ipv4/icmp.ts";
 import { ipLocalOut } from "../ipv4/ip-output.ts";
@@ -20,9 +19,8 @@ import type { NfConn } from "./conntrack-entry.ts";
 import { tcpSetClosing } from "./proto-tcp.ts";
 import type { XtEnv } from "./x-tables.ts";
 
-/** nf_ip_checksum: true when the transport checksum is wrong and this is where it must be looked at. */
-function badTransportChecksum(skb: SkBuff, hook: number, protonum: number): boolean {
-  if (hook !== NF_INET_PRE_ROUTING && hook !== NF_INET_LOCAL_IN) return false;
+/** nf_ip_checksum: true when the transport checksum is wrong, as that of a fragment is. */
+function badTransportChecksum(skb: SkBuff, protonum: number): boolean {
   if (skb.ipSummed === CHECKSUM_PARTIAL || skb.ipSummed === CHECKSUM_UNNECESSARY) return false;
   const b = skb.head;
   const iph = skb.networkHeader;
@@ -41,25 +39,25 @@ function hasChecksum(protonum: number): boolean {
 }
 
 /** nf_send_unreach: ICMP destination unreachable with `code`, unless the packet is broken or a later fragment. */
-export function nfSendUnreach(env: XtEnv, skb: SkBuff, code: number, hook: number): void {
+export function nfSendUnreach(env: XtEnv, skb: SkBuff, code: number): void {
   const b = skb.head;
   const iph = skb.networkHeader;
   if (ip.getFlagsAndOffset(b, iph) & ip.OFFSET_MASK) return;
   if (skb.dst === null) return;
   const protonum = ip.getProtocol(b, iph);
-  if (hasChecksum(protonum) && badTransportChecksum(skb, hook, protonum)) return;
+  if (hasChecksum(protonum) && badTransportChecksum(skb, protonum)) return;
   icmpSend(env.ip4, skb, icmp.ICMP_DEST_UNREACH, code, 0);
 }
 
 /** nf_send_reset: a reset that the sender of the segment in `old` will believe. */
-export function nfSendReset(env: XtEnv, old: SkBuff, hook: number): void {
+export function nfSendReset(env: XtEnv, old: SkBuff): void {
   const b = old.head;
   const iph = old.networkHeader;
   const th = iph + ip.getHeaderLength(b, iph);
   if (ip.getFlagsAndOffset(b, iph) & ip.OFFSET_MASK || ip.getProtocol(b, iph) !== ip.IPPROTO_TCP) return;
   if (old.tail - th < tcp.HEADER_LENGTH) return;
   const flags = b[th + 13]!;
-  if (flags & tcp.RST || badTransportChecksum(old, hook, ip.IPPROTO_TCP)) return;
+  if (flags & tcp.RST || badTransportChecksum(old, ip.IPPROTO_TCP)) return;
   const rt = skbRtable(old);
   if (rt === null || rt.isBroadcastOrMulticast) return;
 

@@ -8,9 +8,12 @@ import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Conntrack } from "./conntrack.ts";
+import type { HashlimitTable } from "./hashlimit-table.ts";
 import type { IpSets } from "./ip-set.ts";
+import type { NamedTables } from "./named-tables.ts";
 import type { Nat } from "./nat.ts";
 import type { Chain } from "./nf-tables.ts";
+import type { RecentList } from "./recent-list.ts";
 import type { RuleKey } from "./rule-keys.ts";
 
 // Verdicts besides NF_DROP, NF_ACCEPT and NF_STOLEN.
@@ -66,8 +69,9 @@ export interface XtEnv {
   wallClockNs(): number;
   /** kernel log with the LOG target's line, where this namespace may log */
   log(text: string): void;
-  /** state that rules of one kind share by name (the `recent` lists, say) */
-  shared<T>(key: string, create: () => T): T;
+  /** lists of the match recent, tables of the match hashlimit */
+  readonly recent: NamedTables<RecentList>;
+  readonly hashlimit: NamedTables<HashlimitTable>;
 }
 
 /** Where a rule stands that is being checked (struct xt_mtchk_param). */

@@ -1,8 +1,8 @@
-// Match recent: lists of addresses by name, with the moments at which they were seen. Answers to xt_recent.c.
+// Match recent: is the address in a list, and was it seen so often so lately? Answers to xt_recent.c (revision 1).
 
-import type { Ns } from "../../../base/time.ts";
 import { SEC } from "../../../base/time.ts";
 import { get32 } from "../../../wire/layout.ts";
+import { type RecentEntry, RecentList } from "../recent-list.ts";
 import { invalid, type XtMatch } from "../x-tables.ts";
 
 export const XT_RECENT_CHECK = 1;
@@ -24,14 +24,7 @@ export interface RecentInfo {
   mask: number;
 }
 
-interface RecentEntry {
-  ttl: number;
-  stamps: Ns[];
-}
-
-/** Addresses that a list holds (ip_list_tot). */
-const LIST_TOTAL = 100;
-/** Moments kept per address when no rule asks for more (ip_pkt_list_tot, next power of two). */
+/** Moments kept per address when no rule asks for a number of hits. */
 const STAMPS = 32;
 const MAX_STAMPS = 65536;
 
@@ -39,55 +32,53 @@ export const recentMatch: XtMatch<RecentInfo> = {
   name: "recent",
   create(info, { env }) {
     const { seconds, hitCount, checkSet, invert, side, mask } = info;
-    if (hitCount >= MAX_STAMPS || info.name === "") invalid();
+    if (hitCount >= MAX_STAMPS || info.name === "" || info.name.includes("/")) invalid();
     const modified = seconds !== 0 || hitCount !== 0 || (checkSet & (XT_RECENT_TTL | XT_RECENT_REAP)) !== 0;
     if (checkSet & (XT_RECENT_SET | XT_RECENT_REMOVE) && modified) invalid();
     if (checkSet & XT_RECENT_REAP && seconds === 0) invalid();
-    const keep = Math.max(STAMPS, 2 ** Math.ceil(Math.log2(Math.max(hitCount, 1))));
-    const list = env.shared(`recent/${info.name}`, () => new Map<number, RecentEntry>());
+    const keep = hitCount === 0 ? STAMPS : 2 ** Math.ceil(Math.log2(hitCount));
+    const { value: list, release } = env.recent.use(info.name, () => new RecentList(env.net, keep));
+    list.keepAtLeast(keep);
     return {
       fn: (par) => {
         const { skb, iph } = par;
-        const { now } = env.net;
         const addr = (get32(skb.head, iph + (side === XT_RECENT_DEST ? 16 : 12)) & mask) >>> 0;
         let ttl = skb.head[iph + 8]!;
         if (par.out !== null && skb.sk === null) ttl++; // as it was before it was forwarded
-        let entry = list.get(addr);
+        let entry = list.entries.get(addr);
         if (entry && checkSet & XT_RECENT_TTL && entry.ttl !== ttl) entry = undefined;
         if (!entry) {
           if (!(checkSet & XT_RECENT_SET)) return invert;
-          if (list.size >= LIST_TOTAL) list.delete(list.keys().next().value!);
-          list.set(addr, { ttl, stamps: [now] });
+          list.add(addr, ttl);
           return !invert;
         }
         let result = invert;
         if (checkSet & XT_RECENT_SET) result = !result;
         else if (checkSet & XT_RECENT_REMOVE) {
-          list.delete(addr);
+          list.entries.delete(addr);
           return !result;
         } else {
-          const since = now - seconds * SEC;
-          let hits = 0;
-          for (const stamp of entry.stamps) {
-            if (seconds !== 0 && stamp < since) continue;
-            if (hitCount === 0 || ++hits >= hitCount) {
-              result = !result;
-              break;
-            }
-          }
-          if (checkSet & XT_RECENT_REAP)
-            for (const [key, other] of list) if (other !== entry && other.stamps.at(-1)! < since) list.delete(key);
+          const since = env.net.now - seconds * SEC;
+          if (isHit(entry, seconds === 0 ? -1 : since, hitCount)) result = !result;
+          if (checkSet & XT_RECENT_REAP) list.reap(since, entry);
         }
         if (checkSet & XT_RECENT_SET || (checkSet & XT_RECENT_UPDATE && result)) {
-          entry.stamps.push(now);
-          if (entry.stamps.length > keep) entry.stamps.shift();
+          list.see(addr, entry);
           entry.ttl = ttl;
-          // least recently seen first, for eviction
-          list.delete(addr);
-          list.set(addr, entry);
         }
         return result;
       },
+      destroy: release,
     };
   },
 };
+
+/** So many moments (0: one) not before `since`. */
+function isHit({ stamps }: RecentEntry, since: number, hitCount: number): boolean {
+  let hits = 0;
+  for (let i = 0; i < stamps.length; i++) {
+    if (stamps[i]! < since) continue;
+    if (hitCount === 0 || ++hits >= hitCount) return true;
+  }
+  return false;
+}

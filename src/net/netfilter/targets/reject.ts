@@ -32,9 +32,9 @@ export const rejectTarget: XtTarget<RejectInfo> = {
     if (code < 0 && (check.proto !== IPPROTO_TCP || check.invProto)) invalid();
     const { env } = check;
     return {
-      fn: ({ skb, hook }) => {
-        if (code < 0) nfSendReset(env, skb, hook);
-        else nfSendUnreach(env, skb, code, hook);
+      fn: ({ skb }) => {
+        if (code < 0) nfSendReset(env, skb);
+        else nfSendUnreach(env, skb, code);
         return NF_DROP;
       },
     };

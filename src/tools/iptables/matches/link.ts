@@ -92,12 +92,19 @@ export const physdev: UserExtension<PhysdevInfo> = {
   save: physdevText,
 };
 
-function devgroupText(info: DevgroupInfo, prefix: string): string {
+/** Group 0 in Debian's /etc/iproute2/group, which names no other. */
+const GROUP_NAME = "default";
+
+function groupText(group: number, mask: number, numeric: boolean): string {
+  return !numeric && group === 0 && mask >>> 0 === 0xffffffff ? ` ${GROUP_NAME}` : printMarkMask(group, mask);
+}
+
+function devgroupText(info: DevgroupInfo, prefix: string, numeric: boolean): string {
   let text = "";
   if (info.flags & XT_DEVGROUP_MATCH_SRC)
-    text += `${info.flags & XT_DEVGROUP_INVERT_SRC ? " !" : ""} ${prefix}src-group${printMarkMask(info.srcGroup, info.srcMask)}`;
+    text += `${info.flags & XT_DEVGROUP_INVERT_SRC ? " !" : ""} ${prefix}src-group${groupText(info.srcGroup, info.srcMask, numeric)}`;
   if (info.flags & XT_DEVGROUP_MATCH_DST)
-    text += `${info.flags & XT_DEVGROUP_INVERT_DST ? " !" : ""} ${prefix}dst-group${printMarkMask(info.dstGroup, info.dstMask)}`;
+    text += `${info.flags & XT_DEVGROUP_INVERT_DST ? " !" : ""} ${prefix}dst-group${groupText(info.dstGroup, info.dstMask, numeric)}`;
   return text;
 }
 
@@ -110,7 +117,7 @@ export const devgroup: UserExtension<DevgroupInfo> = {
   init: () => ({ flags: 0, srcGroup: 0, srcMask: 0, dstGroup: 0, dstMask: 0 }),
   parse({ info, option, arg, invert }) {
     const value: ParsedValue = { num: 0, range: [0, 0], count: 1, mask: 0, mac: [] };
-    parseMarkMask("devgroup", { name: option, type: "string" }, arg, value);
+    parseMarkMask("devgroup", { name: option, type: "string" }, arg === GROUP_NAME ? "0" : arg, value);
     if (option === "src-group") {
       info.srcGroup = value.num;
       info.srcMask = value.mask;
@@ -124,8 +131,8 @@ export const devgroup: UserExtension<DevgroupInfo> = {
   check(_info, used) {
     if (used.size === 0) parameterProblem("devgroup match: You must specify either '--src-group' or '--dst-group'");
   },
-  print: (info) => devgroupText(info, ""),
-  save: (info) => devgroupText(info, "--"),
+  print: (info, { numeric }) => devgroupText(info, "", numeric),
+  save: (info) => devgroupText(info, "--", false),
 };
 
 export const cpu: UserExtension<CpuInfo> = {

@@ -5,7 +5,11 @@ import type { CgroupInfo, RealmInfo } from "../../../net/netfilter/matches/never
 import type { UserExtension } from "../extension.ts";
 import { hex, parameterProblem, strtouiPrefix } from "../xtables.ts";
 
-function realmText({ id, mask }: RealmInfo): string {
+/** Realm 0 in Debian's rt_realms, which names no other. */
+const REALM_NAME = "cosmos";
+
+function realmText({ id, mask }: RealmInfo, numeric: boolean): string {
+  if (!numeric && id === 0 && mask >>> 0 === 0xffffffff) return REALM_NAME;
   return mask >>> 0 === 0xffffffff ? hex(id) : `${hex(id)}/${hex(mask)}`;
 }
 
@@ -14,14 +18,14 @@ export const realm: UserExtension<RealmInfo> = {
   options: [{ name: "realm", type: "string", mandatory: true, invert: true }],
   init: () => ({ id: 0, mask: 0xffffffff, invert: false }),
   parse({ info, arg, invert }) {
-    const bad = (): never => parameterProblem(`Realm "${arg}" not found`); // of /etc/iproute2/rt_realms, which is empty
-    const id = strtouiPrefix(arg, 0, 0xffffffff) ?? bad();
+    const bad = (): never => parameterProblem(`Realm "${arg}" not found`); // of /etc/iproute2/rt_realms
+    const id = arg === REALM_NAME ? { value: 0, rest: "" } : (strtouiPrefix(arg, 0, 0xffffffff) ?? bad());
     info.id = id.value;
     if (id.rest.startsWith("/")) info.mask = strtouiPrefix(id.rest.slice(1), 0, 0xffffffff)?.value ?? bad();
     if (invert) info.invert = true;
   },
-  print: (info) => `${info.invert ? " !" : ""} realm ${realmText(info)}`,
-  save: (info) => `${info.invert ? " !" : ""} --realm ${realmText(info)}`,
+  print: (info, { numeric }) => `${info.invert ? " !" : ""} realm ${realmText(info, numeric)}`,
+  save: (info) => `${info.invert ? " !" : ""} --realm ${realmText(info, false)}`,
 };
 
 export const cgroup: UserExtension<CgroupInfo> = {
