@@ -3,6 +3,7 @@
 
 import { parseIpv4 } from "../wire/addr.ts";
 import type { ContainerRequest } from "./container.ts";
+import { CAPABILITIES, capabilityName } from "./credentials.ts";
 import { badRequest } from "./errors.ts";
 import type { Texts } from "./generations/generation.ts";
 import { isUserDefined } from "./network.ts";
@@ -33,20 +34,12 @@ export function validateRequest(request: ContainerRequest, texts: Texts): void {
     ["CapDrop", request.capDrop],
   ] as const)
     for (const name of names) {
-      const full = `CAP_${name.toUpperCase().replace(/^CAP_/, "")}`;
-      if (full !== "CAP_ALL" && !CAPABILITIES.has(full.slice("CAP_".length)))
-        throw badRequest(`invalid ${flag}: unknown capability: "${full}"`);
+      const bare = capabilityName(name);
+      if (bare !== "ALL" && !CAPABILITIES.has(bare))
+        throw badRequest(`invalid ${flag}: unknown capability: "CAP_${bare}"`);
     }
   for (const bind of request.binds) checkBind(bind);
 }
-
-/** Capabilities that a container may have or lack (capabilities(7)). */
-const CAPABILITIES: ReadonlySet<string> = new Set(
-  `AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER
-  FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE
-  NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT
-  SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG SYSLOG WAKE_ALARM`.split(/\s+/),
-);
 
 const BIND_MODE = /^(rw|ro|z|Z|nocopy|r?shared|r?slave|r?private|consistent|cached|delegated)$/;
 

@@ -79,6 +79,8 @@ export interface ContainerRequest {
   readonly stopSignal: string;
   readonly stopTimeoutS: number | undefined;
   readonly init: boolean;
+  /** "host" or "" */
+  readonly utsMode: string;
 }
 
 export type Status = "created" | "running" | "paused" | "restarting" | "exited" | "removing" | "dead";

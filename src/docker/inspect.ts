@@ -119,7 +119,7 @@ function stateValue(container: Container): GoStruct {
     Restarting: status === "restarting",
     OOMKilled: false,
     Dead: false,
-    Pid: container.process?.pid ?? 0,
+    Pid: container.process?.hostPid ?? 0,
     ExitCode: container.running ? 0 : container.exitCode,
     Error: container.error,
     StartedAt: rfc3339(container.startedNs),

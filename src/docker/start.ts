@@ -1,10 +1,16 @@
 // Starting a container: its network, its namespaces, its environment, its first process. Answers to moby daemon/start.go,
 // oci_linux.go and links/links.go.
 
-import { decodeUtf8 } from "../base/text.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { NullFile, type OpenFile } from "../posix/file.ts";
-import { type Namespaces, type Process, SIGKILL } from "../posix/process.ts";
+import {
+  type Namespaces,
+  PidNamespace,
+  type Process,
+  type Program,
+  SIGKILL,
+  type SpawnOptions,
+} from "../posix/process.ts";
 import { joinGroup, Tty } from "../posix/tty.ts";
 import { EXEC_NS } from "../shell/cost.ts";
 import type { Image as ProgramImage } from "../shell/exec.ts";
@@ -14,7 +20,9 @@ import type { Container } from "./container.ts";
 import { allocateNetwork, networkedContainer, releaseNetwork } from "./container-network.ts";
 import { parsePort } from "./container-ports.ts";
 import { prepareNamespace } from "./container-world.ts";
+import { type User, userOf } from "./credentials.ts";
 import { type Daemon, waitForever } from "./daemon.ts";
+import { dockerInit } from "./docker-init.ts";
 import { DaemonError, notFound } from "./errors.ts";
 import { handleExit, removeRecords } from "./lifecycle.ts";
 import { loadProgram } from "./load-program.ts";
@@ -22,19 +30,8 @@ import { ContainerStdin, LogFile } from "./logs.ts";
 import { writeFileNode } from "./netlink.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** Every signal whose default would end a program; the kernel keeps them from a namespace's first process. */
-const ENDING_SIGNALS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 20, 21, 22, 24, 25, 26, 27, 29, 30, 31];
-
-/** The namespaces of a container's processes, and what else sets them apart. */
-export interface ContainerNamespaces extends Namespaces {
-  /** "NET_ADMIN", … or "ALL" */
-  readonly capabilities: ReadonlySet<string>;
-}
-
-const DEFAULT_CAPABILITIES = [
-  ...["CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP"],
-  ...["NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE"],
-];
+/** Threads of `runc init`, which have numbers in the container's PID namespace. */
+const RUNC_THREADS = 5;
 
 /** `docker start`. Harmless when it runs. Throws DaemonError; then the container is as before, with its error noted. */
 export function* startContainer(daemon: Daemon, container: Container): Task<void> {
@@ -80,13 +77,13 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
     if (!inside) for (const endpoint of sandbox.endpoints) daemon.net.populate(sandbox, endpoint);
     yield* sleep(daemon.net.ipt.takeCost());
   }
-  const env = environment(container);
-  const unknown = unknownUser(container, container.request.user);
-  if (unknown !== undefined) throw notFound(unknown);
+  const user = userOf(container, container.request.user, container.request.privileged);
+  if (typeof user === "string") throw notFound(user);
+  const env = environment(container, user);
   const foreign = container.request.networkMode === "host" && [...container.request.sysctls.keys()].find(isNetSysctl);
   if (foreign) throw new DaemonError(daemon.generation.texts.createFailed(hostSysctl(foreign)));
   yield* sleep(daemon.generation.costs.runcStart);
-  run(daemon, container, netns, env);
+  run(daemon, container, netns, env, user);
   yield* sleep(daemon.generation.costs.started);
 }
 
@@ -104,7 +101,13 @@ function netnsOfContainer(container: Container): NetNamespace {
 }
 
 /** Starts the program as the first process of the container. Throws DaemonError 126 or 127. */
-function run(daemon: Daemon, container: Container, netns: NetNamespace, env: ReadonlyMap<string, string>): void {
+function run(
+  daemon: Daemon,
+  container: Container,
+  netns: NetNamespace,
+  env: ReadonlyMap<string, string>,
+  user: User,
+): void {
   const { request, rootfs } = container;
   const ns = namespaces(daemon, container, netns);
   const shim = daemon.host.spawn(waitForever, {
@@ -126,16 +129,15 @@ function run(daemon: Daemon, container: Container, netns: NetNamespace, env: Rea
   const cwd = workingDirOf(container);
   const { texts } = daemon.generation;
   const program = loadProgram({ root: rootfs, cwd, env }, container.argv, texts, texts.startFailed);
-  const process = shim.spawn((proc) => firstProcess(proc, program), {
-    argv: container.argv,
+  const init = request.init ? dockerInit(program) : undefined;
+  const process = spawnIn(container, (proc) => firstProcess(proc, init ?? program), {
+    argv: init?.argv ?? container.argv,
     env: request.tty ? withTerminal(env) : env,
     cwd,
     fds,
-    root: rootfs,
     ns,
+    cred: user.cred,
   });
-  for (const file of fds.values()) file.release();
-  joinGroup(process, process.pid);
   tty?.setForeground(process.pgid);
   container.process = process;
   container.status = "running";
@@ -148,10 +150,8 @@ function run(daemon: Daemon, container: Container, netns: NetNamespace, env: Rea
   });
 }
 
-/** The first process of a PID namespace: signals that it does not handle do nothing to it (pid_namespaces(7)). */
 function* firstProcess(proc: Process, image: ProgramImage): Task<number> {
   proc.argv = image.argv;
-  for (const signal of ENDING_SIGNALS) proc.onSignal(signal, () => {});
   yield* proc.cpu(EXEC_NS);
   return yield* image.program(proc);
 }
@@ -160,32 +160,26 @@ function workingDirOf(container: Container): string {
   return container.request.workingDir || container.image.workingDir || "/";
 }
 
-function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): ContainerNamespaces {
+function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): Namespaces {
   const { host } = daemon;
-  const { request } = container;
   const inodes = new Map(host.ns.inodes);
   for (const type of ["mnt", "uts", "ipc", "pid"]) inodes.set(type, host.allocateInode());
   inodes.set("net", netns.inode);
-  const { hostname } = container;
-  const capabilities = new Set(request.privileged ? ["ALL"] : DEFAULT_CAPABILITIES);
-  for (const name of request.capAdd) capabilities.add(name.toUpperCase().replace(/^CAP_/, ""));
-  for (const name of request.capDrop) {
-    if (name.toUpperCase() === "ALL") capabilities.clear();
-    else capabilities.delete(name.toUpperCase().replace(/^CAP_/, ""));
-  }
-  return { net: netns, uts: { hostname }, inodes, capabilities };
+  const uts = container.request.utsMode === "host" ? host.ns.uts : { hostname: container.hostname };
+  return { net: netns, uts, pid: new PidNamespace(), inodes };
 }
 
-/** The complaint about a user that the container's passwd file does not have. */
-export function unknownUser(container: Container, user: string): string | undefined {
-  const name = user.split(":")[0]!;
-  if (user === "" || /^\d+$/.test(name)) return undefined;
-  const etc = container.rootfs.root.children.get("etc");
-  const passwd = etc?.kind === "dir" ? etc.children.get("passwd") : undefined;
-  const lines = passwd?.kind === "file" ? decodeUtf8(passwd.data, 0, passwd.size).split("\n") : [];
-  return lines.some((line) => line.startsWith(`${name}:`))
-    ? undefined
-    : `unable to find user ${name}: no matching entries in passwd file`;
+/** A process of a container, as runc starts it: a child of the shim. */
+export function spawnIn(
+  container: Container,
+  program: Program,
+  options: SpawnOptions & { readonly ns: Namespaces },
+): Process {
+  const process = container.shim!.spawn(program, { ...options, root: container.rootfs });
+  options.ns.pid?.skip(RUNC_THREADS);
+  for (const file of options.fds?.values() ?? []) file.release();
+  joinGroup(process, process.hostPid);
+  return process;
 }
 
 /** What a program with a terminal gets: TERM after the host's name, unless its user says otherwise. */
@@ -200,7 +194,7 @@ export function withTerminal(env: ReadonlyMap<string, string>): Map<string, stri
  * PATH, HOSTNAME, what links say, what the user says, HOME: of the first process, and anew of every exec. Throws
  * DaemonError for a link to a stopped container.
  */
-export function environment(container: Container): Map<string, string> {
+export function environment(container: Container, user: User): Map<string, string> {
   const env = new Map([
     ["PATH", PATH],
     ["HOSTNAME", container.hostname],
@@ -212,7 +206,7 @@ export function environment(container: Container): Map<string, string> {
     const at = entry.indexOf("=");
     env.set(entry.slice(0, at), entry.slice(at + 1));
   }
-  if (!env.has("HOME")) env.set("HOME", "/root");
+  if (!env.has("HOME")) env.set("HOME", user.home);
   return env;
 }
 

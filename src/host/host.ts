@@ -3,6 +3,7 @@
 
 import { Errno, NetError } from "../base/errno.ts";
 import type { Kernel } from "../net/core/net.ts";
+import { AF_PACKET, SOCK_RAW } from "../net/core/sock.ts";
 import { NetNamespace } from "../net/netns.ts";
 import type { Socket } from "../net/socket.ts";
 import { Machine, type Namespaces, type Process, type Program, type SpawnOptions } from "../posix/process.ts";
@@ -94,7 +95,7 @@ export function netnsOf(proc: Process): NetNamespace {
 
 /** `ns` with another network namespace. */
 export function withNetns(ns: Namespaces, netns: NetNamespace): Namespaces {
-  return { net: netns, uts: ns.uts, inodes: new Map([...ns.inodes, ["net", netns.inode]]) };
+  return { ...ns, net: netns, inodes: new Map([...ns.inodes, ["net", netns.inode]]) };
 }
 
 /** A Vfs node that refers to a network namespace (an `ip netns` name, /proc/PID/ns/net). */
@@ -107,9 +108,19 @@ export function netnsFromNode(node: VfsNode): NetNamespace | undefined {
   return node.kind === "namespace" && node.target instanceof NetNamespace ? node.target : undefined;
 }
 
+/**
+ * The process changes its network: ioctl(2) and netlink ask for CAP_NET_ADMIN (rtnetlink_rcv_msg, dev_ioctl). Throws
+ * EPERM.
+ */
+export function requireNetAdmin(proc: Process): void {
+  if (!proc.capable("NET_ADMIN")) throw new NetError(Errno.EPERM);
+}
+
 /** socket(2) in the process's namespace: a descriptor of it. Close it with `proc.close(fd)` or `socket.release()`. */
 export function openSocket(proc: Process, family: number, type: number, protocol = 0): Socket {
+  if ((type === SOCK_RAW || family === AF_PACKET) && !proc.capable("NET_RAW")) throw new NetError(Errno.EPERM);
   const socket = netnsOf(proc).socket(family, type, protocol);
+  socket.sock.uid = proc.cred.uid;
   proc.install(socket);
   return socket;
 }

@@ -79,6 +79,11 @@ const KERNEL_KEYS: ReadonlyMap<string, SyntheticFileNode> = new Map([
   ["kernel/ostype", file(() => "Linux\n")],
 ]);
 
+/** In containers that are not privileged /proc/sys is mounted for reading only. */
+function setting(node: SyntheticFileNode): SyntheticFileNode {
+  return { ...node, readOnlyFor: (proc) => proc.cred.readOnlySysctl ?? false };
+}
+
 /** A folder of /proc/sys; `prefix` ends with a slash unless it is the top. */
 function sysctlFolder(prefix: string): SyntheticDirNode {
   const keys = (proc: Process): string[] => [...netnsOf(proc).net.sysctl.keys(), ...KERNEL_KEYS.keys()];
@@ -94,9 +99,9 @@ function sysctlFolder(prefix: string): SyntheticDirNode {
     lookup: (proc, name) => {
       const key = prefix + name;
       const kernelKey = KERNEL_KEYS.get(key);
-      if (kernelKey) return kernelKey;
+      if (kernelKey) return setting(kernelKey);
       const entry = netnsOf(proc).net.sysctl.get(key);
-      if (entry) return file(entry.read, entry.write && ((_proc, text) => entry.write!(text)));
+      if (entry) return setting(file(entry.read, entry.write && ((_proc, text) => entry.write!(text))));
       return keys(proc).some((other) => other.startsWith(`${key}/`)) ? sysctlFolder(`${key}/`) : undefined;
     },
   };

@@ -82,9 +82,40 @@ export type Disposition = "default" | "ignore" | "interrupt" | (() => void);
 export interface Namespaces {
   readonly net: object;
   readonly uts: { hostname: string };
+  /** absent: the machine's own */
+  readonly pid?: PidNamespace;
   /** inode numbers that /proc/PID/ns shows, by type: cgroup ipc mnt net pid user uts */
   readonly inodes: ReadonlyMap<string, number>;
 }
+
+/** A PID namespace below the machine's own: its processes have numbers from 1 on besides (pid_namespaces(7)). */
+export class PidNamespace {
+  /** by the number they have here */
+  readonly processes: Map<number, Process> = new Map();
+  #next = 1;
+
+  /** @internal */
+  allocatePid(): number {
+    return this.#next++;
+  }
+
+  /** Numbers that something took which is not emulated: threads of the program that made the namespace. */
+  skip(count: number): void {
+    this.#next += count;
+  }
+}
+
+/** Who a process is, and what it may do besides. */
+export interface Credentials {
+  readonly uid: number;
+  readonly gid: number;
+  /** without CAP_: "NET_ADMIN"; undefined: all there are (capabilities(7)) */
+  readonly capabilities?: ReadonlySet<string>;
+  /** /proc/sys and /sys are mounted for reading only */
+  readonly readOnlySysctl?: boolean;
+}
+
+const ROOT: Credentials = { uid: 0, gid: 0 };
 
 export interface SpawnOptions {
   readonly argv: readonly string[];
@@ -94,6 +125,8 @@ export interface SpawnOptions {
   readonly fds?: ReadonlyMap<number, OpenFile>;
   readonly root?: Vfs;
   readonly ns?: Namespaces;
+  /** the parent's when absent */
+  readonly cred?: Credentials;
 }
 
 /** How a process ended: `code` 0 … 255, or the signal that killed it. `status` is what a shell's `$?` shows. */
@@ -133,7 +166,7 @@ export class Machine {
     return this.epochNs + BigInt(this.sim.now);
   }
 
-  /** kill(2) on a process group; the number of processes that got it. */
+  /** kill(2) on a process group, by its leader's `hostPid`; the number of processes that got it. */
   killGroup(pgid: number, signal: number): number {
     const members = [...this.processes.values()].filter((process) => process.pgid === pgid);
     for (const process of members) process.kill(signal);
@@ -148,7 +181,10 @@ export class Machine {
 
 export class Process {
   readonly machine: Machine;
+  /** its number in its own PID namespace (getpid) */
   readonly pid: number;
+  /** its number on the machine */
+  readonly hostPid: number;
   readonly parent: Process | null;
   /** argv[0] first; a program may rename itself */
   argv: readonly string[];
@@ -157,6 +193,7 @@ export class Process {
   /** changes only where a program moves into another root (setns, chroot) */
   root: Vfs;
   ns: Namespaces;
+  cred: Credentials;
   readonly fds: Map<number, OpenFile> = new Map();
   readonly children: Set<Process> = new Set();
   readonly startedNs: Ns;
@@ -170,7 +207,7 @@ export class Process {
   readonly stateChanged: WaitQueue = new WaitQueue();
   /** Called when the process ends, after its descriptors are closed. */
   readonly onExit: (() => void)[] = [];
-  /** Process group: inherited; a shell with job control gives each job its own (setpgid). */
+  /** Process group, by its leader's `hostPid`: inherited; a shell with job control gives each job its own (setpgid). */
   pgid: number;
   /** Permission bits that new files and directories do not get (umask). */
   umask = 0o022;
@@ -178,13 +215,14 @@ export class Process {
   stopped = false;
   readonly #threads: Set<Thread> = new Set();
   readonly #dispositions: Map<number, Disposition> = new Map();
+  readonly #pidNamespace: PidNamespace | undefined;
   #main: Thread;
 
   /** @internal use Machine.spawn or proc.spawn */
   constructor(machine: Machine, parent: Process | null, program: Program, options: SpawnOptions) {
     this.machine = machine;
     this.parent = parent;
-    this.pid = machine.allocatePid();
+    this.hostPid = machine.allocatePid();
     this.argv = options.argv;
     this.env = new Map(options.env ?? parent?.env ?? []);
     this.cwd = options.cwd ?? parent?.cwd ?? "/";
@@ -193,17 +231,21 @@ export class Process {
     if (!root || !ns) throw new NetError(Errno.EINVAL);
     this.root = root;
     this.ns = ns;
+    this.pid = ns.pid?.allocatePid() ?? this.hostPid;
+    this.cred = options.cred ?? parent?.cred ?? ROOT;
     this.startedNs = machine.sim.now;
-    this.pgid = parent?.pgid ?? this.pid;
+    this.pgid = parent?.pgid ?? this.hostPid;
     if (parent) {
       this.umask = parent.umask;
       // ignored signals stay ignored over fork and exec (signal(7))
       for (const [signal, how] of parent.#dispositions) if (how === "ignore") this.#dispositions.set(signal, how);
     }
     for (const [fd, file] of options.fds ?? parent?.fds ?? []) this.fds.set(fd, file.retain());
-    machine.processes.set(this.pid, this);
+    machine.processes.set(this.hostPid, this);
+    ns.pid?.processes.set(this.pid, this);
+    this.#pidNamespace = ns.pid;
     parent?.children.add(this);
-    this.#main = machine.tasks.spawn(`${this.argv[0]}[${this.pid}]`, program(this), (status, error) =>
+    this.#main = machine.tasks.spawn(`${this.argv[0]}[${this.hostPid}]`, program(this), (status, error) =>
       this.#mainEnded(status, error),
     );
     this.#threads.add(this.#main);
@@ -213,10 +255,43 @@ export class Process {
     return this.machine.sim;
   }
 
-  /** The parent's pid, or 1 when it has ended (or there was none). */
+  /** The parent's number; 1 when it has ended (or there was none), 0 when it is outside the PID namespace (getppid). */
   get ppid(): number {
-    if (!this.parent) return this.pid === 1 ? 0 : 1;
-    return this.parent.exitStatus ? 1 : this.parent.pid;
+    const { parent } = this;
+    if (this.#pidNamespace) {
+      if (this.pid === 1 || !parent || parent.#pidNamespace !== this.#pidNamespace) return 0;
+      return parent.exitStatus ? 1 : parent.pid;
+    }
+    if (!parent) return this.pid === 1 ? 0 : 1;
+    return parent.exitStatus ? 1 : parent.pid;
+  }
+
+  /** The processes that it sees: those of its PID namespace, by the numbers there. */
+  get visible(): ReadonlyMap<number, Process> {
+    return this.#pidNamespace?.processes ?? this.machine.processes;
+  }
+
+  /** The number under which `viewer` sees it. */
+  pidFor(viewer: Process): number {
+    return viewer.#pidNamespace === this.#pidNamespace ? this.pid : this.hostPid;
+  }
+
+  /** The number of its parent under which `viewer` sees that. */
+  ppidFor(viewer: Process): number {
+    if (viewer.#pidNamespace === this.#pidNamespace) return this.ppid;
+    return this.parent && !this.parent.exitStatus ? this.parent.hostPid : 1;
+  }
+
+  /** The number of its process group under which `viewer` sees that; 0 when it is outside. */
+  pgidFor(viewer: Process): number {
+    const leader = this.machine.processes.get(this.pgid);
+    if (!leader) return viewer.#pidNamespace ? 0 : this.pgid;
+    return viewer.#pidNamespace && leader.#pidNamespace !== viewer.#pidNamespace ? 0 : leader.pidFor(viewer);
+  }
+
+  /** May it do what that capability is for? */
+  capable(capability: string): boolean {
+    return this.cred.capabilities?.has(capability) ?? true;
   }
 
   /** comm: the last part of argv[0], at most 15 bytes */
@@ -231,7 +306,7 @@ export class Process {
 
   /** A further thread of this process; ends with it. */
   thread(name: string, task: Task<void>): Thread {
-    const thread: Thread = this.machine.tasks.spawn(`${name}[${this.pid}]`, task, (_result, error) => {
+    const thread: Thread = this.machine.tasks.spawn(`${name}[${this.hostPid}]`, task, (_result, error) => {
       this.#threads.delete(thread);
       if (error !== undefined && !(error instanceof Exit) && !(error instanceof Interrupted)) throw error;
     });
@@ -275,9 +350,17 @@ export class Process {
     for (const [signal, how] of [...this.#dispositions]) if (how !== "ignore") this.#dispositions.delete(signal);
   }
 
-  /** kill(2): delivers a signal; harmless when the process has ended. */
-  kill(signal: number): void {
+  /**
+   * kill(2): delivers a signal; harmless when the process has ended. The first process of a PID namespace gets only what
+   * it handles, and from outside what nobody can handle (SIGNAL_UNKILLABLE).
+   * @param sender who kills; absent: the kernel, or somebody outside
+   */
+  kill(signal: number, sender?: Process): void {
     if (this.exitStatus || signal === 0) return;
+    if (this.#pidNamespace && this.pid === 1 && !this.#dispositions.has(signal)) {
+      const forced = signal === SIGKILL || signal === SIGSTOP;
+      if (forced ? sender !== undefined && sender.#pidNamespace === this.#pidNamespace : signal !== SIGCONT) return;
+    }
     if (signal === SIGCONT) this.#suspend(false);
     const disposition = this.#dispositions.get(signal) ?? "default";
     if (disposition === "ignore") return;
@@ -406,7 +489,8 @@ export class Process {
     this.#threads.clear();
     for (const file of this.fds.values()) file.release();
     this.fds.clear();
-    this.machine.processes.delete(this.pid);
+    this.machine.processes.delete(this.hostPid);
+    this.#pidNamespace?.processes.delete(this.pid);
     this.parent?.children.delete(this);
     this.stopped = false;
     for (const callback of this.onExit) callback();

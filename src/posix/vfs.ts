@@ -54,6 +54,8 @@ export interface SyntheticFileNode extends NodeBase {
   readonly read: (proc: Process) => string;
   /** throws NetError; absent when read-only */
   readonly write?: (proc: Process, text: string) => void;
+  /** that process sees it in a file system that is mounted for reading only */
+  readonly readOnlyFor?: (proc: Process) => boolean;
 }
 
 /** A directory whose entries are computed (/proc, /proc/PID). */
@@ -324,6 +326,7 @@ export class Vfs {
       node.size = bytes.length;
       node.mtimeNs = this.#now();
     } else if (node.kind === "synthetic" && node.write) {
+      if (node.readOnlyFor?.(proc)) throw new NetError(Errno.EROFS);
       node.write(proc, typeof content === "string" ? content : latin1(bytes));
     } else throw new NetError(node.kind === "dir" ? Errno.EISDIR : Errno.EACCES);
   }
@@ -392,6 +395,7 @@ class SyntheticFile extends OpenFile {
 
   constructor(node: SyntheticFileNode, proc: Process, flags: OpenFlags) {
     super();
+    if (flags.write && node.readOnlyFor?.(proc)) throw new NetError(Errno.EROFS);
     if (flags.write && !node.write) throw new NetError(Errno.EACCES);
     this.#node = node;
     this.#proc = proc;

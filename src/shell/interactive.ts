@@ -47,7 +47,7 @@ export class Session {
     const plain = dash && !/bash$/.test(argv0);
     if (shell.vars.get("PS1") === undefined) shell.vars.set("PS1", plain ? "# " : "\\u@\\h:\\w\\$ ");
     if (shell.vars.get("PS2") === undefined) shell.vars.set("PS2", "> ");
-    joinGroup(proc, proc.pid);
+    joinGroup(proc, proc.hostPid);
     shell.tty = terminalOf(proc);
     shell.tty?.setForeground(proc.pgid);
     for (const signal of DEAF_TO) proc.onSignal(signal, () => {});

@@ -45,25 +45,26 @@ function namespaces(owner: Process): SyntheticDirNode {
   );
 }
 
-function statLine(owner: Process): string {
+function statLine(owner: Process, viewer: Process): string {
   const state = owner.stopped ? "T" : "S";
   const start = Math.floor(owner.startedNs / (SEC / 100));
-  const head = [owner.pid, `(${owner.name})`, state, owner.ppid, owner.pgid, owner.pgid, 0, -1, 0];
+  const group = owner.pgidFor(viewer);
+  const head = [owner.pidFor(viewer), `(${owner.name})`, state, owner.ppidFor(viewer), group, group, 0, -1, 0];
   return `${[...head, ...new Array<number>(12).fill(0), start, ...new Array<number>(30).fill(0)].join(" ")}\n`;
 }
 
-function status(owner: Process): string {
+function status(owner: Process, viewer: Process): string {
   return `Name:\t${owner.name}
 Umask:\t${owner.umask.toString(8).padStart(4, "0")}
 State:\t${owner.stopped ? "T (stopped)" : "S (sleeping)"}
-Tgid:\t${owner.pid}
+Tgid:\t${owner.pidFor(viewer)}
 Ngid:\t0
-Pid:\t${owner.pid}
-PPid:\t${owner.ppid}
+Pid:\t${owner.pidFor(viewer)}
+PPid:\t${owner.ppidFor(viewer)}
 TracerPid:\t0
-Uid:\t0\t0\t0\t0
-Gid:\t0\t0\t0\t0
-Groups:\t0 
+Uid:${`\t${owner.cred.uid}`.repeat(4)}
+Gid:${`\t${owner.cred.gid}`.repeat(4)}
+Groups:\t${owner.cred.gid} 
 Threads:\t1
 `;
 }
@@ -77,8 +78,8 @@ function processFolder(owner: Process): SyntheticDirNode {
     ["fd", descriptorDir(() => owner)],
     ["ns", namespaces(owner)],
     ["root", link("/")],
-    ["stat", text(() => statLine(owner))],
-    ["status", text(() => status(owner))],
+    ["stat", text((viewer) => statLine(owner, viewer))],
+    ["status", text((viewer) => status(owner, viewer))],
   ]);
   return folder(
     () => [...entries.keys()],
@@ -93,7 +94,7 @@ function processFolder(owner: Process): SyntheticDirNode {
 export function procDir(more: ReadonlyMap<string, VfsNode>): SyntheticDirNode {
   const own = new Map<string, VfsNode>([
     ["uptime", text((proc) => `${(proc.sim.now / SEC).toFixed(2)} ${(proc.sim.now / SEC).toFixed(2)}\n`)],
-    ["loadavg", text((proc) => `0.00 0.00 0.00 1/${proc.machine.processes.size} ${proc.pid}\n`)],
+    ["loadavg", text((proc) => `0.00 0.00 0.00 1/${proc.visible.size} ${proc.pid}\n`)],
     [
       "version",
       text(
@@ -104,13 +105,13 @@ export function procDir(more: ReadonlyMap<string, VfsNode>): SyntheticDirNode {
   ]);
   return folder(
     (proc) => [
-      ...[...proc.machine.processes.keys()].sort((a, b) => a - b).map(String),
+      ...[...proc.visible.keys()].sort((a, b) => a - b).map(String),
       ...new Set([...own.keys(), ...more.keys(), "self", "thread-self"]),
     ],
     (proc, name) => {
       if (name === "self" || name === "thread-self") return link(String(proc.pid));
       if (/^\d+$/.test(name)) {
-        const owner = proc.machine.processes.get(Number(name));
+        const owner = proc.visible.get(Number(name));
         return owner && processFolder(owner);
       }
       return more.get(name) ?? own.get(name);

@@ -366,7 +366,7 @@ export class Interpreter implements Engine {
         if (node.operators[i] === "|&") replaceIn(table, 2, writer.retain());
       }
       yield* shell.proc.cpu(FORK_NS);
-      const group = shell.option("monitor") ? (children[0]?.pid ?? 0) : undefined;
+      const group = shell.option("monitor") ? (children[0]?.hostPid ?? 0) : undefined;
       const body = (sub: Shell): Task<number> => {
         sub.pipedInput ||= piped;
         return this.node(sub, command, true);
@@ -402,7 +402,7 @@ export class Interpreter implements Engine {
       },
       { argv: proc.argv, ...(how.table ? { fds: how.table } : {}) },
     );
-    if (how.group !== undefined) joinGroup(child, how.group === 0 ? child.pid : how.group);
+    if (how.group !== undefined) joinGroup(child, how.group === 0 ? child.hostPid : how.group);
     if (how.background && !shell.option("monitor")) {
       child.onSignal(SIGINT, "ignore");
       child.onSignal(SIGQUIT, "ignore");

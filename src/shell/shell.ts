@@ -182,7 +182,7 @@ export class Shell {
     this.source = source;
     this.mainPid = proc.pid;
     this.#startedNs = proc.sim.now;
-    this.#randomState = proc.machine.rng.fork(`shell/${proc.pid}`).u32();
+    this.#randomState = proc.machine.rng.fork(`shell/${proc.hostPid}`).u32();
     this.vars.arithmetic = (text) => Number(this.arithmetic(text));
     proc.currentLine = () => this.line;
   }

@@ -255,7 +255,7 @@ function* external(interpreter: Interpreter, shell: Shell, invocation: Invocatio
     }
     yield* shell.proc.cpu(FORK_NS);
     const child = shell.proc.spawn((proc) => execImage(proc, image), { argv: shell.proc.argv, env, fds: table });
-    if (shell.option("monitor")) joinGroup(child, child.pid);
+    if (shell.option("monitor")) joinGroup(child, child.hostPid);
     releaseTable(table);
     const status = yield* interpreter.waitForeground(shell, [child], [invocation.text]);
     return yield* interpreter.concluded(shell, status);

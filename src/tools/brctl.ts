@@ -103,6 +103,8 @@ function main(proc: Process): Outcome {
   if (!command) return { err: `never heard of command [${name}]\n`, out: USAGE, status: 1 };
   if (args.length < command.least)
     return { out: `Incorrect number of arguments for command\nUsage: brctl ${name} ${command.usage}\n`, status: 1 };
+  if (!name.startsWith("show") && !proc.capable("NET_ADMIN"))
+    return failed(`brctl: bridge ${args[0]}: ${strerror(Errno.EPERM)}`);
   return command.run(netnsOf(proc).net, args);
 }
 

@@ -55,7 +55,7 @@ export const nsenter: Program = function* (proc: Process): Task<number> {
     if (name === "t") {
       if (!/^\d+$/.test(value!)) return yield* fail(`failed to parse pid: '${value}'`);
       targetText = value!;
-      target = proc.machine.processes.get(Number(value));
+      target = proc.visible.get(Number(value));
     } else if (name === "a") for (const type of ["net", "uts", "mnt"]) wanted.push({ type, file: undefined });
     else if (NAMES.has(name)) wanted.push({ type: NAMES.get(name)!, file: value });
     else if (name !== "F" && name !== "preserve-credentials")

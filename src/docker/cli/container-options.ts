@@ -13,7 +13,7 @@ import { parseExpose, parsePortSpec } from "./port-spec.ts";
 /** Those flags of `docker run` and `docker create` that vethlab has. */
 export const CONTAINER_SUPPORTS = `add-host attach cap-add cap-drop cidfile dns dns-option dns-search domainname entrypoint env
   env-file expose hostname init interactive ip label link mac-address name network network-alias privileged publish
-  publish-all restart rm stop-signal stop-timeout sysctl tty user volume workdir`;
+  publish-all restart rm stop-signal stop-timeout sysctl tty user uts volume workdir`;
 
 export const CONTAINER_CHECKS: NonNullable<Command["checks"]> = {
   "add-host": checkHost,
@@ -107,6 +107,7 @@ export function containerRequest(context: Context): ContainerRequest {
     stopSignal,
     stopTimeoutS: flags.int("stop-timeout"),
     init: flags.bool("init"),
+    utsMode: flags.string("uts"),
   };
 }
 

@@ -4,14 +4,15 @@
 import { NetError } from "../../base/errno.ts";
 import { NullFile, type OpenFile } from "../../posix/file.ts";
 import { type Process, SIGINT, SIGQUIT } from "../../posix/process.ts";
-import { joinGroup, Tty } from "../../posix/tty.ts";
+import { Tty } from "../../posix/tty.ts";
 import { EXEC_NS } from "../../shell/cost.ts";
 import type { Image } from "../../shell/exec.ts";
 import { sleep, type Task, WaitQueue, waitAny } from "../../sim/task.ts";
 import { type Container, mergeEnv } from "../container.ts";
+import { userOf } from "../credentials.ts";
 import { badRequest, conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
-import { environment, unknownUser, withTerminal } from "../start.ts";
+import { environment, spawnIn, withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";
 import { checkTty } from "./run.ts";
 import { parseDetachKeys, TerminalBridge } from "./terminal.ts";
@@ -74,7 +75,14 @@ function startExec(context: Context, container: Container, detached: boolean, tt
   const { texts } = daemon.generation;
   const first = container.process;
   if (!first || !container.shim) throw conflict(texts.notRunning(container.id, container.name));
-  const own = environment(container);
+  const user = userOf(
+    container,
+    flags.string("user") || container.request.user,
+    container.request.privileged || flags.bool("privileged"),
+  );
+  if (typeof user === "string")
+    throw texts.execUserInStream ? new ExecFailed(user, 400, 126) : new DaemonError(user, 400);
+  const own = environment(container, user);
   const env = tty ? withTerminal(own) : own;
   const given = flags
     .list("env")
@@ -83,10 +91,6 @@ function startExec(context: Context, container: Container, detached: boolean, tt
     const at = entry.indexOf("=");
     env.set(entry.slice(0, at), entry.slice(at + 1));
   }
-  const user = flags.string("user");
-  const unknown = unknownUser(container, user);
-  if (unknown !== undefined)
-    throw texts.execUserInStream ? new ExecFailed(unknown, 400, 126) : new DaemonError(unknown, 400);
   const cwd = flags.string("workdir") || container.request.workingDir || "/";
   if (flags.given("workdir") && container.rootfs.find(first, cwd)?.kind !== "dir") {
     const why = `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: no such file or directory`;
@@ -100,16 +104,14 @@ function startExec(context: Context, container: Container, detached: boolean, tt
     throw error;
   }
   const fds = descriptors(context, detached, tty);
-  const process = container.shim.spawn((proc) => become(proc, image), {
+  const process = spawnIn(container, (proc) => become(proc, image), {
     argv: args.slice(1),
     env,
     cwd,
     fds,
-    root: container.rootfs,
     ns: first.ns,
+    cred: user.cred,
   });
-  for (const file of fds.values()) file.release();
-  joinGroup(process, process.pid);
   tty?.setForeground(process.pgid);
   return process;
 }

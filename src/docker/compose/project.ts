@@ -186,6 +186,7 @@ export class Deployment {
       stopSignal: service.stopSignal,
       stopTimeoutS: service.stopTimeoutS,
       init: service.init,
+      utsMode: "",
     };
   }
 

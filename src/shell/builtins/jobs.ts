@@ -195,13 +195,14 @@ function* killOne(shell: Shell, text: string, signal: number): Task<boolean> {
   const pid = Number(text);
   let found = true;
   if (pid > 0) {
-    const target = machine.processes.get(pid);
-    if (target) target.kill(signal);
+    const target = shell.proc.visible.get(pid);
+    if (target) target.kill(signal, shell.proc);
     else found = false;
   } else if (pid === 0) machine.killGroup(shell.proc.pgid, signal);
   else if (pid === -1) {
-    for (const process of [...machine.processes.values()]) if (process !== shell.proc) process.kill(signal);
-  } else found = machine.killGroup(-pid, signal) > 0;
+    for (const process of [...shell.proc.visible.values()])
+      if (process !== shell.proc && process.pid !== 1) process.kill(signal, shell.proc);
+  } else found = machine.killGroup(shell.proc.visible.get(-pid)?.hostPid ?? -pid, signal) > 0;
   if (!found) yield* shell.error(shell.dash ? "kill: No such process\n" : `kill: (${text}) - No such process`);
   return found;
 }

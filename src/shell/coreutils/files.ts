@@ -235,7 +235,7 @@ function* mktemp(proc: Process): Task<number> {
   const inTmp = operands.length === 0 || options.has("p") || options.has("t");
   const folder = options.get("p") || proc.env.get("TMPDIR") || "/tmp";
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  const rng = proc.machine.rng.fork(`mktemp/${proc.pid}`);
+  const rng = proc.machine.rng.fork(`mktemp/${proc.hostPid}`);
   for (let attempt = 0; attempt < 100; attempt++) {
     let letters = "";
     for (let i = 0; i < runs[0].length; i++) letters += alphabet[rng.below(alphabet.length)];

@@ -1,6 +1,7 @@
 // Programs that tell something or compute: date, id, uname, hostname, env, expr, test, echo, printf, which and the like.
 
 import { Errno, NetError, strerror } from "../../base/errno.ts";
+import { decodeUtf8 } from "../../base/text.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { echoText } from "../builtins/io.ts";
@@ -74,16 +75,40 @@ function* date(proc: Process): Task<number> {
   return 0;
 }
 
+/** The name of a user or group, as the root's own file has it; root is known without one. */
+function nameOf(proc: Process, file: string, id: number): string | undefined {
+  let text = "";
+  try {
+    text = decodeUtf8(proc.root.readFile(proc, `/etc/${file}`));
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+  }
+  const line = text.split("\n").find((each) => each.split(":")[2] === String(id));
+  return line?.split(":")[0] ?? (id === 0 ? "root" : undefined);
+}
+
 function* id(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, {
     short: "Ggnruz",
     long: { group: "g", groups: "G", name: "n", real: "r", user: "u" },
   });
   const user = operands[0];
+  const { uid, gid } = user === undefined ? proc.cred : { uid: 0, gid: 0 };
   if (user !== undefined && user !== "root" && user !== "0") return yield* complain(proc, `‘${user}’: no such user`);
   const short = options.has("u") || options.has("g") || options.has("G");
   if (options.has("n") && !short) return yield* complain(proc, "cannot print only names or real IDs in default format");
-  yield* proc.print(short ? (options.has("n") ? "root\n" : "0\n") : "uid=0(root) gid=0(root) groups=0(root)\n");
+  const id = options.has("u") ? uid : gid;
+  const name = nameOf(proc, options.has("u") ? "passwd" : "group", id);
+  if (short) {
+    yield* proc.print(`${options.has("n") ? (name ?? id) : id}\n`);
+    return 0;
+  }
+  const named = (file: string, number: number): string => {
+    const found = nameOf(proc, file, number);
+    return found === undefined ? String(number) : `${number}(${found})`;
+  };
+  const group = named("group", gid);
+  yield* proc.print(`uid=${named("passwd", uid)} gid=${group} groups=${group}\n`);
   return 0;
 }
 
@@ -95,7 +120,10 @@ function* pwd(proc: Process): Task<number> {
 
 function* whoami(proc: Process): Task<number> {
   yield* getopt(proc, { short: "" });
-  yield* proc.print("root\n");
+  const { uid } = proc.cred;
+  const name = nameOf(proc, "passwd", uid);
+  if (name === undefined) return yield* complain(proc, `cannot find name for user ID ${uid}`);
+  yield* proc.print(`${name}\n`);
   return 0;
 }
 

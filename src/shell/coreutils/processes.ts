@@ -62,7 +62,7 @@ function* timeout(proc: Process): Task<number> {
     return yield* usageError(proc, `invalid time interval ‘${options.get("k")}’`, 125);
   const signal = options.has("s") ? signalNumber(options.get("s")!) : SIGTERM;
   if (signal === undefined) return yield* usageError(proc, `‘${options.get("s")}’: invalid signal`, 125);
-  if (!options.has("f")) proc.pgid = proc.pid;
+  if (!options.has("f")) proc.pgid = proc.hostPid;
   yield* proc.cpu(FORK_NS);
   const child = spawnCommand(proc, command);
   const send = function* (which: number): Task<void> {
@@ -71,7 +71,7 @@ function* timeout(proc: Process): Task<number> {
     child.kill(which);
     if (options.has("f")) return;
     // the whole group; timeout itself ignores it where that is possible
-    for (const each of [...proc.machine.processes.values()])
+    for (const each of [...proc.visible.values()])
       if (each.pgid === proc.pgid && each !== proc && each !== child) each.kill(which);
     if (which === SIGKILL) proc.kill(SIGKILL);
     else if (which !== SIGCONT) child.kill(SIGCONT);
@@ -132,9 +132,9 @@ function* setsid(proc: Process): Task<number> {
   });
   if (operands.length === 0) return yield* usageError(proc, "no command specified");
   const lead = (child: Process): void => {
-    child.pgid = child.pid;
+    child.pgid = child.hostPid;
   };
-  if (options.has("f") || proc.pgid === proc.pid) {
+  if (options.has("f") || proc.pgid === proc.hostPid) {
     yield* proc.cpu(FORK_NS);
     const child = spawnCommand(proc, operands, { prepare: lead });
     return options.has("w") ? (yield* child.wait()).status : 0;

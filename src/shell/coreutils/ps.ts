@@ -34,11 +34,11 @@ const state = (proc: Process, self: Process): string => (proc.stopped ? "T" : pr
 const started = (proc: Process): string => strftime("%H:%M", startTime(proc));
 
 const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map<string, PsColumn>([
-  ["pid", column("PID", 5, (proc) => String(proc.pid))],
-  ["ppid", column("PPID", 5, (proc) => String(proc.ppid))],
-  ["pgid", column("PGID", 5, (proc) => String(proc.pgid))],
-  ["pgrp", column("PGRP", 5, (proc) => String(proc.pgid))],
-  ["sid", column("SID", 5, (proc) => String(proc.pgid))],
+  ["pid", column("PID", 5, (proc, self) => String(proc.pidFor(self)))],
+  ["ppid", column("PPID", 5, (proc, self) => String(proc.ppidFor(self)))],
+  ["pgid", column("PGID", 5, (proc, self) => String(proc.pgidFor(self)))],
+  ["pgrp", column("PGRP", 5, (proc, self) => String(proc.pgidFor(self)))],
+  ["sid", column("SID", 5, (proc, self) => String(proc.pgidFor(self)))],
   ["uid", column("UID", 5, () => "0")],
   ["user", column("USER", 8, () => "root", true)],
   ["uname", column("USER", 8, () => "root", true)],
@@ -214,15 +214,15 @@ function* ps(proc: Process): Task<number> {
     return 1;
   }
   const { pids, parents, names } = request;
-  const chosen = [...proc.machine.processes.values()]
+  const chosen = [...proc.visible.values()]
     .filter((each) => {
       if (pids || parents || names)
-        return pids?.has(each.pid) || parents?.has(each.ppid) || names?.has(each.name) || false;
+        return pids?.has(each.pidFor(proc)) || parents?.has(each.ppidFor(proc)) || names?.has(each.name) || false;
       if (request.all) return true;
       // those of this session: the caller's ancestors' group stands for the terminal's
       return each.pgid === proc.pgid || each === proc.parent;
     })
-    .sort((a, b) => a.pid - b.pid);
+    .sort((a, b) => a.pidFor(proc) - b.pidFor(proc));
   const line = (cells: readonly string[]): string =>
     `${cells
       .map((cell, i) => {

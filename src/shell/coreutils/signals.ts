@@ -63,13 +63,13 @@ function* matching(
   const source = ereSource(pattern ?? "");
   const expression = new RegExp(options.has("x") ? `^(?:${source})$` : source, options.has("i") ? "ui" : "u");
   const parents = options.has("P") ? new Set(options.get("P")!.split(",").map(Number)) : undefined;
-  let found = [...proc.machine.processes.values()].filter((each) => {
+  let found = [...proc.visible.values()].filter((each) => {
     if (each === proc) return false;
-    if (parents && !parents.has(each.ppid)) return false;
+    if (parents && !parents.has(each.ppidFor(proc))) return false;
     const matches = expression.test(options.has("f") ? commandLine(each) : each.name);
     return matches !== options.has("v");
   });
-  found.sort((a, b) => a.pid - b.pid);
+  found.sort((a, b) => a.pidFor(proc) - b.pidFor(proc));
   if (options.has("n")) found = found.slice(-1);
   if (options.has("o")) found = found.slice(0, 1);
   return { found, options, signal };
@@ -83,10 +83,10 @@ function* pgrep(proc: Process): Task<number> {
   else if (found.length > 0) {
     const lines = found.map((each) =>
       options.has("a")
-        ? `${each.pid} ${commandLine(each)}`
+        ? `${each.pidFor(proc)} ${commandLine(each)}`
         : options.has("l")
-          ? `${each.pid} ${each.name}`
-          : String(each.pid),
+          ? `${each.pidFor(proc)} ${each.name}`
+          : String(each.pidFor(proc)),
     );
     yield* proc.print(`${lines.join(options.get("d") ?? "\n")}\n`);
   }
@@ -98,8 +98,8 @@ function* pkill(proc: Process): Task<number> {
   if (typeof result === "number") return result;
   const { found, options, signal } = result;
   for (const each of found) {
-    if (options.has("e")) yield* proc.print(`${each.name} killed (pid ${each.pid})\n`);
-    each.kill(signal);
+    if (options.has("e")) yield* proc.print(`${each.name} killed (pid ${each.pidFor(proc)})\n`);
+    each.kill(signal, proc);
   }
   if (options.has("c")) yield* proc.print(`${found.length}\n`);
   return found.length > 0 ? 0 : 1;
@@ -108,9 +108,12 @@ function* pkill(proc: Process): Task<number> {
 function* pidof(proc: Process): Task<number> {
   const { options, operands } = yield* getopt(proc, { short: "co:sx", terse: true });
   const omitted = new Set((options.get("o") ?? "").split(","));
-  const found = [...proc.machine.processes.values()]
-    .filter((each) => operands.some((name) => each.name === name.split("/").at(-1)) && !omitted.has(String(each.pid)))
-    .map((each) => each.pid)
+  const found = [...proc.visible.values()]
+    .filter(
+      (each) =>
+        operands.some((name) => each.name === name.split("/").at(-1)) && !omitted.has(String(each.pidFor(proc))),
+    )
+    .map((each) => each.pidFor(proc))
     .sort((a, b) => b - a);
   if (found.length > 0) yield* proc.print(`${(options.has("s") ? found.slice(0, 1) : found).join(" ")}\n`);
   return found.length > 0 ? 0 : 1;
@@ -141,12 +144,12 @@ function* killall(proc: Process): Task<number> {
   let status = 0;
   for (const name of operands) {
     const expression = options.has("r") ? new RegExp(ereSource(name), "u") : undefined;
-    const found = [...proc.machine.processes.values()].filter(
+    const found = [...proc.visible.values()].filter(
       (each) => each !== proc && (expression ? expression.test(each.name) : each.name === name.slice(0, 15)),
     );
     for (const each of found) {
-      each.kill(signal);
-      if (options.has("v")) yield* proc.printError(`Killed ${each.name}(${each.pid}) with signal ${signal}\n`);
+      each.kill(signal, proc);
+      if (options.has("v")) yield* proc.printError(`Killed ${each.name}(${each.pidFor(proc)}) with signal ${signal}\n`);
     }
     if (found.length === 0) {
       status = 1;
@@ -185,8 +188,9 @@ function* kill(proc: Process): Task<number> {
       continue;
     }
     const { machine } = proc;
-    const target = machine.processes.get(pid);
-    if (pid > 0 ? target : machine.killGroup(pid === 0 ? proc.pgid : -pid, signal) > 0) target?.kill(signal);
+    const target = proc.visible.get(pid);
+    const group = pid === 0 ? proc.pgid : (proc.visible.get(-pid)?.hostPid ?? -1);
+    if (pid > 0 ? target : machine.killGroup(group, signal) > 0) target?.kill(signal, proc);
     else status = yield* complain(proc, `(${word}): No such process`);
   }
   return status;

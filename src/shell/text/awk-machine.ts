@@ -82,7 +82,7 @@ export class AwkMachine {
     this.#globals.set("ARGC", operands.length + 1);
     const environ = this.#array("ENVIRON");
     for (const [name, value] of proc.env) environ.set(toBinary(name), fromInput(toBinary(value)));
-    this.#random = proc.machine.rng.fork(`awk/${proc.pid}`).u32() || 1;
+    this.#random = proc.machine.rng.fork(`awk/${proc.hostPid}`).u32() || 1;
   }
 
   /** "name=value" of -v or an operand; false when it is no assignment. */

@@ -4,7 +4,18 @@
 import type { NetDevice } from "../../net/core/net-device.ts";
 import { formatIpv4, parseMac } from "../../wire/addr.ts";
 import { type Context, devicesByIndex } from "../ip/context.ts";
-import { Args, CommandError, duparg, duparg2, getAddr, invarg, matches, parseUnsigned, rtnl } from "../ip/lib/args.ts";
+import {
+  Args,
+  CommandError,
+  duparg,
+  duparg2,
+  getAddr,
+  invarg,
+  matches,
+  parseUnsigned,
+  rtnl,
+  rtnlGet,
+} from "../ip/lib/args.ts";
 import { bridgeNamed, deviceNamed, notSupported } from "./common.ts";
 import {
   type FdbEntry,
@@ -139,7 +150,7 @@ function modify(ctx: Context, words: readonly string[], verb: "add" | "append" |
     vni,
     via,
   };
-  rtnl(() => (verb === "delete" ? fdbDelete(dev, request) : fdbAdd(dev, request)), 255);
+  rtnl(ctx.proc, () => (verb === "delete" ? fdbDelete(dev, request) : fdbAdd(dev, request)), 255);
   return 0;
 }
 
@@ -253,7 +264,7 @@ function get(ctx: Context, words: readonly string[]): number {
   const mac = parseAddress(address);
   const dev = device === undefined ? null : deviceNamed(ctx, device);
   const br = bridge === undefined ? null : bridgeNamed(ctx, bridge);
-  const entry = rtnl(() => fdbGet(br, dev, mac, Math.max(vid, 0), self), 254);
+  const entry = rtnlGet(() => fdbGet(br, dev, mac, Math.max(vid, 0), self), 254);
   ctx.out.begin();
   printEntry(ctx, entry, false);
   ctx.out.end();
@@ -318,6 +329,6 @@ function flush(ctx: Context, words: readonly string[]): number {
   const dev = bridgeNamed(ctx, device);
   const port = brport === undefined ? null : deviceNamed(ctx, brport);
   if (!self && !master) self = true;
-  rtnl(() => fdbFlush(dev, { self, master, brport: port, vid, mask, wanted }), 255);
+  rtnl(ctx.proc, () => fdbFlush(dev, { self, master, brport: port, vid, mask, wanted }), 255);
   return 0;
 }

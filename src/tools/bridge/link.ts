@@ -189,14 +189,18 @@ function set(ctx: Context, args: Args): number {
   if (priority >= 0) changes.push((port) => brStpSetPortPriority(port, priority & 0xffff));
   if (state >= 0) changes.push((port) => setPortState(port, state));
   if (router >= 0) changes.push((port) => PORT_SETTINGS.get("multicast_router")!.set(port, router));
-  rtnl(() => {
-    if (master || !self) {
-      const port = bridgePortOf(dev);
-      if (!port) throw new NetError(Errno.EOPNOTSUPP);
-      for (const change of changes) change(port);
-    }
-    // a device's own switch: only a bridge has one, with nothing to set in it
-    if (self && !bridgeOf(dev)) throw new NetError(Errno.EOPNOTSUPP);
-  }, 255);
+  rtnl(
+    ctx.proc,
+    () => {
+      if (master || !self) {
+        const port = bridgePortOf(dev);
+        if (!port) throw new NetError(Errno.EOPNOTSUPP);
+        for (const change of changes) change(port);
+      }
+      // a device's own switch: only a bridge has one, with nothing to set in it
+      if (self && !bridgeOf(dev)) throw new NetError(Errno.EOPNOTSUPP);
+    },
+    255,
+  );
   return 0;
 }

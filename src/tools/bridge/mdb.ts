@@ -125,7 +125,11 @@ function modify(ctx: Context, args: Args, add: boolean): number {
     if (mac || /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(group)) notSupported(`grp ${group}`);
     throw new CommandError(`Invalid address "${group}"\n`, 255);
   }
-  rtnl(() => (add ? addEntry(dev, portDev, address, vid, permanent) : deleteEntry(dev, portDev, address, vid)), 255);
+  rtnl(
+    ctx.proc,
+    () => (add ? addEntry(dev, portDev, address, vid, permanent) : deleteEntry(dev, portDev, address, vid)),
+    255,
+  );
   return 0;
 }
 

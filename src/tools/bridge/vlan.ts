@@ -89,21 +89,25 @@ function modify(ctx: Context, args: Args, add: boolean): number {
     if (last >= 4096 || first >= last) bad(`Invalid VLAN range "${first & 0xffff}-${last & 0xffff}"\n`);
     if (flags & VLAN_PVID) bad("pvid cannot be configured for a vlan range\n");
   }
-  rtnl(() => {
-    if (master || !self) {
-      const port = bridgePortOf(dev);
-      if (!port) throw new NetError(Errno.EOPNOTSUPP);
+  rtnl(
+    ctx.proc,
+    () => {
+      if (master || !self) {
+        const port = bridgePortOf(dev);
+        if (!port) throw new NetError(Errno.EOPNOTSUPP);
+        for (let vid = first; vid <= last; vid++)
+          if (add) brVlanAdd(port.br, port, vid, flags);
+          else brVlanDelete(port.br, port, vid);
+      }
+      if (!self) return;
+      const br = bridgeOf(dev);
+      if (!br) throw new NetError(Errno.EOPNOTSUPP);
       for (let vid = first; vid <= last; vid++)
-        if (add) brVlanAdd(port.br, port, vid, flags);
-        else brVlanDelete(port.br, port, vid);
-    }
-    if (!self) return;
-    const br = bridgeOf(dev);
-    if (!br) throw new NetError(Errno.EOPNOTSUPP);
-    for (let vid = first; vid <= last; vid++)
-      if (add) brVlanAdd(br, null, vid, flags);
-      else brVlanDelete(br, null, vid);
-  }, 255);
+        if (add) brVlanAdd(br, null, vid, flags);
+        else brVlanDelete(br, null, vid);
+    },
+    255,
+  );
   return 0;
 }
 

@@ -151,7 +151,7 @@ function modify(ctx: Context, args: Args, verb: "add" | "change" | "replace" | "
   const { ipv4 } = ctx.ns;
   const { address } = local;
   if (verb === "delete") {
-    rtnl(() =>
+    rtnl(ctx.proc, () =>
       inetAddrDelete(ipv4, dev, {
         local: address,
         ...(label === undefined ? {} : { label }),
@@ -160,7 +160,7 @@ function modify(ctx: Context, args: Args, verb: "add" | "change" | "replace" | "
     );
     return 0;
   }
-  rtnl(() => {
+  rtnl(ctx.proc, () => {
     inetAddrAdd(
       ipv4,
       dev,
@@ -424,6 +424,8 @@ function flushAddrs(ctx: Context, filter: Filter): number {
       return 0;
     }
     round++;
+    if (!ctx.proc.capable("NET_ADMIN"))
+      throw new CommandError("Failed to send flush request: Operation not permitted\n", 255);
     for (const ifa of found)
       if (addrsOf(ifa.dev).includes(ifa))
         inetAddrDelete(ctx.ns.ipv4, ifa.dev, {

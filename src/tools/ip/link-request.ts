@@ -74,7 +74,7 @@ function parseNetns(ctx: Context, word: string): NetNamespace {
   const named = netnsNamed(ctx.proc, word);
   if (named) return named;
   const pid = parseInteger(word);
-  const proc = pid === undefined ? undefined : ctx.proc.machine.processes.get(pid);
+  const proc = pid === undefined ? undefined : ctx.proc.visible.get(pid);
   if (!proc) {
     if (pid !== undefined) throw new CommandError("RTNETLINK answers: No such process\n", 2);
     invarg('Invalid "netns" value\n', word);

@@ -44,12 +44,12 @@ function modify(ctx: Context, args: Args, create: boolean, replace = false): num
   if (create) {
     if (request.kind === null) throw new CommandError('Not enough information: "type" argument is required\n', 1);
     const there = replace && request.name !== null ? ctx.ns.net.deviceByName(request.name) : undefined;
-    rtnl(() => (there ? setLink(ctx, there, { ...request, name: null }, data) : newLink(ctx, request, data)));
+    rtnl(ctx.proc, () => (there ? setLink(ctx, there, { ...request, name: null }, data) : newLink(ctx, request, data)));
     return 0;
   }
   const devices = request.wholeGroup ? inGroup(ctx, request.group) : [request.dev!];
   const change = request.wholeGroup ? { ...request, group: -1 } : request;
-  rtnl(() => {
+  rtnl(ctx.proc, () => {
     for (const dev of devices) setLink(ctx, dev, change, data);
   });
   return 0;
@@ -62,7 +62,7 @@ function inGroup(ctx: Context, group: number): NetDevice[] {
 function remove(ctx: Context, args: Args): number {
   const request = parseLinkRequest(ctx, args, false);
   const devices = request.wholeGroup ? inGroup(ctx, request.group) : [request.dev!];
-  rtnl(() => {
+  rtnl(ctx.proc, () => {
     if (devices.length === 0) throw new NetError(Errno.ENODEV);
     for (const dev of devices) if (dev.registered) delLink(dev);
   });
@@ -88,7 +88,7 @@ function property(ctx: Context, args: Args): number {
   }
   if (device === null) throw new CommandError('Not enough of information: "dev" argument is required.\n', 255);
   const dev = deviceOrEnd(ctx, device);
-  rtnl(() => {
+  rtnl(ctx.proc, () => {
     for (const name of names)
       if (add) devAddAltName(dev, name);
       else devDelAltName(dev, name);

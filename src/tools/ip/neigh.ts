@@ -126,7 +126,7 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
   const dev = device === undefined ? null : deviceOrEnd(ctx, device);
   const table = ctx.ns.ipv4.arp;
   const key = dst;
-  rtnl(() => {
+  rtnl(ctx.proc, () => {
     if (proxy) setProxy(ctx, key, dev, nlflags === null);
     else if (bytes && bytes.length < 6) throw new NetError(Errno.EINVAL, "Invalid link address");
     else if (nlflags === null) table.delete(dev!, key);

@@ -115,6 +115,8 @@ function putNode(ctx: Context, name: string, make: () => VfsNode): void {
 
 function add(ctx: Context, words: readonly string[]): number {
   const name = needName(words);
+  if (!ctx.proc.capable("SYS_ADMIN"))
+    throw new CommandError(`mount --make-shared ${NETNS_RUN_DIR} failed: Operation not permitted\n`, 1);
   putNode(ctx, name, () => netnsNode(hostOf(ctx.proc).createNetNamespace(name)));
   return 0;
 }
@@ -124,7 +126,7 @@ function attach(ctx: Context, words: readonly string[]): number {
   const pid = parseInteger(words[1]!);
   if (!pid) throw new CommandError(`Invalid PID: ${words[1]}\n`, 1);
   const name = words[0]!;
-  const holder = ctx.proc.machine.processes.get(pid);
+  const holder = ctx.proc.visible.get(pid);
   if (!holder) {
     const path = netnsPath(name);
     throw new CommandError(`Bind /proc/${pid}/ns/net -> ${path} failed: ${strerror(Errno.ENOENT)}\n`, 1);
@@ -206,7 +208,7 @@ function identify(ctx: Context, words: readonly string[]): number {
   let proc = ctx.proc;
   if (words.length === 1) {
     if (!/^\d*$/.test(words[0]!)) throw new CommandError(`Specified string '${words[0]}' is not a pid\n`, 1);
-    const other = ctx.proc.machine.processes.get(Number(words[0]));
+    const other = ctx.proc.visible.get(Number(words[0]));
     if (!other) throw new CommandError(`Cannot open network namespace: ${strerror(Errno.ENOENT)}\n`, 1);
     proc = other;
   }
@@ -222,7 +224,7 @@ function pids(ctx: Context, words: readonly string[]): number {
   if (words.length > 1) throw new CommandError("extra arguments specified\n", 1);
   const netns = netnsNamed(ctx.proc, name);
   if (!netns) throw new CommandError(`Cannot open network namespace: ${strerror(Errno.ENOENT)}\n`, 1);
-  for (const proc of ctx.proc.machine.processes.values()) if (proc.ns.net === netns) ctx.out.fp(`${proc.pid}\n`);
+  for (const proc of ctx.proc.visible.values()) if (proc.ns.net === netns) ctx.out.fp(`${proc.pidFor(ctx.proc)}\n`);
   return 0;
 }
 

@@ -147,7 +147,7 @@ export function modifyRoute(ctx: Context, args: Args, nlflags: number | null): n
     nlflags: nlflags ?? 0,
   });
   const { fib } = ctx.ns.ipv4;
-  rtnl(() => (deleting ? fib.delete(config) : fib.insert(config)));
+  rtnl(ctx.proc, () => (deleting ? fib.delete(config) : fib.insert(config)));
   return 0;
 }
 

@@ -25,7 +25,7 @@ import {
   matches,
   type Prefix,
   parseUnsigned,
-  rtnl,
+  rtnlGet,
 } from "./lib/args.ts";
 import { parseDsfield, parseIpProto, parseProto, parseRouteType, parseScope, parseTable } from "./lib/names.ts";
 import { flushRouteCache } from "./route-cache.ts";
@@ -199,7 +199,7 @@ function flushRoutes(ctx: Context, routes: () => FibRoute[]): number {
     }
     for (const route of found) {
       const nh = route.nexthops.length === 1 ? route.nexthops[0]! : undefined;
-      rtnl(() =>
+      rtnlGet(() =>
         ctx.ns.ipv4.fib.delete(
           fibConfig({
             dst: route.dst,

@@ -155,10 +155,10 @@ function modify(ctx: Context, args: Args, adding: boolean): number {
     rule.table = table ?? (rule.action === undefined || rule.action === FR_ACT_TO_TBL ? RT_TABLE_MAIN : 0);
     if (rule.table !== 0) ctx.ns.ipv4.fib.new(rule.table);
     // without a number each new rule gets one of its own, so none is the same as another
-    rtnl(() => rules.add(rule, rule.priority !== undefined));
+    rtnl(ctx.proc, () => rules.add(rule, rule.priority !== undefined));
   } else {
     if (table !== undefined) rule.table = table;
-    rtnl(() => rules.delete(rule));
+    rtnl(ctx.proc, () => rules.delete(rule));
   }
   ctx.ns.ipv4.rtCacheFlush();
   return 0;

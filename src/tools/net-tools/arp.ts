@@ -127,6 +127,10 @@ export const arp: Program = function* (proc: Process): Task<number> {
     yield* proc.printError(`SIOCSARP: ${new NetError(Errno.ENETUNREACH).message}\n`);
     return 255;
   }
+  if (!proc.capable("NET_ADMIN")) {
+    yield* proc.printError(`SIOCSARP: ${new NetError(Errno.EPERM).message}\n`);
+    return 255;
+  }
   const neigh = ipv4.arp.lookupOrCreate(dev, address);
   neigh?.update(
     lladdr,

@@ -2,6 +2,7 @@
 // it. Answers to net-tools' ifconfig.c.
 
 import { Errno, NetError, strerror } from "../../base/errno.ts";
+import { requireNetAdmin } from "../../host/host.ts";
 import { devChangeName, devSetMacAddress, devSetMtu } from "../../net/core/dev.ts";
 import { devChangeFlags } from "../../net/core/dev-flags.ts";
 import {
@@ -90,7 +91,7 @@ const FLAG_WORDS: ReadonlyMap<string, readonly [number, boolean]> = new Map([
 const REFUSED: readonly string[] = ["tunnel", "irq", "io_addr", "mem_start", "inet6"];
 
 export function* configure(proc: Process, ns: NetNamespace, name: string, words: string[]): Task<number> {
-  const session = new Session(ns, name);
+  const session = new Session(proc, ns, name);
   let ending: Ends | null = null;
   try {
     while (words.length > 0) session.step(words);
@@ -106,10 +107,12 @@ export function* configure(proc: Process, ns: NetNamespace, name: string, words:
 class Session {
   err = "";
   status = 0;
+  readonly #proc: Process;
   readonly #ns: NetNamespace;
   readonly #name: string;
 
-  constructor(ns: NetNamespace, name: string) {
+  constructor(proc: Process, ns: NetNamespace, name: string) {
+    this.#proc = proc;
     this.#ns = ns;
     this.#name = name;
   }
@@ -128,6 +131,7 @@ class Session {
   /** One system call; what goes wrong is told, and the next word has its turn. */
   #call(call: string, request: () => void): boolean {
     try {
+      requireNetAdmin(this.#proc);
       request();
       return true;
     } catch (error) {
@@ -149,6 +153,7 @@ class Session {
       return;
     }
     try {
+      requireNetAdmin(this.#proc);
       devChangeFlags(dev, flag, on ? flag : 0);
     } catch (error) {
       if (!(error instanceof NetError)) throw error;

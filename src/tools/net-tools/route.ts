@@ -1,7 +1,7 @@
 // route of net-tools 2.10: the main table as /proc/net/route has it, and add and del by the old system calls.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import { netnsOf } from "../../host/host.ts";
+import { netnsOf, requireNetAdmin } from "../../host/host.ts";
 import {
   type FibRoute,
   fibConfig,
@@ -197,6 +197,7 @@ function* change(proc: Process, add: boolean, words: readonly string[]): Task<nu
   const mask = length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
   if ((dst & ~mask) !== 0) return yield* usage("netmask doesn't match route address");
   try {
+    requireNetAdmin(proc);
     program(ns, add, {
       dst,
       dstLen: length,

@@ -82,11 +82,11 @@ export function socketEntries(proc: Process): SocketEntry[] {
 function ownersOf(proc: Process): Map<Sock, SocketOwner[]> {
   const { net } = netnsOf(proc);
   const owners = new Map<Sock, SocketOwner[]>();
-  for (const process of hostOf(proc).machine.processes.values())
+  for (const process of proc.visible.values())
     for (const [fd, file] of process.fds) {
       if (!(file instanceof Socket) || file.sock.net !== net) continue;
       const list = owners.get(file.sock) ?? [];
-      list.push({ pid: process.pid, name: process.name, fd });
+      list.push({ pid: process.pidFor(proc), name: process.name, fd });
       owners.set(file.sock, list);
     }
   return owners;

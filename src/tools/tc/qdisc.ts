@@ -125,7 +125,7 @@ function modify(ctx: Context, args: Args, verb: Verb): number {
     throw new CommandError("Error: Failed to find specified qdisc.\n", 2);
   }
   const request = { root, handle, kind, kindName, options };
-  rtnl(() => (verb === "delete" ? deleteQdisc(dev, request) : modifyQdisc(dev, verb, request)));
+  rtnl(ctx.proc, () => (verb === "delete" ? deleteQdisc(dev, request) : modifyQdisc(dev, verb, request)));
   return 0;
 }
 

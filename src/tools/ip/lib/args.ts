@@ -2,6 +2,8 @@
 // iproute2's lib/utils.c and include/utils.h.
 
 import { NetError, strerror } from "../../../base/errno.ts";
+import { requireNetAdmin } from "../../../host/host.ts";
+import type { Process } from "../../../posix/process.ts";
 import { parseIpv4 } from "../../../wire/addr.ts";
 
 /** Ends the command: `text` goes to stderr, `status` is its exit status. */
@@ -201,8 +203,16 @@ export function rtnlErrorText(error: NetError): string {
   return `Error: ${error.extack}${error.extack.endsWith(".") ? "" : "."}\n`;
 }
 
-/** Asks the kernel; a refusal ends the command with status 2 (rtnl_talk … return -2). */
-export function rtnl<T>(ask: () => T, status = 2): T {
+/** Has the kernel change something; a refusal ends the command with status 2 (rtnl_talk … return -2). */
+export function rtnl<T>(proc: Process, change: () => T, status = 2): T {
+  return rtnlGet(() => {
+    requireNetAdmin(proc);
+    return change();
+  }, status);
+}
+
+/** Asks the kernel something. */
+export function rtnlGet<T>(ask: () => T, status = 2): T {
   try {
     return ask();
   } catch (error) {
