@@ -86,9 +86,13 @@ export function brMulticastDelPort(port: BridgePort): void {
 
 /** mcast_querier */
 export function brMulticastSetQuerier(br: NetBridge, on: boolean): void {
-  br.multicast.querierEnabled = on;
-  if (on && br.dev.up) startQuerier(br);
-  else if (!on) br.multicast.ownQueryTimer.del();
+  const { multicast } = br;
+  if (multicast.querierEnabled === on) return;
+  multicast.querierEnabled = on;
+  if (!on) return;
+  // nothing is held back before members have had time to report
+  if (!multicast.otherQueryTimer.pending) multicast.otherQueryDelayUntil = br.now + multicast.queryResponseIntervalNs;
+  if (br.dev.up) startQuerier(br);
 }
 
 function startQuerier(br: NetBridge): void {

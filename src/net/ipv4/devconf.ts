@@ -3,6 +3,7 @@
 
 import type { NeighParms } from "../core/neighbour.ts";
 import type { NetDevice } from "../core/net-device.ts";
+import type { WheelTimer } from "../core/timer-batch.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
 /** net.ipv4.conf.*: values as written to the sysctl. */
@@ -108,6 +109,7 @@ export const DEVCONF_KEYS: readonly { readonly name: string; readonly field: Dev
 export const IFA_F_SECONDARY = 0x01;
 export const IFA_F_PERMANENT = 0x80;
 export const IFA_F_NOPREFIXROUTE = 0x200;
+export const IFA_F_MCAUTOJOIN = 0x400;
 
 export const INFINITY_LIFE_TIME = 0xffffffff;
 
@@ -183,6 +185,12 @@ export class InIfaddr {
 export interface McGroup {
   readonly group: number;
   users: number;
+  /** a report of IGMP version 1 or 2 is due, or an answer about this group */
+  timer: WheelTimer | null;
+  /** unsolicited reports that still follow */
+  unsolicitedCount: number;
+  /** this host was the last to report it, so it says so when it leaves (version 2) */
+  reporter: boolean;
 }
 
 export class InDevice {

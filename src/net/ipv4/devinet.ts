@@ -3,6 +3,7 @@
 // devinet-addr.ts. Address life times are kept and shown but addresses do not expire.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { isMulticast4 } from "../../wire/addr.ts";
 import {
   NETDEV_CHANGE,
   NETDEV_CHANGEADDR,
@@ -16,11 +17,19 @@ import {
 } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { arpAnnounce } from "./arp.ts";
-import { IFA_F_PERMANENT, IFA_F_SECONDARY, INFINITY_LIFE_TIME, InDevice, InIfaddr, inDevOf } from "./devconf.ts";
+import {
+  IFA_F_MCAUTOJOIN,
+  IFA_F_PERMANENT,
+  IFA_F_SECONDARY,
+  INFINITY_LIFE_TIME,
+  InDevice,
+  InIfaddr,
+  inDevOf,
+} from "./devconf.ts";
 import { devconfRegister, devconfUnregister } from "./devinet-sysctl.ts";
 import { fibAddIfaddr, fibDelIfaddr, fibInetaddrEvent } from "./fib-frontend.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_UNIVERSE } from "./fib-types.ts";
-import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp } from "./igmp.ts";
+import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp, ipMcJoinGroup, ipMcLeaveGroup } from "./igmp.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { IPV4_MIN_MTU } from "./rtable.ts";
 
@@ -70,6 +79,10 @@ export function inetAddrAdd(ip4: Ipv4, dev: NetDevice, config: IfaddrConfig, rep
   setLifetime(ifa, config);
   const same = inDev.addrs.find((other) => other.sameSubnet(ifa) && other.local === ifa.local);
   if (!same) {
+    if (ifa.flags & IFA_F_MCAUTOJOIN) {
+      if (!isMulticast4(ifa.address)) throw new NetError(Errno.EINVAL, "ipv4: Multicast auto join failed");
+      ipMcJoinGroup(ip4, dev, ifa.address);
+    }
     inetInsertIfa(ip4, ifa);
     return ifa;
   }
@@ -147,6 +160,7 @@ export function inetAddrDelete(ip4: Ipv4, dev: NetDevice, match: IfaddrMatch): v
       (match.address === undefined || (match.prefixLen === candidate.prefixLen && candidate.matches(match.address))),
   );
   if (!ifa) throw new NetError(Errno.EADDRNOTAVAIL, "ipv4: Address not found");
+  if (isMulticast4(ifa.address)) ipMcLeaveGroup(ip4, dev, ifa.address);
   inetDelIfa(ip4, ifa);
 }
 

@@ -3,6 +3,7 @@
 import { devGetFlags } from "../../net/core/dev.ts";
 import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import {
+  IFA_F_MCAUTOJOIN,
   IFA_F_NOPREFIXROUTE,
   IFA_F_PERMANENT,
   IFA_F_SECONDARY,
@@ -114,8 +115,8 @@ function modify(ctx: Context, args: Args, verb: "add" | "change" | "replace" | "
     else if (V6_FLAGS.includes(args.word))
       ctx.err += `Warning: ${args.word} option can be set only for IPv6 addresses\n`;
     else if (args.is("noprefixroute")) flags |= IFA_F_NOPREFIXROUTE;
-    else if (args.is("autojoin") || args.is("anycast"))
-      throw new CommandError(`ip address: "${args.word}" is not supported by vethlab\n`, 2);
+    else if (args.is("autojoin")) flags |= IFA_F_MCAUTOJOIN;
+    else if (args.is("anycast")) throw new CommandError(`ip address: "${args.word}" is not supported by vethlab\n`, 2);
     else {
       if (args.is("local")) args.next();
       if (args.matches("help")) usage();
@@ -384,6 +385,10 @@ function printAddr(ctx: Context, ifa: InIfaddr): void {
   if (ifa.flags & IFA_F_NOPREFIXROUTE) {
     out.fp("noprefixroute ");
     out.js("noprefixroute", true);
+  }
+  if (ifa.flags & IFA_F_MCAUTOJOIN) {
+    out.fp("autojoin ");
+    out.js("autojoin", true);
   }
   out.any("label", ifa.label, ifa.label);
   out.nl();
