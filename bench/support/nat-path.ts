@@ -19,7 +19,11 @@ export interface NatPath {
   readonly host: LabHost;
   readonly container: NetNamespace;
   readonly containerProcess: Process;
+  readonly outsideHost: LabHost;
+  /** bound to PORT */
   readonly outside: UdpSock;
+  /** a further socket there */
+  listen(port: number): UdpSock;
   /** a connected UDP socket in the container */
   sender(): UdpSock;
   /** everything that is on its way arrives */
@@ -47,15 +51,20 @@ export async function natPath(more = ""): Promise<NatPath> {
   const pid = Number((await host.sh("docker inspect -f '{{.State.Pid}}' box")).stdout);
   const containerProcess = host.host.machine.processes.get(pid)!;
   const container = containerProcess.ns.net as NetNamespace;
-  const outside = outsideHost.host.netns.socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
-  outside.bind({ addr: 0, port: PORT });
+  const listen = (port: number): UdpSock => {
+    const sock = outsideHost.host.netns.socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
+    sock.bind({ addr: 0, port });
+    return sock;
+  };
   const { sim } = lab.engine;
   return {
     lab,
     host,
     container,
     containerProcess,
-    outside,
+    outsideHost,
+    outside: listen(PORT),
+    listen,
     sender() {
       const sock = openSocket(containerProcess, AF_INET, SOCK_DGRAM).sock as UdpSock;
       sock.connectStart({ addr: OUTSIDE, port: PORT });

@@ -79,8 +79,10 @@ export class Sim {
   limits: SimLimits = {};
   #seq = 0;
   readonly #heap: Timer[] = [];
-  readonly #softirqs: Softirq[] = [];
+  /** raised ones, in order: a ring, because an array that is emptied by its length gives up its memory each time */
+  readonly #softirqs: (Softirq | null)[] = new Array<Softirq | null>(64).fill(null);
   #head = 0;
+  #raised = 0;
 
   timer(fn: () => void): Timer {
     return new Timer(this, fn);
@@ -109,21 +111,31 @@ export class Sim {
 
   /** @internal */
   pushSoftirq(softirq: Softirq): void {
-    this.#softirqs.push(softirq);
+    const ring = this.#softirqs;
+    if (this.#raised === ring.length) this.#growRing();
+    this.#softirqs[(this.#head + this.#raised++) % this.#softirqs.length] = softirq;
+  }
+
+  /** As many softirqs are raised at once as there are lists of them: rare. */
+  #growRing(): void {
+    const ring = this.#softirqs;
+    const inOrder = [...ring.slice(this.#head), ...ring.slice(0, this.#head)];
+    ring.length = 0;
+    ring.push(...inOrder, ...inOrder.map(() => null));
+    this.#head = 0;
   }
 
   /** Runs raised softirqs until none is left (do_softirq). Not re-entrant: called from the loop only. */
   doSoftirq(): void {
-    const queue = this.#softirqs;
-    while (this.#head < queue.length) {
-      const softirq = queue[this.#head++]!;
+    const ring = this.#softirqs;
+    while (this.#raised > 0) {
+      const softirq = ring[this.#head]!;
+      ring[this.#head] = null;
+      this.#head = this.#head + 1 === ring.length ? 0 : this.#head + 1;
+      this.#raised--;
       softirq.raised = false;
       this.#count();
       softirq.fn();
-      if (this.#head === queue.length) {
-        queue.length = 0;
-        this.#head = 0;
-      }
     }
   }
 
@@ -160,7 +172,7 @@ export class Sim {
 
   /** True when nothing will ever happen again by itself. */
   get idle(): boolean {
-    return this.#heap.length === 0 && this.#head >= this.#softirqs.length;
+    return this.#heap.length === 0 && this.#raised === 0;
   }
 
   #count(): void {

@@ -183,6 +183,7 @@ export class WaitQueue {
 
   /** Wakes every waiter. */
   wakeAll(): void {
+    if (this.#waiters.size === 0) return;
     for (const waiter of [...this.#waiters]) waiter.wake();
   }
 

@@ -164,11 +164,15 @@ export abstract class DatagramSock extends Sock {
     const skb = this.received.head;
     if (!skb) return this.rcvShutdown ? { bytes: new Uint8Array(0), from: { addr: 0, port: 0 } } : null;
     const message = this.toMessage(skb, max);
-    if (options.peek) return message;
-    this.received.shift();
+    if (!options.peek) this.discard();
+    return message;
+  }
+
+  /** The next packet has been read. */
+  protected discard(): void {
+    const skb = this.received.shift()!;
     this.#rmem -= skbTruesize(skb);
     consumeSkb(skb);
-    return message;
   }
 
   readable(): boolean {
@@ -268,6 +272,9 @@ export abstract class DatagramSock extends Sock {
 
   // --- sending
 
+  /** the connected peer as an address, made once */
+  readonly #peer: { addr: number; port: number } = { addr: 0, port: 0 };
+
   /** What this message's IP header gets. */
   protected cookie(daddr: number): IpCookie {
     const cookie = this.#cookie;
@@ -304,7 +311,10 @@ export abstract class DatagramSock extends Sock {
   protected destination(options: SendOptions): SockAddr {
     if (options.to) return options.to;
     if (!this.established) throw new NetError(Errno.EDESTADDRREQ);
-    return { addr: this.daddr, port: this.dport };
+    const peer = this.#peer;
+    peer.addr = this.daddr;
+    peer.port = this.dport;
+    return peer;
   }
 
   // --- binding and connecting

@@ -9,14 +9,14 @@ import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import * as udp from "../../wire/udp.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, consumeSkb, drop, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, consumeSkb, drop, moveBytes, type SkBuff } from "../core/skb.ts";
 import { type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { DatagramSock } from "./inet-sock.ts";
 import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { isReservedPort } from "./local-ports.ts";
-import { inetAddrType, ipv4UpdatePmtu } from "./route.ts";
+import { dstCheck, inetAddrType, ipv4UpdatePmtu, type Rtable } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, skbRtable } from "./rtable.ts";
 
@@ -142,6 +142,8 @@ export class UdpSock extends DatagramSock {
   /** a tunnel device's port: packets go there */
   encapRcv: UdpEncapRcv | null = null;
   #corked: Uint8Array[] = [];
+  #dst: Rtable | null = null;
+  #dstKey = Number.NaN;
 
   constructor(ip4: Ipv4) {
     super(ip4, SOCK_DGRAM, ipv4.IPPROTO_UDP);
@@ -190,6 +192,11 @@ export class UdpSock extends DatagramSock {
   }
 
   *sendmsg(bytes: Uint8Array, options: SendOptions): Task<number> {
+    return this.sendNow(bytes, options);
+  }
+
+  /** sendmsg without a task: a datagram never waits. Throws as sendmsg does. */
+  sendNow(bytes: Uint8Array, options: SendOptions): number {
     if (bytes.length > 0xffff) throw new NetError(Errno.EMSGSIZE);
     if (options.oob) throw new NetError(Errno.EOPNOTSUPP);
     this.throwError();
@@ -211,11 +218,30 @@ export class UdpSock extends DatagramSock {
     return bytes.length;
   }
 
+  /** A connected socket's route, while it is good (sk_dst_check); fl is as it was when the route was found. */
+  #connectedRoute(to: SockAddr): Rtable | null {
+    if (!this.established || to.addr !== this.daddr || !dstCheck(this.#dst) || this.#dstKey !== this.#routeKey())
+      return null;
+    return this.#dst;
+  }
+
+  #routeTo(to: SockAddr): Rtable {
+    const rt = this.route(to.addr, to.port, this.sport);
+    this.#dst = this.established && to.addr === this.daddr ? rt : null;
+    this.#dstKey = this.#routeKey();
+    return rt;
+  }
+
+  /** What else of the socket decides its route, in one number; NaN (never equal) when it is out of the ordinary. */
+  #routeKey(): number {
+    if (this.mark !== 0 || this.localRoute || this.transparent || this.freebind || this.options) return Number.NaN;
+    return this.boundDevIf * 256 + this.tos;
+  }
+
   /** udp_sendmsg and udp_send_skb */
   #send(payload: Uint8Array, to: SockAddr, corked: boolean): void {
-    const { ip4 } = this;
-    const rt = this.route(to.addr, to.port, this.sport);
-    const { fl } = this;
+    const { ip4, fl } = this;
+    const rt = this.#connectedRoute(to) ?? this.#routeTo(to);
     let skb: SkBuff;
     try {
       skb = ipMakeSkb(ip4, this, fl, rt, this.cookie(to.addr), udp.HEADER_LENGTH, payload, corked);
@@ -263,6 +289,21 @@ export class UdpSock extends DatagramSock {
       from: { addr: ipv4.getSource(head, skb.networkHeader), port: udp.getSourcePort(head, skb.data) },
       ...this.ipParts(skb),
     };
+  }
+
+  /** Puts the next datagram's payload into `buffer` (what is longer is cut); its bytes, or −1 when none waits. */
+  recvInto(buffer: Uint8Array): number {
+    const skb = this.received.head;
+    if (!skb) {
+      this.throwError();
+      return -1;
+    }
+    const from = skb.data + udp.HEADER_LENGTH;
+    const length = Math.min(skb.tail - from, buffer.length);
+    moveBytes(buffer, 0, skb.head, from, length);
+    this.discard();
+    this.ip4.mib.udp.InDatagrams++;
+    return length;
   }
 
   override recvNow(max: number, options: { errQueue?: boolean; peek?: boolean }): Message | null {

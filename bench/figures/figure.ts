@@ -1,0 +1,26 @@
+// One figure of the table: a batch of work that is done again and again, and what must be true afterwards.
+
+export interface Batch {
+  /** does the work once */
+  readonly run: () => void;
+  /** units in one run: frames, connections … */
+  readonly units: number;
+  /** before each run, not timed */
+  readonly before?: () => void;
+  /** afterwards; throws when the work was not done right */
+  readonly check?: () => void;
+}
+
+export interface Figure {
+  /** the key in --json: "forward_60B" */
+  readonly key: string;
+  readonly title: string;
+  /** what is counted, per second; or what one has, for figures of memory */
+  readonly unit: string;
+  /** builds the world; a batch to time, or a measured value */
+  readonly prepare: () => Promise<Batch | number>;
+  /** milliseconds to measure for */
+  readonly timeMs?: number;
+  /** less is better */
+  readonly lower?: boolean;
+}

@@ -1,0 +1,241 @@
+// How many frames a second go from a container's UDP socket to a socket on the next machine, with and without captures,
+// with many flows, and with many rules?
+
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readCapture } from "../../src/capture/read.ts";
+import { CaptureWriter } from "../../src/capture/writer.ts";
+import type { Tap } from "../../src/net/core/net-device.ts";
+import type { UdpSock } from "../../src/net/ipv4/udp.ts";
+import { checksumKind, fold, headerIsValid, pseudoHeaderSumAt } from "../../src/wire/checksum.ts";
+import * as ipv4 from "../../src/wire/ipv4.ts";
+import * as udp from "../../src/wire/udp.ts";
+import { CONTAINER, HOST, type NatPath, natPath, OUTSIDE, PORT } from "../support/nat-path.ts";
+import type { Batch, Figure } from "./figure.ts";
+
+const FRAMES = 2000;
+
+/** Sends and receives; every datagram must have arrived. */
+function oneFlow(path: NatPath, payloadBytes: number): Batch {
+  const sock = path.sender();
+  const payload = new Uint8Array(payloadBytes);
+  const buffer = new Uint8Array(2048);
+  const { outside } = path;
+  let sent = 0;
+  let got = 0;
+  return {
+    units: FRAMES,
+    run() {
+      for (let i = 0; i < FRAMES; i++) {
+        sock.sendNow(payload, NO_OPTIONS);
+        path.settle();
+        if (outside.recvInto(buffer) === payloadBytes) got++;
+      }
+      sent += FRAMES;
+    },
+    check() {
+      if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
+    },
+  };
+}
+
+const NO_OPTIONS = {};
+
+/** Two captures into files, as two tcpdumps write them; the last frames are checked when the figure is done. */
+async function withCaptures(payloadBytes: number): Promise<Batch> {
+  const path = await natPath();
+  const folder = mkdtempSync(join(tmpdir(), "vethlab-bench-"));
+  const captures = ["docker0", "eth0"].map((name) => {
+    const file = join(folder, `${name}.pcap`);
+    const state = { file, fd: openSync(file, "w"), frames: 0, writer: new CaptureWriter() };
+    const renew = (): void => {
+      closeSync(state.fd);
+      state.fd = openSync(file, "w");
+      const { fd } = state;
+      state.writer = new CaptureWriter({ sink: (piece) => writeSync(fd, piece) });
+    };
+    renew();
+    const tap: Tap = {
+      capture: (skb, _dev, _outgoing, nowNs) => state.writer.write(skb.head, skb.data, skb.tail, nowNs),
+    };
+    path.host.host.netns.net.deviceByName(name)!.taps.push(tap);
+    return { name, state, renew };
+  });
+  const batch = oneFlow(path, payloadBytes);
+  return {
+    units: batch.units,
+    run: batch.run,
+    // each run writes its files from the start, so that the disk does not fill
+    before: () => {
+      for (const { state, renew } of captures) {
+        state.writer.flush();
+        renew();
+      }
+    },
+    check() {
+      batch.check!();
+      for (const { name, state } of captures) {
+        state.writer.flush();
+        checkCapture(name, state.file, payloadBytes);
+      }
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Count, addresses, checksums of all frames in a file. */
+function checkCapture(name: string, file: string, payloadBytes: number): void {
+  const { bytes, frames } = readCapture(new Uint8Array(readFileSync(file)));
+  if (frames.length !== FRAMES) throw new Error(`${name}: ${frames.length} frames in the file instead of ${FRAMES}`);
+  const source = name === "docker0" ? CONTAINER : HOST;
+  for (const { from, to } of frames) {
+    const at = from + 14;
+    const length = to - at - 20;
+    const right =
+      length === payloadBytes + 8 &&
+      headerIsValid(bytes, at, 20) &&
+      ipv4.getSource(bytes, at) === source &&
+      ipv4.getDestination(bytes, at) === OUTSIDE &&
+      udp.getDestinationPort(bytes, at + 20) === PORT &&
+      // left to offload by the container's socket, as on Linux
+      ["partial", "valid"].includes(
+        checksumKind(bytes, at + 20, at + 26, to, fold(pseudoHeaderSumAt(bytes, at, ipv4.IPPROTO_UDP, length))),
+      );
+    if (!right) throw new Error(`${name}: a frame that is not right`);
+  }
+}
+
+const FIRST_DESTINATION = 0xc6120000; // 198.18.0.0/15, for benchmarks (RFC 2544)
+const PORTS = 8;
+
+/** Flows by destination address and port, one datagram each in turn. */
+async function manyFlows(flows: number): Promise<Batch> {
+  const path = await natPath("sysctl -qw net.netfilter.nf_conntrack_max=2000000");
+  await path.outsideHost.sh("ip route add local 198.18.0.0/15 dev lo");
+  const receivers: UdpSock[] = [path.outside];
+  for (let port = PORT + 1; port < PORT + PORTS; port++) receivers.push(path.listen(port));
+  const sock = path.sender();
+  sock.disconnect();
+  const payload = new Uint8Array(18);
+  const buffer = new Uint8Array(2048);
+  const to = { addr: 0, port: 0 };
+  const options = { to };
+  let next = 0;
+  let sent = 0;
+  let got = 0;
+  const send = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      const port = next % PORTS;
+      to.addr = FIRST_DESTINATION + Math.floor(next / PORTS);
+      to.port = PORT + port;
+      next = next + 1 === flows ? 0 : next + 1;
+      sock.sendNow(payload, options);
+      path.settle();
+      if (receivers[port]!.recvInto(buffer) === 18) got++;
+    }
+    sent += count;
+  };
+  send(flows);
+  return {
+    units: FRAMES,
+    run: () => send(FRAMES),
+    check() {
+      if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
+      const { count } = path.host.host.netns.nf.ct;
+      if (count < flows) throw new Error(`${count} connections instead of ${flows}`);
+    },
+  };
+}
+
+/** Every packet begins a flow; the table is emptied between runs. */
+async function newFlows(): Promise<Batch> {
+  const flows = 20_000;
+  const path = await natPath("sysctl -qw net.netfilter.nf_conntrack_max=2000000");
+  await path.outsideHost.sh("ip route add local 198.18.0.0/15 dev lo");
+  const sock = path.sender();
+  sock.disconnect();
+  const payload = new Uint8Array(18);
+  const buffer = new Uint8Array(2048);
+  const to = { addr: 0, port: PORT };
+  const options = { to };
+  const { ct } = path.host.host.netns.nf;
+  let got = 0;
+  let sent = 0;
+  return {
+    units: flows,
+    before: () => ct.killWhere(() => true),
+    run() {
+      for (let i = 0; i < flows; i++) {
+        to.addr = FIRST_DESTINATION + i;
+        sock.sendNow(payload, options);
+        path.settle();
+        if (path.outside.recvInto(buffer) === 18) got++;
+      }
+      sent += flows;
+    },
+    check() {
+      if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
+    },
+  };
+}
+
+/** Rules in FORWARD that match nothing, in front of Docker's. */
+function rulesText(count: number): string {
+  const rules = Array.from(
+    { length: count },
+    (_, i) => `-I FORWARD -s 10.${(i >> 8) & 255}.${i & 255}.1/32 -p tcp -m tcp --dport ${1024 + (i % 50000)} -j DROP`,
+  );
+  return `*filter\n${rules.join("\n")}\nCOMMIT\n`;
+}
+
+async function withRules(count: number): Promise<Batch> {
+  const path = await natPath();
+  path.host.writeFile("/root/rules", rulesText(count));
+  const { status, stderr } = await path.host.sh("iptables-restore -n < /root/rules");
+  if (status !== 0) throw new Error(stderr);
+  return oneFlow(path, 18);
+}
+
+async function loadRules(count: number): Promise<number> {
+  const path = await natPath();
+  path.host.writeFile("/root/rules", rulesText(count));
+  const began = performance.now();
+  const { status, stderr } = await path.host.sh("iptables-restore -n < /root/rules");
+  if (status !== 0) throw new Error(stderr);
+  return performance.now() - began;
+}
+
+const UNIT = "frames/s";
+
+export const forwardFigures: readonly Figure[] = [
+  {
+    key: "forward_60B",
+    title: "one flow, 60-byte frames",
+    unit: UNIT,
+    prepare: async () => oneFlow(await natPath(), 18),
+  },
+  { key: "forward_60B_pcap", title: "… with both captures in files", unit: UNIT, prepare: () => withCaptures(18) },
+  {
+    key: "forward_1442B_pcap",
+    title: "1,442-byte frames with both captures",
+    unit: UNIT,
+    prepare: () => withCaptures(1400),
+  },
+  { key: "flows_1000", title: "1,000 flows", unit: UNIT, prepare: () => manyFlows(1000) },
+  { key: "flows_1000000", title: "1,000,000 flows", unit: UNIT, prepare: () => manyFlows(1_000_000) },
+  { key: "new_flow", title: "every packet a new flow", unit: UNIT, prepare: newFlows },
+  {
+    key: "rules_10000",
+    title: "10,000 rules in FORWARD that match nothing",
+    unit: UNIT,
+    prepare: () => withRules(10_000),
+  },
+  {
+    key: "load_10000_rules_ms",
+    title: "iptables-restore of 10,000 rules",
+    unit: "ms",
+    prepare: () => loadRules(10_000),
+    lower: true,
+  },
+];
