@@ -86,6 +86,10 @@ export function neighSysctlRegister(
   name: string,
   parms: NeighParms,
 ): void {
+  net.sysctl.provide(`net/${family}/neigh/${name}/`, () => registerKeys(net, table, family, name, parms));
+}
+
+function registerKeys(net: Net, table: NeighTable, family: string, name: string, parms: NeighParms): void {
   for (const { name: key, field, unit } of KEYS)
     net.sysctl.registerInt(
       `net/${family}/neigh/${name}/${key}`,

@@ -12,6 +12,8 @@ export interface SysctlEntry {
 
 export class SysctlTable {
   readonly #entries: Map<string, SysctlEntry> = new Map();
+  /** beginnings of keys → what registers them: a namespace has a thousand keys, and nobody looks at most of them */
+  readonly #provided: Map<string, (() => void)[]> = new Map();
 
   /** @param key with slashes between the parts, as under /proc/sys: "net/ipv4/ip_forward" */
   register(key: string, entry: SysctlEntry): void {
@@ -32,18 +34,37 @@ export class SysctlTable {
     });
   }
 
+  /** Keys that begin with `prefix` are registered by `fill` as soon as somebody asks for one. */
+  provide(prefix: string, fill: () => void): void {
+    const fills = this.#provided.get(prefix);
+    if (fills) fills.push(fill);
+    else this.#provided.set(prefix, [fill]);
+  }
+
+  #fillFor(key: string | null): void {
+    for (const [prefix, fills] of this.#provided) {
+      if (key !== null && !key.startsWith(prefix)) continue;
+      this.#provided.delete(prefix);
+      for (const fill of fills) fill();
+    }
+  }
+
   /** Takes away a key, or all keys below a folder ("net/ipv4/conf/eth0/"). */
   unregister(prefix: string): void {
+    for (const provided of [...this.#provided.keys()])
+      if (prefix.endsWith("/") && provided.startsWith(prefix)) this.#provided.delete(provided);
     for (const key of [...this.#entries.keys()])
       if (key === prefix || (prefix.endsWith("/") && key.startsWith(prefix))) this.#entries.delete(key);
   }
 
   get(key: string): SysctlEntry | undefined {
+    if (this.#provided.size > 0) this.#fillFor(key);
     return this.#entries.get(key);
   }
 
   /** All keys, sorted. */
   keys(): string[] {
+    this.#fillFor(null);
     return [...this.#entries.keys()].sort();
   }
 }

@@ -69,7 +69,7 @@ export function createIpv4(net: Net): Ipv4 {
     fibNetdevEvent(ip4, event, dev);
   });
   devconfInit(ip4);
-  ipv4SysctlInit(ip4);
+  ip4.net.sysctl.provide("net/ipv4/", () => ipv4SysctlInit(ip4));
   inetRegisterSocketType(ip4, SOCK_DGRAM, (protocol) => {
     if (protocol === 0 || protocol === ipv4.IPPROTO_UDP) return new UdpSock(ip4);
     if (protocol === ipv4.IPPROTO_ICMP) return new PingSock(ip4);

@@ -8,20 +8,24 @@ import type { Ipv4 } from "./ipv4.ts";
 
 /** Registers "all" and "default". */
 export function devconfInit(ip4: Ipv4): void {
-  registerConf(ip4, "all", ip4.devconfAll);
-  registerConf(ip4, "default", ip4.devconfDflt);
+  provideConf(ip4, "all", ip4.devconfAll);
+  provideConf(ip4, "default", ip4.devconfDflt);
   neighSysctlRegister(ip4.net, ip4.arp, "ipv4", "default", ip4.arp.parms);
 }
 
 export function devconfRegister(ip4: Ipv4, inDev: InDevice): void {
   inDev.sysctlName = inDev.dev.name;
-  registerConf(ip4, inDev.sysctlName, inDev.conf);
+  provideConf(ip4, inDev.sysctlName, inDev.conf);
   neighSysctlRegister(ip4.net, ip4.arp, "ipv4", inDev.sysctlName, inDev.parms);
 }
 
 export function devconfUnregister(ip4: Ipv4, inDev: InDevice): void {
   ip4.net.sysctl.unregister(`net/ipv4/conf/${inDev.sysctlName}/`);
   ip4.net.sysctl.unregister(`net/ipv4/neigh/${inDev.sysctlName}/`);
+}
+
+function provideConf(ip4: Ipv4, name: string, conf: Ipv4Devconf): void {
+  ip4.net.sysctl.provide(`net/ipv4/conf/${name}/`, () => registerConf(ip4, name, conf));
 }
 
 function registerConf(ip4: Ipv4, name: string, conf: Ipv4Devconf): void {

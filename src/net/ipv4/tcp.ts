@@ -100,7 +100,7 @@ export function tcpInit(ip4: Ipv4): TcpState {
     sk.hasSocket = true;
     return sk;
   });
-  registerSysctls(tcp);
+  tcp.net.sysctl.provide("net/ipv4/tcp_", () => registerSysctls(tcp));
   return tcp;
 }
 

@@ -9,7 +9,15 @@ import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import * as udp from "../../wire/udp.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, consumeSkb, drop, moveBytes, type SkBuff } from "../core/skb.ts";
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  CHECKSUM_UNNECESSARY,
+  consumeSkb,
+  drop,
+  moveBytes,
+  type SkBuff,
+} from "../core/skb.ts";
 import { type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { DatagramSock } from "./inet-sock.ts";

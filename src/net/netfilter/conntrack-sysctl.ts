@@ -70,6 +70,10 @@ export class ConntrackSysctl {
   greTimeoutStream = 180;
 
   constructor(ct: Conntrack) {
+    ct.net.sysctl.provide("net/netfilter/nf_conntrack_", () => this.#register(ct));
+  }
+
+  #register(ct: Conntrack): void {
     const table = ct.net.sysctl;
     const key = (name: string): string => `net/netfilter/nf_conntrack_${name}`;
     const int = (name: string, get: () => number, set: (value: number) => void, min = 0, max = 2147483647): void =>
