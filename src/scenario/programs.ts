@@ -21,6 +21,7 @@ import { makeIptablesPrograms } from "../tools/iptables/programs.ts";
 import { arp } from "../tools/net-tools/arp.ts";
 import { ifconfig } from "../tools/net-tools/ifconfig.ts";
 import { route } from "../tools/net-tools/route.ts";
+import { nft } from "../tools/nft/nft.ts";
 import { nginxProgram } from "../tools/nginx/nginx.ts";
 import { nsenter } from "../tools/nsenter.ts";
 import { sysctl } from "../tools/sysctl.ts";
@@ -64,6 +65,7 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ["unshare", unshare],
     ...makeAppTools(versions),
     ["conntrack", conntrack],
+    ["nft", nft],
     ...makeIptablesPrograms(options.docker === "20" ? "1.8.9" : "1.8.13"),
     ...dockerPrograms,
   ]);

@@ -46,6 +46,12 @@ export const IPCT_MARK: number = 1 << 7;
 export const NF_CT_ZONE_DIR_ORIG = 1;
 export const NF_CT_ZONE_DIR_REPL = 2;
 
+/** A connection helper by its name; the packets' follower is in helper-ftp.ts. */
+export interface ConntrackHelper {
+  readonly name: string;
+  readonly protonum: number;
+}
+
 export class NfConn {
   /** place in the table, −1 while it is in none */
   index = -1;
@@ -63,6 +69,8 @@ export class NfConn {
   zoneDir: number = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
   readonly orig: Tuple = new Tuple();
   readonly reply: Tuple = new Tuple();
+  /** what follows its control connection (FTP); null: nothing */
+  helper: ConntrackHelper | null = null;
   /** TCP only */
   tcp: TcpTrack | null = null;
   /** UDP: traffic after this moment makes it a stream */

@@ -13,6 +13,7 @@ import type { Net } from "../core/net.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import {
+  type ConntrackHelper,
   ctinfo2dir,
   IP_CT_ESTABLISHED,
   IP_CT_ESTABLISHED_REPLY,
@@ -28,6 +29,7 @@ import {
   IPS_DYING,
   IPS_EXPECTED,
   IPS_FIXED_TIMEOUT,
+  IPS_HELPER,
   IPS_NAT_CLASH,
   IPS_NAT_DONE_MASK,
   IPS_SEEN_REPLY,
@@ -57,6 +59,8 @@ export class Conntrack {
   onConfirm: ((ct: NfConn) => void) | null = null;
   onDestroy: ((ct: NfConn) => void) | null = null;
   readonly #listeners: Set<ConntrackListener> = new Set();
+  /** connection helpers by name */
+  readonly helpers: Map<string, ConntrackHelper> = new Map();
   /** netlink port of the user on whose behalf connections change now; 0: nobody's */
   userPort = 0;
   readonly #rng: Rng;
@@ -394,6 +398,16 @@ export class Conntrack {
   #collect(): void {
     this.expireAll();
     if (this.list.size > 0 && this.#listeners.size > 0) this.#gc.after(SEC);
+  }
+
+  /** The packet's connection gets a helper before it is confirmed (nft_ct_helper_obj_eval). */
+  setHelper(skb: SkBuff, name: string): void {
+    const conn = skb.ct as NfConn | null;
+    const helper = this.helpers.get(name);
+    if (conn === null || helper === undefined || conn.status & (IPS_CONFIRMED | IPS_HELPER | IPS_TEMPLATE)) return;
+    if (conn.protonum !== helper.protonum) return;
+    conn.helper = helper;
+    conn.status |= IPS_HELPER;
   }
 
   /** A packet made in answer to `from` belongs to the same connection (nf_conntrack_attach). */

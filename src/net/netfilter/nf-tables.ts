@@ -1,116 +1,35 @@
-// Tables, chains and rules of one namespace, and the transaction that changes them: all of it or nothing. Base chains
+// Tables, chains, rules and sets of one namespace, and the transaction that changes them: all of it or nothing. Base chains
 // hang on hooks once they exist, as iptables-nft makes them: each when it is first needed. Answers to
-// net/netfilter/nf_tables_api.c and nft_compat.c as far as iptables uses them. Family: IPv4.
+// net/netfilter/nf_tables_api.c and nft_compat.c. Families: ip, and of inet what concerns IPv4.
 
 import { Errno, NetError } from "../../base/errno.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get32 } from "../../wire/layout.ts";
-import { NF_ACCEPT, NF_DROP, NF_STOLEN, type NfHookFn, type NfHookState } from "../core/netfilter.ts";
+import {
+  NF_ACCEPT,
+  NF_DROP,
+  NF_IP_PRI_CONNTRACK,
+  NF_STOLEN,
+  type NfHookFn,
+  type NfHookState,
+} from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
-import { ChainProgram, type CompiledTable } from "./nft-program.ts";
+import { type BaseChain, Chain, Table } from "./nf-table.ts";
+import { NftError } from "./nft/error.ts";
+import { applyToObjects, applyToSets } from "./nft/set-steps.ts";
+import { ChainProgram } from "./nft-program.ts";
 import type { Rule, RuleSource } from "./rule.ts";
+import type { OpError, TableOp } from "./table-op.ts";
 import type { XtEnv } from "./x-tables.ts";
 
 /** Calls may nest this deep (NFT_JUMP_STACK_SIZE). */
 export const JUMP_STACK_SIZE = 16;
 
-export type ChainType = "filter" | "nat" | "route";
-
-export interface BaseChain {
-  readonly hook: number;
-  readonly priority: number;
-  readonly type: ChainType;
-}
-
-export class Chain {
-  readonly table: Table;
-  name: string;
-  /** null: a user chain */
-  readonly base: BaseChain | null;
-  policy: number = NF_ACCEPT;
-  /** counted since somebody asked for it (iptables -P, -Z, iptables-restore) */
-  counting = false;
-  packets = 0;
-  bytes = 0;
-  rules: Rule[] = [];
-  /** @internal where it begins in the table's compiled rules */ start = 0;
-  /** @internal takes it off its hook */ unregister: (() => void) | null = null;
-
-  constructor(table: Table, name: string, base: BaseChain | null) {
-    this.table = table;
-    this.name = name;
-    this.base = base;
-  }
-
-  /** Rules that jump or go here. */
-  get references(): number {
-    let count = 0;
-    for (const chain of this.table.chains.values())
-      for (const rule of chain.rules) for (const name of rule.jumps()) if (name === this.name) count++;
-    return count;
-  }
-}
-
-export class Table {
-  readonly name: string;
-  readonly chains: Map<string, Chain> = new Map();
-  /** @internal made when a packet comes; null: a rule has changed since */ compiled: CompiledTable | null = null;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-
-/** One step of a transaction; names as iptables-nft calls them in its errors. */
-export type TableOp =
-  | { readonly type: "TABLE_ADD" | "TABLE_FLUSH"; readonly table: string }
-  | { readonly type: "CHAIN_ADD"; readonly table: string; readonly chain: string; readonly base: BaseChain }
-  | { readonly type: "CHAIN_USER_ADD"; readonly table: string; readonly chain: string }
-  | { readonly type: "CHAIN_DEL"; readonly table: string; readonly chain: string }
-  | {
-      readonly type: "CHAIN_UPDATE" | "CHAIN_ZERO";
-      readonly table: string;
-      readonly chain: string;
-      /** undefined: unchanged */
-      readonly policy?: number | undefined;
-      /** CHAIN_ZERO: a chain that is not there is made */
-      readonly base?: BaseChain | undefined;
-      readonly packets: number;
-      readonly bytes: number;
-    }
-  | { readonly type: "CHAIN_RENAME"; readonly table: string; readonly chain: string; readonly newName: string }
-  | {
-      readonly type: "RULE_APPEND" | "RULE_INSERT";
-      readonly table: string;
-      readonly chain: string;
-      readonly rule: RuleSource;
-      readonly packets: number;
-      readonly bytes: number;
-      /** RULE_INSERT: at this index, 0 the first */
-      readonly index?: number;
-    }
-  | {
-      readonly type: "RULE_REPLACE";
-      readonly table: string;
-      readonly chain: string;
-      readonly rule: RuleSource;
-      readonly packets: number;
-      readonly bytes: number;
-      readonly index: number;
-    }
-  | { readonly type: "RULE_DELETE"; readonly table: string; readonly chain: string; readonly index: number }
-  /** all rules of a chain, or of all chains of the table */
-  | { readonly type: "RULE_FLUSH"; readonly table: string; readonly chain: string | null };
-
-export interface OpError {
-  /** index of the step that failed */
-  readonly index: number;
-  readonly errno: number;
-}
-
 export class NfTables {
+  /** by tableKey, in the order of their making */
   readonly tables: Map<string, Table> = new Map();
+  #lastHandle = 0;
   readonly env: XtEnv;
   /** counts transactions */
   generation = 1;
@@ -120,16 +39,16 @@ export class NfTables {
   }
 
   /** Applies all steps, or none: then the errors say which steps failed and why. */
-  commit(ops: readonly TableOp[]): OpError[] {
-    const first = this.#attempt(ops, false);
+  commit(ops: readonly TableOp[], checkOnly = false): OpError[] {
+    const first = this.#attempt(ops, false, checkOnly);
     if (first.length > 0 || this.#lastValid) return first;
     // the rules are sound one by one but not together: find the step that made it so
-    return this.#attempt(ops, true);
+    return this.#attempt(ops, true, checkOnly);
   }
 
   #lastValid = true;
 
-  #attempt(ops: readonly TableOp[], validateEach: boolean): OpError[] {
+  #attempt(ops: readonly TableOp[], validateEach: boolean, checkOnly: boolean): OpError[] {
     const undo: (() => void)[] = [];
     const onCommit: (() => void)[] = [];
     const errors: OpError[] = [];
@@ -142,7 +61,7 @@ export class NfTables {
         if (validateEach && op.type.startsWith("RULE_")) this.#validate(op.table);
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
-        errors.push({ index, errno: error.errno });
+        errors.push({ index, errno: error.errno, at: error instanceof NftError ? error.at : undefined });
       }
     }
     if (errors.length === 0) {
@@ -151,10 +70,10 @@ export class NfTables {
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
         this.#lastValid = false;
-        if (validateEach) errors.push({ index: ops.length - 1, errno: error.errno });
+        if (validateEach) errors.push({ index: ops.length - 1, errno: error.errno, at: undefined });
       }
     }
-    if (errors.length > 0 || !this.#lastValid) {
+    if (errors.length > 0 || !this.#lastValid || checkOnly) {
       for (const step of undo.reverse()) step();
       return errors;
     }
@@ -166,21 +85,35 @@ export class NfTables {
 
   #table(name: string): Table {
     const table = this.tables.get(name);
-    if (!table) throw new NetError(Errno.ENOENT);
+    if (!table) throw new NftError(Errno.ENOENT, "table");
     return table;
   }
 
   #chain(table: string, name: string): Chain {
     const chain = this.#table(table).chains.get(name);
-    if (!chain) throw new NetError(Errno.ENOENT);
+    if (!chain) throw new NftError(Errno.ENOENT, "chain");
     return chain;
+  }
+
+  /** Index of the rule that a step means. */
+  #ruleIndex(chain: Chain, op: { readonly index: number; readonly handle?: number }): number {
+    const { handle } = op;
+    const index = handle === undefined ? op.index : chain.rules.findIndex((rule) => rule.handle === handle);
+    if (!chain.rules[index]) throw new NftError(Errno.ENOENT, "handle");
+    return index;
   }
 
   #apply(op: TableOp, undo: (() => void)[], onCommit: (() => void)[]): void {
     switch (op.type) {
       case "TABLE_ADD": {
-        if (this.tables.has(op.table)) return;
-        this.tables.set(op.table, new Table(op.table));
+        if (this.tables.has(op.table)) {
+          if (op.exclusive) throw new NftError(Errno.EEXIST, "table");
+          return;
+        }
+        const table = new Table(op.table, ++this.#lastHandle);
+        table.dormant = op.dormant ?? false;
+        table.comment = op.comment ?? null;
+        this.tables.set(op.table, table);
         undo.push(() => this.tables.delete(op.table));
         return;
       }
@@ -190,6 +123,21 @@ export class NfTables {
       case "CHAIN_ADD":
       case "CHAIN_USER_ADD":
         this.#addChain(op.table, op.chain, op.type === "CHAIN_ADD" ? op.base : null, undo);
+        return;
+      case "CHAIN_NEW":
+        this.#newChain(op, undo);
+        return;
+      case "SET_ADD":
+      case "SET_DEL":
+      case "SET_FLUSH":
+      case "ELEM_ADD":
+      case "ELEM_DEL":
+        applyToSets(this.#table(op.table), op, undo);
+        return;
+      case "OBJ_ADD":
+      case "OBJ_DEL":
+      case "OBJ_RESET":
+        applyToObjects(this.#table(op.table), op, undo);
         return;
       case "CHAIN_DEL":
         this.#deleteChain(this.#chain(op.table, op.chain), undo, onCommit);
@@ -213,8 +161,9 @@ export class NfTables {
       case "RULE_INSERT": {
         const chain = this.#chain(op.table, op.chain);
         const { rules } = chain;
+        const at = placeOf(op, rules);
+        if (at < 0) throw new NftError(Errno.ENOENT, "position");
         const rule = this.#newRule(chain, op.rule, op.packets, op.bytes);
-        const at = op.type === "RULE_APPEND" ? rules.length : (op.index ?? 0);
         rules.splice(at, 0, rule);
         undo.push(() => {
           rules.splice(at, 1);
@@ -225,24 +174,25 @@ export class NfTables {
       case "RULE_REPLACE": {
         const chain = this.#chain(op.table, op.chain);
         const { rules } = chain;
-        const old = rules[op.index];
-        if (!old) throw new NetError(Errno.ENOENT);
-        const rule = this.#newRule(chain, op.rule, op.packets, op.bytes);
-        rules[op.index] = rule;
+        const index = this.#ruleIndex(chain, op);
+        const old = rules[index]!;
+        const rule = this.#newRule(chain, op.rule, op.packets, op.bytes, old.handle);
+        rules[index] = rule;
         undo.push(() => {
-          rules[op.index] = old;
+          rules[index] = old;
           rule.destroy();
         });
         onCommit.push(() => old.destroy());
         return;
       }
       case "RULE_DELETE": {
-        const { rules } = this.#chain(op.table, op.chain);
-        const old = rules[op.index];
-        if (!old) throw new NetError(Errno.ENOENT);
-        rules.splice(op.index, 1);
+        const chain = this.#chain(op.table, op.chain);
+        const { rules } = chain;
+        const index = this.#ruleIndex(chain, op);
+        const old = rules[index]!;
+        rules.splice(index, 1);
         undo.push(() => {
-          rules.splice(op.index, 0, old);
+          rules.splice(index, 0, old);
         });
         onCommit.push(() => old.destroy());
         return;
@@ -264,9 +214,37 @@ export class NfTables {
     undo.push(() => table.chains.delete(name));
   }
 
+  /** nf_tables_newchain */
+  #newChain(op: Extract<TableOp, { type: "CHAIN_NEW" }>, undo: (() => void)[]): void {
+    const { base, policy } = op;
+    const table = this.#table(op.table);
+    const old = table.chains.get(op.chain);
+    if (!old) {
+      if (base !== null && base.type === "nat" && base.priority <= NF_IP_PRI_CONNTRACK)
+        throw new NetError(Errno.EOPNOTSUPP);
+      const chain = new Chain(table, op.chain, base);
+      chain.policy = policy ?? NF_ACCEPT;
+      chain.comment = op.comment ?? null;
+      table.chains.set(op.chain, chain);
+      undo.push(() => table.chains.delete(op.chain));
+      return;
+    }
+    if (op.exclusive) throw new NftError(Errno.EEXIST, "chain");
+    if (base !== null) {
+      if (old.base === null) throw new NftError(Errno.EEXIST, "chain");
+      const same = old.base.type === base.type && old.base.hook === base.hook && old.base.priority === base.priority;
+      if (!same) throw new NetError(Errno.EOPNOTSUPP);
+    } else if (policy !== undefined && old.base === null) throw new NetError(Errno.EOPNOTSUPP);
+    if (policy === undefined) return;
+    const before = old.policy;
+    old.policy = policy;
+    undo.push(() => {
+      old.policy = before;
+    });
+  }
+
   #deleteChain(chain: Chain, undo: (() => void)[], onCommit: (() => void)[]): void {
-    if (chain.references > 0 || (chain.base !== null && chain.rules.length > 0)) throw new NetError(Errno.EBUSY);
-    if (chain.rules.length > 0) throw new NetError(Errno.EBUSY);
+    if (chain.references > 0 || chain.rules.length > 0) throw new NftError(Errno.EBUSY, "chain");
     const { chains } = chain.table;
     const before = [...chains];
     chains.delete(chain.name);
@@ -276,7 +254,7 @@ export class NfTables {
 
   #deleteTable(table: Table, undo: (() => void)[], onCommit: (() => void)[]): void {
     const before = [...this.tables];
-    this.tables.delete(table.name);
+    this.tables.delete(table.key);
     undo.push(() => restore(this.tables, before));
     onCommit.push(() => {
       for (const chain of table.chains.values()) {
@@ -293,6 +271,7 @@ export class NfTables {
     const oldName = chain.name;
     const rename = (from: string, to: string): void => {
       for (const other of chains.values()) for (const rule of other.rules) rule.renamed(from, to);
+      for (const set of chain.table.sets.values()) set.renamed(from, to);
     };
     restore(
       chains,
@@ -307,15 +286,27 @@ export class NfTables {
     });
   }
 
-  #newRule(chain: Chain, source: RuleSource, packets: number, bytes: number): Rule {
+  /** @param kept the handle of a rule that is replaced */
+  #newRule(chain: Chain, source: RuleSource, packets: number, bytes: number, kept?: number): Rule {
+    const { table } = chain;
     const hookMask = chain.base === null ? 0 : 1 << chain.base.hook;
-    const check = { env: this.env, table: chain.table.name, hookMask, proto: 0, invProto: false };
-    const rule = source.create(check, packets, bytes);
+    let rule: Rule | null = null;
+    try {
+      rule = source.create(
+        { env: this.env, table: table.name, chain, hookMask, proto: 0, invProto: false },
+        packets,
+        bytes,
+      );
+    } finally {
+      // after its sets', and also when it came to nothing
+      const handle = kept ?? table.nextHandle();
+      if (rule !== null) rule.handle = handle;
+    }
     try {
       for (const name of rule.jumps()) {
         const to = chain.table.chains.get(name);
-        if (!to) throw new NetError(Errno.ENOENT);
-        if (to.base !== null) throw new NetError(Errno.EOPNOTSUPP);
+        if (!to) throw new NftError(Errno.ENOENT, "jump");
+        if (to.base !== null) throw new NftError(Errno.EOPNOTSUPP, "jump");
       }
     } catch (error) {
       rule.destroy();
@@ -352,7 +343,7 @@ export class NfTables {
     if (!table) return;
     table.compiled = null;
     for (const chain of table.chains.values())
-      if (chain.base !== null && chain.unregister === null) this.#register(chain, chain.base);
+      if (chain.base !== null && chain.unregister === null && !table.dormant) this.#register(chain, chain.base);
   }
 
   #register(chain: Chain, base: BaseChain): void {
@@ -405,6 +396,17 @@ function flushRules(chain: Chain, undo: (() => void)[], onCommit: (() => void)[]
   onCommit.push(() => {
     for (const rule of before) rule.destroy();
   });
+}
+
+/** Where a new rule goes; −1: the rule that it is placed by is not there. */
+function placeOf(
+  op: { readonly type: string; readonly index?: number; readonly position?: number | undefined },
+  rules: readonly Rule[],
+): number {
+  const isInsert = op.type === "RULE_INSERT";
+  if (op.position === undefined) return isInsert ? (op.index ?? 0) : rules.length;
+  const at = rules.findIndex((rule) => rule.handle === op.position);
+  return at < 0 || isInsert ? at : at + 1;
 }
 
 function detach(chain: Chain): void {

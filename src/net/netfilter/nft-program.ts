@@ -6,7 +6,7 @@
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { ChainIndex, InterfaceNumbers } from "./chain-index.ts";
-import type { Chain, Table } from "./nf-tables.ts";
+import type { Chain, Table } from "./nf-table.ts";
 import {
   IPT_INV_DSTIP,
   IPT_INV_FRAG,

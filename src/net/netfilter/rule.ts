@@ -51,6 +51,8 @@ export type RuleAction = "none" | "ACCEPT" | "DROP" | "RETURN" | "jump" | "goto"
  * does not hold, and XT_JUMP or XT_GOTO with `par.chain` set to send the packet to another chain of the table.
  */
 export abstract class Rule {
+  /** what nft -a shows */
+  handle = 0;
   packets: number;
   bytes: number;
   readonly header: IptIp = ANY_HEADER;
@@ -72,6 +74,11 @@ export abstract class Rule {
   /** Names of the chains where it may send a packet. */
   jumps(): readonly string[] {
     return this.jumpTo === "" ? [] : [this.jumpTo];
+  }
+
+  /** Named objects of the table that it uses (objectKey). */
+  objects(): readonly string[] {
+    return [];
   }
 
   /** A chain of its table has another name now. */

@@ -12,7 +12,7 @@ import type { HashlimitTable } from "./hashlimit-table.ts";
 import type { IpSets } from "./ip-set.ts";
 import type { NamedTables } from "./named-tables.ts";
 import type { Nat } from "./nat.ts";
-import type { Chain } from "./nf-tables.ts";
+import type { Chain } from "./nf-table.ts";
 import type { RecentList } from "./recent-list.ts";
 import type { RuleKey } from "./rule-keys.ts";
 
@@ -78,6 +78,7 @@ export interface XtEnv {
 export interface XtCheck {
   readonly env: XtEnv;
   readonly table: string;
+  readonly chain: Chain;
   /** bit of the base chain's hook; 0 in a user chain */
   readonly hookMask: number;
   /** of `-p`: 0 none; of a rule of nft always 0 */

@@ -7,7 +7,7 @@ import {
   NF_INET_POST_ROUTING,
   NF_INET_PRE_ROUTING,
 } from "../../net/core/netfilter.ts";
-import type { BaseChain } from "../../net/netfilter/nf-tables.ts";
+import type { BaseChain } from "../../net/netfilter/nf-table.ts";
 
 export interface BuiltinChain {
   readonly name: string;

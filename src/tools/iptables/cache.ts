@@ -2,7 +2,8 @@
 // about to make are in it, too. Answers to iptables/nft-cache.c.
 
 import { NF_ACCEPT } from "../../net/core/netfilter.ts";
-import type { Chain, NfTables } from "../../net/netfilter/nf-tables.ts";
+import type { Chain } from "../../net/netfilter/nf-table.ts";
+import type { NfTables } from "../../net/netfilter/nf-tables.ts";
 import type { Rule } from "../../net/netfilter/rule.ts";
 import { type RuleSpec, XtRule } from "../../net/netfilter/xt-rule.ts";
 import { BUILTIN_TABLES, type BuiltinChain, type BuiltinTable, findChain, findTable } from "./builtin.ts";

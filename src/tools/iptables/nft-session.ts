@@ -3,7 +3,8 @@
 
 import { strerror } from "../../base/errno.ts";
 import { NF_ACCEPT, NF_DROP } from "../../net/core/netfilter.ts";
-import type { NfTables, TableOp } from "../../net/netfilter/nf-tables.ts";
+import type { NfTables } from "../../net/netfilter/nf-tables.ts";
+import type { TableOp } from "../../net/netfilter/table-op.ts";
 import { type RuleSpec, xtRule } from "../../net/netfilter/xt-rule.ts";
 import { type BuiltinTable, findChain } from "./builtin.ts";
 import { Cache, type CachedChain, type CachedRule, type CachedTable } from "./cache.ts";
