@@ -299,14 +299,14 @@ class Compiler implements LoadContext {
   #reject({ with: how, code }: Extract<NftStmt, { kind: "reject" }>): Step {
     const { env } = this;
     if (how === "tcp")
-      return ({ skb, hook }) => {
-        nfSendReset(env, skb, hook);
+      return ({ skb }) => {
+        nfSendReset(env, skb);
         return NF_DROP;
       };
     // icmpx: no route, port, host unreachable and prohibited in the words of ICMP (icmp_code_v4)
     const icmpCode = how === "icmp" ? code : [0, 3, 1, 13][code]!;
-    return ({ skb, hook }) => {
-      nfSendUnreach(env, skb, icmpCode, hook);
+    return ({ skb }) => {
+      nfSendUnreach(env, skb, icmpCode);
       return NF_DROP;
     };
   }
