@@ -123,7 +123,7 @@ function* serveTcp(proc: Process, client: Socket, container: SockAddr): Task<voi
   try {
     backend = openSocket(proc, AF_INET, SOCK_STREAM);
     backend.setOption("TCP_NODELAY", 1);
-    yield* backend.connect(container);
+    yield* backend.connectWithin(container, Number.POSITIVE_INFINITY);
     client.setOption("TCP_NODELAY", 1);
   } catch (error) {
     if (!(error instanceof NetError)) throw error;

@@ -37,25 +37,29 @@ export class Socket extends OpenFile {
     this.sock.listen(backlog);
   }
 
-  /** Waits for the handshake. Throws ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL … */
-  *connect(address: SockAddr): Task<void> {
-    yield* this.sock.connect(address);
+  /**
+   * Waits for the handshake; false when `timeoutNs` passed first (an alarm).
+   * Throws ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL …
+   */
+  *connect(address: SockAddr, timeoutNs: Ns = Number.POSITIVE_INFINITY): Task<boolean> {
+    return yield* this.sock.connect(address, timeoutNs);
   }
 
   /**
-   * As a non-blocking connect followed by poll(2): true when connected, false when `timeoutNs` passed first.
+   * As a non-blocking connect followed by poll(2) and SO_ERROR: true when connected, false when `timeoutNs` passed first.
    * Throws what connect throws.
    */
   *connectWithin(address: SockAddr, timeoutNs: Ns): Task<boolean> {
     const { sock } = this;
     const deadline = sock.net.now + timeoutNs;
-    sock.connectStart(address);
+    yield* sock.connectNow(address);
     while (!sock.writable()) {
-      if (sock.err !== 0) break;
+      if (sock.err !== 0 || sock.errorQueued) break;
       const left = deadline - sock.net.now;
       if (left <= 0 || !(yield* sock.writeQueue.wait(left))) return sock.writable();
     }
-    sock.throwError();
+    const err = sock.takeSoError();
+    if (err !== 0) throw new NetError(err);
     return true;
   }
 

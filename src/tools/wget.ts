@@ -256,7 +256,7 @@ class Download {
 
   *#connect(socket: Socket, address: number, port: number): Task<void> {
     try {
-      if (!(yield* socket.connectWithin({ addr: address, port }, this.#options.timeoutNs)))
+      if (!(yield* socket.connect({ addr: address, port }, this.#options.timeoutNs)))
         throw new WgetError("download timed out");
     } catch (error) {
       if (error instanceof WgetError) throw error;

@@ -93,7 +93,10 @@ export abstract class Sock {
   readonly protocol: number;
   /** pending error, positive errno; taken by takeError */
   err = 0;
+  /** what was wrong last, without ending anything; only SO_ERROR and a time-out tell of it */
   softErr = 0;
+  /** an error waits in the error queue: poll(2) says POLLERR */
+  errorQueued = false;
   /** SOCK_DEAD: nobody holds it any more */
   dead = false;
   rcvShutdown = false;
@@ -147,11 +150,21 @@ export abstract class Sock {
   /** connect(2) without waiting for a handshake: datagram sockets are connected on return. Throws NetError. */
   abstract connectStart(address: SockAddr): void;
 
-  /** connect(2), waiting. Throws ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH … */
-  *connect(address: SockAddr): Task<void> {
+  /** The same as a thread does it: with a lock that it holds meanwhile, where the protocol has one. */
+  *connectNow(address: SockAddr): Task<void> {
     this.connectStart(address);
-    while (!this.writable()) yield* this.writeQueue.wait();
+  }
+
+  /** connect(2), waiting; false when `timeoutNs` passed first. Throws ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH … */
+  *connect(address: SockAddr, timeoutNs: Ns = Number.POSITIVE_INFINITY): Task<boolean> {
+    const deadline = this.net.now + timeoutNs;
+    yield* this.connectNow(address);
+    while (!this.writable()) {
+      const left = deadline - this.net.now;
+      if (left <= 0 || !(yield* this.writeQueue.wait(left))) return this.writable();
+    }
     this.throwError();
+    return true;
   }
 
   listen(_backlog: number): void {
@@ -195,7 +208,16 @@ export abstract class Sock {
     throw new NetError(Errno.ENOPROTOOPT);
   }
 
-  /** SO_ERROR: the pending error, which it clears. */
+  /** SO_ERROR: the pending error or else the soft one, which it clears. */
+  takeSoError(): number {
+    const err = this.takeError();
+    if (err !== 0) return err;
+    const { softErr } = this;
+    this.softErr = 0;
+    return softErr;
+  }
+
+  /** The pending error, which it clears (sock_error). */
   takeError(): number {
     const { err } = this;
     this.err = 0;

@@ -328,18 +328,29 @@ export function tcpV4Err(tcp: TcpState, skb: SkBuff, type: number, code: number,
       type === icmp.ICMP_PARAMETERPROB ||
       type === icmp.ICMP_TIME_EXCEEDED ||
       (type === icmp.ICMP_DEST_UNREACH && (code === icmp.ICMP_NET_UNREACH || code === icmp.ICMP_HOST_UNREACH));
-    if (seq === sk.sntIsn && fatal) {
+    if (seq !== sk.sntIsn) tcp.mib.ext.OutOfWindowIcmps++;
+    else if (fatal) {
       requestQueueRemove(sk);
       tcp.mib.ext.ListenDrops++;
     }
     return;
   }
-  if (!(sk instanceof TcpSock) || sk.state === TCP_CLOSE || !between(seq, sk.sndUna, sk.sndNxt)) return;
+  if (!(sk instanceof TcpSock)) return;
+  const fragNeeded = type === icmp.ICMP_DEST_UNREACH && code === icmp.ICMP_FRAG_NEEDED;
+  if (sk.owned && !fragNeeded) tcp.mib.ext.LockDroppedIcmps++;
+  if (sk.state === TCP_CLOSE) return;
+  if (sk.state !== TCP_LISTEN && !between(seq, sk.sndUna, sk.sndNxt)) {
+    tcp.mib.ext.OutOfWindowIcmps++;
+    return;
+  }
   const error = icmpErrno(sk, skb, seq, type, code, info);
   if (error === 0) return;
   if (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) {
-    if (sk.owned) sk.softErr = error;
-    else tcpDoneWithError(sk, error);
+    sk.errorQueued = true;
+    if (sk.owned) {
+      sk.softErr = error;
+      sk.wake();
+    } else tcpDoneWithError(sk, error);
   } else if (!sk.owned && sk.recvErr) {
     sk.err = error;
     sk.wake();

@@ -27,6 +27,8 @@ export const TCP_EXT_MIB = [
   "EmbryonicRsts",
   "PruneCalled",
   "OfoPruned",
+  "OutOfWindowIcmps",
+  "LockDroppedIcmps",
   "TW",
   "TWRecycled",
   "PAWSActive",

@@ -152,6 +152,18 @@ export class TcpStreamSock extends TcpSock {
     tcpV4Connect(this, address);
   }
 
+  /** The socket is locked until softirqs have run: an error that the SYN brings back at once finds it so. */
+  override *connectNow(address: SockAddr): Task<void> {
+    while (this.owned) yield* this.lockWait.wait();
+    lockSock(this);
+    try {
+      this.connectStart(address);
+      yield RUN_SOFTIRQS;
+    } finally {
+      releaseSock(this);
+    }
+  }
+
   // --- sending
 
   /** tcp_sendmsg */

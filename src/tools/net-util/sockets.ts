@@ -3,7 +3,7 @@
 
 import { NetError } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
-import type { Ns } from "../../base/time.ts";
+import { MSEC, type Ns, USEC } from "../../base/time.ts";
 import type { OpenFile } from "../../posix/file.ts";
 import type { Process } from "../../posix/process.ts";
 import { sleep, type Task, type WaitQueue, waitAny } from "../../sim/task.ts";
@@ -49,13 +49,22 @@ export function pollOut(socket: { writable(): boolean; readonly writeQueue: Wait
   return { ready: () => socket.writable(), queue: socket.writeQueue };
 }
 
+/** Threads may wake this much late (timer_slack_ns); poll and select at most by MAX_SLACK_NS. */
+const TIMER_SLACK_NS: Ns = 50 * USEC;
+const MAX_SLACK_NS: Ns = 100 * MSEC;
+
+/** How late an idle machine ends a wait: a thousandth (fs/select.c, select_estimate_accuracy). */
+function pollSlack(timeoutNs: Ns): Ns {
+  return timeoutNs > 0 ? Math.max(TIMER_SLACK_NS, Math.min(Math.floor(timeoutNs / 1000), MAX_SLACK_NS)) : 0;
+}
+
 /** poll(2): the indices that are ready, none when `timeoutNs` passed first. */
 export function* pollEntries(
   proc: Process,
   entries: readonly PollEntry[],
   timeoutNs: Ns = Number.POSITIVE_INFINITY,
 ): Task<number[]> {
-  const deadline = proc.sim.now + timeoutNs;
+  const deadline = proc.sim.now + timeoutNs + (timeoutNs === Number.POSITIVE_INFINITY ? 0 : pollSlack(timeoutNs));
   for (;;) {
     const ready: number[] = [];
     for (const [i, entry] of entries.entries()) if (entry.ready()) ready.push(i);

@@ -1,6 +1,5 @@
 // traceroute's options: what each says, the ranges, and the sentences for mistakes (Debian's traceroute 2.1.2). Not there:
-// IPv6, AS look-ups (-A), ICMP extensions (-e), raw packets (-P) and the modules dccp (-D) and
-// tcpconn; they are refused by name.
+// IPv6, AS look-ups (-A), ICMP extensions (-e) and the modules dccp (-D) and tcpconn; they are refused by name.
 
 import { type Ns, SEC } from "../../base/time.ts";
 import type { Process } from "../../posix/process.ts";
@@ -192,7 +191,6 @@ function* apply(proc: Process, o: Options, item: CliFound): Task<boolean> {
     case "6":
     case "A":
     case "e":
-    case "P":
       throw new UsageError(`option ${item.given} is not supported`);
     case "F":
       o.dontFragment = true;
@@ -215,6 +213,10 @@ function* apply(proc: Process, o: Options, item: CliFound): Task<boolean> {
       return true;
     case "D":
       o.module = "dccp";
+      return true;
+    case "P":
+      o.module = "raw";
+      o.moduleOptions.push(`protocol=${value}`);
       return true;
     case "M":
       o.module = value;
@@ -309,8 +311,8 @@ function setWaits(o: Options, value: string): boolean {
   return true;
 }
 
-const MODULES: readonly string[] = ["default", "udp", "udplite", "icmp", "tcp"];
-const KNOWN_MODULES: readonly string[] = [...MODULES, "dccp", "tcpconn", "raw"];
+const MODULES: readonly string[] = ["default", "udp", "udplite", "icmp", "tcp", "raw"];
+const KNOWN_MODULES: readonly string[] = [...MODULES, "dccp", "tcpconn"];
 
 function check(o: Options): void {
   if (!KNOWN_MODULES.includes(o.module)) throw new UsageError(`Unknown traceroute module ${o.module}`);
@@ -326,7 +328,8 @@ function check(o: Options): void {
     throw new UsageError(`too big packetlen ${o.packetBytes} specified`);
   if (o.sendWait < 0) throw new UsageError(`bad sendtime \`${o.sendWait}' specified`);
   if (o.sendWait >= SEND_WAIT_IS_MS) o.sendWait /= 1000;
-  if (o.sourcePort !== 0) {
+  // answers to raw packets tell nothing of the probe: one at a time
+  if (o.sourcePort !== 0 || o.module === "raw") {
     o.simultaneous = 1;
     o.hereFactor = 0;
     o.nearFactor = 0;

@@ -67,7 +67,7 @@ export function noteIcmpError(probe: Probe, type: number, code: number, info: nu
   probe.final = true;
   if (type !== ICMP_DEST_UNREACH) probe.mark = `!<${type}-${code}>`;
   else if (code === FRAG_NEEDED) probe.mark = `!F-${info}`;
-  else probe.mark = UNREACHABLE_MARKS[code] ?? `!<${code}>`;
+  else if (UNREACHABLE_MARKS[code] !== "") probe.mark = UNREACHABLE_MARKS[code] ?? `!<${code}>`;
 }
 
 /** Notes an error of this host's own: the packet is too long for the way. */

@@ -15,6 +15,7 @@ import { IcmpMethod } from "./icmp.ts";
 import { type Method, RECEIVE_BYTES, sourceRoute, type TraceView } from "./method.ts";
 import { MAX_PACKET_BYTES, type Options, secondsToNs } from "./options.ts";
 import { blankProbe, FatalError, noteIcmpError, noteLocalError, type Probe, roundTrip, ttlToHops } from "./probe.ts";
+import { RawMethod } from "./raw.ts";
 import { TcpMethod } from "./tcp.ts";
 import { UdpMethod } from "./udp.ts";
 
@@ -25,6 +26,8 @@ const DATA_BYTES = 40;
 const WAIT_PRECISION_NS: Ns = 1 * MSEC;
 /** A read of an answer, and a line of text. */
 const RECEIVE_NS: Ns = 3 * USEC;
+/** The call of poll(2) itself. */
+const POLL_NS: Ns = 2 * USEC;
 const PRINT_NS: Ns = 5 * USEC;
 const SO_EE_ORIGIN_LOCAL = 1;
 const SO_EE_ORIGIN_ICMP = 2;
@@ -150,9 +153,9 @@ export class Trace implements TraceView {
     const sameHop = index > hopStart || at < hopStart + queries;
     const heard = probes.slice(0, index).some(({ address }) => address !== undefined && address === later.address);
     if (!sameHop && !heard && !this.#seemsAtHop(index, later)) return;
-    probes[index] = later;
+    Object.assign(probes[index]!, later);
     // the place that it leaves counts as sent and is never answered
-    probes[at] = { ...blankProbe(), sentNs: 0 };
+    Object.assign(later, blankProbe(), { sentNs: 0 });
   }
 
   /** By the TTL of its answer and of the nearest earlier one. */
@@ -174,7 +177,9 @@ export class Trace implements TraceView {
   /** Waits for answers, and takes one from each socket that has some. */
   *#poll(timeoutNs: Ns): Task<void> {
     const sockets = [...this.#method.sockets()];
-    const ready = yield* pollEntries(this.proc, sockets.map(pollIn), timeoutNs);
+    yield* sleep(POLL_NS);
+    const wholeMs = Math.trunc(timeoutNs / MSEC) * MSEC;
+    const ready = yield* pollEntries(this.proc, sockets.map(pollIn), wholeMs);
     for (const i of ready) yield* this.#receive(sockets[i]!);
   }
 
@@ -262,6 +267,8 @@ function makeMethod(trace: Trace): Method {
       return new IcmpMethod(trace);
     case "tcp":
       return new TcpMethod(trace);
+    case "raw":
+      return new RawMethod(trace);
     default:
       return new UdpMethod(trace);
   }
