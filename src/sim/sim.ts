@@ -77,6 +77,9 @@ export class Sim {
   /** Events (timers and softirqs) run so far. */
   events = 0;
   limits: SimLimits = {};
+  /** a thread runs, not a timer or a softirq */
+  inThread = false;
+  #inSoftirq = false;
   #seq = 0;
   readonly #heap: Timer[] = [];
   /** raised ones, in order: a ring, because an array that is emptied by its length gives up its memory each time */
@@ -125,9 +128,18 @@ export class Sim {
     this.#head = 0;
   }
 
-  /** Runs raised softirqs until none is left (do_softirq). Not re-entrant: called from the loop only. */
+  /**
+   * A thread's code lets bottom halves run again (local_bh_enable): what it has raised is done before it goes on. Only for
+   * senders that keep nothing in shared scratch across the call.
+   */
+  bhEnable(): void {
+    if (this.inThread && !this.#inSoftirq) this.doSoftirq();
+  }
+
+  /** Runs raised softirqs until none is left (do_softirq). Not re-entrant. */
   doSoftirq(): void {
     const ring = this.#softirqs;
+    this.#inSoftirq = true;
     while (this.#raised > 0) {
       const softirq = ring[this.#head]!;
       ring[this.#head] = null;
@@ -137,6 +149,7 @@ export class Sim {
       this.#count();
       softirq.fn();
     }
+    this.#inSoftirq = false;
   }
 
   /**

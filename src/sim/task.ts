@@ -86,6 +86,8 @@ export class Thread {
     if (this.done) return;
     assert(!this.#running, `thread ${this.name} is resumed while it runs`);
     this.#running = true;
+    const { sim } = this.tasks;
+    sim.inThread = true;
     let result: IteratorResult<Wait, unknown>;
     const throwing = this.#pendingThrow;
     this.#pendingThrow = null;
@@ -97,6 +99,8 @@ export class Thread {
       this.#running = false;
       this.#finish(undefined, error);
       return;
+    } finally {
+      sim.inThread = false;
     }
     this.#running = false;
     if (result.done) {

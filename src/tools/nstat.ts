@@ -139,7 +139,7 @@ function counters(ns: NetNamespace): Map<string, number> {
   add("Tcp", ns.tcp.mib.tcp);
   add("Udp", mib.udp);
   for (const group of ["UdpLite", "Ip6", "Icmp6", "Udp6", "UdpLite6"]) absent(group);
-  add("TcpExt", Object.fromEntries(tcpExtCounters(ns.tcp.mib)));
+  add("TcpExt", Object.fromEntries(tcpExtCounters(ns.tcp.mib, ns.ipv4.mib)));
   add("IpExt", mib.ipExt);
   absent("MPTcpExt");
   return values;

@@ -55,7 +55,7 @@ type NeighField =
 /** Ticks that user space counts in (USER_HZ). */
 const TICK: Ns = 10 * MSEC;
 /** What unres_qlen takes a packet for: SKB_TRUESIZE(ETH_FRAME_LEN). */
-const FRAME_TRUESIZE = 2100;
+const FRAME_TRUESIZE = 2090;
 
 /** Sysctl name, field, and its unit in the field's (for times: ns). */
 const KEYS: readonly { readonly name: string; readonly field: NeighField; readonly unit: number }[] = [

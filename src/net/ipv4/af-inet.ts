@@ -6,16 +6,17 @@ import { ETH_P_ARP, ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_REGISTER, type Net, type NetdevEvent } from "../core/net.ts";
-import type { NetDevice } from "../core/net-device.ts";
+import { IFF_NOARP, type NetDevice } from "../core/net-device.ts";
 import { drop } from "../core/skb.ts";
 import { SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, type Sock } from "../core/sock.ts";
 import { arpRcv, createArpTable } from "./arp.ts";
 import { Ipv4Devconf, inDevOf } from "./devconf.ts";
-import { inetdevEvent } from "./devinet.ts";
+import { inetDelIfa, inetdevEvent } from "./devinet.ts";
 import { devconfInit } from "./devinet-sysctl.ts";
 import { fibNetdevEvent } from "./fib-frontend.ts";
 import { FibTables } from "./fib-tables.ts";
 import { IcmpState, icmpProtocol, icmpSend } from "./icmp.ts";
+import { IfaddrLifetimes } from "./ifaddr-lifetime.ts";
 import { IgmpState, igmpProtocol } from "./igmp.ts";
 import { InetPeers } from "./inet-peer.ts";
 import { ipForward } from "./ip-forward.ts";
@@ -68,6 +69,7 @@ export function createIpv4(net: Net): Ipv4 {
     inetdevEvent(ip4, event, dev);
     fibNetdevEvent(ip4, event, dev);
   });
+  ip4.lifetimes = new IfaddrLifetimes(ip4, (ifa) => inetDelIfa(ip4, ifa));
   devconfInit(ip4);
   ip4.net.sysctl.provide("net/ipv4/", () => ipv4SysctlInit(ip4));
   inetRegisterSocketType(ip4, SOCK_DGRAM, (protocol) => {
@@ -88,8 +90,14 @@ function arpNetdevEvent(ip4: Ipv4, event: NetdevEvent, dev: NetDevice): void {
   if (event === NETDEV_CHANGEADDR) {
     ip4.arp.changeaddr(dev);
     ip4.rtCacheFlush();
-  } else if (event === NETDEV_CHANGE && !dev.carrier && inDevOf(dev)?.and("arpEvictNocarrier"))
-    ip4.arp.carrierDown(dev);
+  } else if (event === NETDEV_CHANGE) {
+    const inDev = inDevOf(dev);
+    if (!inDev) return;
+    const noArp = (dev.flags & IFF_NOARP) !== 0;
+    if (noArp !== inDev.noArp) ip4.arp.changeaddr(dev);
+    inDev.noArp = noArp;
+    if (!dev.carrier && inDev.and("arpEvictNocarrier")) ip4.arp.carrierDown(dev);
+  }
 }
 
 /** A transport offers sockets of a type: `create` gets the protocol asked for (0: its own) and may throw EPROTONOSUPPORT. */

@@ -298,7 +298,10 @@ function arpFilter(ip4: Ipv4, fl: FlowKey, sip: number, tip: number, dev: NetDev
   fl.daddr = sip;
   fl.saddr = tip;
   const rt = ipRouteOutputKey(ip4, fl);
-  return rt.error !== 0 || rt.dev !== dev;
+  if (rt.error !== 0) return true;
+  if (rt.dev === dev) return false;
+  ip4.mib.linux.ArpFilter++;
+  return true;
 }
 
 /** arp_fwd_proxy: the target lies behind another device, and this one answers for it. */
@@ -326,5 +329,5 @@ export function arpInvalidate(ip4: Ipv4, dev: NetDevice, addr: number): void {
 
 /** A gratuitous ARP of one address (inetdev_send_gratuitous_arp). */
 export function arpAnnounce(ip4: Ipv4, dev: NetDevice, addr: number): void {
-  arpSend(ip4, dev, arp.OP_REQUEST, addr, addr, null, 0, dev.address, 0);
+  arpSend(ip4, dev, arp.OP_REQUEST, addr, addr, null, 0, null, 0);
 }

@@ -107,6 +107,7 @@ export const DEVCONF_KEYS: readonly { readonly name: string; readonly field: Dev
 
 // IFA_F_* (uapi/linux/if_addr.h)
 export const IFA_F_SECONDARY = 0x01;
+export const IFA_F_DEPRECATED = 0x20;
 export const IFA_F_PERMANENT = 0x80;
 export const IFA_F_NOPREFIXROUTE = 0x200;
 export const IFA_F_MCAUTOJOIN = 0x400;
@@ -201,6 +202,8 @@ export class InDevice {
   readonly addrs: InIfaddr[] = [];
   readonly groups: Map<number, McGroup> = new Map();
   dead = false;
+  /** IFF_NOARP as ARP last saw it */
+  noArp = false;
   parms!: NeighParms;
   /** what was registered under net.ipv4.conf */
   sysctlName = "";

@@ -1,6 +1,6 @@
 // Addresses of interfaces, and what comes and goes with a device: its part of IPv4, loopback's 127.0.0.1, gratuitous ARP.
 // Answers to net/ipv4/devinet.c; the settings' sysctls are in devinet-sysctl.ts, questions about addresses in
-// devinet-addr.ts. Address life times are kept and shown but addresses do not expire.
+// devinet-addr.ts, life times in ifaddr-lifetime.ts.
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { isMulticast4 } from "../../wire/addr.ts";
@@ -15,20 +15,13 @@ import {
   NETDEV_UP,
   type NetdevEvent,
 } from "../core/net.ts";
-import type { NetDevice } from "../core/net-device.ts";
+import { IFF_NOARP, type NetDevice } from "../core/net-device.ts";
 import { arpAnnounce } from "./arp.ts";
-import {
-  IFA_F_MCAUTOJOIN,
-  IFA_F_PERMANENT,
-  IFA_F_SECONDARY,
-  INFINITY_LIFE_TIME,
-  InDevice,
-  InIfaddr,
-  inDevOf,
-} from "./devconf.ts";
+import { IFA_F_MCAUTOJOIN, IFA_F_PERMANENT, IFA_F_SECONDARY, InDevice, InIfaddr, inDevOf } from "./devconf.ts";
 import { devconfRegister, devconfUnregister } from "./devinet-sysctl.ts";
-import { fibAddIfaddr, fibDelIfaddr, fibInetaddrEvent } from "./fib-frontend.ts";
+import { fibAddIfaddr, fibDelIfaddr, fibInetaddrEvent, fibModifyPrefixMetric } from "./fib-frontend.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_UNIVERSE } from "./fib-types.ts";
+import { setIfaLifetime } from "./ifaddr-lifetime.ts";
 import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp, ipMcJoinGroup, ipMcLeaveGroup } from "./igmp.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { IPV4_MIN_MTU } from "./rtable.ts";
@@ -76,7 +69,7 @@ export function inetAddrAdd(ip4: Ipv4, dev: NetDevice, config: IfaddrConfig, rep
     flags: (config.flags ?? 0) | IFA_F_PERMANENT,
   });
   ifa.metric = config.metric ?? 0;
-  setLifetime(ifa, config);
+  setIfaLifetime(ip4, ifa, config.validLft, config.preferredLft);
   const same = inDev.addrs.find((other) => other.sameSubnet(ifa) && other.local === ifa.local);
   if (!same) {
     if (ifa.flags & IFA_F_MCAUTOJOIN) {
@@ -84,21 +77,17 @@ export function inetAddrAdd(ip4: Ipv4, dev: NetDevice, config: IfaddrConfig, rep
       ipMcJoinGroup(ip4, dev, ifa.address);
     }
     inetInsertIfa(ip4, ifa);
+    ip4.lifetimes.kick(ifa);
     return ifa;
   }
   if (!replace) throw new NetError(Errno.EEXIST, "ipv4: Address already assigned");
-  setLifetime(same, config);
-  same.changedNs = ip4.net.now;
+  if (ifa.metric !== same.metric) {
+    fibModifyPrefixMetric(ip4, same, ifa.metric);
+    same.metric = ifa.metric;
+  }
+  setIfaLifetime(ip4, same, config.validLft, config.preferredLft);
+  ip4.lifetimes.kick(same);
   return same;
-}
-
-function setLifetime(ifa: InIfaddr, config: IfaddrConfig): void {
-  ifa.validLft = config.validLft ?? INFINITY_LIFE_TIME;
-  ifa.preferredLft = config.preferredLft ?? INFINITY_LIFE_TIME;
-  if (ifa.validLft === 0 || ifa.preferredLft > ifa.validLft)
-    throw new NetError(Errno.EINVAL, "ipv4: address lifetime invalid");
-  if (ifa.validLft === INFINITY_LIFE_TIME) ifa.flags |= IFA_F_PERMANENT;
-  else ifa.flags &= ~IFA_F_PERMANENT;
 }
 
 /** Puts a new address in its place among the others and tells everybody (__inet_insert_ifa). */
@@ -257,6 +246,7 @@ function inetdevInit(ip4: Ipv4, dev: NetDevice): InDevice {
     inDev.conf.disableXfrm = 1;
     inDev.conf.disablePolicy = 1;
   }
+  inDev.noArp = (dev.flags & IFF_NOARP) !== 0;
   inDev.parms = ip4.arp.parmsOf(dev);
   dev.inDev = inDev;
   devconfRegister(ip4, inDev);

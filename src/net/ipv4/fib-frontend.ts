@@ -103,6 +103,17 @@ export function fibAddIfaddr(ip4: Ipv4, ifa: InIfaddr): void {
   }
 }
 
+/** The connected route gets another metric: the new one first, then the old one goes (fib_modify_prefix_metric). */
+export function fibModifyPrefixMetric(ip4: Ipv4, ifa: InIfaddr, metric: number): void {
+  if (!ifa.dev.up || ifa.secondary) return;
+  for (const route of routesOf(ifa, ifa, false)) {
+    if (route.type === RTN_BROADCAST || route.dstLen !== ifa.prefixLen || route.dst === ifa.local) continue;
+    const config = configOf(ifa.dev, route);
+    quietly(() => ip4.fib.insert({ ...config, priority: metric }));
+    quietly(() => ip4.fib.delete(config));
+  }
+}
+
 /**
  * Takes the routes of an address away that no other address of the device needs (fib_del_ifaddr).
  * @param iprim the primary that goes, when secondaries are moved to another

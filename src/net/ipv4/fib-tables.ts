@@ -4,12 +4,14 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import type { NetDevice } from "../core/net-device.ts";
+import { inDevOf } from "./devconf.ts";
 import { FibRules } from "./fib-rules.ts";
 import { fibCreateInfo, infoKey, matchesNexthops } from "./fib-semantics.ts";
 import { FibTable, type FibTableOps, NO_MATCH } from "./fib-trie.ts";
 import {
   type FibConfig,
   type FibInfo,
+  type FibNh,
   FibResult,
   type FibRoute,
   RT_TABLE_DEFAULT,
@@ -20,6 +22,7 @@ import {
   RTN_MULTICAST,
   RTN_UNICAST,
   RTNH_F_DEAD,
+  RTNH_F_LINKDOWN,
 } from "./fib-types.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { flushExceptions } from "./route-exception.ts";
@@ -213,7 +216,7 @@ export class FibTables {
             oif: nh.oif,
             gw: nh.gw,
             weight: nh.weight,
-            flags: nh.flags,
+            flags: shownFlags(nh),
           })),
         });
       }
@@ -239,4 +242,10 @@ export class FibTables {
       for (const nh of info.nhs) if (nh.dev === dev && nh.gw === gw && !(nh.flags & RTNH_F_DEAD)) return true;
     return false;
   }
+}
+
+/** A nexthop without carrier counts as dead where such routes are ignored (fib_nexthop_info). */
+function shownFlags(nh: FibNh): number {
+  const ignored = nh.flags & RTNH_F_LINKDOWN && nh.dev && inDevOf(nh.dev)?.ignoreLinkdown;
+  return ignored ? nh.flags | RTNH_F_DEAD : nh.flags;
 }

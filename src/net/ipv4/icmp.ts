@@ -26,6 +26,7 @@ import { ControlSock } from "./inet-sock.ts";
 import { type IpCookie, ipMakeSkb, ipSendSkb } from "./ip-append.ts";
 import { inetCurrentTimestamp, ipOptionsEcho, specDst } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
+import type { IcmpMib } from "./mib.ts";
 import { inetAddrType, ipRouteOutputKey, ipv4UpdatePmtu } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { FlowKey, RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
@@ -228,6 +229,8 @@ export function icmpRcv(ip4: Ipv4, skb: SkBuff): void {
   }
   const type = icmp.getType(head, at);
   icmpMsgIn[type]!++;
+  const counter = IN_COUNTERS[type];
+  if (counter) mib[counter]++;
   skb.transportHeader = at;
   skb.pull(icmp.HEADER_LENGTH);
   if (type > NR_ICMP_TYPES) {
@@ -247,40 +250,53 @@ export function icmpRcv(ip4: Ipv4, skb: SkBuff): void {
   dispatch(ip4, skb, type);
 }
 
+/** What counts a type, whether it is believed or not: snmp reads it off IcmpMsg (icmpmibmap of net/ipv4/proc.c). */
+const IN_COUNTERS: readonly (keyof IcmpMib | undefined)[] = Array.from(
+  { length: NR_ICMP_TYPES + 1 },
+  (_unused, type) =>
+    (
+      ({
+        [icmp.ICMP_ECHOREPLY]: "InEchoReps",
+        [icmp.ICMP_DEST_UNREACH]: "InDestUnreachs",
+        [icmp.ICMP_SOURCE_QUENCH]: "InSrcQuenchs",
+        [icmp.ICMP_REDIRECT]: "InRedirects",
+        [icmp.ICMP_ECHO]: "InEchos",
+        [icmp.ICMP_TIME_EXCEEDED]: "InTimeExcds",
+        [icmp.ICMP_PARAMETERPROB]: "InParmProbs",
+        [icmp.ICMP_TIMESTAMP]: "InTimestamps",
+        [icmp.ICMP_TIMESTAMPREPLY]: "InTimestampReps",
+        [icmp.ICMP_ADDRESS]: "InAddrMasks",
+        [icmp.ICMP_ADDRESSREPLY]: "InAddrMaskReps",
+      }) as Partial<Record<number, keyof IcmpMib>>
+    )[type],
+);
+
 function dispatch(ip4: Ipv4, skb: SkBuff, type: number): void {
   const { icmp: mib } = ip4.mib;
   switch (type) {
     case icmp.ICMP_ECHO:
-      mib.InEchos++;
       if (!ip4.sysctl.icmpEchoIgnoreAll) icmpReply(ip4, skb, icmp.ICMP_ECHOREPLY, skb.head, skb.data, skb.len);
       consumeSkb(skb);
       return;
     case icmp.ICMP_ECHOREPLY:
-      mib.InEchoReps++;
       if (!ip4.ping.rcv(skb)) drop(skb, DropReason.NO_SOCKET);
       return;
     case icmp.ICMP_TIMESTAMP:
-      mib.InTimestamps++;
       icmpTimestamp(ip4, skb);
       return;
     case icmp.ICMP_DEST_UNREACH:
-      mib.InDestUnreachs++;
       icmpUnreach(ip4, skb, type);
       return;
     case icmp.ICMP_SOURCE_QUENCH:
-      mib.InSrcQuenchs++;
       icmpUnreach(ip4, skb, type);
       return;
     case icmp.ICMP_TIME_EXCEEDED:
-      mib.InTimeExcds++;
       icmpUnreach(ip4, skb, type);
       return;
     case icmp.ICMP_PARAMETERPROB:
-      mib.InParmProbs++;
       icmpUnreach(ip4, skb, type);
       return;
     case icmp.ICMP_REDIRECT:
-      mib.InRedirects++;
       if (skb.len < ipv4.HEADER_LENGTH) mib.InErrors++;
       else
         socketDeliver(
@@ -293,15 +309,12 @@ function dispatch(ip4: Ipv4, skb: SkBuff, type: number): void {
       consumeSkb(skb);
       return;
     case icmp.ICMP_TIMESTAMPREPLY:
-      mib.InTimestampReps++;
       consumeSkb(skb);
       return;
     case icmp.ICMP_ADDRESS:
-      mib.InAddrMasks++;
       consumeSkb(skb);
       return;
     case icmp.ICMP_ADDRESSREPLY:
-      mib.InAddrMaskReps++;
       consumeSkb(skb);
       return;
     default:

@@ -35,6 +35,8 @@ export function ipDoFragment(ip4: Ipv4, skb: SkBuff, mtu: number, output: (ip4: 
     ipv4.updateChecksum(piece.head, piece.data);
     done += size;
     const err = output(ip4, piece);
+    // each piece is on its way, and may bring an error back, before the next is made
+    ip4.net.sim.bhEnable();
     if (err !== 0) {
       error = err;
       break;

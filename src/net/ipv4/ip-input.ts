@@ -111,7 +111,7 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
       dev,
     );
     if (reason !== null) {
-      if (reason === DropReason.IP_INVALID_DEST || reason === DropReason.IP_LOCALNET) ip4.mib.ip.InAddrErrors++;
+      if (reason === DropReason.IP_RPFILTER) ip4.mib.linux.IPReversePathFilter++;
       drop(skb, reason);
       return;
     }

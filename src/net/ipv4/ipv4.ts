@@ -10,6 +10,7 @@ import type { InetProtocol, Sock } from "../core/sock.ts";
 import type { InIfaddr, Ipv4Devconf } from "./devconf.ts";
 import type { FibTables } from "./fib-tables.ts";
 import type { IcmpState } from "./icmp.ts";
+import type { IfaddrLifetimes } from "./ifaddr-lifetime.ts";
 import type { IgmpState } from "./igmp.ts";
 import type { InetPeers } from "./inet-peer.ts";
 import type { IpFragments } from "./ip-fragment.ts";
@@ -170,6 +171,7 @@ export class Ipv4 {
   udp!: UdpTable;
   ping!: PingTable;
   igmp!: IgmpState;
+  lifetimes!: IfaddrLifetimes;
 
   constructor(net: Net) {
     this.net = net;

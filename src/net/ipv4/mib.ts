@@ -102,6 +102,8 @@ export class Mib {
   readonly ipExt: IpExtMib = zeros(IP_EXT_MIB);
   readonly icmp: IcmpMib = zeros(ICMP_MIB);
   readonly udp: UdpMib = zeros(UDP_MIB);
+  /** those of "TcpExt:" that are IP's */
+  readonly linux: Record<"ArpFilter" | "IPReversePathFilter", number> = { ArpFilter: 0, IPReversePathFilter: 0 };
   /** "IcmpMsg:" of /proc/net/snmp: by type, received and sent */
   readonly icmpMsgIn: Uint32Array = new Uint32Array(256);
   readonly icmpMsgOut: Uint32Array = new Uint32Array(256);

@@ -12,7 +12,7 @@ import { IPSKB_DOREDIRECT } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { outputRoute } from "./route.ts";
 import { ipRouteInput } from "./route-input.ts";
-import { FlowKey, type RouteMetrics, RTCF_DOREDIRECT, type Rtable, skbRtable } from "./rtable.ts";
+import { FlowKey, type RouteMetrics, RTCF_DOREDIRECT, RTCF_NOTIFY, type Rtable, skbRtable } from "./rtable.ts";
 
 /** What is asked; what is left out is 0. */
 export interface RouteGetRequest {
@@ -27,6 +27,8 @@ export interface RouteGetRequest {
   readonly proto?: number;
   readonly sport?: number;
   readonly dport?: number;
+  /** RTM_F_NOTIFY: the route is marked, for all who ask after this */
+  readonly notify?: boolean;
 }
 
 export interface RouteGetAnswer {
@@ -53,6 +55,9 @@ export interface RouteGetAnswer {
   readonly uid: number | null;
   /** device that it was asked to be received by */
   readonly iif: NetDevice | null;
+  /** who holds the entry, and for how long it has been there (dst->__rcuref, lastuse) */
+  readonly users: number;
+  readonly ageNs: Ns;
   /** `fibmatch`: the table's route itself */
   readonly match: FibRoute | null;
 }
@@ -86,6 +91,7 @@ export function inetRtmGetroute(ip4: Ipv4, request: RouteGetRequest): RouteGetAn
     Object.assign(res, ip4.route.res);
   } else rt = outputRoute(ip4, fl, res);
   if (rt.error !== 0) throw new NetError(rt.error);
+  if (request.notify) rt.flags |= RTCF_NOTIFY;
   const left = rt.expires !== 0 ? rt.expires - net.now : 0;
   const learned = rt.expires !== 0 && left > 0;
   let metrics = rt.fromFib?.metrics ?? null;
@@ -93,9 +99,9 @@ export function inetRtmGetroute(ip4: Ipv4, request: RouteGetRequest): RouteGetAn
   return {
     type: rt.type,
     table: res.tableId,
-    dst: fl.daddr,
+    dst,
     src,
-    tos: fl.tos,
+    tos: rt.fromFib ? res.tos : 0,
     dev: rt.dev,
     gateway: rt.gateway,
     prefsrc: !iif && fl.saddr !== src ? fl.saddr : 0,
@@ -105,8 +111,16 @@ export function inetRtmGetroute(ip4: Ipv4, request: RouteGetRequest): RouteGetAn
     mark: fl.mark,
     uid: iif ? null : fl.uid,
     iif,
+    users: iif || !isCached(rt, res) ? 1 : 2,
+    ageNs: net.now - rt.madeNs,
     match: matchOf(res),
   };
+}
+
+/** The nexthop or an exception keeps it, besides the one who asks. */
+function isCached(rt: Rtable, res: FibResult): boolean {
+  if (rt.isException) return true;
+  return res.info?.nhs.some((nh) => nh.rthOutput === rt) ?? false;
 }
 
 /** Routes a made-up packet as if it came in by `dev`. */
@@ -176,6 +190,8 @@ export function inetDumpExceptions(ip4: Ipv4): RouteGetAnswer[] {
           mark: 0,
           uid: null,
           iif: null,
+          users: 1,
+          ageNs: now - rt.madeNs,
           match: null,
         });
       }

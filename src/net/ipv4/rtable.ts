@@ -127,8 +127,8 @@ export class Rtable {
   dead = false;
   inputKind: number = DST_DISCARD;
   outputKind: number = DST_OUTPUT;
-  /** virtual ns of the last use, for `ip route get` of cached ones */
-  lastUse = 0;
+  /** virtual ns when it was made (dst->lastuse, which nothing here moves) */
+  readonly madeNs: number;
 
   constructor(ip4: Ipv4, dev: NetDevice, flags: number, type: number) {
     this.ip4 = ip4;
@@ -136,6 +136,7 @@ export class Rtable {
     this.flags = flags;
     this.type = type;
     this.genid = ip4.rtGenid;
+    this.madeNs = ip4.net.now;
   }
 
   /** RTCF_LOCAL: packets are for this host. */

@@ -31,11 +31,10 @@ const INTS: readonly (readonly [string, IntField, number?, number?])[] = [
   ["icmp_ratemask", "icmpRatemask", 0],
   ["icmp_msgs_per_sec", "icmpMsgsPerSec", 0],
   ["icmp_msgs_burst", "icmpMsgsBurst", 0],
-  ["ipfrag_high_thresh", "ipfragHighThresh", 0],
-  ["ipfrag_low_thresh", "ipfragLowThresh", 0],
   ["ipfrag_max_dist", "ipfragMaxDist", 0],
   ["ipfrag_time", "ipfragTime", 0],
   ["fib_multipath_hash_policy", "fibMultipathHashPolicy", 0, 1],
+  ["fib_multipath_hash_fields", "fibMultipathHashFields", 7, 7],
   ["fib_multipath_use_neigh", "fibMultipathUseNeigh", 0, 1],
   ["igmp_max_memberships", "igmpMaxMemberships", 0],
   ["igmp_max_msf", "igmpMaxMsf", 0],
@@ -61,6 +60,25 @@ export function ipv4SysctlInit(ip4: Ipv4): void {
       min,
       max,
     );
+  // neither may pass the other
+  sysctl.registerInt(
+    "net/ipv4/ipfrag_high_thresh",
+    () => ip4.sysctl.ipfragHighThresh,
+    (value) => {
+      if (value < ip4.sysctl.ipfragLowThresh) throw new NetError(Errno.EINVAL);
+      ip4.sysctl.ipfragHighThresh = value;
+    },
+    0,
+  );
+  sysctl.registerInt(
+    "net/ipv4/ipfrag_low_thresh",
+    () => ip4.sysctl.ipfragLowThresh,
+    (value) => {
+      if (value > ip4.sysctl.ipfragHighThresh) throw new NetError(Errno.EINVAL);
+      ip4.sysctl.ipfragLowThresh = value;
+    },
+    0,
+  );
   sysctl.registerInt(
     "net/ipv4/ip_forward",
     () => ip4.devconfAll.forwarding,
@@ -76,7 +94,7 @@ export function ipv4SysctlInit(ip4: Ipv4): void {
     ip4,
     "ip_local_port_range",
     ip4.sysctl.localPortRange,
-    (low, high) => low >= 1 && high <= 65535 && low <= high,
+    (low, high) => low >= ip4.sysctl.unprivilegedPortStart && high <= 65535 && low <= high,
   );
   registerPair(ip4, "ping_group_range", ip4.sysctl.pingGroupRange, (low, high) => low >= 0 && high >= 0, true);
   sysctl.register("net/ipv4/ip_local_reserved_ports", {

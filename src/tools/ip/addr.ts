@@ -5,6 +5,7 @@ import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import {
   IFA_F_MCAUTOJOIN,
   IFA_F_NOPREFIXROUTE,
+  IFA_F_DEPRECATED,
   IFA_F_PERMANENT,
   IFA_F_SECONDARY,
   INFINITY_LIFE_TIME,
@@ -217,7 +218,7 @@ const FILTER_FLAGS: ReadonlyMap<string, number> = new Map([
   ["permanent", IFA_F_PERMANENT],
   ["noprefixroute", IFA_F_NOPREFIXROUTE],
   ["tentative", 0x40],
-  ["deprecated", 0x20],
+  ["deprecated", IFA_F_DEPRECATED],
   ["dadfailed", 0x08],
 ]);
 
@@ -381,6 +382,7 @@ function printAddr(ctx: Context, ifa: InIfaddr): void {
     out.fp("secondary ");
     out.js("secondary", true);
   }
+  if (ifa.flags & IFA_F_DEPRECATED) out.any("deprecated", "deprecated ", true);
   if (!(ifa.flags & IFA_F_PERMANENT)) out.any("dynamic", "dynamic ", true);
   if (ifa.flags & IFA_F_NOPREFIXROUTE) {
     out.fp("noprefixroute ");
@@ -393,10 +395,12 @@ function printAddr(ctx: Context, ifa: InIfaddr): void {
   out.any("label", ifa.label, ifa.label);
   out.nl();
   const age = Math.floor((ctx.ns.net.now - ifa.changedNs) / 1_000_000_000);
+  // a permanent address's times are not told, even when it is deprecated
+  const permanent = (ifa.flags & IFA_F_PERMANENT) !== 0;
   out.fp("       valid_lft ");
-  printLifetime(ctx, "valid_life_time", ifa.validLft, age);
+  printLifetime(ctx, "valid_life_time", permanent ? INFINITY_LIFE_TIME : ifa.validLft, age);
   out.fp(" preferred_lft ");
-  printLifetime(ctx, "preferred_life_time", ifa.preferredLft, age);
+  printLifetime(ctx, "preferred_life_time", permanent ? INFINITY_LIFE_TIME : ifa.preferredLft, age);
   out.fp("\n");
 }
 

@@ -1,7 +1,7 @@
 // One route as `ip route` prints it, from the tables or as the answer of `ip route get`. Answers to iproute2's
 // ip/iproute.c, print_route and its helpers.
 
-import type { NetDevice } from "../../net/core/net-device.ts";
+import { MSEC } from "../../base/time.ts";
 import {
   type FibRoute,
   RT_SCOPE_UNIVERSE,
@@ -13,7 +13,16 @@ import {
   RTNH_F_PERVASIVE,
   RTPROT_BOOT,
 } from "../../net/ipv4/fib-types.ts";
-import type { RouteMetrics, Rtable } from "../../net/ipv4/rtable.ts";
+import type { RouteGetAnswer } from "../../net/ipv4/route-get.ts";
+import {
+  type RouteMetrics,
+  RTCF_BROADCAST,
+  RTCF_DOREDIRECT,
+  RTCF_LOCAL,
+  RTCF_MULTICAST,
+  RTCF_NOTIFY,
+  RTCF_REDIRECTED,
+} from "../../net/ipv4/rtable.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
 import type { Context } from "./context.ts";
 import { dsfieldName, protoName, routeTypeName, scopeName, tableName } from "./lib/names.ts";
@@ -105,6 +114,7 @@ function printPrefsrc(out: Out, address: number): void {
   out.any("prefsrc", `src ${text} `, text);
 }
 
+const RTM_F_NOTIFY = 0x100;
 /** RTM_F_OFFLOAD_FAILED, a bit that the kernel also uses for multicast in the answer to `ip route get`. */
 const RTM_F_OFFLOAD_FAILED = 0x20000000;
 
@@ -117,6 +127,7 @@ function printFlags(out: Out, flags: number): void {
   print(RTNH_F_ONLINK, "onlink");
   print(RTNH_F_PERVASIVE, "pervasive");
   print(RTNH_F_LINKDOWN, "linkdown");
+  print(RTM_F_NOTIFY, "notify");
   print(RTM_F_OFFLOAD_FAILED, "rt_offload_failed");
   out.closeArray();
 }
@@ -165,58 +176,47 @@ function printTimeValue(out: Out, key: string, ms: number): void {
   out.any(key, ms >= 1000 ? `${ms / 1000}s ` : `${ms}ms `, ms);
 }
 
-/** What `ip route get` asked. */
-export interface RouteQuestion {
-  readonly daddr: number;
-  /** undefined: not given */
-  readonly from: number | undefined;
-  /** source that the look-up chose */
-  readonly saddr: number;
-  readonly tos: number;
-  readonly mark: number;
-  readonly uid: number;
-  readonly iif: NetDevice | null;
-}
-
 const CACHE_FLAGS: readonly (readonly [number, string])[] = [
-  [0x80000000, "local"],
-  [0x20000000, "mc"],
-  [0x10000000, "brd"],
-  [0x00040000, "redirected"],
-  [0x01000000, "redirect"],
-  [0x00010000, "notify"],
+  [RTCF_LOCAL, "local"],
+  [RTCF_MULTICAST, "mc"],
+  [RTCF_BROADCAST, "brd"],
+  [RTCF_REDIRECTED, "redirected"],
+  [RTCF_DOREDIRECT, "redirect"],
+  [RTCF_NOTIFY, "notify"],
 ];
+/** USER_HZ: in such ticks the kernel tells of times. */
+const CLOCK_TICK_NS = 10 * MSEC;
 
-/** The route that a packet would take (rt_fill_info of the kernel, RTM_F_CLONED). */
-export function printCachedRoute(ctx: Context, question: RouteQuestion, rt: Rtable): void {
+/** A route as a packet takes it: the answer to `ip route get`, or a line of the cache (print_route, RTM_F_CLONED). */
+export function printCachedRoute(ctx: Context, route: RouteGetAnswer): void {
   const { out } = ctx;
+  const details = ctx.options.details > 0;
   out.openObject();
-  if (rt.type !== RTN_UNICAST || ctx.options.details > 0) {
-    const type = routeTypeName(rt.type);
+  if (route.type !== RTN_UNICAST || details) {
+    const type = routeTypeName(route.type);
     out.any("type", `${type} `, type);
   }
-  const dst = formatIpv4(question.daddr);
+  const dst = formatIpv4(route.dst);
   out.any("dst", `${dst} `, dst);
-  if (question.from !== undefined) {
-    const from = formatIpv4(question.from);
+  if (route.src !== 0) {
+    const from = formatIpv4(route.src);
     out.any("from", `from ${from} `, from);
   }
-  if (question.tos) printTos(out, question.tos);
-  if (rt.gateway !== 0) printGateway(out, rt.gateway);
-  out.any("dev", `dev ${rt.dev.name} `, rt.dev.name);
-  const table = rt.fromFib?.tableId ?? RT_TABLE_MAIN;
-  if (table !== RT_TABLE_MAIN && !rt.isLocal && !rt.isBroadcastOrMulticast) {
-    const name = tableName(table);
+  if (route.tos) printTos(out, route.tos);
+  if (route.gateway !== 0) printGateway(out, route.gateway);
+  out.any("dev", `dev ${route.dev.name} `, route.dev.name);
+  if (route.table !== 0 && (route.table !== RT_TABLE_MAIN || details)) {
+    const name = tableName(route.table);
     out.any("table", `table ${name} `, name);
   }
-  if (!question.iif && question.from === undefined) printPrefsrc(out, question.saddr);
-  printFlags(out, rt.flags);
-  if (question.mark) {
-    const { mark } = question;
+  if (route.prefsrc !== 0) printPrefsrc(out, route.prefsrc);
+  printFlags(out, (route.flags & ~0xffff) | (route.flags & RTCF_NOTIFY ? RTM_F_NOTIFY : 0));
+  if (route.mark) {
+    const { mark } = route;
     out.any("mark", mark >= 16 ? `mark 0x${mark.toString(16)} ` : `mark ${mark} `, mark);
   }
-  if (!question.iif) out.any("uid", `uid ${question.uid} `, question.uid);
-  let flags = rt.flags & ~0xffff;
+  if (route.uid !== null) out.any("uid", `uid ${route.uid} `, route.uid);
+  let flags = route.flags & ~0xffff;
   out.openArray("cache", `${out.sl}    cache ${flags ? "<" : ""}`);
   for (const [bit, name] of CACHE_FLAGS) {
     if (!(flags & bit)) continue;
@@ -224,13 +224,19 @@ export function printCachedRoute(ctx: Context, question: RouteQuestion, rt: Rtab
     out.any(null, `${name}${flags ? "," : "> "}`, name);
   }
   out.closeArray();
-  if (rt.pmtu !== 0 && rt.expires !== 0) {
-    const seconds = Math.max(0, Math.floor((rt.expires - ctx.ns.net.now) / 1_000_000_000));
-    out.any("expires", `expires ${seconds}sec `, seconds);
-  }
-  const metrics = rt.pmtu !== 0 ? { ...rt.metrics, mtu: rt.mtu(), mtuLock: rt.mtuLocked } : rt.metrics;
-  if (metrics) printMetrics(out, metrics);
-  if (question.iif) out.any("iif", `iif ${question.iif.name} `, question.iif.name);
+  printCacheInfo(ctx, route);
+  if (route.metrics) printMetrics(out, route.metrics);
+  if (route.iif) out.any("iif", `iif ${route.iif.name} `, route.iif.name);
   out.fp("\n");
   out.closeObject();
+}
+
+/** print_rta_cacheinfo */
+function printCacheInfo({ out, options }: Context, route: RouteGetAnswer): void {
+  const ticks = Math.floor((route.expiresNs ?? 0) / CLOCK_TICK_NS);
+  if (ticks !== 0) out.any("expires", `expires ${Math.floor(ticks / 100)}sec `, Math.floor(ticks / 100));
+  if (options.stats === 0) return;
+  out.any("users", `users ${route.users} `, route.users);
+  const age = Math.floor(route.ageNs / CLOCK_TICK_NS);
+  if (age !== 0) out.any("age", `age ${Math.floor(age / 100)}sec `, Math.floor(age / 100));
 }

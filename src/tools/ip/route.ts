@@ -1,9 +1,6 @@
 // `ip route`: show, flush, get. Adding and deleting are in route-modify.ts, one line of output in route-print.ts. Answers
 // to iproute2's ip/iproute.c.
 
-import { strerror } from "../../base/errno.ts";
-import { DropReason } from "../../net/core/drop-reason.ts";
-import { drop } from "../../net/core/skb.ts";
 import {
   type FibRoute,
   fibConfig,
@@ -13,8 +10,7 @@ import {
   NLM_F_REPLACE,
   RT_TABLE_MAIN,
 } from "../../net/ipv4/fib-types.ts";
-import { FlowKey, ipRouteOutputKey, type Rtable, skbRtable } from "../../net/ipv4/route.ts";
-import { ipRouteInput } from "../../net/ipv4/route-input.ts";
+import { inetDumpExceptions, inetRtmGetroute, type RouteGetRequest } from "../../net/ipv4/route-get.ts";
 import { type Context, deviceOrEnd } from "./context.ts";
 import {
   Args,
@@ -61,16 +57,22 @@ interface Selector extends RouteFilter {
   cached: boolean;
 }
 
+/** No selector: nothing is left out of a line. */
+const EVERYTHING: RouteFilter = {
+  table: 0,
+  protocol: undefined,
+  scope: undefined,
+  tos: undefined,
+  metric: undefined,
+  oif: 0,
+  viaHost: false,
+  srcHost: false,
+};
+
 function parseSelector(ctx: Context, args: Args): Selector {
   const selector: Selector = {
+    ...EVERYTHING,
     table: RT_TABLE_MAIN,
-    protocol: undefined,
-    scope: undefined,
-    tos: undefined,
-    metric: undefined,
-    oif: 0,
-    viaHost: false,
-    srcHost: false,
     root: undefined,
     match: undefined,
     via: undefined,
@@ -168,8 +170,7 @@ function listRoutes(ctx: Context, args: Args, flush: boolean): number {
       if (options.stats) out.fp("*** IPv4 routing cache is flushed.\n");
       return 0;
     }
-    // IPv4 keeps no list of cached routes that a dump without exceptions would show
-    return 0;
+    return inet ? listExceptions(ctx, selector) : 0;
   }
   const { fib } = ctx.ns.ipv4;
   if (!flush && selector.table && inet && !fib.get(selector.table)) {
@@ -221,36 +222,85 @@ function flushRoutes(ctx: Context, routes: () => FibRoute[]): number {
   }
 }
 
-/** iproute_get, and what the kernel answers (inet_rtm_getroute). */
+/** What was learned about single destinations: `ip route show cache`. */
+function listExceptions(ctx: Context, selector: Selector): number {
+  const { out } = ctx;
+  out.begin();
+  for (const route of inetDumpExceptions(ctx.ns.ipv4)) {
+    const host = {
+      table: route.table,
+      dst: route.dst,
+      dstLen: 32,
+      tos: route.tos,
+      type: route.type,
+      protocol: 0,
+      scope: 0,
+      prefsrc: 0,
+      priority: 0,
+      metrics: null,
+      flags: 0,
+      nexthops: [{ dev: route.dev, oif: route.dev.ifindex, gw: route.gateway, weight: 1, flags: 0 }],
+    };
+    if (selected({ ...selector, table: 0 }, host)) printCachedRoute(ctx, { ...route, table: 0 });
+  }
+  out.end();
+  return 0;
+}
+
+interface GetWords {
+  request: RouteGetRequest;
+  fibMatch: boolean;
+  connected: boolean;
+}
+
+/** iproute_get */
 function getRoute(ctx: Context, args: Args): number {
-  const fl = new FlowKey();
-  let address: Prefix | undefined;
-  let from: number | undefined;
-  let iif: string | undefined;
+  const { request, fibMatch, connected } = parseGet(ctx, args);
+  const answer = rtnl(() => inetRtmGetroute(ctx.ns.ipv4, request));
+  const { out } = ctx;
+  out.begin();
+  if (fibMatch) {
+    if (!answer.match) throw new CommandError("RTNETLINK answers: No route to host\n", 2);
+    printRoute(ctx, answer.match, EVERYTHING);
+  } else {
+    printCachedRoute(ctx, answer);
+    // asked again as if from the source that was found; iproute2 6.1 prints the same twice
+    if (connected) printCachedRoute(ctx, answer);
+  }
+  out.end();
+  return 0;
+}
+
+function parseGet(ctx: Context, args: Args): GetWords {
+  const request: { -readonly [K in keyof RouteGetRequest]: RouteGetRequest[K] } = {};
   let fibMatch = false;
+  let connected = false;
+  let address: Prefix | undefined;
   for (; !args.done; args.advance()) {
     if (args.is("tos") || args.matches("dsfield")) {
       const word = args.next();
-      fl.tos = parseDsfield(word) ?? invarg("TOS value is invalid\n", word);
+      request.tos = parseDsfield(word) ?? invarg("TOS value is invalid\n", word);
     } else if (args.matches("from")) {
       const word = args.next();
       if (matches(word, "help")) routeUsage();
-      from = getAddr(word);
-    } else if (args.matches("iif")) iif = args.next();
+      request.saddr = getAddr(word);
+    } else if (args.matches("iif")) request.iif = deviceOrEnd(ctx, args.next()).ifindex;
     else if (args.matches("mark")) {
       const word = args.next();
-      fl.mark = parseUnsigned(word) ?? invarg("invalid mark value", word);
-    } else if (args.matches("oif") || args.is("dev")) fl.oif = deviceOrEnd(ctx, args.next()).ifindex;
+      request.mark = parseUnsigned(word) ?? invarg("invalid mark value", word);
+    } else if (args.matches("oif") || args.is("dev")) request.oif = deviceOrEnd(ctx, args.next()).ifindex;
+    else if (args.matches("notify")) request.notify = true;
+    else if (args.matches("connected")) connected = true;
     else if (args.matches("uid")) {
       const word = args.next();
-      fl.uid = parseUnsigned(word) ?? invarg("invalid UID\n", word);
+      request.uid = parseUnsigned(word) ?? invarg("invalid UID\n", word);
     } else if (args.matches("fibmatch")) fibMatch = true;
-    else if (args.matches("sport")) fl.sport = port(args.next(), "invalid sport\n");
-    else if (args.matches("dport")) fl.dport = port(args.next(), "invalid dport\n");
+    else if (args.matches("sport")) request.sport = port(args.next(), "invalid sport\n");
+    else if (args.matches("dport")) request.dport = port(args.next(), "invalid dport\n");
     else if (args.matches("ipproto")) {
       const word = args.next();
-      fl.proto = parseIpProto(word) ?? invarg('Invalid "ipproto" value\n', word);
-    } else if (args.matches("notify") || args.matches("connected") || args.matches("vrf") || args.is("as"))
+      request.proto = parseIpProto(word) ?? invarg('Invalid "ipproto" value\n', word);
+    } else if (args.matches("vrf") || args.is("as"))
       throw new CommandError(`ip route get: "${args.word}" is not supported by vethlab\n`, 2);
     else {
       if (args.is("to")) args.next();
@@ -261,36 +311,8 @@ function getRoute(ctx: Context, args: Args): number {
     }
   }
   if (!address) throw new CommandError("need at least a destination address\n", 1);
-  fl.daddr = address.address;
-  if (from !== undefined) fl.saddr = from;
-  if (fibMatch) throw new CommandError('ip route get: "fibmatch" is not supported by vethlab\n', 2);
-  const inDev = iif === undefined ? null : deviceOrEnd(ctx, iif);
-  let rt: Rtable;
-  const daddr = fl.daddr;
-  if (inDev) {
-    const skb = ctx.ns.net.kernel.skbs.alloc(64);
-    skb.dev = inDev;
-    skb.mark = fl.mark;
-    const reason = ipRouteInput(ctx.ns.ipv4, skb, daddr, fl.saddr, fl.tos, inDev);
-    const found = skbRtable(skb);
-    drop(skb, DropReason.NOT_SPECIFIED);
-    if (reason !== null || !found) {
-      const text = reason === DropReason.IP_INNOROUTES ? "Network is unreachable" : "Invalid argument";
-      throw new CommandError(
-        `RTNETLINK answers: ${reason === DropReason.IP_RPFILTER ? "Invalid cross-device link" : text}\n`,
-        2,
-      );
-    }
-    rt = found;
-    if (rt.error) throw new CommandError(`RTNETLINK answers: ${strerror(rt.error)}\n`, 2);
-  } else {
-    rt = ipRouteOutputKey(ctx.ns.ipv4, fl);
-    if (rt.error) throw new CommandError(`RTNETLINK answers: ${strerror(rt.error)}\n`, 2);
-  }
-  ctx.out.begin();
-  printCachedRoute(ctx, { daddr, from, saddr: fl.saddr, tos: fl.tos, mark: fl.mark, uid: fl.uid, iif: inDev }, rt);
-  ctx.out.end();
-  return 0;
+  request.daddr = address.address;
+  return { request, fibMatch, connected };
 }
 
 function port(word: string, message: string): number {

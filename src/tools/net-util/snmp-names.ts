@@ -1,6 +1,7 @@
 // Counters in the order of /proc/net/snmp, snmp6 and netstat (Linux 6.18), for tools that show them: names of protocols that
 // do not exist here, and all names of TCP's extension, of which some never count here.
 
+import type { Mib } from "../../net/ipv4/mib.ts";
 import type { TcpExtName, TcpMib } from "../../net/ipv4/tcp-mib.ts";
 
 /** Always zero; nstat -z lists them. */
@@ -71,10 +72,11 @@ const TCP_EXT_NAMES: readonly string[] = (
   "TCPAOKeyNotFound TCPAOGood TCPAODroppedIcmps"
 ).split(" ");
 
-/** TcpExt of /proc/net/netstat */
-export function tcpExtCounters(mib: TcpMib): [string, number][] {
+/** TcpExt of /proc/net/netstat: TCP's own counters, and some of IP's */
+export function tcpExtCounters(mib: TcpMib, ip: Mib): [string, number][] {
+  const linux: Readonly<Record<string, number>> = ip.linux;
   return TCP_EXT_NAMES.map((name) => {
     const known = name === "BeyondWindow" ? "TCPBeyondWindow" : (name as TcpExtName);
-    return [name, mib.ext[known] ?? 0];
+    return [name, linux[name] ?? mib.ext[known] ?? 0];
   });
 }

@@ -57,7 +57,7 @@ export function statisticsText(ns: NetNamespace, letters: ReadonlySet<string>): 
   if (udp) writer.section("Udp", UDP_SENTENCES, Object.entries(mib.udp));
   writer.text += "UdpLite:\n";
   writer.state = "other";
-  if (tcp) writer.section("TcpExt", TCP_EXT_SENTENCES, tcpExtCounters(ns.tcp.mib));
+  if (tcp) writer.section("TcpExt", TCP_EXT_SENTENCES, tcpExtCounters(ns.tcp.mib, ns.ipv4.mib));
   writer.section("IpExt", undefined, Object.entries(mib.ipExt));
   writer.text += "MPTcpExt:\n";
   return writer.text;
