@@ -1,20 +1,28 @@
-// What the kernel shows of networking in /proc: /proc/sys (the sysctl tree of the reader's namespace) and conntrack.
+// What the kernel shows of networking in /proc: /proc/sys (the sysctl tree of the reader's namespace) and /proc/net.
 // Everything is computed when it is read, for the process that reads it.
 
+import { arpText, routeText } from "../net/ipv4/proc-tables.ts";
 import { nfConntrackStatText, nfConntrackText } from "../net/netfilter/conntrack-text.ts";
 import type { NamedTables } from "../net/netfilter/named-tables.ts";
 import type { Netfilter } from "../net/netfilter/netfilter.ts";
+import { devText, netstatText, snmpText, sockstatText } from "../net/proc-net.ts";
 import type { Process } from "../posix/process.ts";
 import type { SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
 import { netnsOf } from "./host.ts";
 
-/** Entries of /proc that networking adds: "sys", and of "net" what conntrack shows. */
+/** Entries of /proc that networking adds: "sys" and "net". */
 export function netProcEntries(): Map<string, VfsNode> {
   const stat = folder(new Map([["nf_conntrack", file((proc) => nfConntrackStatText(netnsOf(proc).nf.ct))]]));
   const net = folder(
     new Map<string, VfsNode>([
+      ["arp", file((proc) => arpText(netnsOf(proc).ipv4))],
+      ["dev", file((proc) => devText(netnsOf(proc)))],
+      ["netstat", file((proc) => netstatText(netnsOf(proc)))],
       ["nf_conntrack", file((proc) => nfConntrackText(netnsOf(proc).nf))],
       ["ipt_hashlimit", tables((nf) => nf.hashlimit)],
+      ["route", file((proc) => routeText(netnsOf(proc).ipv4))],
+      ["snmp", file((proc) => snmpText(netnsOf(proc)))],
+      ["sockstat", file((proc) => sockstatText(netnsOf(proc)))],
       ["stat", stat],
       ["xt_recent", tables((nf) => nf.recent)],
     ]),

@@ -3,11 +3,11 @@
 
 import { type Ns, USEC } from "../base/time.ts";
 import { netnsOf } from "../host/host.ts";
+import { ABSENT_MIBS, tcpExtCounters } from "../net/ipv4/snmp-names.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { Process, Program } from "../posix/process.ts";
 import { sleep, type Task } from "../sim/task.ts";
 import { getopt } from "./net-util/getopt.ts";
-import { ABSENT_MIBS, tcpExtCounters } from "./net-util/snmp-names.ts";
 import { readTextFile } from "./net-util/sockets.ts";
 
 const START_NS: Ns = 500 * USEC;

@@ -14,6 +14,9 @@ import {
   Neighbour,
   type NeighInfo,
   type NeighOps,
+  NTF_EXT_LEARNED,
+  NTF_ROUTER,
+  NTF_USE,
   NUD_FAILED,
   NUD_IN_TIMER,
   NUD_NOARP,
@@ -21,7 +24,7 @@ import {
   NUD_STALE,
 } from "./neighbour.ts";
 import type { Net } from "./net.ts";
-import type { NetDevice } from "./net-device.ts";
+import { IFF_POINTOPOINT, type NetDevice } from "./net-device.ts";
 import { drop, type SkBuff, SkbQueue } from "./skb.ts";
 import { wheelExpiry } from "./timer-wheel.ts";
 
@@ -33,6 +36,8 @@ export interface ProxyEntry {
   readonly key: number;
   /** null: on every device */
   readonly dev: NetDevice | null;
+  /** NTF_ROUTER or 0 */
+  readonly flags: number;
 }
 
 /** The neighbours of one protocol in one namespace (struct neigh_table). */
@@ -126,6 +131,12 @@ export class NeighTable {
       return null;
     }
     const parms = this.parmsOf(dev);
+    // where there is nobody to tell apart all share one entry
+    if (dev.loopback || dev.flags & IFF_POINTOPOINT) {
+      key = 0;
+      const shared = this.lookup(dev, key);
+      if (shared) return shared;
+    }
     const neigh = new Neighbour(this, key, dev, parms);
     if (!this.ops.construct(neigh)) return null;
     parms.entries.set(key | 0, neigh);
@@ -217,7 +228,7 @@ export class NeighTable {
     key: number,
     lladdr: Uint8Array | null,
     state: number,
-    how: { create: boolean; exclusive: boolean; replace: boolean; protocol?: number },
+    how: { create: boolean; exclusive: boolean; replace: boolean; protocol?: number; flags?: number },
   ): void {
     let neigh = this.lookup(dev, key);
     let flags = NEIGH_UPDATE_F_ADMIN | NEIGH_UPDATE_F_OVERRIDE;
@@ -230,6 +241,12 @@ export class NeighTable {
       if (!how.replace) flags &= ~NEIGH_UPDATE_F_OVERRIDE;
     }
     if (how.protocol !== undefined) neigh.protocol = how.protocol;
+    const wanted = how.flags ?? 0;
+    if (wanted & NTF_USE) {
+      neigh.eventSend(null);
+      return;
+    }
+    neigh.flags = (neigh.flags & ~(NTF_ROUTER | NTF_EXT_LEARNED)) | (wanted & (NTF_ROUTER | NTF_EXT_LEARNED));
     neigh.update(lladdr, 0, state, flags);
   }
 
@@ -256,6 +273,7 @@ export class NeighTable {
           state: neigh.nudState,
           flags: neigh.flags,
           protocol: neigh.protocol,
+          unused: !neigh.inTimer,
           probes: neigh.probes,
           usedNs: now - neigh.used,
           confirmedNs: now - neigh.confirmed,

@@ -29,6 +29,11 @@ export const NUD_IN_TIMER: number = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY |
 export const NUD_VALID: number = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
 export const NUD_CONNECTED: number = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE;
 
+// NTF_*
+export const NTF_USE = 0x01;
+export const NTF_EXT_LEARNED = 0x10;
+export const NTF_ROUTER = 0x80;
+
 /** What may be overruled in an update. */
 export const NEIGH_UPDATE_F_OVERRIDE = 0x01;
 export const NEIGH_UPDATE_F_WEAK_OVERRIDE = 0x02;
@@ -89,6 +94,10 @@ export class Neighbour {
 
   get valid(): boolean {
     return (this.nudState & NUD_VALID) !== 0;
+  }
+
+  get inTimer(): boolean {
+    return this.#timer.pending;
   }
 
   get connected(): boolean {
@@ -321,6 +330,8 @@ export interface NeighInfo {
   readonly state: number;
   readonly flags: number;
   readonly protocol: number;
+  /** only the table holds it: no timer does */
+  readonly unused: boolean;
   readonly probes: number;
   /** ns ago: last wanted, last confirmed, last changed (ndm_used, ndm_confirmed, ndm_updated) */
   readonly usedNs: Ns;

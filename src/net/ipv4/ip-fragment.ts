@@ -83,6 +83,13 @@ export class IpFragments {
   readonly #rids: Map<number, number> = new Map();
   memory = 0;
 
+  /** Packets that are being put together. */
+  get queues(): number {
+    let count = 0;
+    for (const first of this.#queues.values()) for (let q: FragQueue | null = first; q; q = q.next) count++;
+    return count;
+  }
+
   constructor(ip4: Ipv4) {
     this.#ip4 = ip4;
   }

@@ -145,6 +145,8 @@ function compileTimestamp(
 ): number {
   const pointer = head[at + 2]!;
   if (pointer > optLen) {
+    // those who are named have all been asked: nobody else is counted
+    if ((head[at + 3]! & 15) === TS_PRESPEC) return -1;
     const overflow = head[at + 3]! >> 4;
     if (overflow === 15) return at + 3;
     if (skb) {

@@ -3,9 +3,9 @@
 import { devGetFlags } from "../../net/core/dev.ts";
 import { IFF_UP, type NetDevice } from "../../net/core/net-device.ts";
 import {
+  IFA_F_DEPRECATED,
   IFA_F_MCAUTOJOIN,
   IFA_F_NOPREFIXROUTE,
-  IFA_F_DEPRECATED,
   IFA_F_PERMANENT,
   IFA_F_SECONDARY,
   INFINITY_LIFE_TIME,

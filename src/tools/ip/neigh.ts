@@ -1,8 +1,12 @@
 // `ip neighbour`: add, change, replace, delete, show, get, flush. Answers to iproute2's ip/ipneigh.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import type { ProxyEntry } from "../../net/core/neigh-table.ts";
 import {
   type NeighInfo,
+  NTF_EXT_LEARNED,
+  NTF_ROUTER,
+  NTF_USE,
   NUD_DELAY,
   NUD_FAILED,
   NUD_INCOMPLETE,
@@ -92,6 +96,7 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
   let state = NUD_PERMANENT;
   let proxy = false;
   let protocol = 0;
+  let flags = 0;
   for (; !args.done; args.advance()) {
     if (args.matches("lladdr")) {
       const word = args.next();
@@ -110,8 +115,10 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
     else if (args.matches("protocol")) {
       const word = args.next();
       protocol = parseProto(word) ?? invarg('"protocol" value is invalid\n', word);
-    } else if (args.is("router") || args.is("use") || args.is("managed") || args.matches("extern_learn"))
-      throw new CommandError(`ip neigh: "${args.word}" is not supported by vethlab\n`, 2);
+    } else if (args.is("router")) flags |= NTF_ROUTER;
+    else if (args.is("use")) flags |= NTF_USE;
+    else if (args.matches("extern_learn")) flags |= NTF_EXT_LEARNED;
+    else if (args.is("managed")) throw new CommandError(`ip neigh: "${args.word}" is not supported by vethlab\n`, 2);
     else {
       if (args.is("to")) args.next();
       if (args.matches("help")) usage();
@@ -127,7 +134,7 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
   const table = ctx.ns.ipv4.arp;
   const key = dst;
   rtnl(ctx.proc, () => {
-    if (proxy) setProxy(ctx, key, dev, nlflags === null);
+    if (proxy) setProxy(ctx, key, dev, nlflags === null, flags);
     else if (bytes && bytes.length < 6) throw new NetError(Errno.EINVAL, "Invalid link address");
     else if (nlflags === null) table.delete(dev!, key);
     else
@@ -136,18 +143,20 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
         exclusive: (nlflags & NLM_F_EXCL) !== 0,
         replace: (nlflags & NLM_F_REPLACE) !== 0,
         protocol,
+        flags,
       });
   });
   return 0;
 }
 
-function setProxy(ctx: Context, key: number, dev: NetDevice | null, remove: boolean): void {
+function setProxy(ctx: Context, key: number, dev: NetDevice | null, remove: boolean, flags: number): void {
   const { proxies } = ctx.ns.ipv4.arp;
   const at = proxies.findIndex((entry) => entry.key === key && entry.dev === dev);
   if (remove) {
     if (at < 0) throw new NetError(Errno.ENOENT);
     proxies.splice(at, 1);
-  } else if (at < 0) proxies.unshift({ key, dev });
+  } else if (at < 0) proxies.unshift({ key, dev, flags });
+  else proxies[at] = { key, dev, flags };
 }
 
 interface Filter {
@@ -155,6 +164,7 @@ interface Filter {
   to: Prefix | undefined;
   state: number;
   proxy: boolean;
+  unused: boolean;
   protocol: number;
   master: NetDevice | null | undefined;
 }
@@ -169,6 +179,7 @@ function showNeigh(ctx: Context, args: Args, flush: boolean): number {
     to: undefined,
     state: flush ? ~(NUD_PERMANENT | NUD_NOARP) : 0xff & ~NUD_NOARP,
     proxy: false,
+    unused: false,
     protocol: 0,
     master: undefined,
   };
@@ -185,7 +196,7 @@ function showNeigh(ctx: Context, args: Args, flush: boolean): number {
     } else if (args.is("nomaster")) filter.master = null;
     else if (args.is("vrf")) invarg("Not a valid VRF name\n", args.next());
     else if (args.is("unused")) {
-      // every entry has a holder here, as ndm_refcnt says on Linux for those in use
+      filter.unused = true;
     } else if (args.is("nud")) {
       const word = args.next();
       if (!stateGiven) filter.state = 0;
@@ -221,8 +232,10 @@ function selected(ctx: Context, filter: Filter): NeighInfo[] {
   const { family } = ctx.options;
   if (family !== "" && family !== "inet") return [];
   return ctx.ns.ipv4.arp.dump(filter.dev ?? null).filter((neigh) => {
-    if (!(filter.state & neigh.state) && (neigh.state !== 0 || !(filter.state & NONE_BIT))) return false;
+    const learned = neigh.flags & NTF_EXT_LEARNED;
+    if (!(filter.state & neigh.state) && !learned && (neigh.state !== 0 || !(filter.state & NONE_BIT))) return false;
     if (filter.master !== undefined && neigh.dev.master !== filter.master) return false;
+    if (filter.unused && !neigh.unused) return false;
     if (filter.protocol && neigh.protocol !== filter.protocol) return false;
     return within(neigh.key, filter.to);
   });
@@ -232,19 +245,24 @@ function listNeigh(ctx: Context, filter: Filter): number {
   const { out } = ctx;
   out.begin();
   if (filter.proxy) {
-    for (const { key, dev } of ctx.ns.ipv4.arp.proxies) {
-      if ((filter.dev && dev !== filter.dev) || !within(key, filter.to)) continue;
-      out.openObject();
-      const dst = formatIpv4(key);
-      out.any("dst", `${dst} `, dst);
-      if (!filter.dev && dev) out.any("dev", `dev ${dev.name} `, dev.name);
-      out.any("proxy", "proxy ", null);
-      out.fp("\n");
-      out.closeObject();
+    for (const proxy of ctx.ns.ipv4.arp.proxies) {
+      if ((filter.dev && proxy.dev !== filter.dev) || !within(proxy.key, filter.to)) continue;
+      printProxy(ctx, proxy, filter.dev !== undefined);
     }
   } else for (const neigh of selected(ctx, filter)) printNeigh(ctx, neigh, filter.dev !== undefined);
   out.end();
   return 0;
+}
+
+function printProxy({ out }: Context, { key, dev, flags }: ProxyEntry, devGiven: boolean): void {
+  out.openObject();
+  const dst = formatIpv4(key);
+  out.any("dst", `${dst} `, dst);
+  if (!devGiven && dev) out.any("dev", `dev ${dev.name} `, dev.name);
+  if (flags & NTF_ROUTER) out.any("router", "router ", null);
+  out.any("proxy", "proxy ", null);
+  out.fp("\n");
+  out.closeObject();
 }
 
 /** print_neigh */
@@ -274,6 +292,8 @@ function printNeigh(ctx: Context, neigh: NeighInfo, devGiven: boolean): void {
     out.any("updated", `/${seconds(neigh.updatedNs)}`, seconds(neigh.updatedNs));
     out.any("probes", `probes ${neigh.probes} `, neigh.probes);
   }
+  if (neigh.flags & NTF_ROUTER) out.any("router", "router ", null);
+  if (neigh.flags & NTF_EXT_LEARNED) out.any("extern_learn", "extern_learn ", null);
   if (neigh.state) {
     out.openArray("state");
     for (const name of stateNames(neigh.state)) out.any(null, `${name} `, name);
@@ -324,10 +344,13 @@ function flushNeigh(ctx: Context, filter: Filter): number {
 function getNeigh(ctx: Context, args: Args): number {
   let dst: number | undefined;
   let device: string | undefined;
+  let proxied = false;
   for (; !args.done; args.advance()) {
     if (args.is("dev")) device = args.next();
-    else if (args.matches("proxy")) throw new CommandError('ip neigh get: "proxy" is not supported by vethlab\n', 2);
-    else {
+    else if (args.matches("proxy")) {
+      dst = getAddr(args.next());
+      proxied = true;
+    } else {
       if (args.is("to")) args.next();
       if (args.matches("help")) usage();
       if (dst !== undefined) duparg2("to", args.word);
@@ -337,6 +360,14 @@ function getNeigh(ctx: Context, args: Args): number {
   if (dst === undefined || device === undefined)
     throw new CommandError("Device and address are required arguments.\n", 1);
   const dev = deviceOrEnd(ctx, device);
+  if (proxied) {
+    const proxy = ctx.ns.ipv4.arp.proxies.find((entry) => entry.key === dst && entry.dev === dev);
+    if (!proxy) throw new CommandError("Error: Proxy neighbour entry not found.\n", 2);
+    ctx.out.begin();
+    printProxy(ctx, proxy, false);
+    ctx.out.end();
+    return 0;
+  }
   const neigh = ctx.ns.ipv4.arp.dump(dev).find((other) => other.key === dst);
   if (!neigh) throw new CommandError("Error: Neighbour entry not found.\n", 2);
   ctx.out.begin();

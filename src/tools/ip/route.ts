@@ -256,7 +256,7 @@ interface GetWords {
 /** iproute_get */
 function getRoute(ctx: Context, args: Args): number {
   const { request, fibMatch, connected } = parseGet(ctx, args);
-  const answer = rtnl(() => inetRtmGetroute(ctx.ns.ipv4, request));
+  const answer = rtnlGet(() => inetRtmGetroute(ctx.ns.ipv4, request));
   const { out } = ctx;
   out.begin();
   if (fibMatch) {

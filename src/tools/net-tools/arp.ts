@@ -1,21 +1,15 @@
 // arp of net-tools 2.10: the neighbour table as /proc/net/arp has it, static entries, deletion.
 
-import { Errno, NetError } from "../../base/errno.ts";
+import { Errno, strerror } from "../../base/errno.ts";
 import { netnsOf } from "../../host/host.ts";
-import {
-  NEIGH_UPDATE_F_ADMIN,
-  NEIGH_UPDATE_F_OVERRIDE,
-  type NeighInfo,
-  NUD_NOARP,
-  NUD_PERMANENT,
-  NUD_STALE,
-  NUD_VALID,
-} from "../../net/core/neighbour.ts";
+import { NEIGH_UPDATE_F_ADMIN, NEIGH_UPDATE_F_OVERRIDE, NUD_PERMANENT, NUD_STALE } from "../../net/core/neighbour.ts";
 import type { NetDevice } from "../../net/core/net-device.ts";
+import { type ArpRow, ATF_COM, ATF_PERM, ATF_PUBL, arpRows } from "../../net/ipv4/proc-tables.ts";
 import { FlowKey, ipRouteOutputKey } from "../../net/ipv4/route.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
-import { formatIpv4, formatMac, parseIpv4, parseMac } from "../../wire/addr.ts";
+import { formatIpv4, parseIpv4, parseMac } from "../../wire/addr.ts";
+import { equalMac } from "../../wire/ethernet.ts";
 import { getopt } from "../net-util/getopt.ts";
 import { hostsByAddress, hostsByName } from "../net-util/resolve.ts";
 
@@ -47,138 +41,178 @@ const LONG = [
 ];
 const HEADER = "Address                  HWtype  HWaddress           Flags Mask            Iface\n";
 
+type Mode = "show" | "set" | "delete";
+
+interface ArpOptions {
+  mode: Mode;
+  bsd: boolean;
+  numeric: boolean;
+  verbose: boolean;
+  /** -D: the hardware address is a device's */
+  useDevice: boolean;
+  hardwareGiven: boolean;
+  device: string | undefined;
+}
+
+/** A line for stderr, and the status. */
+class Failure extends Error {
+  readonly status: number;
+
+  constructor(sentence: string, status = 255) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
 export const arp: Program = function* (proc: Process): Task<number> {
   const parsed = getopt(proc.argv.slice(1), "A:H:adfp:nsei:t:vh?DNV", { long: LONG });
   if (parsed.error !== undefined) {
     yield* proc.printError(`arp: ${parsed.error}\n${USAGE}`);
     return 3;
   }
-  let mode: "show" | "set" | "delete" = "show";
-  let bsd = false;
-  let numeric = false;
-  let verbose = false;
-  let device: string | undefined;
-  for (const { name, value } of parsed.options) {
-    if (name === "a") bsd = true;
-    else if (name === "e") bsd = false;
-    else if (name === "n") numeric = true;
-    else if (name === "v") verbose = true;
-    else if (name === "i") device = value;
-    else if (name === "s") mode = "set";
-    else if (name === "d") mode = "delete";
-    else if (name === "V") {
+  try {
+    const options = readOptions(parsed.options);
+    if (!options) {
       yield* proc.print("net-tools 2.10\n");
       return 5;
-    } else if ((name === "H" || name === "t") && value === "ether") continue;
-    else {
-      yield* proc.printError(`arp: option -${name} is not emulated by vethlab\n`);
-      return 3;
     }
-  }
-  const { net, ipv4 } = netnsOf(proc);
-  const [host, hardware, extra] = parsed.operands;
-  const address = host === undefined ? undefined : (parseIpv4(host) ?? hostsByName(proc, host)?.addresses[0]);
-  if (host !== undefined && address === undefined) {
-    yield* proc.printError(`${host}: Unknown host\n`);
-    return 255;
-  }
-  if (mode === "show") {
-    yield* proc.print(tableText(proc, ipv4.arp.dump(), { address, host, bsd, numeric, verbose, device }));
+    const [host, ...words] = parsed.operands;
+    const address = host === undefined ? undefined : (parseIpv4(host) ?? hostsByName(proc, host)?.addresses[0]);
+    if (host !== undefined && address === undefined) throw new Failure(`${host}: Unknown host`);
+    if (options.mode === "show") yield* proc.print(tableText(proc, options, address, host));
+    else if (address === undefined) throw new Failure("arp: need host name");
+    else if (options.mode === "delete") remove(proc, options, address, host!, words);
+    else set(proc, options, address, words);
     return 0;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    yield* proc.printError(`${error.message}\n`);
+    return error.status;
   }
-  if (address === undefined) {
-    yield* proc.printError("arp: need host name\n");
-    return 255;
+};
+
+/** Undefined: the version is asked for. */
+function readOptions(
+  given: readonly { readonly name: string; readonly value: string | undefined }[],
+): ArpOptions | undefined {
+  const options: ArpOptions = {
+    mode: "show",
+    bsd: false,
+    numeric: false,
+    verbose: false,
+    useDevice: false,
+    hardwareGiven: false,
+    device: undefined,
+  };
+  for (const { name, value } of given) {
+    if (name === "a") options.bsd = true;
+    else if (name === "e") options.bsd = false;
+    else if (name === "n") options.numeric = true;
+    else if (name === "v") options.verbose = true;
+    else if (name === "i") options.device = value;
+    else if (name === "s") options.mode = "set";
+    else if (name === "d") options.mode = "delete";
+    else if (name === "D") options.useDevice = true;
+    else if (name === "V") return undefined;
+    else if (name === "H" || name === "t") {
+      if (value !== "ether") throw new Failure(`arp: ${value}: unknown hardware type.`);
+      options.hardwareGiven = true;
+    } else throw new Failure(`arp: option -${name} is not emulated by vethlab`, 3);
   }
+  return options;
+}
+
+/** Of one device, or of each in turn (arp_del). */
+function remove(proc: Process, options: ArpOptions, address: number, host: string, words: readonly string[]): void {
+  const { net, ipv4 } = netnsOf(proc);
+  if (words.includes("pub")) {
+    // without a device only what is proxied on all of them
+    const dev = options.device === undefined ? null : (net.deviceByName(options.device) ?? null);
+    const at = ipv4.arp.proxies.findIndex((proxy) => proxy.key === address && proxy.dev === dev);
+    if (at < 0) throw new Failure(`No ARP entry for ${host}`);
+    ipv4.arp.proxies.splice(at, 1);
+    return;
+  }
+  const entry = ipv4.arp
+    .dump()
+    .find((info) => info.key === address && (options.device === undefined || info.dev.name === options.device));
+  if (!entry) throw new Failure(`No ARP entry for ${host}`);
+  ipv4.arp.delete(entry.dev, address);
+}
+
+/** SIOCSARP (arp_req_set) */
+function set(proc: Process, options: ArpOptions, address: number, words: readonly string[]): void {
+  const { net, ipv4 } = netnsOf(proc);
+  const [hardware, ...flags] = words;
+  if (hardware === undefined) throw new Failure("arp: need hardware address");
+  const refused = (errno: number): Failure => new Failure(`SIOCSARP: ${strerror(errno)}`);
+  if (!proc.capable("NET_ADMIN")) throw refused(Errno.EPERM);
+  let lladdr: Uint8Array | undefined;
+  if (options.useDevice) {
+    const dev = net.deviceByName(hardware);
+    if (!dev) throw new Failure(`arp: cannot get HW-Address for \`${hardware}': ${strerror(Errno.ENODEV)}.`);
+    lladdr = dev.address;
+  } else lladdr = parseMac(hardware);
+  if (!lladdr) throw new Failure("arp: invalid hardware address");
+  const unknown = flags.find((flag) => flag !== "temp" && flag !== "pub");
+  if (unknown !== undefined) throw new Failure(`arp: ${unknown} is not emulated by vethlab`);
   let dev: NetDevice | null | undefined;
-  if (device !== undefined) dev = net.deviceByName(device);
-  else {
+  if (options.device !== undefined) {
+    dev = net.deviceByName(options.device);
+    if (!dev) throw refused(Errno.ENODEV);
+  }
+  if (flags.includes("pub")) {
+    // the device whose own address it is answers (arp_req_set_public)
+    const mac = lladdr;
+    dev ??= [...net.devices.values()].find(({ address: own }) => equalMac(own, 0, mac, 0));
+    if (!dev) throw refused(Errno.ENODEV);
+    const { proxies } = ipv4.arp;
+    if (!proxies.some((proxy) => proxy.key === address && proxy.dev === dev))
+      proxies.unshift({ key: address, dev, flags: 0 });
+    return;
+  }
+  if (!dev) {
     const flow = new FlowKey();
     flow.daddr = address;
     const found = ipRouteOutputKey(ipv4, flow);
-    dev = found.error === 0 ? found.dev : null;
+    if (found.error !== 0) throw refused(found.error);
+    ({ dev } = found);
   }
-  if (mode === "delete") {
-    // without -i every interface is asked in turn (arp_del)
-    const entry = ipv4.arp
-      .dump()
-      .find((info) => info.key === address && (device === undefined || info.dev.name === device));
-    if (!entry) {
-      yield* proc.printError(`No ARP entry for ${host}\n`);
-      return 255;
-    }
-    ipv4.arp.delete(entry.dev, address);
-    return 0;
-  }
-  if (hardware === undefined) {
-    yield* proc.printError("arp: need hardware address\n");
-    return 255;
-  }
-  const lladdr = parseMac(hardware);
-  if (!lladdr) {
-    yield* proc.printError("arp: invalid hardware address\n");
-    return 255;
-  }
-  if (extra !== undefined && extra !== "temp") {
-    yield* proc.printError(`arp: ${extra} is not emulated by vethlab\n`);
-    return 255;
-  }
-  if (!dev) {
-    yield* proc.printError(`SIOCSARP: ${new NetError(Errno.ENETUNREACH).message}\n`);
-    return 255;
-  }
-  if (!proc.capable("NET_ADMIN")) {
-    yield* proc.printError(`SIOCSARP: ${new NetError(Errno.EPERM).message}\n`);
-    return 255;
-  }
-  const neigh = ipv4.arp.lookupOrCreate(dev, address);
-  neigh?.update(
-    lladdr,
-    0,
-    extra === "temp" ? NUD_STALE : NUD_PERMANENT,
-    NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_ADMIN,
-  );
-  return 0;
-};
-
-interface Shown {
-  readonly address: number | undefined;
-  readonly host: string | undefined;
-  readonly bsd: boolean;
-  readonly numeric: boolean;
-  readonly verbose: boolean;
-  readonly device: string | undefined;
+  const state = flags.includes("temp") ? NUD_STALE : NUD_PERMANENT;
+  ipv4.arp.lookupOrCreate(dev, address)?.update(lladdr, 0, state, NEIGH_UPDATE_F_OVERRIDE | NEIGH_UPDATE_F_ADMIN);
 }
 
-/** The rows of /proc/net/arp that were asked for; entries that never needed ARP (NOARP) are not in it. */
-function tableText(proc: Process, entries: readonly NeighInfo[], shown: Shown): string {
-  const listed = entries.filter((entry) => (entry.state & NUD_NOARP) === 0);
+/** The rows of /proc/net/arp that were asked for. */
+function tableText(proc: Process, options: ArpOptions, address: number | undefined, host: string | undefined): string {
+  const listed = arpRows(netnsOf(proc).ipv4);
   const found = listed.filter(
-    (entry) =>
-      (shown.address === undefined || entry.key === shown.address) &&
-      (shown.device === undefined || entry.dev.name === shown.device),
+    (row) =>
+      (address === undefined || row.address === address) &&
+      (options.device === undefined || row.device === options.device),
   );
-  const rows = found.map((entry) => rowText(proc, entry, shown));
-  if (shown.address !== undefined && found.length === 0)
-    return `${shown.host} (${formatIpv4(shown.address)}) -- no entry\n`;
-  const header = shown.bsd || rows.length === 0 ? "" : HEADER;
-  const summary = shown.verbose
-    ? `Entries: ${listed.length}\tSkipped: ${listed.length - found.length}\tFound: ${found.length}\n`
-    : "";
-  return header + rows.join("") + summary;
+  let text = options.bsd || found.length === 0 ? "" : HEADER;
+  for (const row of found) text += rowText(proc, row, options);
+  const [all, some] = [listed.length, found.length];
+  if (options.verbose) text += `Entries: ${all}\tSkipped: ${all - some}\tFound: ${some}\n`;
+  if (some > 0) return text;
+  if (address !== undefined && !options.bsd) return `${text}${host} (${formatIpv4(address)}) -- no entry\n`;
+  const asked = options.hardwareGiven || address !== undefined || options.device !== undefined;
+  return asked ? `${text}arp: in ${all} entries no match found.\n` : text;
 }
 
-function rowText(proc: Process, entry: NeighInfo, shown: Shown): string {
-  const known = (entry.state & NUD_VALID) !== 0 && entry.lladdr !== null;
-  const mac = entry.lladdr && known ? formatMac(entry.lladdr) : undefined;
-  const name = shown.numeric ? undefined : hostsByAddress(proc, entry.key)?.[0];
-  const text = formatIpv4(entry.key);
-  if (shown.bsd) {
-    const perm = entry.state & NUD_PERMANENT ? " PERM" : "";
-    return `${name ?? "?"} (${text}) at ${mac === undefined ? "<incomplete>" : `${mac} [ether]${perm}`} on ${entry.dev.name}\n`;
+function rowText(proc: Process, row: ArpRow, options: ArpOptions): string {
+  const name = options.numeric ? undefined : hostsByAddress(proc, row.address)?.[0];
+  const text = formatIpv4(row.address);
+  const known = (row.flags & ATF_COM) !== 0;
+  const published = (row.flags & ATF_PUBL) !== 0;
+  const permanent = (row.flags & ATF_PERM) !== 0;
+  if (options.bsd) {
+    const where = known ? `${row.mac} [ether]` : published ? "<from_interface>" : "<incomplete>";
+    const words = `${permanent ? " PERM" : ""}${published ? " PUB" : ""}`;
+    return `${name ?? "?"} (${text}) at ${where}${words} on ${row.device}\n`;
   }
   const address = (name ?? text).slice(0, 23).padEnd(23);
-  if (mac === undefined) return `${address}          (incomplete)                              ${entry.dev.name}\n`;
-  const flags = `C${entry.state & NUD_PERMANENT ? "M" : ""}`;
-  return `${address}  ether   ${mac.padEnd(18)}  ${flags.padEnd(6)}                ${entry.dev.name}\n`;
+  const [type, mac] = known ? ["ether", row.mac] : published ? ["*", "<from_interface>"] : ["", "(incomplete)"];
+  const flags = `${known ? "C" : ""}${permanent ? "M" : ""}${published ? "P" : ""}`;
+  return `${address}  ${type.padEnd(8)}${mac.padEnd(20)}${flags.padEnd(6)}${"".padEnd(15)} ${row.device}\n`;
 }

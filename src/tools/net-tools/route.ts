@@ -3,21 +3,18 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import { netnsOf, requireNetAdmin } from "../../host/host.ts";
 import {
-  type FibRoute,
   fibConfig,
   NLM_F_CREATE,
-  NLM_F_EXCL,
+  RT_SCOPE_HOST,
   RT_SCOPE_LINK,
   RT_SCOPE_NOWHERE,
   RT_SCOPE_UNIVERSE,
-  RTN_BLACKHOLE,
   RTN_LOCAL,
-  RTN_PROHIBIT,
   RTN_UNICAST,
   RTN_UNREACHABLE,
-  RTNH_F_DEAD,
 } from "../../net/ipv4/fib-types.ts";
-import { inetAddrType } from "../../net/ipv4/route.ts";
+import { type RouteRow, RTF_GATEWAY, RTF_HOST, RTF_REJECT, RTF_UP, routeRows } from "../../net/ipv4/proc-tables.ts";
+import { inetAddrType, type RouteMetrics } from "../../net/ipv4/route.ts";
 import type { NetNamespace } from "../../net/netns.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
@@ -43,7 +40,16 @@ const USAGE = `Usage: route [-nNvee] [-FC] [<AF>]           List kernel routing 
         -e, --extend             display other/more information
         -F, --fib                display Forwarding Information Base (default)
         -C, --cache              display routing cache instead of FIB
+
+  <AF>=Use -4, -6, '-A <af>' or '--<af>'; default: inet
+  List of possible address families (which support routing):
+    inet (DARPA Internet) inet6 (IPv6) ax25 (AMPR AX.25) 
+    netrom (AMPR NET/ROM) rose (AMPR ROSE) ipx (Novell IPX) 
+    ddp (Appletalk DDP) x25 (CCITT X.25) 
 `;
+/** Linux has had no such cache since 3.6. */
+const CACHE_HEADING =
+  "Kernel IP routing cache\nSource          Destination     Gateway         Flags Metric Ref    Use Iface\n";
 const LONG = [
   { name: "numeric", argument: 0 as const, short: "n" },
   { name: "extend", argument: 0 as const, short: "e" },
@@ -61,7 +67,8 @@ export const route: Program = function* (proc: Process): Task<number> {
   }
   let numeric = false;
   let extend = 0;
-  for (const { name } of parsed.options) {
+  let cache = false;
+  for (const { name, value } of parsed.options) {
     if (name === "n") numeric = true;
     else if (name === "e") extend++;
     else if (name === "V") {
@@ -70,12 +77,17 @@ export const route: Program = function* (proc: Process): Task<number> {
     } else if (name === "h") {
       yield* proc.printError(USAGE);
       return 4;
-    } else if (name === "C" || name === "6" || name === "A") {
+    } else if (name === "C") cache = true;
+    else if (name === "6" || (name === "A" && value !== "inet")) {
       yield* proc.printError(`route: option -${name} is not emulated by vethlab\n`);
       return 3;
     }
   }
   const [verb, ...rest] = parsed.operands;
+  if (verb === undefined && cache) {
+    yield* proc.print(CACHE_HEADING);
+    return 0;
+  }
   if (verb === undefined) {
     yield* proc.print(routesText(proc, numeric, extend));
     return 0;
@@ -87,7 +99,7 @@ export const route: Program = function* (proc: Process): Task<number> {
   return yield* change(proc, verb === "add", rest);
 };
 
-/** The rows of /proc/net/route: the main table without local and broadcast routes, one a nexthop. */
+/** What /proc/net/route has, in columns. */
 function routesText(proc: Process, numeric: boolean, extend: number): string {
   const tail =
     extend === 0
@@ -95,54 +107,44 @@ function routesText(proc: Process, numeric: boolean, extend: number): string {
       : extend === 1
         ? "  MSS Window  irtt Iface"
         : "Metric Ref    Use Iface    MSS   Window irtt";
-  let out = `Kernel IP routing table\nDestination     Gateway         Genmask         Flags ${tail}\n`;
-  for (const entry of netnsOf(proc).ipv4.fib.dump(254)) {
-    if (entry.type === 3 || entry.type === 5) continue;
-    const nexthops = entry.nexthops.length > 0 ? entry.nexthops : [undefined];
-    for (const hop of nexthops) out += rowText(proc, entry, hop, numeric, extend);
-  }
-  return out;
+  const rows = routeRows(netnsOf(proc).ipv4).map((row) => rowText(proc, row, numeric, extend));
+  return `Kernel IP routing table\nDestination     Gateway         Genmask         Flags ${tail}\n${rows.join("")}`;
 }
 
-function rowText(
-  proc: Process,
-  entry: FibRoute,
-  hop: FibRoute["nexthops"][number] | undefined,
-  numeric: boolean,
-  extend: number,
-): string {
-  const reject = entry.type === RTN_UNREACHABLE || entry.type === RTN_PROHIBIT || entry.type === RTN_BLACKHOLE;
-  const gw = hop?.gw ?? 0;
-  const up = hop === undefined || (hop.flags & RTNH_F_DEAD) === 0;
-  const host = entry.dstLen === 32;
-  const flags = reject ? "!" : `${up ? "U" : ""}${gw !== 0 ? "G" : ""}${host ? "H" : ""}`;
-  const mask = entry.dstLen === 0 ? 0 : (0xffffffff << (32 - entry.dstLen)) >>> 0;
+function rowText(proc: Process, row: RouteRow, numeric: boolean, extend: number): string {
+  const reject = (row.flags & RTF_REJECT) !== 0;
+  const letters = [RTF_UP, RTF_GATEWAY, RTF_HOST].map((bit, i) => (row.flags & bit ? "UGH"[i] : ""));
+  const flags = reject ? "!" : letters.join("");
   const name = (address: number): string => {
     if (numeric) return formatIpv4(address);
-    if (address === 0) return entry.dstLen === 0 ? "default" : formatIpv4(0);
+    if (address === 0) return row.mask === 0 ? "default" : formatIpv4(0);
     return hostsByAddress(proc, address)?.[0] ?? formatIpv4(address);
   };
-  const destination = numeric || entry.dst !== 0 ? name(entry.dst) : "default";
-  const gateway = reject ? "-" : gw === 0 ? "0.0.0.0" : name(gw);
-  const iface = hop?.dev?.name ?? (reject ? "-" : "*");
-  const head = `${destination.padEnd(15)} ${gateway.padEnd(15)} ${formatIpv4(mask).padEnd(15)} ${flags.padEnd(5)} `;
-  const metric = String(entry.priority).padEnd(6);
+  const destination = numeric || row.dst !== 0 ? name(row.dst) : "default";
+  const gateway = reject ? "-" : row.gateway === 0 ? "0.0.0.0" : name(row.gateway);
+  const head = `${destination.padEnd(15)} ${gateway.padEnd(15)} ${formatIpv4(row.mask).padEnd(15)} ${flags.padEnd(5)} `;
+  const metric = String(row.metric).padEnd(6);
   if (reject) {
     if (extend === 0) return `${head}${metric} -        0 -\n`;
     if (extend === 1) return `${head}    - -          - -\n`;
     return `${head}${metric} -        0 -        -     -      -\n`;
   }
-  if (extend === 0) return `${head}${metric} 0        0 ${iface}\n`;
-  const mss = 0;
-  if (extend === 1) return `${head}${String(mss).padStart(5)} 0          0 ${iface}\n`;
-  return `${head}${metric} 0        0 ${iface.padEnd(8)} ${String(mss).padEnd(5)} 0      0\n`;
+  if (extend === 0) return `${head}${metric} 0        0 ${row.iface}\n`;
+  const window = String(row.window);
+  if (extend === 1)
+    return `${head}${String(row.mtu).padStart(5)} ${window.padEnd(6)} ${String(row.irtt).padStart(5)} ${row.iface}\n`;
+  return `${head}${metric} 0        0 ${row.iface.padEnd(8)} ${String(row.mtu).padEnd(5)} ${window.padEnd(6)} ${row.irtt}\n`;
 }
 
 function* change(proc: Process, add: boolean, words: readonly string[]): Task<number> {
   const usage = function* (message?: string): Task<number> {
     yield* proc.printError(`${message === undefined ? "" : `route: ${message}\n`}${INET_USAGE}`);
-    return message === undefined ? 4 : 3;
+    return 3;
   };
+  if (words.length === 0) {
+    yield* proc.printError(INET_USAGE);
+    return 0;
+  }
   let kind: "net" | "host" | undefined;
   let at = 0;
   if (words[at] === "-net") kind = "net";
@@ -158,11 +160,13 @@ function* change(proc: Process, add: boolean, words: readonly string[]): Task<nu
     return 1;
   }
   let prefix = text === "default" ? 0 : prefixText === undefined ? undefined : Number(prefixText);
-  if (prefix !== undefined && !(prefix >= 0 && prefix <= 32)) return yield* usage();
+  if (prefix !== undefined && !(prefix >= 0 && prefix <= 32))
+    return yield* usage("netmask doesn't match route address");
   let gw = 0;
   let metric = 0;
   let reject = false;
   let device: string | undefined;
+  const figures = { mss: 0, window: 0, irtt: 0 };
   for (; at < words.length; at++) {
     const word = words[at]!;
     const value = words[at + 1];
@@ -182,12 +186,16 @@ function* change(proc: Process, add: boolean, words: readonly string[]): Task<nu
       if (value === undefined || !/^\d+$/.test(value)) return yield* usage();
       metric = Number(value);
       at++;
+    } else if (word === "mss" || word === "window" || word === "irtt") {
+      if (value === undefined || !/^\d+$/.test(value)) return yield* usage();
+      figures[word] = Number(value);
+      at++;
     } else if (word === "reject") reject = true;
     else if (word === "dev" || word === "device") {
       if (value === undefined) return yield* usage();
       device = value;
       at++;
-    } else if (/^(mss|window|irtt|mod|dyn|reinstate)$/.test(word)) {
+    } else if (/^(mod|dyn|reinstate)$/.test(word)) {
       yield* proc.printError(`route: ${word} is not emulated by vethlab\n`);
       return 3;
     } else if (device === undefined) device = word;
@@ -195,7 +203,7 @@ function* change(proc: Process, add: boolean, words: readonly string[]): Task<nu
   }
   const length = prefix ?? (kind === "net" ? classfulPrefix(dst) : 32);
   const mask = length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
-  if ((dst & ~mask) !== 0) return yield* usage("netmask doesn't match route address");
+  if ((dst & ~mask) !== 0 && prefix !== undefined) return yield* usage("netmask doesn't match route address");
   try {
     requireNetAdmin(proc);
     program(ns, add, {
@@ -205,7 +213,7 @@ function* change(proc: Process, add: boolean, words: readonly string[]): Task<nu
       metric,
       reject,
       device,
-      given: prefix !== undefined || kind !== undefined,
+      ...figures,
     });
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
@@ -222,21 +230,34 @@ interface Wanted {
   readonly metric: number;
   readonly reject: boolean;
   readonly device: string | undefined;
-  readonly given: boolean;
+  /** 0: not given */
+  readonly mss: number;
+  readonly window: number;
+  readonly irtt: number;
 }
 
-/** rtentry_to_fib_config: what SIOCADDRT and SIOCDELRT ask of the FIB. */
+/** rtentry_to_fib_config: what SIOCADDRT and SIOCDELRT ask of the FIB. A route that is there already stays behind. */
 function program(ns: NetNamespace, add: boolean, wanted: Wanted): void {
   const { ipv4, net } = ns;
   let oif = 0;
+  if (wanted.dstLen < 32 && (wanted.dst & (0xffffffff >>> wanted.dstLen)) !== 0) throw new NetError(Errno.EINVAL);
   if (wanted.device !== undefined) {
     const dev = net.deviceByName(wanted.device.replace(/:.*/, ""));
     if (!dev) throw new NetError(Errno.ENODEV);
     oif = dev.ifindex;
   }
-  const gatewayIsUnicast = wanted.gw !== 0 && inetAddrType(ipv4, wanted.gw) === RTN_UNICAST;
-  if (wanted.gw !== 0 && inetAddrType(ipv4, wanted.gw) === RTN_LOCAL && add) throw new NetError(Errno.EINVAL);
+  const gatewayType = wanted.gw === 0 ? 0 : inetAddrType(ipv4, wanted.gw);
+  if (gatewayType === RTN_LOCAL && add) throw new NetError(Errno.EINVAL);
   if (add && !wanted.reject && wanted.gw === 0 && oif === 0) throw new NetError(Errno.ENODEV);
+  const { mss, window, irtt } = wanted;
+  const metrics: RouteMetrics = {
+    ...(mss > 0 ? { advmss: mss - 40 } : {}),
+    ...(window > 0 ? { window } : {}),
+    ...(irtt > 0 ? { rtt: irtt << 3 } : {}),
+  };
+  let scope: number = RT_SCOPE_NOWHERE;
+  if (wanted.reject) scope = RT_SCOPE_HOST;
+  else if (add) scope = gatewayType === RTN_UNICAST ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
   const config = fibConfig({
     dst: wanted.dst,
     dstLen: wanted.dstLen,
@@ -244,14 +265,9 @@ function program(ns: NetNamespace, add: boolean, wanted: Wanted): void {
     gw: wanted.gw,
     priority: wanted.metric,
     type: wanted.reject ? RTN_UNREACHABLE : add ? RTN_UNICAST : 0,
-    scope: wanted.reject
-      ? RT_SCOPE_UNIVERSE
-      : add
-        ? gatewayIsUnicast
-          ? RT_SCOPE_UNIVERSE
-          : RT_SCOPE_LINK
-        : RT_SCOPE_NOWHERE,
-    nlflags: add ? NLM_F_CREATE | NLM_F_EXCL : 0,
+    scope,
+    nlflags: add ? NLM_F_CREATE : 0,
+    metrics: Object.keys(metrics).length > 0 ? metrics : null,
     ...(add ? {} : { protocol: 0 }),
   });
   if (add) ipv4.fib.insert(config);

@@ -1,8 +1,8 @@
 // netstat -s: the kernel's counters in sentences (net-tools' statistics.c), by sections as /proc/net/snmp and
 // /proc/net/netstat have them. No IPv6 exists to be counted.
 
+import { tcpExtCounters } from "../../net/ipv4/snmp-names.ts";
 import type { NetNamespace } from "../../net/netns.ts";
-import { tcpExtCounters } from "../net-util/snmp-names.ts";
 import {
   ICMP_SENTENCES,
   IP_SENTENCES,

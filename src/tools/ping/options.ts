@@ -38,6 +38,10 @@ export interface PingOptions {
   timestamps: boolean;
   outstanding: boolean;
   recordRoute: boolean;
+  /** -T: IPOPT_TS_* */
+  timestampOption: number | undefined;
+  /** operands before the target: with -T tsprespec who is to stamp */
+  hops: readonly string[];
   stickySource: boolean;
   connectSocket: boolean;
   noLoop: boolean;
@@ -64,6 +68,13 @@ const PMTU: ReadonlyMap<string, number> = new Map([
   ["do", 2],
 ]);
 
+const TS_PRESPEC = 3;
+const TIMESTAMP_OPTIONS: ReadonlyMap<string, number> = new Map([
+  ["tsonly", 0],
+  ["tsandaddr", 1],
+  ["tsprespec", TS_PRESPEC],
+]);
+
 class Refused extends Error {
   readonly refusal: PingRefusal;
 
@@ -84,12 +95,17 @@ export function parsePingOptions(args: readonly string[]): PingOptions | PingRef
     }
     if (parsed.error !== undefined) return { stdout: "", stderr: `ping: ${parsed.error}\n${USAGE}`, status: 2 };
     if (parsed.operands.length === 0) throw new Refused("usage error: Destination address required");
-    if (parsed.operands.length > 1) throw new Refused("record route: Operation not permitted", 2);
+    if (parsed.operands.length > 1 && options.timestampOption === undefined && !options.recordRoute)
+      throw new Refused("record route: Operation not permitted", 2);
+    const hops = parsed.operands.slice(0, -1);
+    if (hops.length > 0 && (options.timestampOption !== TS_PRESPEC || hops.length > 4))
+      return { stdout: "", stderr: USAGE, status: 2 };
+    options.hops = hops;
   } catch (error) {
     if (error instanceof Refused) return error.refusal;
     throw error;
   }
-  options.target = parsed.operands[0]!;
+  options.target = parsed.operands.at(-1)!;
   if (options.flood && options.intervalMs === -1) options.intervalMs = 0;
   if (options.intervalMs === -1) options.intervalMs = options.adaptive ? 0 : 1000;
   return options;
@@ -123,6 +139,8 @@ function defaults(): PingOptions {
     timestamps: false,
     outstanding: false,
     recordRoute: false,
+    timestampOption: undefined,
+    hops: [],
     stickySource: false,
     connectSocket: false,
     noLoop: false,
@@ -207,7 +225,13 @@ function apply(o: PingOptions, name: string, value: string): void {
       o.dontRoute = true;
       return;
     case "R":
+      if (o.timestampOption !== undefined) throw new Refused("only one of -T or -R may be used", 2);
       o.recordRoute = true;
+      return;
+    case "T":
+      if (o.recordRoute) throw new Refused("only one of -T or -R may be used", 2);
+      o.timestampOption = TIMESTAMP_OPTIONS.get(value);
+      if (o.timestampOption === undefined) throw new Refused(`invalid timestamp type: ${value}`, 2);
       return;
     case "s":
       o.dataBytes = Number(integer(value, 0n, BigInt(INT_MAX)));
@@ -225,7 +249,7 @@ function apply(o: PingOptions, name: string, value: string): void {
       o.deadlineNs = Number(integer(value, 0n, BigInt(INT_MAX))) * SEC;
       return;
     case "W":
-      o.lingerNs = Math.round(seconds(o, value) * 1000) * 1_000_000;
+      o.lingerNs = Math.round(seconds(o, value, "bad linger time") * 1000) * 1_000_000;
       // A time of zero means the default again.
       if (o.lingerNs <= 0) o.lingerNs = MAXWAIT_NS;
       return;
@@ -252,14 +276,14 @@ function integer(text: string, least: bigint, most: bigint): bigint {
 }
 
 /** strtod(3) as ping uses it: what follows the number is complained about and ignored. */
-function seconds(o: PingOptions, text: string): number {
+function seconds(o: PingOptions, text: string, complaint = "bad timing interval"): number {
   const match = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?/.exec(text);
   const value = match ? Number(match[0]) : 0;
   if (!match || match[0].length < text.length) {
     o.warnings.push(`ping: option argument contains garbage: ${text}\n`);
     o.warnings.push("ping: this will become fatal error in the future\n");
   }
-  if (value < 0 || value >= INT_MAX / 1000) throw new Refused(`bad timing interval: ${text}`, 2);
+  if (value < 0 || value >= INT_MAX / 1000) throw new Refused(`${complaint}: ${text}`, 2);
   return value;
 }
 

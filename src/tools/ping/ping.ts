@@ -1,16 +1,18 @@
 // ping as Debian 12 has it (iputils 20221126) for IPv4: option checks, the socket (an ICMP datagram socket where
 // net.ipv4.ping_group_range allows it, as in containers, else a raw one), the source address, and then the session.
-// Not there: IPv6, timestamps and source routes as IP options (-T, further destinations).
+// Not there: IPv6, source routes (further destinations).
 
 import { Errno, strerror } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
 import { netnsOf, openSocket } from "../../host/host.ts";
 import { AF_INET, SOCK_DGRAM, SOCK_RAW } from "../../net/core/sock.ts";
+import { inDevOf } from "../../net/ipv4/devconf.ts";
 import { IP_PMTUDISC_DO } from "../../net/ipv4/ip-output.ts";
 import type { Socket } from "../../net/socket.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { INADDR_LOOPBACK, isMulticast4, parseInetAton } from "../../wire/addr.ts";
+import { set32 } from "../../wire/layout.ts";
 import { type AddrInfo, GaiError, getaddrinfo } from "../net-util/resolve.ts";
 import { setIpOptions } from "../net-util/socket-options.ts";
 import { closeFile, errnoOf } from "../net-util/sockets.ts";
@@ -36,10 +38,16 @@ export const ping: Program = function* (proc: Process): Task<number> {
   }
   for (const warning of options.warnings) yield* proc.printError(warning);
   yield* sleep(START_NS);
+  if (options.ipv6 && parseInetAton(options.target) !== undefined) {
+    yield* proc.printError(`ping: ${options.target}: Address family for hostname not supported\n`);
+    return 2;
+  }
   if (options.ipv6) return yield* fail(proc, 2, "socket", Errno.EAFNOSUPPORT);
   const [socket, raw] = openIcmp(proc, options);
   let host: AddrInfo;
+  const stampers: number[] = [];
   try {
+    for (const hop of options.hops) stampers.push((yield* getaddrinfo(proc, hop)).addresses[0]!);
     host = yield* getaddrinfo(proc, options.target);
   } catch (error) {
     if (!(error instanceof GaiError)) throw error;
@@ -50,11 +58,13 @@ export const ping: Program = function* (proc: Process): Task<number> {
   const target = host.addresses[0]! === 0 ? INADDR_LOOPBACK : host.addresses[0]!;
   const source = yield* chooseSource(proc, socket, options, target);
   if (source < 0) return 2;
+  if (options.device !== undefined && !hasAddress(proc, options.device, source))
+    yield* proc.printError(`ping: Warning: source address might be selected on device other than: ${options.device}\n`);
   yield* sleep(SETUP_NS);
   // what many will hear is not to be fragmented
   const multiReply = options.broadcast || isMulticast4(target);
   try {
-    configure(socket, options, source, multiReply);
+    configure(socket, options, source, multiReply, stampers);
   } catch (error) {
     return yield* fail(proc, 2, "setsockopt", errnoOf(error));
   }
@@ -68,7 +78,7 @@ export const ping: Program = function* (proc: Process): Task<number> {
   if (options.verbose) {
     const kind = raw ? "SOCK_RAW" : "SOCK_DGRAM";
     yield* proc.printError(
-      `ping: sock4.fd: 3 (socktype: ${kind}), sock6.fd: -1 (socktype: 0), hints.ai_family: AF_UNSPEC\n\n`,
+      `ping: sock4.fd: 3 (socktype: ${kind}), sock6.fd: 4 (socktype: ${kind}), hints.ai_family: AF_UNSPEC\n\n`,
     );
     yield* proc.print(`ai->ai_family: AF_INET, ai->ai_canonname: '${host.canonicalName}'\n`);
   }
@@ -83,6 +93,11 @@ export const ping: Program = function* (proc: Process): Task<number> {
     multiReply,
   });
 };
+
+function hasAddress(proc: Process, device: string, address: number): boolean {
+  const dev = netnsOf(proc).net.deviceByName(device);
+  return dev ? (inDevOf(dev)?.addrs.some(({ local }) => local === address) ?? false) : false;
+}
 
 function openIcmp(proc: Process, options: PingOptions): [Socket, boolean] {
   if (options.identifier === undefined) {
@@ -149,7 +164,13 @@ function* chooseSource(proc: Process, socket: Socket, options: PingOptions, targ
   return probe.localAddress.addr;
 }
 
-function configure(socket: Socket, options: PingOptions, source: number, multiReply: boolean): void {
+function configure(
+  socket: Socket,
+  options: PingOptions,
+  source: number,
+  multiReply: boolean,
+  stampers: readonly number[],
+): void {
   if (options.source !== undefined || options.stickySource) socket.bind({ addr: source, port: 0 });
   socket.setOption("IP_RECVERR", 1);
   socket.setOption("IP_RECVTTL", 1);
@@ -157,6 +178,10 @@ function configure(socket: Socket, options: PingOptions, source: number, multiRe
   if (pmtuDisc !== undefined) socket.setOption("IP_MTU_DISCOVER", pmtuDisc);
   if (options.recordRoute) {
     setIpOptions(socket, RECORD_ROUTE);
+    socket.setOption("IP_RETOPTS", 1);
+  }
+  if (options.timestampOption !== undefined) {
+    setIpOptions(socket, timestampOption(options.timestampOption, stampers));
     socket.setOption("IP_RETOPTS", 1);
   }
   if (options.tos !== undefined) socket.setOption("IP_TOS", options.tos);
@@ -168,4 +193,15 @@ function configure(socket: Socket, options: PingOptions, source: number, multiRe
   if (options.noLoop) socket.setOption("IP_MULTICAST_LOOP", 0);
   if (options.sendBuffer !== undefined) socket.setOption("SO_SNDBUF", options.sendBuffer);
   if (options.dontRoute) socket.setOption("SO_DONTROUTE", 1);
+}
+
+/** Internet timestamps (RFC 791): room for nine, for four with addresses, or for those who are named. */
+function timestampOption(kind: number, stampers: readonly number[]): Uint8Array {
+  const length = kind === 0 ? 40 : kind === 1 ? 36 : 4 + 8 * stampers.length;
+  const option = new Uint8Array(length);
+  option.set([68, length, 5, kind]);
+  stampers.forEach((address, i) => {
+    set32(option, 4 + 8 * i, address);
+  });
+  return option;
 }

@@ -185,7 +185,8 @@ class Pinger {
     let text = `PING ${hostname} (${formatIpv4(target)}) `;
     if (options.device !== undefined || options.source !== undefined || options.stickySource)
       text += `from ${formatIpv4(source)} ${options.device ?? ""}: `;
-    const total = options.dataBytes + HEADER_LENGTH + 20 + (options.recordRoute ? 40 : 0);
+    const total =
+      options.dataBytes + HEADER_LENGTH + 20 + (options.recordRoute || options.timestampOption !== undefined ? 40 : 0);
     yield* this.#out.print(`${text}${options.dataBytes}(${total}) bytes of data.\n`);
     // A flood's dots are not buffered.
     if (options.flood) yield* this.#out.flush();
@@ -252,10 +253,16 @@ class Pinger {
     // With an ICMP error at hand the call's own errno is told too; without, what the error queue said is enough.
     if (errors > 0 && !this.#options.quiet) {
       if (this.#options.flood) yield* this.#proc.print("E");
-      else yield* this.#proc.printError(`ping: sendmsg: ${strerror(errno)}\n`);
+      else yield* this.#complain(`sendmsg: ${strerror(errno)}`);
     }
     this.#tokensMs = 0;
     return Math.max(this.#intervalMs, MIN_INTERVAL_MS);
+  }
+
+  /** error(3): what was printed before comes out first. */
+  *#complain(sentence: string): Task<void> {
+    yield* this.#out.flush();
+    yield* this.#proc.printError(`ping: ${sentence}\n`);
   }
 
   /** After the last probe: how long to wait for answers, once. */
@@ -389,8 +396,8 @@ class Pinger {
       if (this.#options.quiet) return -1;
       if (this.#options.flood) yield* this.#proc.print("E");
       else if (error.errno === Errno.EMSGSIZE)
-        yield* this.#proc.printError(`ping: local error: message too long, mtu=${error.info}\n`);
-      else yield* this.#proc.printError(`ping: local error: ${strerror(error.errno)}\n`);
+        yield* this.#complain(`local error: message too long, mtu=${error.info}`);
+      else yield* this.#complain(`local error: ${strerror(error.errno)}`);
       return -1;
     }
     if (error.origin !== SO_EE_ORIGIN_ICMP) return 0;

@@ -85,7 +85,7 @@ const IPOPT_EOL = 0;
 const IPOPT_NOOP = 1;
 const IPOPT_RR = 7;
 const IPOPT_TS = 68;
-const IPOPT_TS_TSANDADDR = 1;
+const IPOPT_TS_TSONLY = 0;
 
 /** What the options of a reply say, and the record route to compare the next one with. */
 export interface OptionsText {
@@ -119,25 +119,28 @@ export function ipOptionsText(options: Uint8Array, before: Uint8Array | undefine
   return { text, recorded };
 }
 
+/** Stamps in milliseconds: the first whole, the others counted from the one before. */
 function timestampText(option: Uint8Array): string {
-  const flags = (option[3] ?? 0) & 15;
-  const step = (flags & 3) >= IPOPT_TS_TSANDADDR ? 8 : 4;
+  const flags = option[3] ?? 0;
+  const step = (flags & 3) === IPOPT_TS_TSONLY ? 4 : 8;
+  const end = Math.min(option[2] ?? 5, option.length) - 1;
+  if (end <= 4) return "";
   let text = "\nTS: ";
-  let before: number | undefined;
-  for (let at = 4; at + step <= option.length && at + step < (option[2] ?? 5) + (step - 1) + 1; at += step) {
+  let standard = 0;
+  let other = 0;
+  for (let at = 4; at < end && at + step <= option.length; at += step) {
     if (step === 8) text += `\t${formatIpv4(get32(option, at))}`;
     const value = get32(option, at + step - 4);
-    if ((value & 0x80000000) !== 0)
-      text +=
-        before === undefined
-          ? `\t${value & 0x7fffffff} absolute not-standard\n`
-          : `\t${(value & 0x7fffffff) - before} not-standard\n`;
-    else if (before === undefined) {
-      before = value;
-      text += `\t${value} absolute\n`;
-    } else text += `\t${value - before}\n`;
+    const ms = value & 0x7fffffff;
+    if ((value & 0x80000000) !== 0) {
+      text += other === 0 ? `\t${ms} absolute not-standard\n` : `\t${ms - other} not-standard\n`;
+      other = ms;
+    } else {
+      text += standard === 0 ? `\t${ms} absolute\n` : `\t${ms - standard}\n`;
+      standard = ms;
+    }
   }
-  return text;
+  return flags >> 4 ? `${text}Unrecorded hops: ${flags >> 4}\n` : text;
 }
 
 /** The numbers behind the closing lines; times in microseconds. */

@@ -1,8 +1,8 @@
 // Counters in the order of /proc/net/snmp, snmp6 and netstat (Linux 6.18), for tools that show them: names of protocols that
 // do not exist here, and all names of TCP's extension, of which some never count here.
 
-import type { Mib } from "../../net/ipv4/mib.ts";
-import type { TcpExtName, TcpMib } from "../../net/ipv4/tcp-mib.ts";
+import type { Mib } from "./mib.ts";
+import type { TcpExtName, TcpMib } from "./tcp-mib.ts";
 
 /** Always zero; nstat -z lists them. */
 export const ABSENT_MIBS: Readonly<Record<string, readonly string[]>> = {
