@@ -150,6 +150,7 @@ describe("putting together", () => {
 
   test("no more memory than ipfrag_high_thresh is spent", () => {
     const { lab, b } = receiver();
+    b.sysctl("ipfrag_low_thresh", 3000);
     b.sysctl("ipfrag_high_thresh", 4000);
     const [first] = pieces(echo(1, 1, 1000), [504, 504]) as [Piece];
     for (let id = 0; id < 20; id++) give(b, { ...first, id });
