@@ -21,7 +21,7 @@ function medianMs(runs: number, args: readonly string[]): number {
 async function coldStart(): Promise<number> {
   const script = "fixtures/kernel/02-published-port/scenario.sh";
   const bare = medianMs(9, ["-e", "0"]);
-  return medianMs(9, ["dist/node/cli.js", "run", script, "--out", "out/bench", "--quiet"]) / bare;
+  return medianMs(9, ["dist/bin/cli.js", "run", script, "--out", "out/bench", "--quiet"]) / bare;
 }
 
 async function containersPerSecond(): Promise<number> {
