@@ -59,10 +59,11 @@ function unsigned(text: string): number {
 
 /** A number that can be written, too. */
 function setting(read: () => string, write: (value: number) => void): SyntheticFileNode {
-  return file(
+  const node = file(
     () => `${read()}\n`,
     (_proc, text) => write(unsigned(text)),
   );
+  return { ...node, readOnlyFor: (proc) => proc.cred.readOnlySysctl ?? false };
 }
 
 /** A file whose writing does something, and that cannot be read. */

@@ -5,6 +5,7 @@ import type { Program } from "../posix/process.ts";
 import { arping } from "./arping.ts";
 import { busybox } from "./busybox.ts";
 import { busyboxArping } from "./busybox-arping.ts";
+import { busyboxArp, busyboxBrctl, busyboxIfconfig, busyboxRoute, busyboxSysctl } from "./busybox-net.ts";
 import { busyboxTraceroute } from "./busybox-traceroute.ts";
 import { curlProgram } from "./curl/curl.ts";
 import { dig } from "./dig/dig.ts";
@@ -49,9 +50,14 @@ export function makeAppTools(versions: AppVersions): ReadonlyMap<string, Program
     ["tracepath", tracepath],
     ["traceroute", traceroute],
     ["wget", busyboxWget],
+    ["busybox-arp", busyboxArp],
     ["busybox-arping", busyboxArping],
+    ["busybox-brctl", busyboxBrctl],
+    ["busybox-ifconfig", busyboxIfconfig],
     ["busybox-netstat", busyboxNetstat],
     ["busybox-nslookup", busyboxNslookup],
+    ["busybox-route", busyboxRoute],
+    ["busybox-sysctl", busyboxSysctl],
     ["busybox-telnet", busyboxTelnet],
     ["busybox-traceroute", busyboxTraceroute],
   ]);

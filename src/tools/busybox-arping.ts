@@ -1,7 +1,7 @@
 // arping as busybox 1.35 has it (Debian's build), which containers find: an alarm every second, other words, and a count of
 // broadcasts that its -c option switches off by accident (their two flag bits are the same).
 
-import { strerror } from "../base/errno.ts";
+import { Errno, strerror } from "../base/errno.ts";
 import { MSEC, type Ns, SEC, USEC } from "../base/time.ts";
 import { netnsOf, openSocket } from "../host/host.ts";
 import { IFF_LOOPBACK, IFF_NOARP, type NetDevice } from "../net/core/net-device.ts";
@@ -101,6 +101,7 @@ function parseOptions(args: readonly string[]): Options {
 
 function* prepare(proc: Process, options: Options): Task<ArpExchange> {
   const { flags } = options;
+  if (!proc.capable("NET_RAW")) throw new Ending(1, `arping: socket: ${strerror(Errno.EPERM)}\n`);
   const socket = openSocket(proc, AF_PACKET, SOCK_DGRAM);
   const device = findDevice(proc, options);
   const target = yield* resolve(proc, options.target);

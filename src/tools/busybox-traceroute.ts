@@ -1,7 +1,7 @@
 // traceroute as busybox has it (1.35): one UDP probe at a time from one socket to rising ports, answers read from a raw ICMP
 // socket. -F, -I and -l are taken and change nothing, as in Debian's build.
 
-import { strerror } from "../base/errno.ts";
+import { Errno, strerror } from "../base/errno.ts";
 import { type Ns, SEC, USEC } from "../base/time.ts";
 import { netnsOf, openSocket } from "../host/host.ts";
 import { AF_INET, type Message, SOCK_DGRAM, SOCK_RAW } from "../net/core/sock.ts";
@@ -86,6 +86,7 @@ function* trace(proc: Process, values: ReadonlyMap<string, string>, operands: re
   if (values.has("6")) throw new Refused(`bad address '${host}'`);
   const target = yield* address(proc, host);
   const bytes = operands[1] === undefined ? least : inRange(operands[1], least, 32768);
+  if (!proc.capable("NET_RAW")) throw new Refused(`socket: ${strerror(Errno.EPERM)}`);
   const receiver = openSocket(proc, AF_INET, SOCK_RAW, IPPROTO_ICMP);
   const sender = openSocket(proc, AF_INET, SOCK_DGRAM);
   try {

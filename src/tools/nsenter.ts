@@ -86,6 +86,8 @@ export const nsenter: Program = function* (proc: Process): Task<number> {
       return yield* fail(`reassociate to namespace 'ns/${type}' failed: ${strerror(Errno.EINVAL)}`);
     ns = withNetns(ns, netns);
   }
+  if (wanted.length > 0 && !proc.capable("SYS_ADMIN"))
+    return yield* fail(`reassociate to namespace 'ns/${wanted[0]!.type}' failed: ${strerror(Errno.EPERM)}`);
   const command = parsed.operands.length > 0 ? parsed.operands : [proc.env.get("SHELL") ?? "/bin/sh"];
   try {
     return yield* execProgram(proc, command, { ns, root });

@@ -1,7 +1,7 @@
 // unshare (util-linux 2.38): runs a program in new namespaces. The network's and the host name's can be new; what the others
 // hold (mounts, processes, users) has one instance for a host, and asking for them is refused by name.
 
-import { NetError, strerror } from "../base/errno.ts";
+import { Errno, NetError, strerror } from "../base/errno.ts";
 import { hostOf, netnsNode, withNetns } from "../host/host.ts";
 import type { Namespaces, Process, Program } from "../posix/process.ts";
 import { FORK_NS } from "../shell/cost.ts";
@@ -60,6 +60,7 @@ export const unshare: Program = function* (proc: Process): Task<number> {
     else if (name === "w") cwd = value;
     else return yield* fail(`option ${name.length === 1 ? "-" : "--"}${name} is not supported by vethlab`);
   }
+  if (!proc.capable("SYS_ADMIN")) return yield* fail(`unshare failed: ${strerror(Errno.EPERM)}`);
   if (net) {
     const host = hostOf(proc);
     const netns = host.createNetNamespace(`unshare-${proc.pid}`);

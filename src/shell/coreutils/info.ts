@@ -136,6 +136,7 @@ function* hostname(proc: Process): Task<number> {
     if (options.has(letter)) return yield* complain(proc, `option -${letter} is not supported`);
   const { uts } = proc.ns;
   if (operands[0] !== undefined) {
+    if (!proc.capable("SYS_ADMIN")) return yield* complain(proc, "sethostname: Operation not permitted");
     uts.hostname = operands[0];
     return 0;
   }

@@ -5,11 +5,8 @@ import type { Process, Program } from "../../posix/process.ts";
 import { controllingTerminal } from "../../posix/tty.ts";
 import type { Task } from "../../sim/task.ts";
 import { strftime } from "../strftime.ts";
-
-/** What a process shows as its command: its arguments. */
-export function commandLine(proc: Process): string {
-  return proc.argv.join(" ");
-}
+import { busyboxPs } from "./busybox-ps.ts";
+import { commandLine } from "./command-line.ts";
 
 function startTime(proc: Process): bigint {
   return proc.machine.epochNs + BigInt(Math.round(proc.startedNs));
@@ -239,4 +236,7 @@ function* ps(proc: Process): Task<number> {
   return chosen.length > 0 ? 0 : 1;
 }
 
-export const psPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([["ps", ps]]);
+export const psPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
+  ["ps", ps],
+  ["busybox-ps", busyboxPs],
+]);

@@ -4,7 +4,7 @@ import { type Process, type Program, SIGTERM, signalNumber } from "../../posix/p
 import type { Task } from "../../sim/task.ts";
 import { signalTable } from "../builtins/flow.ts";
 import { ereSource } from "../regex.ts";
-import { commandLine } from "./ps.ts";
+import { commandLine } from "./command-line.ts";
 import { complain, getopt, usageError } from "./util.ts";
 
 /** The options that pgrep and pkill share, applied. */

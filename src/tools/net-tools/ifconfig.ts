@@ -48,7 +48,7 @@ const FLAG_LETTERS: readonly (readonly [number, string])[] = [
 const SHORT_HEADER = "Iface      MTU    RX-OK RX-ERR RX-DRP RX-OVR    TX-OK TX-ERR TX-DRP TX-OVR Flg\n";
 
 /** An interface as ifconfig sees it: a device, or one of its labels. */
-interface View {
+export interface View {
   readonly name: string;
   readonly dev: NetDevice;
   /** the address of that label, if any */
@@ -107,6 +107,11 @@ export const ifconfig: Program = function* (proc: Process): Task<number> {
   return yield* configure(proc, ns, name, words);
 };
 
+/** "UP", "BROADCAST", … of the flags that are set */
+export function flagNames(flags: number): string[] {
+  return FLAG_NAMES.filter(([flag]) => flags & flag).map(([, text]) => text);
+}
+
 /** Names before the number at their end, then that number (nstrcmp). */
 function compareNames(a: string, b: string): number {
   const [, prefixA = "", numberA] = /^(.*?)(\d*)$/.exec(a)!;
@@ -115,7 +120,7 @@ function compareNames(a: string, b: string): number {
   return Number(numberA || -1) - Number(numberB || -1);
 }
 
-function listViews(ns: NetNamespace): View[] {
+export function listViews(ns: NetNamespace): View[] {
   const out: View[] = [];
   const devices = [...ns.net.devices.values()].sort((a, b) => compareNames(a.name, b.name));
   for (const dev of devices) {
@@ -131,7 +136,7 @@ function listViews(ns: NetNamespace): View[] {
 function viewText(view: View): string {
   const { dev, ifa } = view;
   const flags = devGetFlags(dev) & 0xffff;
-  const names = FLAG_NAMES.filter(([flag]) => flags & flag).map(([, text]) => text);
+  const names = flagNames(flags);
   let out = `${view.name}: flags=${flags}<${names.join(",")}>  mtu ${dev.mtu}\n`;
   if (ifa) {
     out += `        inet ${formatIpv4(ifa.local)}  netmask ${formatIpv4(ifa.mask)}`;
@@ -172,7 +177,7 @@ function shortText(view: View): string {
 }
 
 /** "1.4 KiB", as print_bytes of net-tools has it. */
-function humanBytes(bytes: number): string {
+export function humanBytes(bytes: number): string {
   const units: readonly (readonly [number, string])[] = [
     [1024 ** 5, "PiB"],
     [1024 ** 4, "TiB"],
