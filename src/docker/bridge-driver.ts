@@ -1,9 +1,10 @@
 // The bridge driver: a bridge per network with its address, a veth pair per endpoint, the rules around both, published
 // ports. Answers to libnetwork drivers/bridge/bridge.go, setup_device.go and setup_ipv4.go.
 
+import { NetError } from "../base/errno.ts";
 import type { Host } from "../host/host.ts";
 import type { Rng } from "../sim/rng.ts";
-import { cidrsOverlap, formatCidr, formatIpv4, type Ipv4Addr, parseIpv4 } from "../wire/addr.ts";
+import { cidrsOverlap, formatCidr, formatIpv4, formatMac, type Ipv4Addr, parseIpv4 } from "../wire/addr.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { badRequest, DaemonError } from "./errors.ts";
 import type { Generation } from "./generations/generation.ts";
@@ -177,18 +178,26 @@ export class BridgeDriver {
     this.#generation.firewall.removeEndpoint(this.#ipt, endpoint.network.bridge!.rules, formatIpv4(endpoint.address!));
   }
 
-  /** The interface gets into the container's namespace, named, addressed and up. */
+  /** The interface gets into the container's namespace, named, addressed and up. Throws DaemonError. */
   joinSandbox(endpoint: Endpoint, sandbox: Sandbox): void {
     const bridge = endpoint.network.bridge!;
     const netns = sandbox.netns!;
     const name = sandbox.nextInterfaceName(bridge.interfacePrefix);
     const dev = endpoint.sandboxVeth!;
     moveIntoSandbox(dev, netns);
-    setUpInSandbox(netns, dev, {
-      name,
-      mac: endpoint.mac!,
-      address: { address: endpoint.address!, prefix: endpoint.prefix },
-    });
+    try {
+      setUpInSandbox(netns, dev, {
+        name,
+        mac: endpoint.mac!,
+        address: { address: endpoint.address!, prefix: endpoint.prefix },
+      });
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      const outside = endpoint.sandboxVethName;
+      throw new DaemonError(
+        `failed to add interface ${outside} to sandbox: error setting interface "${outside}" MAC to "${formatMac(endpoint.mac!)}": ${error.message.toLowerCase()}`,
+      );
+    }
   }
 
   leaveSandbox(endpoint: Endpoint): void {

@@ -3,19 +3,25 @@
 // libnetwork cmd/proxy (tcp_proxy.go, udp_proxy.go).
 
 import { Errno, NetError } from "../base/errno.ts";
-import { SEC } from "../base/time.ts";
+import { type Ns, SEC, USEC } from "../base/time.ts";
 import { netnsOf, openSocket } from "../host/host.ts";
 import { AF_INET, SHUT_RD, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, type SockAddr } from "../net/core/sock.ts";
 import type { Socket } from "../net/socket.ts";
 import type { OpenFile } from "../posix/file.ts";
 import type { Process, Program } from "../posix/process.ts";
-import type { Task } from "../sim/task.ts";
+import { sleep, type Task } from "../sim/task.ts";
 import { parseIpv4 } from "../wire/addr.ts";
 
 /** Go's listen backlog: net.core.somaxconn */
 const BACKLOG = 4096;
 const UDP_CONN_TRACK_TIMEOUT_NS = 90 * SEC;
 const BUFFER = 65507;
+/**
+ * From the end of a client's handshake to the connection behind it, and to the end of the client's when that fails: Go's
+ * runtime has to wake up. Measured on the recordings' machine; a client's request is there before it, as a rule.
+ */
+const WAKE_NS: Ns = 220 * USEC;
+const GIVE_UP_NS: Ns = 130 * USEC;
 
 interface ProxyOptions {
   readonly protocol: string;
@@ -123,10 +129,12 @@ function* serveTcp(proc: Process, client: Socket, container: SockAddr): Task<voi
   try {
     backend = openSocket(proc, AF_INET, SOCK_STREAM);
     backend.setOption("TCP_NODELAY", 1);
+    yield* sleep(WAKE_NS);
     yield* backend.connectWithin(container, Number.POSITIVE_INFINITY);
     client.setOption("TCP_NODELAY", 1);
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
+    yield* sleep(GIVE_UP_NS);
     close(proc, client);
     return;
   }

@@ -368,7 +368,7 @@ export class NetworkController {
     }
     sandbox.resolver?.stop();
     sandbox.resolver = null;
-    if (sandbox.netns && !sandbox.options.useHost) sandbox.netns.destroy();
+    if (sandbox.netns && !sandbox.options.useHost) this.#parts.host.releaseNetNamespace(sandbox.netns);
     sandbox.netns = null;
   }
 }

@@ -16,6 +16,7 @@ import { EXEC_NS } from "../shell/cost.ts";
 import type { Image as ProgramImage } from "../shell/exec.ts";
 import { sleep, type Task } from "../sim/task.ts";
 import { formatIpv4 } from "../wire/addr.ts";
+import { rfc3339 } from "./clock.ts";
 import type { Container } from "./container.ts";
 import { allocateNetwork, networkedContainer, releaseNetwork } from "./container-network.ts";
 import { parsePort } from "./container-ports.ts";
@@ -28,6 +29,7 @@ import { handleExit, removeRecords } from "./lifecycle.ts";
 import { loadProgram } from "./load-program.ts";
 import { ContainerStdin, LogFile } from "./logs.ts";
 import { writeFileNode } from "./netlink.ts";
+import type { Sandbox } from "./sandbox.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Threads of `runc init`, which have numbers in the container's PID namespace. */
@@ -74,7 +76,7 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
     yield* sleep(daemon.net.ipt.takeCost() + runcCreate + endpoint * sandbox.endpoints.length);
     sandbox.netns ??= sandbox.options.useHost ? daemon.host.netns : makeNetns(daemon, container);
     netns = sandbox.netns;
-    if (!inside) for (const endpoint of sandbox.endpoints) daemon.net.populate(sandbox, endpoint);
+    if (!inside) populate(daemon, sandbox);
     yield* sleep(daemon.net.ipt.takeCost());
   }
   const user = userOf(container, container.request.user, container.request.privileged);
@@ -85,6 +87,21 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
   yield* sleep(daemon.generation.costs.runcStart);
   run(daemon, container, netns, env, user);
   yield* sleep(daemon.generation.costs.started);
+}
+
+/** The interfaces get into the namespace, by runc's hook that calls dockerd (libnetwork-setkey). Throws DaemonError. */
+function populate(daemon: Daemon, sandbox: Sandbox): void {
+  try {
+    for (const endpoint of sandbox.endpoints) daemon.net.populate(sandbox, endpoint);
+  } catch (error) {
+    if (!(error instanceof DaemonError)) throw error;
+    const log = `time="${rfc3339(daemon.now() - (daemon.now() % 1_000_000_000n))}" level=fatal msg=${JSON.stringify(error.message)}`;
+    throw new DaemonError(
+      daemon.generation.texts.startFailed(
+        `error during container init: error running hook #0: error running hook: exit status 1, stdout: , stderr: ${log}`,
+      ),
+    );
+  }
 }
 
 const isNetSysctl = (name: string): boolean => name.startsWith("net.");

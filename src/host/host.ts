@@ -73,10 +73,28 @@ export class Host {
     return new NetNamespace(this.kernel, label, this.allocateInode());
   }
 
+  /**
+   * Destroys a namespace that nothing holds any more: no name in the host's file system, no process. While a process holds
+   * it, its end asks again.
+   */
+  releaseNetNamespace(netns: NetNamespace): void {
+    if (netns === this.netns || holds(this.root.root, netns)) return;
+    const holder = [...this.machine.processes.values()].find((proc) => proc.ns.net === netns);
+    if (holder) holder.onExit.push(() => this.releaseNetNamespace(netns));
+    else netns.destroy();
+  }
+
   /** Starts a program as a child of nobody (a daemon). */
   spawn(program: Program, options: SpawnOptions): Process {
     return this.machine.spawn(null, program, { root: this.root, ns: this.ns, cwd: "/", env: new Map(), ...options });
   }
+}
+
+function holds(node: VfsNode, netns: NetNamespace): boolean {
+  if (node.kind === "namespace") return node.target === netns;
+  if (node.kind !== "dir") return false;
+  for (const child of node.children.values()) if (holds(child, netns)) return true;
+  return false;
 }
 
 /** The host on which a process runs. */

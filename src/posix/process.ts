@@ -185,7 +185,8 @@ export class Process {
   readonly pid: number;
   /** its number on the machine */
   readonly hostPid: number;
-  readonly parent: Process | null;
+  /** the one that started it; when that has ended, its PID namespace's first process where it has one of its own */
+  parent: Process | null;
   /** argv[0] first; a program may rename itself */
   argv: readonly string[];
   readonly env: Map<string, string>;
@@ -214,6 +215,8 @@ export class Process {
   /** Suspended by SIGSTOP or SIGTSTP until SIGCONT. */
   stopped = false;
   readonly #threads: Set<Thread> = new Set();
+  /** children that have ended and for which it has not waited */
+  readonly #zombies: Set<Process> = new Set();
   readonly #dispositions: Map<number, Disposition> = new Map();
   readonly #pidNamespace: PidNamespace | undefined;
   #main: Thread;
@@ -322,6 +325,7 @@ export class Process {
   /** Waits until it has ended. */
   *wait(): Task<ExitStatus> {
     while (!this.exitStatus) yield* this.exited.wait();
+    if (this.parent) this.parent.#zombies.delete(this);
     return this.exitStatus;
   }
 
@@ -491,10 +495,26 @@ export class Process {
     this.fds.clear();
     this.machine.processes.delete(this.hostPid);
     this.#pidNamespace?.processes.delete(this.pid);
+    this.#forgetChildren();
     this.parent?.children.delete(this);
+    if (this.parent && !this.parent.exitStatus && this.parent.disposition(SIGCHLD) !== "ignore")
+      this.parent.#zombies.add(this);
     this.stopped = false;
     for (const callback of this.onExit) callback();
     this.exited.wakeAll();
     this.parent?.kill(SIGCHLD);
+  }
+
+  /** Children, ended ones too, get another parent (exit.c forget_original_parent, find_new_reaper). */
+  #forgetChildren(): void {
+    const orphans = [...this.children, ...this.#zombies];
+    this.#zombies.clear();
+    const reaper = this.#pidNamespace?.processes.get(1);
+    if (!reaper || reaper === this) return;
+    for (const orphan of orphans) {
+      orphan.parent = reaper;
+      if (!orphan.exitStatus) reaper.children.add(orphan);
+      else reaper.kill(SIGCHLD);
+    }
   }
 }

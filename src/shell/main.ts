@@ -148,7 +148,8 @@ function* main(interpreter: Interpreter, proc: Process, dash: boolean): Task<num
     shell.fromCommand = true;
     const source = new Source(line.command, argv0);
     const prefix = dash ? "" : "-c: ";
-    return yield* runToEnd(interpreter, shell, interpreter.text(shell, source, { prefix, tail: true }));
+    // bash gives its process to the last command, dash (0.5.12) waits for it
+    return yield* runToEnd(interpreter, shell, interpreter.text(shell, source, { prefix, tail: !dash }));
   }
   if (line.script === undefined) return yield* runToEnd(interpreter, shell, runStdin(interpreter, shell));
   return yield* runFile(interpreter, shell, line.script, name);

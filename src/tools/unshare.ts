@@ -7,7 +7,6 @@ import type { Namespaces, Process, Program } from "../posix/process.ts";
 import { FORK_NS } from "../shell/cost.ts";
 import { execProgram, spawnCommand } from "../shell/exec.ts";
 import type { Task } from "../sim/task.ts";
-import { releaseNetns } from "./ip/netns.ts";
 import { getopt, type LongOption } from "./net-util/getopt.ts";
 
 const LONG: readonly LongOption[] = [
@@ -66,7 +65,7 @@ export const unshare: Program = function* (proc: Process): Task<number> {
     const netns = host.createNetNamespace(`unshare-${proc.pid}`);
     ns = withNetns(ns, netns);
     proc.ns = ns;
-    proc.onExit.push(() => releaseNetns(host, netns));
+    proc.onExit.push(() => host.releaseNetNamespace(netns));
     if (file !== undefined)
       try {
         proc.root.lookup(proc, file);

@@ -2,7 +2,7 @@
 // to the namespace; the namespace lives as long as a name or a process holds it. Leaves out monitor.
 
 import { Errno, NetError, strerror } from "../../base/errno.ts";
-import { type Host, hostOf, NETNS_RUN_DIR, netnsNode, netnsOf, withNetns } from "../../host/host.ts";
+import { hostOf, NETNS_RUN_DIR, netnsNode, netnsOf, withNetns } from "../../host/host.ts";
 import type { Net } from "../../net/core/net.ts";
 import type { NetNamespace } from "../../net/netns.ts";
 import { dirNode, type VfsNode } from "../../posix/vfs.ts";
@@ -179,28 +179,7 @@ function removeOne(ctx: Context, name: string): void {
     if (!(error instanceof NetError)) throw error;
     throw new CommandError(`Cannot remove namespace file "${path}": ${strerror(error.errno)}\n`, 1);
   }
-  if (node?.kind === "namespace") releaseNetns(hostOf(proc), node.target as NetNamespace);
-}
-
-/**
- * Destroys a namespace that nothing holds any more: no name in the host's file system, no process. While a process holds
- * it, its end asks again.
- */
-export function releaseNetns(host: Host, netns: NetNamespace): void {
-  if (netns === host.netns || holds(host.root.root, netns)) return;
-  const holders = [...host.machine.processes.values()].filter((proc) => proc.ns.net === netns);
-  if (holders.length > 0) {
-    for (const holder of holders) holder.onExit.push(() => releaseNetns(host, netns));
-    return;
-  }
-  netns.destroy();
-}
-
-function holds(node: VfsNode, netns: NetNamespace): boolean {
-  if (node.kind === "namespace") return node.target === netns;
-  if (node.kind !== "dir") return false;
-  for (const child of node.children.values()) if (holds(child, netns)) return true;
-  return false;
+  if (node?.kind === "namespace") hostOf(proc).releaseNetNamespace(node.target as NetNamespace);
 }
 
 function identify(ctx: Context, words: readonly string[]): number {

@@ -5,7 +5,7 @@ import { type NetError, strerror } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
 import type { Socket } from "../../net/socket.ts";
 import { makePipe, type OpenFile } from "../../posix/file.ts";
-import { type Process, SIGCHLD } from "../../posix/process.ts";
+import type { Process } from "../../posix/process.ts";
 import { spawnCommand } from "../../shell/exec.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { closeFile, errnoOf, pollEntries, pollIn } from "../net-util/sockets.ts";
@@ -23,7 +23,6 @@ export type ExecCommand = NonNullable<NcatOptions["exec"]>;
 
 /** Runs the command on the connection until one of them ends. */
 export function* runWithPipes(proc: Process, connection: Socket, command: ExecCommand): Task<void> {
-  proc.onSignal(SIGCHLD, "ignore");
   const [childIn, toChild] = makePipe();
   const [fromChild, childOut] = makePipe();
   const argv = command.kind === "shell" ? ["/bin/sh", "-c", command.command] : splitCommand(command.command);
