@@ -187,6 +187,7 @@ export const networkLs: Command = {
     const filters = parseFilters(flags.list("filter"));
     for (const key of filters.keys())
       if (!LIST_FILTERS.has(key)) throw badRequest(daemon.generation.texts.invalidFilter(key));
+    checkFilters(filters);
     const full = flags.bool("no-trunc");
     const networks = [...daemon.net.networks.values()]
       .filter((network) => matches(network, filters))
@@ -215,6 +216,15 @@ export const networkLs: Command = {
   },
 };
 
+/** Values that a filter cannot have (daemon/network/filter.go). Throws DaemonError 400. */
+function checkFilters(filters: Filters): void {
+  const dangling = filters.get("dangling") ?? [];
+  if (dangling.some((value) => !/^(true|false|1|0)$/.test(value)))
+    throw badRequest(`invalid value for filter 'dangling', must be "true" (or "1"), or "false" (or "0")`);
+  const type = filters.get("type")?.find((value) => value !== "custom" && value !== "builtin");
+  if (type !== undefined) throw badRequest(`invalid filter: 'type'='${type}'`);
+}
+
 function matches(network: Network, filters: Filters): boolean {
   const wants = (key: string, test: (value: string) => boolean) => filters.get(key)?.some(test) ?? true;
   return (
@@ -224,32 +234,59 @@ function matches(network: Network, filters: Filters): boolean {
     wants("scope", (value) => value === "local") &&
     (filters.get("label") ?? []).every((value) => hasLabel(network.request.labels, value)) &&
     wants("type", (value) => (value === "custom") === network.userDefined) &&
-    wants(
-      "dangling",
-      (value) => (value === "true" || value === "1") === (network.userDefined && network.endpoints.size === 0),
-    )
+    // the daemon's list knows no members: every user's network counts as dangling (filterNetworkByUse)
+    wants("dangling", (value) => (value === "true" || value === "1") === network.userDefined)
   );
 }
 
+const PRUNE_FILTERS: ReadonlySet<string> = new Set(["label", "label!", "until"]);
+
 export const networkPrune: Command = {
   name: "network prune",
-  supports: "force",
+  supports: "filter force",
+  checks: FILTER_CHECK,
   args: { min: 0, max: 0 },
   *run(context: Context): Task<number> {
     if (!context.flags.bool("force")) {
       const warning = "WARNING! This will remove all custom networks not used by at least one container.";
       if (!(yield* confirm(context, warning))) return 0;
     }
-    yield* context.print(yield* pruneNetworks(context));
+    const filters = parseFilters(context.flags.list("filter"));
+    for (const key of filters.keys())
+      if (!PRUNE_FILTERS.has(key)) throw badRequest(context.daemon.generation.texts.invalidFilter(key));
+    yield* context.print(yield* pruneNetworks(context, filters));
     return 0;
   },
 };
 
+/** May a network be pruned? Its labels fit, and it was made before `until`. Throws DaemonError 400. */
+function prunable(network: Network, filters: Filters, nowNs: bigint): boolean {
+  const has = (value: string) => hasLabel(network.request.labels, value);
+  const until = (filters.get("until") ?? []).map((text) => untilNs(text, nowNs));
+  return (
+    (filters.get("label") ?? []).every(has) &&
+    !(filters.get("label!") ?? []).some(has) &&
+    until.every((end) => network.createdNs < end)
+  );
+}
+
+const DURATION_NS: Readonly<Record<string, number>> = { h: 3_600e9, m: 60e9, s: 1e9, ms: 1e6 };
+
+/** "1h30m" ago, or seconds since 1970 (api/types/time GetTimestamp). */
+function untilNs(text: string, nowNs: bigint): bigint {
+  if (/^\d+$/.test(text)) return BigInt(text) * 1_000_000_000n;
+  if (!/^(\d+(\.\d+)?(h|ms|m|s))+$/.test(text)) throw badRequest(`vethlab does not support the filter until=${text}`);
+  let ns = 0;
+  for (const [, value, unit] of text.matchAll(/([\d.]+)(h|ms|m|s)/g)) ns += Number(value) * DURATION_NS[unit!]!;
+  return nowNs - BigInt(Math.round(ns));
+}
+
 /** Removes the networks that no running container is in, and returns what to print. */
-export function* pruneNetworks({ daemon }: Context): Task<string> {
+export function* pruneNetworks({ daemon }: Context, filters: Filters = new Map()): Task<string> {
   const removed: string[] = [];
   for (const network of [...daemon.net.networks.values()]) {
     if (!network.userDefined || network.endpoints.size > 0) continue;
+    if (!prunable(network, filters, daemon.now())) continue;
     daemon.net.remove(network);
     yield* sleep(daemon.generation.costs.networkRemove + daemon.net.ipt.takeCost());
     removed.push(network.name);
