@@ -3,7 +3,7 @@
 
 import { IPPROTO_TCP } from "../../../wire/ipv4.ts";
 import { KEY_TCPFLAGS, keyOf } from "../rule-keys.ts";
-import type { MatchFn, XtMatch } from "../x-tables.ts";
+import { invalid, type MatchFn, type XtMatch } from "../x-tables.ts";
 import { anyPorts, portKeys, portsMt } from "./udp.ts";
 
 export const XT_TCP_INV_SRCPT = 1;
@@ -24,8 +24,11 @@ export interface TcpInfo {
 
 export const tcpMatch: XtMatch<TcpInfo> = {
   name: "tcp",
-  proto: IPPROTO_TCP,
-  create: (info) => ({ fn: isPlain(info) ? tcpMt(info) : expressionsMt(info) }),
+  create(info, { proto, invProto }) {
+    if (!isPlain(info)) return { fn: expressionsMt(info) };
+    if (proto !== IPPROTO_TCP || invProto) invalid();
+    return { fn: tcpMt(info) };
+  },
   keys: (info) => {
     const { flgMask, flgCmp, invflags } = info;
     const keys = portKeys(info);

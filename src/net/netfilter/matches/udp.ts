@@ -3,7 +3,7 @@
 import { IPPROTO_UDP } from "../../../wire/ipv4.ts";
 import { get16 } from "../../../wire/layout.ts";
 import { KEY_DPORT, KEY_SPORT, keyRanges, type RuleKey } from "../rule-keys.ts";
-import type { MatchFn, XtMatch } from "../x-tables.ts";
+import { invalid, type MatchFn, type XtMatch } from "../x-tables.ts";
 
 export const XT_UDP_INV_SRCPT = 1;
 export const XT_UDP_INV_DSTPT = 2;
@@ -16,8 +16,12 @@ export interface UdpInfo {
 
 export const udpMatch: XtMatch<UdpInfo> = {
   name: "udp",
-  proto: IPPROTO_UDP,
-  create: (info) => ({ fn: anyPorts(info) ? wholeHeaderMt(8) : portsMt(info) }),
+  create(info, { proto, invProto }) {
+    // with ports it has become expressions, which say nothing of the protocol
+    if (!anyPorts(info)) return { fn: portsMt(info) };
+    if (proto !== IPPROTO_UDP || invProto) invalid();
+    return { fn: wholeHeaderMt(8) };
+  },
   keys: portKeys,
 };
 

@@ -6,6 +6,7 @@ import { atoi, parameterProblem } from "../xtables.ts";
 
 /** Periods are counted in ten-thousandths of a second. */
 const SCALE = 10000;
+const DEFAULT_BURST = 5;
 const UNITS: readonly (readonly [string, number])[] = [
   ["second", 1],
   ["minute", 60],
@@ -66,11 +67,11 @@ export const limit: UserExtension<LimitInfo> = {
     { name: "limit", type: "string" },
     { name: "limit-burst", type: "u32", max: 10000 },
   ],
-  init: () => fromPeriod((SCALE * 3600) / 3, 5),
+  init: () => fromPeriod((SCALE * 3600) / 3, DEFAULT_BURST),
   parse({ info, option, arg, num }) {
     if (option === "limit") Object.assign(info, fromPeriod(parseRate(arg), info.burst));
-    else info.burst = num;
+    else info.burst = num || DEFAULT_BURST; // NFT_LIMIT_PKT_BURST_DEFAULT
   },
   print: (info) => ` limit: avg ${rateText(info)} burst ${info.burst}`,
-  save: (info) => ` --limit ${rateText(info)}${info.burst === 5 ? "" : ` --limit-burst ${info.burst}`}`,
+  save: (info) => ` --limit ${rateText(info)}${info.burst === DEFAULT_BURST ? "" : ` --limit-burst ${info.burst}`}`,
 };

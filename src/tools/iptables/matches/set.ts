@@ -8,7 +8,8 @@ import type { NameService } from "../names.ts";
 import { parameterProblem, strtoui } from "../xtables.ts";
 
 const MAX_NAME = 31;
-const MAX_DIM = 3;
+/** IPSET_DIM_MAX */
+const MAX_DIM = 6;
 
 type Draft = { -readonly [K in keyof SetMatchInfo]: SetMatchInfo[K] };
 
@@ -61,7 +62,8 @@ export const set: UserExtension<Draft> = {
   name: "set",
   raw: true,
   options: [
-    { name: "match-set", type: "string", aliases: ["set"] },
+    { name: "match-set", type: "string" },
+    { name: "set", type: "string" },
     { name: "return-nomatch", type: "none" },
     { name: "update-counters", type: "none" },
     { name: "update-subcounters", type: "none" },
@@ -82,11 +84,12 @@ export const set: UserExtension<Draft> = {
     bytes: { op: "none", value: 0 },
   }),
   parse(call) {
-    const { info, option, arg, invert, names } = call;
-    if (option === "match-set") {
+    const { info, option, arg, invert, names, output } = call;
+    if (option === "set") output.err += "--set option deprecated, please use --match-set\n";
+    if (option === "match-set" || option === "set") {
       if (info.dim > 0) parameterProblem("--match-set can be specified only once");
       if (invert) info.invert = true;
-      Object.assign(info, parseSetSide(arg, call.nextArg(), option, names));
+      Object.assign(info, parseSetSide(arg, call.nextArg(), "match-set", names));
     } else if (option === "return-nomatch") {
       if (invert) parameterProblem("--return-nomatch flag cannot be inverted");
       info.returnNomatch = true;
@@ -95,7 +98,8 @@ export const set: UserExtension<Draft> = {
     else parseCounter(call);
   },
   check(_info, used) {
-    if (!used.has("match-set")) parameterProblem("You must specify `--match-set' with proper arguments");
+    if (!used.has("match-set") && !used.has("set"))
+      parameterProblem("You must specify `--match-set' with proper arguments");
   },
   print: (info, { names }) => text(info, "", names),
   save: (info, { names }) => text(info, "--", names),
