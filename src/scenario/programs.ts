@@ -14,6 +14,7 @@ import { brctl } from "../tools/brctl.ts";
 import { bridge } from "../tools/bridge/bridge.ts";
 import { conntrack } from "../tools/conntrack/conntrack.ts";
 import { openNetwork } from "../tools/dev-tcp.ts";
+import { dmesg } from "../tools/dmesg.ts";
 import { ethtool } from "../tools/ethtool/ethtool.ts";
 import { ip } from "../tools/ip/ip.ts";
 import { ipset } from "../tools/ipset/ipset.ts";
@@ -21,6 +22,7 @@ import { makeIptablesPrograms } from "../tools/iptables/programs.ts";
 import { arp } from "../tools/net-tools/arp.ts";
 import { ifconfig } from "../tools/net-tools/ifconfig.ts";
 import { route } from "../tools/net-tools/route.ts";
+import { nflogFile } from "../tools/nflog-file.ts";
 import { nft } from "../tools/nft/nft.ts";
 import { nginxProgram } from "../tools/nginx/nginx.ts";
 import { nsenter } from "../tools/nsenter.ts";
@@ -52,6 +54,7 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ["arp", arp],
     ["brctl", brctl],
     ["bridge", bridge],
+    ["dmesg", dmesg],
     ["ethtool", ethtool],
     ["ifconfig", ifconfig],
     ["ip", ip],
@@ -76,6 +79,7 @@ export function furnishHost(host: Host): void {
   populateVfs(host.root, { programs: host.programs, proc: netProcEntries() });
   host.root.put("/sys/class/net", sysClassNet());
   host.root.put("/sys/devices/virtual/net", sysVirtualNet());
+  host.root.put("/var/log/ulog/syslogemu.log", nflogFile());
   host.root.put("/etc/hosts", fileNode(`127.0.0.1\tlocalhost\n127.0.1.1\t${host.name}\n`));
   host.root.put("/etc/hostname", fileNode(`${host.name}\n`));
   // as on the machine of the recordings; nobody answers there unless a script sees to it

@@ -28,8 +28,12 @@ export class Kernel {
   /** major number of the queueing discipline that was made last */
   lastQdiscHandle = 0x8000;
   readonly linkWatch: LinkWatch;
-  /** one line per kernel message (dmesg), without time */
-  readonly log: { timeNs: Ns; text: string }[] = [];
+  /** one line per kernel message (dmesg), without time; level as syslog's */
+  readonly log: { timeNs: Ns; text: string; level: number }[] = [];
+  /** messages before this one were cleared */
+  logFrom = 0;
+  /** one line per packet of the target NFLOG */
+  readonly nflog: { timeNs: Ns; text: string }[] = [];
   /** virtual ns that one pass of a packet through receive or transmit costs */
   costs: { receive: Ns; transmit: Ns } = { receive: 1_500, transmit: 1_000 };
   /** wall-clock milliseconds since 1970 when virtual time was 0 (ICMP and IP timestamps) */
@@ -56,8 +60,8 @@ export class Kernel {
   }
 
   /** printk: what `dmesg` shows */
-  printk(text: string): void {
-    this.log.push({ timeNs: this.sim.now, text });
+  printk(text: string, level = 6): void {
+    this.log.push({ timeNs: this.sim.now, text, level });
   }
 }
 

@@ -107,8 +107,8 @@ export class Netfilter {
       watchMasquerade: () => this.#watchMasquerade(),
       primaryAddress: (dev) => primaryAddress(dev),
       wallClockNs: () => net.kernel.epochMs * MSEC + net.now,
-      log: (text) => {
-        if (this.#mayLog) net.kernel.printk(text);
+      log: (text, level) => {
+        if (this.#mayLog) net.kernel.printk(text, level);
       },
       recent: this.recent,
       hashlimit: this.hashlimit,

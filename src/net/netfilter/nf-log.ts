@@ -9,6 +9,7 @@ import { get16, get32 } from "../../wire/layout.ts";
 import { ARPHRD_ETHER } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
+import { ControlSock } from "../ipv4/inet-sock.ts";
 import type { XtEnv, XtPar } from "./x-tables.ts";
 
 // uapi/linux/netfilter/nf_log.h
@@ -20,18 +21,22 @@ export const NF_LOG_MACDECODE = 0x20;
 
 /** Writes one packet's line: level and prefix as the rule says. */
 export function logPacket(env: XtEnv, par: XtPar, info: { level: number; logflags: number; prefix: string }): void {
+  env.log(packetLine(par, info), info.level);
+}
+
+/** What the kernel says of a packet. */
+export function packetLine(par: XtPar, info: { logflags: number; prefix: string }): string {
   const { skb } = par;
   let line = `${info.prefix}IN=${par.in?.name ?? ""} OUT=${par.out?.name ?? ""} `;
   if (skb.physInDev !== null && skb.physInDev !== par.in) line += `PHYSIN=${skb.physInDev.name} `;
   if (skb.physOutDev !== null && skb.physOutDev !== par.out) line += `PHYSOUT=${skb.physOutDev.name} `;
   if (par.in !== null) line += macHeader(skb, info.logflags);
   line += dumpIpv4(skb.head, par.iph, skb.tail, info.logflags, false);
-  if (info.logflags & NF_LOG_UID && skb.sk !== null) {
-    const { uid } = skb.sk as Sock;
-    line += `UID=${uid} GID=${uid} `;
-  }
-  if (skb.mark !== 0) line += `MARK=0x${(skb.mark >>> 0).toString(16)} `;
-  env.log(line);
+  const sk = skb.sk as Sock | null;
+  // the kernel's own sockets are no file of anybody's
+  if (info.logflags & NF_LOG_UID && sk !== null && !sk.dead && !(sk instanceof ControlSock))
+    line += `UID=${sk.uid} GID=${sk.uid} `;
+  return skb.mark === 0 ? line : `${line}MARK=0x${(skb.mark >>> 0).toString(16)} `;
 }
 
 function macHeader(skb: SkBuff, logflags: number): string {

@@ -68,7 +68,7 @@ export interface XtEnv {
   /** nanoseconds since 1970, as far as a double is exact */
   wallClockNs(): number;
   /** kernel log with the LOG target's line, where this namespace may log */
-  log(text: string): void;
+  log(text: string, level: number): void;
   /** lists of the match recent, tables of the match hashlimit */
   readonly recent: NamedTables<RecentList>;
   readonly hashlimit: NamedTables<HashlimitTable>;
@@ -108,10 +108,25 @@ export interface XtMatch<Info = never> extends XtExtension<Info, MatchFn> {
 export type XtTarget<Info = never> = XtExtension<Info, TargetFn>;
 
 /** xt_check_match, xt_check_target: throws NetError EINVAL where the extension may not stand. */
-export function xtCheck(ext: XtExtension<never, unknown>, check: XtCheck): void {
-  if (ext.table !== undefined && ext.table !== check.table) throw new NetError(Errno.EINVAL);
-  if (ext.hooks !== undefined && (check.hookMask & ~ext.hooks) !== 0) throw new NetError(Errno.EINVAL);
-  if (ext.proto !== undefined && (ext.proto !== check.proto || check.invProto)) throw new NetError(Errno.EINVAL);
+export function xtCheck(ext: XtExtension<never, unknown>, kind: "match" | "target", check: XtCheck): void {
+  const refuse = (reason: string): never => {
+    check.env.net.kernel.printk(`x_tables: ip_tables: ${ext.name} ${kind}: ${reason}`);
+    throw new NetError(Errno.EINVAL);
+  };
+  if (ext.table !== undefined && ext.table !== check.table)
+    refuse(`only valid in ${ext.table} table, not ${check.table}`);
+  if (ext.hooks !== undefined && (check.hookMask & ~ext.hooks) !== 0) {
+    const usable = kind === "match" ? "valid" : "usable";
+    refuse(`used from hooks ${hookNames(check.hookMask)}, but only ${usable} from ${hookNames(ext.hooks)}`);
+  }
+  if (ext.proto !== undefined && (ext.proto !== check.proto || check.invProto))
+    refuse(`only valid for protocol ${ext.proto}`);
+}
+
+/** textify_hooks */
+function hookNames(mask: number): string {
+  const names = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
+  return names.filter((_, hook) => mask & (1 << hook)).join("/");
 }
 
 /** Refuses the rule. */

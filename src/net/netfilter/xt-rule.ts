@@ -68,17 +68,18 @@ export class XtRule extends Rule {
     this.jumpTo = target.kind === "jump" || target.kind === "goto" ? target.chain : "";
     this.keys = keysOf(spec);
     try {
-      this.match = combine(matches.map((m) => this.#create<MatchFn>(MATCHES.get(m.name), m, check)));
-      this.target = target.kind === "target" ? this.#create<TargetFn>(TARGETS.get(target.name), target, check) : null;
+      this.match = combine(matches.map((m) => this.#create<MatchFn>(MATCHES.get(m.name), "match", m, check)));
+      this.target =
+        target.kind === "target" ? this.#create<TargetFn>(TARGETS.get(target.name), "target", target, check) : null;
     } catch (error) {
       this.destroy();
       throw error;
     }
   }
 
-  #create<Fn>(ext: XtExtension<never, Fn> | undefined, spec: ExtSpec, check: XtCheck): Fn {
+  #create<Fn>(ext: XtExtension<never, Fn> | undefined, kind: "match" | "target", spec: ExtSpec, check: XtCheck): Fn {
     if (!ext) throw new NetError(Errno.ENOENT);
-    xtCheck(ext, check);
+    xtCheck(ext, kind, check);
     const instance = ext.create(spec.info as never, check);
     this.#instances.push(instance);
     return instance.fn;
