@@ -6,6 +6,8 @@ import { packetdrillCommand } from "./packetdrill-command.ts";
 import { flowCommand, topologyCommand } from "./picture-commands.ts";
 import { runCommand } from "./run-command.ts";
 import { shellCommand } from "./shell-command.ts";
+import { mergeCommand } from "./sweep/merge-command.ts";
+import { sweepCommand } from "./sweep/sweep-command.ts";
 import { fail, UsageError, version } from "./terminal.ts";
 
 const HELP = `vethlab ${version()}: a packet-level emulator of Linux container networking
@@ -13,6 +15,9 @@ const HELP = `vethlab ${version()}: a packet-level emulator of Linux container n
   vethlab run SCRIPT [options]      run a scenario; what it writes, captures too, lands in a folder
   vethlab shell [options]           a shell on an emulated host, the outside world included
   vethlab compare A B [options]     hold two captures, or two folders of captures, against each other (also: diff)
+
+  vethlab sweep SCRIPT...           run scripts for many seeds and parameters over worker threads
+  vethlab merge RESULTS...          join the results of a sweep's shards
 
   vethlab topology SCRIPT           draw the hosts, namespaces, bridges and links that a script builds
   vethlab flow SCRIPT|CAPTURE...    draw the exchange between addresses as a ladder
@@ -32,6 +37,10 @@ async function main(argv: readonly string[]): Promise<number> {
     case "compare":
     case "diff":
       return compareCommand(rest);
+    case "sweep":
+      return await sweepCommand(rest);
+    case "merge":
+      return mergeCommand(rest);
     case "topology":
       return await topologyCommand(rest);
     case "flow":

@@ -13,16 +13,20 @@ import { DirectiveError } from "../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../scenario/run.ts";
 import { nodeFilters } from "./filters.ts";
 import { filesIn, prepareFolder, writeFiles } from "./folders.ts";
+import { runManyCommand } from "./sweep/sweep-command.ts";
 import { duration, labOptions, parse, UsageError, wholeNumber } from "./terminal.ts";
 
 const HELP = `vethlab run SCRIPT [ARG...] [options]
 vethlab run - [options]             the script is read from standard input
+vethlab run SCRIPT... -j N          several scripts over N worker threads, each into its folder, one JSON line each
 
 Runs a shell script against an emulated Linux host with Docker. Its output passes through, and what it writes
 (captures of its tcpdumps too) lands in a folder. The exit status is the script's. Its standard input is a terminal at
 which nobody types, as when it is started by hand: 'docker exec -it' works in it.
 
   --out DIR          where the files go; the current folder when absent
+  --env NAME=VALUE   a variable of the script's environment; may be given several times
+  -j, --jobs N       all words are scripts, run over N worker threads (0: one a core); see also vethlab sweep
   --seed N           what a kernel draws at random (MAC addresses, ports, sequence numbers …) follows from it; default 1
   --start DATE       the wall clock at the start, e.g. 2026-01-01T00:00:00Z (the default)
   --docker 20|28     the generation of Docker: 20.10 (default) or 28.5; wins over the script's '# vethlab: docker=28'
@@ -40,6 +44,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       out: { type: "string" },
+      env: { type: "string", multiple: true },
+      jobs: { type: "string", short: "j" },
       seed: { type: "string" },
       start: { type: "string" },
       docker: { type: "string" },
@@ -61,6 +67,14 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     maxTimeNs: duration("max-time", values["max-time"] ?? "1h"),
     maxEvents: wholeNumber("max-events", values["max-events"] ?? "50000000"),
   };
+  const env = new Map((values.env ?? []).map(readVariable));
+  if (values.jobs !== undefined)
+    return await runManyCommand(positionals, values.jobs, values.out, {
+      seed,
+      params: Object.fromEntries(env),
+      docker: docker ?? null,
+      ...limits,
+    });
   const out = resolve(values.out ?? ".");
   const script = readFileSync(path === "-" ? 0 : path, "utf8");
   const name = path === "-" ? "-" : basename(path);
@@ -76,6 +90,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       name,
       args,
       seed,
+      env,
       ...(startMs !== undefined ? { startMs } : {}),
       ...(docker !== undefined ? { docker } : {}),
       files: path === "-" ? new Map<string, FileNode>() : filesIn(dirname(resolve(path)), basename(path)),
@@ -119,6 +134,12 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   if (!values.quiet) for (const note of result.notes) process.stderr.write(`vethlab: ${note}\n`);
   if (result.problem !== undefined) process.stderr.write(`vethlab: ${result.problem}\n`);
   return result.status !== 0 ? result.status : written ? 0 : 1;
+}
+
+function readVariable(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at < 1) throw new UsageError(`--env takes NAME=VALUE, not '${text}'`);
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function frameCount(bytes: Uint8Array): string {

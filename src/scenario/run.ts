@@ -24,6 +24,8 @@ export interface ScenarioOptions {
   /** Its name in messages: "scenario.sh", or "-" for standard input. */
   readonly name: string;
   readonly args?: readonly string[];
+  /** Variables of the script's environment, besides the usual ones. */
+  readonly env?: ReadonlyMap<string, string>;
   readonly seed?: number;
   readonly startMs?: number;
   readonly limits?: SimLimits;
@@ -75,7 +77,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
   const proc = host.spawn(shell, {
     argv: ["bash", scriptPath, ...(options.args ?? [])],
     cwd: SCENARIO_DIR,
-    env: defaultEnvironment(),
+    env: new Map([...defaultEnvironment(), ...(options.env ?? [])]),
     fds: new Map<number, OpenFile>([
       [0, options.stdin ?? new NullFile()],
       [1, new SinkFile(options.stdout ?? (() => {}))],

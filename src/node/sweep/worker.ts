@@ -1,0 +1,100 @@
+// One run of a sweep, in a worker thread: the scenario, hashes of what it left, and its folder if that is to be kept.
+
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { concatBytes } from "../../base/bytes.ts";
+import { CaptureError } from "../../capture/capture.ts";
+import { readCapture } from "../../capture/read.ts";
+import { DirectiveError } from "../../scenario/directives.ts";
+import { runScenario, type ScenarioResult } from "../../scenario/run.ts";
+import { nodeFilters } from "../filters.ts";
+import { filesIn, prepareFolder, writeFiles } from "../folders.ts";
+import { systemErrorText } from "../terminal.ts";
+import { type Job, repeatCommand, runName } from "./plan.ts";
+
+/** One line of a sweep's output. All but real_ms is the same on every machine. */
+export interface JobResult {
+  readonly index: number;
+  readonly script: string;
+  readonly seed: number;
+  readonly params: Readonly<Record<string, string>>;
+  readonly docker: string | null;
+  readonly exit: number;
+  /** why it did not end by itself */
+  readonly problem: string | null;
+  readonly stdout_sha256: string;
+  readonly captures: Readonly<Record<string, { readonly frames: number | null; readonly sha256: string }>>;
+  readonly virtual_ms: number;
+  readonly events: number;
+  readonly real_ms: number;
+  /** where it was kept */
+  readonly kept: string | null;
+  readonly repeat: string;
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+export default async function run(job: Job): Promise<JobResult> {
+  const began = performance.now();
+  const stdout: Uint8Array[] = [];
+  const stderr: Uint8Array[] = [];
+  let result: ScenarioResult | null = null;
+  let problem: string | null = null;
+  try {
+    result = await runScenario({
+      script: readFileSync(job.script, "utf8"),
+      name: basename(job.script),
+      seed: job.seed,
+      env: new Map(Object.entries(job.params)),
+      files: filesIn(dirname(resolve(job.script)), basename(job.script)),
+      limits: { maxTimeNs: job.maxTimeNs, maxEvents: job.maxEvents },
+      filters: nodeFilters(),
+      ...(job.docker !== null ? { docker: job.docker } : {}),
+      stdout: (bytes) => stdout.push(bytes.slice()),
+      stderr: (bytes) => stderr.push(bytes.slice()),
+    });
+    problem = result.problem ?? null;
+  } catch (error) {
+    if (error instanceof DirectiveError) problem = `${basename(job.script)}: line ${error.line}: ${error.message}`;
+    else problem = systemErrorText(error) ?? `a bug in vethlab: ${(error as Error).stack ?? error}`;
+  }
+  const exit = result?.status ?? 2;
+  const captures: Record<string, { frames: number | null; sha256: string }> = {};
+  for (const { path, bytes } of result?.files ?? [])
+    if (/\.pcap(ng)?$/.test(path)) captures[path] = { frames: frameCount(bytes), sha256: sha256(bytes) };
+  const keep = job.out !== null && (job.keep === "all" || (job.keep === "failed" && exit !== 0));
+  const kept = keep ? join(job.out, runName(job)) : null;
+  if (kept !== null) {
+    prepareFolder(kept);
+    writeFiles(kept, result?.files ?? []);
+    writeFileSync(join(kept, "stdout"), concatBytes(stdout));
+    writeFileSync(join(kept, "stderr"), concatBytes(stderr));
+    writeFileSync(join(kept, "repeat"), `${repeatCommand(job)}\n`);
+  }
+  return {
+    index: job.index,
+    script: job.script,
+    seed: job.seed,
+    params: job.params,
+    docker: job.docker,
+    exit,
+    problem,
+    stdout_sha256: sha256(concatBytes(stdout)),
+    captures,
+    virtual_ms: Math.round((result?.virtualNs ?? 0) / 1000) / 1000,
+    events: result?.events ?? 0,
+    real_ms: Math.round(performance.now() - began),
+    kept,
+    repeat: repeatCommand(job),
+  };
+}
+
+function frameCount(bytes: Uint8Array): number | null {
+  try {
+    return readCapture(bytes).frames.length;
+  } catch (error) {
+    if (error instanceof CaptureError) return null;
+    throw error;
+  }
+}
