@@ -4,7 +4,7 @@
 import type { Process } from "../posix/process.ts";
 import type { Tty } from "../posix/tty.ts";
 import type { FileNode, Vfs } from "../posix/vfs.ts";
-import { WaitQueue } from "../sim/task.ts";
+import { type Task, WaitQueue } from "../sim/task.ts";
 import { humanDuration } from "./clock.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { DnsWishes } from "./files.ts";
@@ -135,6 +135,8 @@ export class Container {
   stoppedByUser = false;
   /** woken when the container starts, ends or goes */
   readonly changed: WaitQueue = new WaitQueue();
+  /** the daemon takes its network down and will then say that it has ended: who asks about its state waits */
+  ending = false;
   /** how often it has ended */
   runs = 0;
   removed = false;
@@ -191,6 +193,11 @@ export class Container {
   /** The image's variables, then the user's in their places. */
   get env(): string[] {
     return mergeEnv(this.image.env, this.request.env);
+  }
+
+  /** Waits for the lock that the daemon holds from the exit event until the state is written (handleContainerExit). */
+  *unlocked(): Task<void> {
+    while (this.ending) yield* this.changed.wait();
   }
 
   get running(): boolean {

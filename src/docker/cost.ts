@@ -20,7 +20,11 @@ export interface Costs {
   readonly started: Ns;
   /** The same for a container that shares another's network. */
   readonly sharedCreate: Ns;
-  /** From the end of a container's program to the daemon's taking its network down, and what that takes. */
+  /**
+   * From the end of a container's program to the event that locks the container, to the daemon's taking its network down,
+   * and what that takes.
+   */
+  readonly exitEvent: Ns;
   readonly exitNoticed: Ns;
   readonly cleanup: Ns;
   /** exec: from the request to the program, and from its end to the answer. */
@@ -48,8 +52,9 @@ export const costs20: Costs = {
   runcStart: 35 * MSEC,
   started: 20 * MSEC,
   sharedCreate: 10 * MSEC,
-  exitNoticed: 35 * MSEC,
-  cleanup: 40 * MSEC,
+  exitEvent: 12 * MSEC,
+  exitNoticed: 50 * MSEC,
+  cleanup: 25 * MSEC,
   execStart: 35 * MSEC,
   execEnd: 6 * MSEC,
   networkCreate: 8 * MSEC,

@@ -21,7 +21,10 @@ export function* handleExit(
   start: (daemon: Daemon, container: Container) => Task<void>,
 ): Task<void> {
   killAll(daemon, container, process);
-  yield* sleep(daemon.generation.costs.exitNoticed);
+  const { exitEvent, exitNoticed, cleanup } = daemon.generation.costs;
+  yield* sleep(exitEvent);
+  container.ending = true;
+  yield* sleep(exitNoticed - exitEvent);
   const { status } = process.exitStatus!;
   const restarts = shouldRestart(container, status);
   container.exitCode = status;
@@ -33,7 +36,8 @@ export function* handleExit(
   container.stdin = null;
   container.tty = null;
   container.runs++;
-  yield* sleep(daemon.generation.costs.cleanup + daemon.net.ipt.takeCost());
+  yield* sleep(cleanup + daemon.net.ipt.takeCost());
+  container.ending = false;
   if (restarts) {
     container.status = "restarting";
     container.restartCount++;

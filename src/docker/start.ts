@@ -37,6 +37,7 @@ const RUNC_THREADS = 5;
 
 /** `docker start`. Harmless when it runs. Throws DaemonError; then the container is as before, with its error noted. */
 export function* startContainer(daemon: Daemon, container: Container): Task<void> {
+  yield* container.unlocked();
   if (container.running) return;
   container.stoppedByUser = false;
   try {

@@ -89,7 +89,7 @@ export const attach: Command = {
   args: { min: 1, max: 1 },
   *run(context: Context): Task<number> {
     const { proc, flags } = context;
-    const container = context.inspected(context.args[0]!);
+    const container = yield* context.inspected(context.args[0]!);
     if (!container.running) throw new ClientError("You cannot attach to a stopped container, start it first");
     if (container.status === "paused") throw conflict("You cannot attach to a paused container, unpause it first");
     const stdin = !flags.bool("no-stdin") && container.request.openStdin;

@@ -79,9 +79,11 @@ export class Context {
   }
 
   /** A container that the client asks about before it acts: its absence is told in the client's words. */
-  inspected(term: string): Container {
+  *inspected(term: string): Task<Container> {
     try {
-      return this.daemon.findContainer(term);
+      const container = this.daemon.findContainer(term);
+      yield* container.unlocked();
+      return container;
     } catch (error) {
       if (error instanceof DaemonError && error.status === 404)
         throw new ClientError(this.client.noSuchContainer(term));

@@ -24,13 +24,14 @@ export const exec: Command = {
   stopAtArgument: true,
   *run(context: Context): Task<number> {
     const { daemon, flags, args, proc } = context;
-    const container = context.inspected(args[0]!);
+    const container = yield* context.inspected(args[0]!);
     const detached = flags.bool("detach");
     if (!detached) checkTty(context);
     const { texts } = daemon.generation;
     if (!container.running) throw conflict(texts.notRunning(container.id, container.name));
     if (container.status === "paused")
       throw conflict(`Container ${container.name} is paused, unpause the container before exec`);
+    for (const child of container.links.values()) yield* child.unlocked();
     yield* sleep(daemon.generation.costs.execStart);
     const detachKeys = parseDetachKeys(flags.string("detach-keys"));
     const tty = flags.bool("tty") ? terminal(context, detached) : undefined;

@@ -111,6 +111,8 @@ function* inspectAll(context: Context, find: (term: string) => Inspected): Task<
   let text = "";
   for (const term of context.args) {
     try {
+      for (const container of context.daemon.containers.values())
+        if (container.name === term || container.id.startsWith(term)) yield* container.unlocked();
       const value = find(term);
       if (template) text += `${render(template, value)}\n`;
       found.push(value);
@@ -148,7 +150,7 @@ export const port: Command = {
   args: { min: 1, max: 2 },
   *run(context: Context): Task<number> {
     const { args, client } = context;
-    const container = context.inspected(args[0]!);
+    const container = yield* context.inspected(args[0]!);
     const mappings = (container.sandbox?.endpoints ?? []).flatMap(({ portMappings }) => portMappings);
     const address = (mapping: { hostIp: string; hostPort: number }) =>
       `${mapping.hostIp.includes(":") ? client.ipv6Host(mapping.hostIp) : mapping.hostIp}:${mapping.hostPort}`;
@@ -190,7 +192,7 @@ export const logs: Command = {
   args: { min: 1, max: 1 },
   *run(context: Context): Task<number> {
     const { flags, proc } = context;
-    const container = context.inspected(context.args[0]!);
+    const container = yield* context.inspected(context.args[0]!);
     const { log } = container;
     const stamped = flags.bool("timestamps");
     const tail = flags.string("tail", "all");

@@ -39,7 +39,7 @@ export const start: Command = {
 function* startAttached(context: Context): Task<number> {
   const { args, daemon, proc, flags } = context;
   if (args.length > 1) throw new ClientError("you cannot start and attach multiple containers at once");
-  const container = context.inspected(args[0]!);
+  const container = yield* context.inspected(args[0]!);
   const attached = attachTo(proc, container, {
     stdin: flags.bool("interactive") && container.request.openStdin,
     all: true,
@@ -158,7 +158,7 @@ export const rm: Command = {
     let failed = false;
     for (const name of context.args) {
       try {
-        const container = context.inspected(name.replace(/^\//, ""));
+        const container = yield* context.inspected(name.replace(/^\//, ""));
         yield* removeContainer(daemon, container, force);
         yield* context.print(`${name}\n`);
       } catch (error) {
