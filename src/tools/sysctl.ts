@@ -67,6 +67,9 @@ interface Settings {
   pattern: RegExp | undefined;
 }
 
+/** Left out of -a: each has a successor in milliseconds. */
+const DEPRECATED: ReadonlySet<string> = new Set(["base_reachable_time", "retrans_time"]);
+
 export const sysctl: Program = function* (proc: Process): Task<number> {
   const parsed = getopt(proc.argv.slice(1), "bneNwfp::qoxaAXr:Vdh", { long: LONG });
   if (parsed.error !== undefined) {
@@ -84,6 +87,7 @@ export const sysctl: Program = function* (proc: Process): Task<number> {
     pattern: undefined,
   };
   let all = false;
+  let deprecated = false;
   let load = false;
   const files: string[] = [];
   for (const { name, value } of parsed.options) {
@@ -129,9 +133,11 @@ export const sysctl: Program = function* (proc: Process): Task<number> {
       case "d":
         yield* proc.print(USAGE);
         return 0;
+      case "deprecated":
+        deprecated = true;
+        break;
       case "o":
       case "x":
-      case "deprecated":
         break;
       default:
         yield* proc.printError(`sysctl: option --${name} is not emulated by vethlab\n`);
@@ -140,7 +146,10 @@ export const sysctl: Program = function* (proc: Process): Task<number> {
   }
   let status = 0;
   if (all) {
-    for (const key of listKeys(proc)) status |= yield* show(proc, key, settings);
+    for (const key of listKeys(proc)) {
+      if (!deprecated && DEPRECATED.has(key.slice(key.lastIndexOf("/") + 1))) continue;
+      status |= yield* show(proc, key, settings);
+    }
     return status;
   }
   if (load) {

@@ -32,13 +32,13 @@ Usage
 Options:
   -4             use IPv4
   -6             use IPv6
-  -b             print both name and IP
+  -b             print both name and ip
   -l <length>    use packet <length>
   -m <hops>      use maximum <hops>
-  -n             no reverse DNS name resolution
+  -n             no dns name resolution
   -p <port>      use destination <port>
   -V             print version and exit
-  <destination>  DNS name or IP address
+  <destination>  dns name or ip address
 
 For more details see tracepath(8).
 `;
@@ -49,7 +49,7 @@ export const tracepath: Program = function* (proc: Process): Task<number> {
   if (parsed.error !== undefined) yield* proc.printError(`tracepath: ${parsed.error}\n`);
   if (parsed.error !== undefined || values.has("h") || values.has("?") || parsed.operands.length !== 1) {
     yield* proc.printError(USAGE);
-    return 1;
+    return 255;
   }
   if (values.has("V")) {
     yield* proc.print("tracepath from iputils 20221126\n");

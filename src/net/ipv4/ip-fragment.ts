@@ -109,6 +109,9 @@ export class IpFragments {
 
   /** ip_find */
   #find(skb: SkBuff, user: number): FragQueue | null {
+    const { ipfragHighThresh } = this.#ip4.sysctl;
+    // a full table refuses what would complete a packet, too
+    if (ipfragHighThresh === 0 || this.memory > ipfragHighThresh) return null;
     const { head } = skb;
     const ip = skb.networkHeader;
     const key = this.#key;
@@ -129,8 +132,6 @@ export class IpFragments {
         queue.user === user
       )
         return queue;
-    const { ipfragHighThresh } = this.#ip4.sysctl;
-    if (ipfragHighThresh === 0 || this.memory > ipfragHighThresh) return null;
     const made: FragQueue = new FragQueue(
       key,
       this.#ip4.net.sim.timer(() => this.#expire(made)),

@@ -54,6 +54,7 @@ export interface Ipv4Sysctl {
   pingGroupRange: [number, number];
   fibMultipathHashPolicy: number;
   fibMultipathHashFields: number;
+  fibNotifyOnFlagChange: number;
   fibMultipathUseNeigh: number;
   minPmtu: number;
   /** seconds */
@@ -124,6 +125,7 @@ export class Ipv4 {
     pingGroupRange: [1, 0],
     fibMultipathHashPolicy: 0,
     fibMultipathHashFields: 7,
+    fibNotifyOnFlagChange: 0,
     fibMultipathUseNeigh: 0,
     minPmtu: 552,
     mtuExpires: 600,

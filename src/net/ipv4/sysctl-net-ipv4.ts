@@ -35,6 +35,8 @@ const INTS: readonly (readonly [string, IntField, number?, number?])[] = [
   ["ipfrag_time", "ipfragTime", 0],
   ["fib_multipath_hash_policy", "fibMultipathHashPolicy", 0, 1],
   ["fib_multipath_hash_fields", "fibMultipathHashFields", 7, 7],
+  // nothing is offloaded here: there is never a flag to tell of
+  ["fib_notify_on_flag_change", "fibNotifyOnFlagChange", 0, 2],
   ["fib_multipath_use_neigh", "fibMultipathUseNeigh", 0, 1],
   ["igmp_max_memberships", "igmpMaxMemberships", 0],
   ["igmp_max_msf", "igmpMaxMsf", 0],

@@ -335,7 +335,10 @@ function flushNeigh(ctx: Context, filter: Filter): number {
         );
       return 0;
     }
-    for (const neigh of found) ctx.ns.ipv4.arp.delete(neigh.dev, neigh.key);
+    for (const neigh of found) {
+      if (options.stats > 1) printNeigh(ctx, neigh, filter.dev !== undefined);
+      ctx.ns.ipv4.arp.delete(neigh.dev, neigh.key);
+    }
     if (options.stats) out.fp(`\n*** Round ${round + 1}, deleting ${found.length} entries ***\n`);
     filter.state &= ~NUD_FAILED;
   }

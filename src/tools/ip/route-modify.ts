@@ -91,9 +91,11 @@ export function modifyRoute(ctx: Context, args: Args, nlflags: number | null): n
       const key = args.word;
       const word = args.next() === "lock" ? args.next() : args.word;
       const ms = parseTime(word) ?? invarg(`"${key}" value is invalid\n`, word);
-      if (key === "rtt") metrics.rtt = ms * 8;
+      // a bare number is in the kernel's own units: eighths and quarters of a millisecond
+      const raw = /^\d+$/.test(word);
+      if (key === "rtt") metrics.rtt = raw ? ms : ms * 8;
       else if (key === "rto_min") metrics.rtoMin = ms;
-      else metrics.rttvar = ms * 4;
+      else metrics.rttvar = raw ? ms : ms * 4;
     } else if (args.matches("features")) {
       const word = args.next();
       if (word !== "ecn") invarg('"features" value not valid\n', word);

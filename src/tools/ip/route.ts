@@ -178,14 +178,14 @@ function listRoutes(ctx: Context, args: Args, flush: boolean): number {
     return 2;
   }
   const routes = (): FibRoute[] => (inet ? fib.dump(selector.table).filter((route) => selected(selector, route)) : []);
-  if (flush) return flushRoutes(ctx, routes);
+  if (flush) return flushRoutes(ctx, selector, routes);
   out.begin();
   for (const route of routes()) printRoute(ctx, route, selector);
   out.end();
   return 0;
 }
 
-function flushRoutes(ctx: Context, routes: () => FibRoute[]): number {
+function flushRoutes(ctx: Context, selector: RouteFilter, routes: () => FibRoute[]): number {
   const { out, options } = ctx;
   for (let round = 0; ; round++) {
     const found = routes();
@@ -199,6 +199,7 @@ function flushRoutes(ctx: Context, routes: () => FibRoute[]): number {
       return 0;
     }
     for (const route of found) {
+      if (options.stats > 1) printRoute(ctx, route, selector);
       const nh = route.nexthops.length === 1 ? route.nexthops[0]! : undefined;
       rtnlGet(() =>
         ctx.ns.ipv4.fib.delete(

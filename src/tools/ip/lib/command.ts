@@ -42,8 +42,9 @@ export function* runCommand(ctx: Context, words: readonly string[], dispatch: Di
   }
   const { err } = ctx;
   ctx.err = "";
-  yield* ctx.proc.print(ctx.out.take());
+  // what is printed lies in a buffer until the end; complaints do not
   yield* ctx.proc.printError(err);
+  yield* ctx.proc.print(ctx.out.take());
   return status;
 }
 
