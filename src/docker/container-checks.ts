@@ -39,7 +39,11 @@ export function validateRequest(request: ContainerRequest, texts: Texts): void {
         throw badRequest(`invalid ${flag}: unknown capability: "CAP_${bare}"`);
     }
   for (const bind of request.binds) checkBind(bind);
+  const { name } = request.restart;
+  if (!RESTART_POLICIES.includes(name)) throw badRequest(texts.unknownRestartPolicy(name));
 }
+
+const RESTART_POLICIES = ["no", "always", "on-failure", "unless-stopped"];
 
 const BIND_MODE = /^(rw|ro|z|Z|nocopy|r?shared|r?slave|r?private|consistent|cached|delegated)$/;
 

@@ -58,7 +58,10 @@ export function allocateNetwork(
   container: Container,
   netns: (() => NetNamespace) | undefined,
 ): Sandbox {
-  const attachments = [...container.networks].sort(([a], [b]) => Number(b === "bridge") - Number(a === "bridge"));
+  const byName = daemon.generation.createsAllEndpoints;
+  const attachments = [...container.networks].sort(([a], [b]) =>
+    byName ? Number(a > b) - Number(a < b) : Number(b === "bridge") - Number(a === "bridge"),
+  );
   const useHost = container.request.networkMode === "host";
   let sandbox: Sandbox | null = null;
   for (const [name, attachment] of attachments) {

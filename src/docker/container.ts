@@ -35,6 +35,8 @@ export interface EndpointRequest {
   readonly mac: string;
   /** DriverOpts is {} or null, as the two commands send it */
   readonly byConnect: boolean;
+  /** IPAMConfig is {} where it would be null */
+  readonly hasIpam?: boolean;
 }
 
 /** What `docker create` sends. */
@@ -63,6 +65,10 @@ export interface ContainerRequest {
   /** "default", "bridge", "host", "none", "container:ID", or a network's name */
   readonly networkMode: string;
   readonly endpoint: EndpointRequest;
+  /** networks besides the main one, by name */
+  readonly furtherEndpoints?: ReadonlyMap<string, EndpointRequest>;
+  /** who asks: compose leaves lists out that docker sends empty */
+  readonly client?: "compose";
   readonly macAddress: string;
   readonly dns: DnsWishes;
   /** "name:address" */

@@ -60,6 +60,8 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
       aliases: request.endpoint.aliases,
       endpoint: null,
     });
+  for (const [name, endpoint] of request.furtherEndpoints ?? [])
+    container.networks.set(name, { request: endpoint, networkId: "", aliases: endpoint.aliases, endpoint: null });
   daemon.containers.set(id, container);
   return container;
 }

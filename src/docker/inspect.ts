@@ -186,6 +186,7 @@ function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoV
   const { request } = container;
   const mode = request.networkMode === "default" ? daemon.generation.defaultNetworkMode : request.networkMode;
   const links = [...container.links].map(([alias, child]) => `/${child.name}:/${container.name}/${alias}`);
+  const sent = (list: readonly string[]): GoValue => (request.client === "compose" ? listOrNull(list) : list);
   const capability = (name: string) => {
     const upper = name.toUpperCase().replace(/^CAP_/, "");
     return upper === "ALL" ? "ALL" : `CAP_${upper}`;
@@ -203,10 +204,10 @@ function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoV
     ["CapAdd", listOrNull(request.capAdd.map(capability))],
     ["CapDrop", listOrNull(request.capDrop.map(capability))],
     ["CgroupnsMode", "host"],
-    ["Dns", request.dns.servers],
-    ["DnsOptions", request.dns.options],
-    ["DnsSearch", request.dns.search],
-    ["ExtraHosts", listOrNull(request.extraHosts)],
+    ["Dns", sent(request.dns.servers)],
+    ["DnsOptions", sent(request.dns.options)],
+    ["DnsSearch", sent(request.dns.search)],
+    ["ExtraHosts", request.client === "compose" ? request.extraHosts : listOrNull(request.extraHosts)],
     ["IpcMode", "private"],
     ["Cgroup", ""],
     ["Links", listOrNull(links)],
@@ -242,7 +243,7 @@ function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoV
     ],
     ...["Devices", "Ulimits"],
   ])
-    values.set(name, []);
+    values.set(name, request.client === "compose" ? NIL_SLICE : []);
   for (const name of ["VolumesFrom", "GroupAdd", "SecurityOpt", "DeviceCgroupRules", "DeviceRequests"])
     values.set(name, NIL_SLICE);
   return values;
@@ -307,8 +308,9 @@ function dnsNames(daemon: Daemon, container: Container, { aliases, networkId }: 
 
 function endpointValues(daemon: Daemon, container: Container, attachment: NetworkAttachment): Map<string, GoValue> {
   const { endpoint, request } = attachment;
-  const { ip, byConnect } = request;
-  const ipam: GoValue = ip !== "" || byConnect ? sparseStruct({ IPv4Address: ip, IPv6Address: "" }, true) : null;
+  const { ip, byConnect, hasIpam } = request;
+  const ipam: GoValue =
+    ip !== "" || byConnect || hasIpam ? sparseStruct({ IPv4Address: ip, IPv6Address: "" }, true) : null;
   return new Map<string, GoValue>([
     ["IPAMConfig", ipam],
     ["Links", listOrNull(request.links)],
@@ -353,7 +355,7 @@ export function inspectNetwork(daemon: Daemon, network: Network): Inspected {
 function ipamValue(network: Network): GoStruct {
   return struct({
     Driver: network.request.ipamDriver,
-    Options: network.userDefined ? stringMap(network.request.ipamOptions) : null,
+    Options: network.userDefined && network.request.ipamOptions ? stringMap(network.request.ipamOptions) : null,
     Config: network.ipam.map(ipamConfigValue),
   });
 }

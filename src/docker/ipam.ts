@@ -46,6 +46,8 @@ export interface IpamTexts {
   readonly outOfRange: string;
   /** both addresses of a /31 can be had (RFC 3021) */
   readonly pointToPoint: boolean;
+  /** the first predefined pool that is free is taken; older daemons go on behind the last one */
+  readonly lowestPool: boolean;
 }
 
 /** What one network holds of a pool: all of it, or the part that --ip-range names. */
@@ -179,7 +181,7 @@ export class Ipam {
   #requestPredefined(inUse: (pool: Ipv4Cidr) => boolean): PoolRequest {
     const passedBy: Ipv4Cidr[] = [];
     for (;;) {
-      const start = this.#next;
+      const start = this.#texts.lowestPool ? 0 : this.#next;
       const order = [...POOLS.slice(start), ...POOLS.slice(0, start)];
       const found = order.findIndex((pool) => !this.#overlaps(pool) && !passedBy.includes(pool));
       if (found < 0) throw new DaemonError(this.#texts.allPoolsTaken, 404);

@@ -22,7 +22,8 @@ export interface NetworkRequest {
   readonly attachable: boolean;
   readonly ipv6: boolean;
   readonly ipamDriver: string;
-  readonly ipamOptions: ReadonlyMap<string, string>;
+  /** null where the client sends none */
+  readonly ipamOptions: ReadonlyMap<string, string> | null;
   readonly ipam: readonly IpamConfig[];
   readonly options: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;

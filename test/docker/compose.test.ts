@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { loadProject } from "../../src/docker/compose/load.ts";
+import { ComposeError } from "../../src/docker/compose/model.ts";
 import { splitWords } from "../../src/docker/compose/words.ts";
 import { docker20 } from "../../src/docker/generations/docker20.ts";
 
 const load = (text: string, variables: Record<string, string> = {}) =>
   loadProject({
-    fileName: "compose.yaml",
+    path: "/root/My Shop/compose.yaml",
     text,
     variables: new Map(Object.entries(variables)),
     projectName: "",
@@ -17,7 +18,8 @@ const refused = (text: string): string => {
   try {
     load(text);
   } catch (error) {
-    return (error as Error).message;
+    if (error instanceof ComposeError) return `${error.place}: ${error.message.replace("/root/My Shop/", "")}`;
+    throw error;
   }
   return "";
 };
@@ -59,7 +61,7 @@ networks:
   outer: {external: true, name: lan}
 `);
     expect(project.services[0]!.networks).toEqual([
-      { name: "back", aliases: ["database"], ipv4: "172.28.0.10", mac: "", priority: 0 },
+      { name: "back", aliases: ["database"], ipv4: "172.28.0.10", mac: "", priority: 0, given: true },
     ]);
     expect(project.networks.map(({ name, external, internal }) => ({ name, external, internal }))).toEqual([
       { name: "shop_back", external: false, internal: true },
@@ -75,7 +77,13 @@ networks:
       A: "1",
     });
     expect(project.services[0]!.image).toBe("nginx");
-    expect(project.services[0]!.environment).toEqual(["A=1", "B=x", "C=$C"]);
+    expect(project.services[0]!.environment).toEqual(
+      new Map([
+        ["A", "1"],
+        ["B", "x"],
+        ["C", "$C"],
+      ]),
+    );
   });
 
   it("spreads merge keys of anchors", () => {
@@ -91,20 +99,41 @@ services:
     });
   });
 
-  it("with a mistake is refused with its line", () => {
+  it("with a mistake is refused in compose's words, with its line", () => {
     expect(refused("services:\n  web:\n    image: nginx\n    prots: []\n")).toBe(
-      "compose.yaml:4: services.web.prots: Additional property prots is not allowed",
-    );
-    expect(refused("services:\n  web:\n    image: nginx\n    build: .\n")).toBe(
-      "compose.yaml:4: vethlab does not support services.web.build",
+      "compose.yaml:4: validating compose.yaml: services.web additional properties 'prots' not allowed",
     );
     expect(refused("services:\n  web:\n    image: nginx\n    ports:\n      - '99999:80'\n")).toBe(
-      "compose.yaml:5: services.web.ports.0: Invalid hostPort: 99999",
+      "compose.yaml:5: Invalid hostPort: 99999",
     );
-    expect(refused("services:\n  web: {image: nginx, networks: [back]}\n")).toMatch(
-      /^compose\.yaml:2: services\.web: service "web" refers to undefined network back/,
+    expect(refused("services:\n  web: {image: nginx, networks: [back]}\n")).toBe(
+      'compose.yaml:2: service "web" refers to undefined network back: invalid compose project',
     );
-    expect(refused("services:\n  web:\n  image: nginx\n   x: 1\n")).toMatch(/^compose\.yaml:3: Nested mappings/);
+    expect(refused("services:\n  web:\n  image: nginx\n   x: 1\n")).toMatch(/^compose\.yaml:3: yaml: line 3: /);
+    expect(refused("services:\n  web:\n    image: nginx\n    image: httpd\n")).toBe(
+      'compose.yaml:4: failed to parse compose.yaml: line 4: mapping key "image" already defined at line 3',
+    );
+  });
+
+  it("with a field that vethlab does not do is refused by name, with its line", () => {
+    const field = (text: string) => refused(`services:\n  web:\n    image: nginx\n${text}`);
+    expect([
+      field("    build: .\n"),
+      field("    healthcheck: {test: [CMD, true]}\n"),
+      field("    deploy: {resources: {}}\n"),
+      field("    networks: {default: {ipv6_address: '::1'}}\n"),
+      field("    depends_on: {db: {condition: service_healthy}}\n  db: {image: mysql}\n"),
+      field("secrets: {}\n"),
+      field("networks: {n: {enable_ipv6: true}}\n"),
+    ]).toEqual([
+      "compose.yaml:4: vethlab does not support services.web.build",
+      "compose.yaml:4: vethlab does not support services.web.healthcheck",
+      "compose.yaml:4: vethlab does not support services.web.deploy.resources",
+      "compose.yaml:4: vethlab does not support services.web.networks.default.ipv6_address",
+      "compose.yaml:4: vethlab does not support the condition service_healthy",
+      "compose.yaml:4: vethlab does not support secrets",
+      "compose.yaml:4: vethlab does not support networks.n.enable_ipv6",
+    ]);
   });
 });
 

@@ -67,6 +67,8 @@ export function normal(text: string): string {
   return text
     .replace(/\/(run\/lab\/docker|var\/lib\/docker)\//g, "DATA/")
     .replace(/\/(run\/lab\/exec|var\/run\/docker)\/netns\//g, "NETNS/")
+    .replace(/(\/tmp\/rec\w+\/out|\/root)\/(?=[a-z]+\/(compose|nosuch)\.yaml)/g, "HERE/")
+    .replace(/^vethlab: .*\n/gm, "")
     .replace(/\b[0-9a-f]{64}\b/g, "ID64")
     .replace(/\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{12}\b/g, "ID12")
     .replace(/\bveth[0-9a-f]{7}\b/g, "VETH")

@@ -98,7 +98,7 @@ function imageRow(daemon: Daemon, image: Image, name: string, id: string): Row {
 }
 
 /** 71910938 → "71.9MB" (units.HumanSizeWithPrecision 3). */
-function humanSize(bytes: number): string {
+export function humanSize(bytes: number): string {
   const units = ["B", "kB", "MB", "GB"];
   let size = bytes;
   let unit = 0;

@@ -3,6 +3,7 @@
 
 import type { Task } from "../../sim/task.ts";
 import { logTime } from "../clock.ts";
+import type { Container } from "../container.ts";
 import type { Daemon } from "../daemon.ts";
 import { conflict, DaemonError } from "../errors.ts";
 import { tabulate } from "../format.ts";
@@ -219,6 +220,18 @@ export const logs: Command = {
 
 function* nothing(): Task<void> {}
 
+export const TOP_HEAD: readonly string[] = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
+
+/** The processes of a container as `ps -ef` lists them. */
+export function topRows(daemon: Daemon, container: Container): string[][] {
+  return processesOf(daemon, container).map((proc) => {
+    const started = logTime(daemon.host.machine.epochNs + BigInt(Math.floor(proc.startedNs)));
+    const parent = proc.parent && !proc.parent.exitStatus ? proc.parent.pid : 1;
+    const command = proc.argv.join(" ");
+    return ["root", String(proc.pid), String(parent), "0", started.slice(11, 16), "?", "00:00:00", command];
+  });
+}
+
 export const top: Command = {
   name: "top",
   supports: "",
@@ -230,13 +243,13 @@ export const top: Command = {
       throw new ClientError(`vethlab does not support ps options in docker top: ${args.slice(1).join(" ")}`);
     const container = daemon.findContainer(args[0]!);
     if (!container.running) throw conflict(daemon.generation.texts.notRunning(container.id, container.name));
-    const head = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
-    const rows = processesOf(daemon, container).map((proc) => {
-      const started = logTime(daemon.host.machine.epochNs + BigInt(Math.floor(proc.startedNs)));
-      const parent = proc.parent && !proc.parent.exitStatus ? proc.parent.pid : 1;
-      return ["root", proc.pid, parent, 0, started.slice(11, 16), "?", "00:00:00", proc.argv.join(" ")].join("\t");
-    });
-    yield* context.print(tabulate([head.join("\t"), ...rows], 20, 3));
+    yield* context.print(
+      tabulate(
+        [TOP_HEAD, ...topRows(daemon, container)].map((row) => row.join("\t")),
+        20,
+        3,
+      ),
+    );
     return 0;
   },
 };

@@ -4,7 +4,7 @@
 import type { Task } from "../../sim/task.ts";
 import { goTime, humanDuration } from "../clock.ts";
 import type { Container } from "../container.ts";
-import { sortedPorts } from "../container-ports.ts";
+import { parsePort, sortedPorts } from "../container-ports.ts";
 import type { Daemon } from "../daemon.ts";
 import { badRequest } from "../errors.ts";
 import { formatList, type ListShape, type Row } from "../format.ts";
@@ -222,9 +222,7 @@ function portsOf(container: Container): PortEntry[] {
   const exposed = bridged ? sortedPorts(container.exposedPorts, new Map()).map(([port]) => port) : [];
   return [
     ...published,
-    ...exposed
-      .filter((port) => !taken.has(port))
-      .map((text) => ({ port: Number(text.split("/")[0]), protocol: text.split("/")[1]!, hostIp: "", hostPort: 0 })),
+    ...exposed.filter((port) => !taken.has(port)).map((text) => ({ ...parsePort(text), hostIp: "", hostPort: 0 })),
   ];
 }
 

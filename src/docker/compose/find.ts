@@ -23,13 +23,22 @@ export function readProject(proc: Process, daemon: Daemon, global: Flags): Proje
   const envFile = global.given("env-file") ? global.string("env-file") : joinPath(folder, ".env");
   const variables = new Map([...environmentFile(read(proc, envFile) ?? ""), ...proc.env]);
   return loadProject({
-    fileName: path.split("/").at(-1)!,
+    path: joinPath(proc.cwd, path),
     text,
     variables,
-    projectName: global.string("project-name") || (variables.get("COMPOSE_PROJECT_NAME") ?? ""),
+    projectName: projectName(global.string("project-name")) || (variables.get("COMPOSE_PROJECT_NAME") ?? ""),
     folder: joinPath(proc.cwd, folder),
     client: daemon.generation.client,
   });
+}
+
+/** Throws ComposeError for one that no project can have. */
+function projectName(name: string): string {
+  if (name !== "" && !/^[a-z0-9][-_a-z0-9]*$/.test(name))
+    throw new ComposeError(
+      `invalid project name ${JSON.stringify(name)}: must consist only of lowercase alphanumeric characters, hyphens, and underscores as well as start with a letter or number`,
+    );
+  return name;
 }
 
 function findFile(proc: Process, folder: string): string | undefined {

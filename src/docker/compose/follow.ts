@@ -41,14 +41,19 @@ function logName(container: Container): string {
 }
 
 /** Shows what the containers write from now on. */
-export function attachAll(proc: Process, containers: readonly Container[]): Map<Container, Attachment> {
-  const out = new Map<Container, Attachment>();
+export function* attachAll(
+  proc: Process,
+  containers: readonly Container[],
+  prefixed: boolean,
+): Task<Map<Container, Attachment | undefined>> {
+  const named = [...containers].sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
+  yield* proc.print(`Attaching to ${named.map(logName).join(", ")}\n`);
+  const out = new Map<Container, Attachment | undefined>();
   const stdout = proc.fds.get(1);
-  if (!stdout) return out;
-  for (const [container, prefix] of prefixes(containers)) {
-    const file = new PrefixedFile(prefix, stdout);
-    const attachment: Attachment = { stdout: file, stderr: file };
-    container.log.attachments.add(attachment);
+  for (const [container, prefix] of prefixes(named)) {
+    const file = stdout && prefixed ? new PrefixedFile(prefix, stdout) : stdout;
+    const attachment = file && { stdout: file, stderr: file };
+    if (attachment) container.log.attachments.add(attachment);
     out.set(container, attachment);
   }
   return out;
@@ -58,36 +63,34 @@ export function attachAll(proc: Process, containers: readonly Container[]): Map<
 export function* follow(
   proc: Process,
   deployment: Deployment,
-  containers: readonly Container[],
-  attached: ReadonlyMap<Container, Attachment>,
+  shown: ReadonlyMap<Container, Attachment | undefined>,
 ): Task<number> {
-  const interrupted = new WaitQueue();
+  const something = new WaitQueue();
   let stopping = false;
   for (const signal of [SIGINT, SIGTERM])
     proc.onSignal(signal, () => {
       stopping = true;
-      interrupted.wakeAll();
+      something.wakeAll();
     });
-  const told = new Set<Container>();
+  const ended: Container[] = [];
   const watch = function* (container: Container): Task<void> {
     while (container.running || container.status === "restarting") yield* container.changed.wait();
-    told.add(container);
-    interrupted.wakeAll();
+    ended.push(container);
+    something.wakeAll();
   };
-  yield* proc.print(`Attaching to ${containers.map(logName).join(", ")}\n`);
-  for (const container of containers) proc.thread("watch", watch(container));
-  const shown = new Set<Container>();
-  while (!stopping && shown.size < containers.length) {
-    yield* interrupted.wait();
-    for (const container of told) {
-      if (shown.has(container) || stopping) continue;
-      shown.add(container);
-      yield* proc.print(`${logName(container)} exited with code ${container.exitCode}\n`);
+  for (const container of shown.keys()) proc.thread("watch", watch(container));
+  let told = 0;
+  while (!stopping && told < shown.size) {
+    while (told < ended.length) {
+      const container = ended[told++]!;
+      // the line of the prompt's menu is cleared first
+      yield* proc.print(`\r\u001b[K${logName(container)} exited with code ${container.exitCode}\n`);
     }
+    if (told < shown.size && !stopping) yield* something.wait();
   }
-  for (const [container, attachment] of attached) container.log.attachments.delete(attachment);
+  for (const [container, attachment] of shown) if (attachment) container.log.attachments.delete(attachment);
   if (!stopping) return 0;
-  yield* proc.print("Gracefully stopping... (press Ctrl+C again to force)\n");
-  yield* deployment.stop(containers);
+  yield* proc.print("Gracefully Stopping... press Ctrl+C again to force\n");
+  yield* deployment.stop([...shown.keys()]);
   return 130;
 }

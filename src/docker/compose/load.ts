@@ -1,15 +1,15 @@
 // Reads a compose file into a project. Every field is read, or refused with its line: as unknown, or as one that vethlab
 // does not support. Answers to compose-spec/spec.md and compose-go's loader.
 
-import { formatCidr, parseCidr } from "../../wire/addr.ts";
 import type { ClientTexts } from "../generations/generation.ts";
 import type { IpamConfig } from "../network.ts";
 import { ComposeError, type Project, type ProjectNetwork, type Service } from "./model.ts";
 import { ComposeFile, type Value } from "./reader.ts";
-import { ipv4, readService, stringMap } from "./service.ts";
+import { INVALID_PROJECT, readService, stringMap } from "./service.ts";
 
 export interface LoadOptions {
-  readonly fileName: string;
+  /** the whole path of the file, and the project's folder */
+  readonly path: string;
   readonly text: string;
   /** of the environment and .env */
   readonly variables: ReadonlyMap<string, string>;
@@ -32,25 +32,37 @@ export function projectNameOf(folder: string): string {
     .replace(/^[_-]+/, "");
 }
 
-/** Throws ComposeError: "compose.yaml:7: services.web: …". */
+/** Throws ComposeError, with file and line for what the file gets wrong. */
 export function loadProject(options: LoadOptions): Project {
-  const file = new ComposeFile(options.fileName, options.text, options.variables);
+  const { path, folder } = options;
+  const file = new ComposeFile(path, options.text, options.variables);
+  if (file.root.isNull) throw new ComposeError("empty compose file");
   let name = options.projectName;
+  let servicesValue: Value | undefined;
   let services: [string, Value][] = [];
   let networks: [string, Value][] = [];
+  const extensions = new Map<string, unknown>();
+  const warnings: string[] = [];
   for (const [field, value] of file.root.entries()) {
-    if (field === "services") services = value.entries();
-    else if (field === "networks") networks = value.entries();
-    else if (field === "name") name = name === "" ? value.text() : name;
+    if (field === "services") {
+      servicesValue = value;
+      services = value.isMap ? value.entries() : value.fail("services must be a mapping");
+    } else if (field === "networks") networks = value.entries();
+    else if (field === "name") name = name === "" ? projectNameOf(value.text()) : name;
     else if (field === "volumes") for (const [, volume] of value.entries()) plainVolume(volume);
-    else if (field === "version" || field.startsWith("x-")) continue;
+    else if (field === "version")
+      warnings.push(
+        `${path}: the attribute \`version\` is obsolete, it will be ignored, please remove it to avoid potential confusion`,
+      );
+    else if (field.startsWith("x-")) extensions.set(field, value.plain());
     else if (field === "secrets" || field === "configs" || field === "include" || field === "models")
       value.unsupported();
-    else value.fail(`Additional property ${field} is not allowed`);
+    else value.unknownIn(file.root);
   }
-  if (name === "") name = projectNameOf(options.folder);
+  if (name === "") name = projectNameOf(folder);
   if (name === "") throw new ComposeError("project name must not be empty");
-  if (services.length === 0) throw new ComposeError(`${options.fileName}: no service selected`);
+  if (services.length === 0) throw new ComposeError("no service selected");
+  for (const [service, value] of services) if (!/^[a-zA-Z0-9._-]+$/.test(service)) value.unknownIn(servicesValue!);
   const projectNetworks = networks.map(([key, value]) => readNetwork(name, key, value));
   const read = services.map(([service, value]) => readService(service, value, options));
   if (
@@ -59,7 +71,29 @@ export function loadProject(options: LoadOptions): Project {
   )
     projectNetworks.unshift(defaultNetwork(name));
   for (const [i, service] of read.entries()) checkReferences(service, services[i]![1], read, projectNetworks);
-  return { name, file: options.fileName, services: read, networks: projectNetworks };
+  inOrder(read, []);
+  for (const variable of file.unset)
+    warnings.unshift(`The "${variable}" variable is not set. Defaulting to a blank string.`);
+  return { name, file: path, folder, services: read, networks: projectNetworks, extensions, warnings };
+}
+
+/** Services in the order in which they may start; only `wanted` and what they need. Throws ComposeError for a circle. */
+export function inOrder(services: readonly Service[], wanted: readonly string[]): Service[] {
+  const out: Service[] = [];
+  const open = new Set<string>();
+  const visit = (name: string, path: readonly string[]): void => {
+    const service = services.find((one) => one.name === name);
+    if (!service) throw new ComposeError(`no such service: ${name}`);
+    if (out.includes(service)) return;
+    if (open.has(name)) throw new ComposeError(`dependency cycle detected: ${[...path, name].join(" -> ")}`);
+    open.add(name);
+    for (const needed of service.dependsOn.keys()) visit(needed, [...path, name]);
+    open.delete(name);
+    out.push(service);
+  };
+  const names = wanted.length > 0 ? wanted : services.map(({ name }) => name).sort();
+  for (const name of names) visit(name, []);
+  return out;
 }
 
 function plainVolume(volume: Value): void {
@@ -77,6 +111,7 @@ function defaultNetwork(project: string): ProjectNetwork {
     options: new Map(),
     labels: new Map(),
     ipam: [],
+    driverGiven: false,
   };
 }
 
@@ -92,14 +127,14 @@ function readNetwork(project: string, key: string, value: Value): ProjectNetwork
       case "external":
         if (inner.isMap) {
           for (const [part, text] of inner.entries()) {
-            if (part !== "name") text.fail(`Additional property ${part} is not allowed`);
+            if (part !== "name") text.unknownIn(inner);
             network = { ...network, name: text.text(), external: true };
             named = true;
           }
         } else network = { ...network, external: inner.bool() };
         break;
       case "driver":
-        network = { ...network, driver: inner.text() };
+        network = { ...network, driver: inner.text(), driverGiven: true };
         break;
       case "driver_opts":
         network = { ...network, options: stringMap(inner) };
@@ -120,7 +155,7 @@ function readNetwork(project: string, key: string, value: Value): ProjectNetwork
         if (inner.bool()) inner.unsupported();
         break;
       default:
-        if (!field.startsWith("x-")) inner.fail(`Additional property ${field} is not allowed`);
+        if (!field.startsWith("x-")) inner.unknownIn(value);
     }
   }
   return network.external && !named ? { ...network, name: key } : network;
@@ -135,11 +170,11 @@ function readIpam(value: Value): IpamConfig[] {
       for (const item of inner.items()) {
         let config: IpamConfig = { subnet: "", ipRange: "", gateway: "", auxAddresses: new Map() };
         for (const [part, text] of item.entries()) {
-          if (part === "subnet") config = { ...config, subnet: cidr(text) };
-          else if (part === "ip_range") config = { ...config, ipRange: cidr(text) };
-          else if (part === "gateway") config = { ...config, gateway: ipv4(text) };
+          if (part === "subnet") config = { ...config, subnet: text.text() };
+          else if (part === "ip_range") config = { ...config, ipRange: text.text() };
+          else if (part === "gateway") config = { ...config, gateway: text.text() };
           else if (part === "aux_addresses") config = { ...config, auxAddresses: stringMap(text) };
-          else text.fail(`Additional property ${part} is not allowed`);
+          else text.unknownIn(item);
         }
         configs.push(config);
       }
@@ -148,38 +183,17 @@ function readIpam(value: Value): IpamConfig[] {
   return configs;
 }
 
-function cidr(value: Value): string {
-  const text = value.text();
-  const parsed = parseCidr(text);
-  if (!parsed || !text.includes("/")) return value.fail(`invalid CIDR address: ${text}`);
-  return formatCidr(parsed.address, parsed.prefix);
-}
-
 function checkReferences(
   service: Service,
   value: Value,
   services: readonly Service[],
   networks: readonly ProjectNetwork[],
 ): void {
-  const known = (name: string) => services.some((other) => other.name === name);
-  for (const { name } of service.networks)
-    if (!networks.some(({ key }) => key === name))
-      value.fail(
-        `service ${JSON.stringify(service.name)} refers to undefined network ${name}: invalid compose project`,
-      );
-  for (const name of service.dependsOn.keys())
-    if (!known(name))
-      value.fail(
-        `service ${JSON.stringify(service.name)} depends on undefined service ${JSON.stringify(name)}: invalid compose project`,
-      );
-  for (const link of service.links)
-    if (!known(link.split(":")[0]!))
-      value.fail(
-        `service ${JSON.stringify(service.name)} links to undefined service ${JSON.stringify(link.split(":")[0])}: invalid compose project`,
-      );
-  const shared = /^service:(.+)$/.exec(service.networkMode)?.[1];
-  if (shared !== undefined && !known(shared))
-    value.fail(
-      `service ${JSON.stringify(service.name)} shares the network of undefined service ${JSON.stringify(shared)}: invalid compose project`,
-    );
+  const name = JSON.stringify(service.name);
+  for (const { name: network } of service.networks)
+    if (!networks.some(({ key }) => key === network))
+      value.fail(`service ${name} refers to undefined network ${network}: ${INVALID_PROJECT}`);
+  for (const needed of service.dependsOn.keys())
+    if (!services.some((other) => other.name === needed))
+      value.fail(`service ${name} depends on undefined service ${JSON.stringify(needed)}: ${INVALID_PROJECT}`);
 }

@@ -4,9 +4,26 @@
 import type { PortBinding, RestartPolicy } from "../container.ts";
 import type { IpamConfig } from "../network.ts";
 
-/** A mistake in a compose file, or something that vethlab cannot do: "compose.yaml:7: services.web: …". */
+/** The version that is emulated: what `compose version` prints, and what labels say. */
+export const COMPOSE_VERSION = "2.40.3-3";
+export const LABEL_VERSION = "2.40.3";
+
+/** A mistake in compose's words, or something that vethlab cannot do; `place` is "compose.yaml:7" for one in a file. */
 export class ComposeError extends Error {
   override readonly name: string = "ComposeError";
+  readonly place: string | undefined;
+
+  constructor(message: string, place?: string) {
+    super(message);
+    this.place = place;
+  }
+}
+
+export interface Dependency {
+  readonly condition: "service_started" | "service_completed_successfully";
+  /** the service is made anew when the one that it needs is */
+  readonly restart: boolean;
+  readonly required: boolean;
 }
 
 /** One service's place in one network. */
@@ -17,6 +34,16 @@ export interface ServiceNetwork {
   readonly ipv4: string;
   readonly mac: string;
   readonly priority: number;
+  /** the file says more of it than its name */
+  readonly given: boolean;
+}
+
+/** One port in the long form. */
+export interface ServicePort {
+  readonly target: number;
+  readonly published: string;
+  readonly hostIp: string;
+  readonly protocol: string;
 }
 
 export interface Service {
@@ -27,15 +54,18 @@ export interface Service {
   readonly containerName: string;
   readonly hostname: string;
   readonly domain: string;
-  readonly environment: readonly string[];
+  /** null where neither the file nor the environment has a value */
+  readonly environment: ReadonlyMap<string, string | null>;
   readonly labels: ReadonlyMap<string, string>;
   readonly ports: ReadonlyMap<string, readonly PortBinding[]>;
+  /** the same in the order of the file */
+  readonly portList: readonly ServicePort[];
   readonly expose: readonly string[];
   /** "" where the service is in networks */
   readonly networkMode: string;
   readonly networks: readonly ServiceNetwork[];
-  /** service → what must be true of it first */
-  readonly dependsOn: ReadonlyMap<string, "service_started" | "service_completed_successfully">;
+  /** service → what must be true of it first; links and shared networks depend, too */
+  readonly dependsOn: ReadonlyMap<string, Dependency>;
   /** "db" or "db:database" */
   readonly links: readonly string[];
   readonly extraHosts: readonly string[];
@@ -59,6 +89,11 @@ export interface Service {
   readonly init: boolean;
   readonly macAddress: string;
   readonly replicas: number;
+  /** the fields that said so: "scale", "deploy" */
+  readonly scaled: readonly ("scale" | "deploy")[];
+  /** as the file has it: "1m30s" */
+  readonly stopGrace: string;
+  readonly pullPolicy: string;
 }
 
 export interface ProjectNetwork {
@@ -72,11 +107,19 @@ export interface ProjectNetwork {
   readonly options: ReadonlyMap<string, string>;
   readonly labels: ReadonlyMap<string, string>;
   readonly ipam: readonly IpamConfig[];
+  /** the file names the driver */
+  readonly driverGiven: boolean;
 }
 
 export interface Project {
   readonly name: string;
+  /** the whole path, and its folder */
   readonly file: string;
+  readonly folder: string;
+  /** x-… fields as they are, with variables replaced */
+  readonly extensions: ReadonlyMap<string, unknown>;
+  /** what compose warns of */
+  readonly warnings: readonly string[];
   readonly services: readonly Service[];
   readonly networks: readonly ProjectNetwork[];
 }

@@ -235,6 +235,8 @@ export interface Generation {
     /** UDP ports are bound with SO_REUSEADDR: another process may have them, too */
     readonly sharesUdp: boolean;
   };
+  /** a container's endpoints are all made with it (API 1.44), and joined in the order of their networks' names */
+  readonly createsAllEndpoints: boolean;
   /** the container's default route leads to an internal network's gateway, too */
   readonly internalHasGateway: boolean;
   readonly costs: Costs;
