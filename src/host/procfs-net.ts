@@ -2,7 +2,7 @@
 // Everything is computed when it is read, for the process that reads it.
 
 import { arpText, routeText } from "../net/ipv4/proc-tables.ts";
-import { nfConntrackStatText, nfConntrackText } from "../net/netfilter/conntrack-text.ts";
+import { nfConntrackExpectText, nfConntrackStatText, nfConntrackText } from "../net/netfilter/conntrack-text.ts";
 import type { NamedTables } from "../net/netfilter/named-tables.ts";
 import type { Netfilter } from "../net/netfilter/netfilter.ts";
 import { devText, netstatText, snmpText, sockstatText } from "../net/proc-net.ts";
@@ -19,6 +19,7 @@ export function netProcEntries(): Map<string, VfsNode> {
       ["dev", file((proc) => devText(netnsOf(proc)))],
       ["netstat", file((proc) => netstatText(netnsOf(proc)))],
       ["nf_conntrack", file((proc) => nfConntrackText(netnsOf(proc).nf))],
+      ["nf_conntrack_expect", file((proc) => nfConntrackExpectText(netnsOf(proc).nf.ct))],
       ["ipt_hashlimit", tables((nf) => nf.hashlimit)],
       ["route", file((proc) => routeText(netnsOf(proc).ipv4))],
       ["snmp", file((proc) => snmpText(netnsOf(proc)))],

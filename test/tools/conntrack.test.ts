@@ -32,7 +32,7 @@ describe("conntrack", () => {
         "-L --src-nat",
         "-L -u UNREPLIED",
         "-L -p tcp --state LAST_ACK",
-        "-U -p udp -m 3/0xff",
+        "-U -f ipv4 -p udp -m 3/0xff",
         "-G -p udp -s 1.1.1.1 -d 2.2.2.2 --sport 5 --dport 6",
         "-L -o save",
         "-D -s 1.1.1.0/24 -p tcp",
@@ -56,7 +56,7 @@ describe("conntrack", () => {
         `$ conntrack -L -u UNREPLIED\n${V}: 1 flow entries have been shown.\n` +
         "udp      17 100 src=1.1.1.1 dst=2.2.2.2 sport=5 dport=6 [UNREPLIED] src=2.2.2.2 dst=1.1.1.1 sport=6 dport=5 mark=0 use=1\n[0]\n" +
         `$ conntrack -L -p tcp --state LAST_ACK\n${V}: 0 flow entries have been shown.\n[0]\n` +
-        `$ conntrack -U -p udp -m 3/0xff\n${V}: 1 flow entries have been updated.\n` +
+        `$ conntrack -U -f ipv4 -p udp -m 3/0xff\n${V}: 1 flow entries have been updated.\n` +
         "udp      17 100 src=1.1.1.1 dst=2.2.2.2 sport=5 dport=6 [UNREPLIED] src=2.2.2.2 dst=1.1.1.1 sport=6 dport=5 mark=3 use=2\n[0]\n" +
         `$ conntrack -G -p udp -s 1.1.1.1 -d 2.2.2.2 --sport 5 --dport 6\n${V}: 1 flow entries have been shown.\n` +
         "udp      17 100 src=1.1.1.1 dst=2.2.2.2 sport=5 dport=6 [UNREPLIED] src=2.2.2.2 dst=1.1.1.1 sport=6 dport=5 mark=3 use=2\n[0]\n" +

@@ -3,7 +3,10 @@
 
 import type { Ns } from "../../base/time.ts";
 import type { SkBuff } from "../core/skb.ts";
+import type { ConntrackHelper } from "./conntrack-expect.ts";
+import type { FtpState } from "./helper-ftp.ts";
 import type { TcpTrack } from "./proto-tcp-track.ts";
+import type { SeqAdj } from "./seqadj.ts";
 import { Tuple } from "./tuple.ts";
 
 // enum ip_conntrack_info: skb.ctinfo. Below IP_CT_IS_REPLY the packet goes the original way.
@@ -41,15 +44,21 @@ export const IPCT_DESTROY: number = 1 << 2;
 export const IPCT_REPLY: number = 1 << 3;
 export const IPCT_ASSURED: number = 1 << 4;
 export const IPCT_PROTOINFO: number = 1 << 5;
+export const IPCT_HELPER: number = 1 << 6;
 export const IPCT_MARK: number = 1 << 7;
 
 export const NF_CT_ZONE_DIR_ORIG = 1;
 export const NF_CT_ZONE_DIR_REPL = 2;
 
-/** A connection helper by its name; the packets' follower is in helper-ftp.ts. */
-export interface ConntrackHelper {
-  readonly name: string;
-  readonly protonum: number;
+/** What few connections have (struct nf_ct_ext). */
+export interface ConnExt {
+  /** what reads their control connection */
+  helper: ConntrackHelper | null;
+  /** the connection that announced this one */
+  master: NfConn | null;
+  /** by direction: how sequence numbers are shifted */
+  seqadj: [SeqAdj, SeqAdj] | null;
+  ftp: FtpState | null;
 }
 
 export class NfConn {
@@ -69,8 +78,8 @@ export class NfConn {
   zoneDir: number = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
   readonly orig: Tuple = new Tuple();
   readonly reply: Tuple = new Tuple();
-  /** what follows its control connection (FTP); null: nothing */
-  helper: ConntrackHelper | null = null;
+  /** null: a connection without any of that */
+  ext: ConnExt | null = null;
   /** TCP only */
   tcp: TcpTrack | null = null;
   /** UDP: traffic after this moment makes it a stream */
@@ -104,6 +113,12 @@ export class NfConn {
   zoneId(dir: number): number {
     return this.zoneDir & (1 << dir) ? this.zone : 0;
   }
+}
+
+/** The connection's extensions, made when they are first needed. */
+export function connExt(conn: NfConn): ConnExt {
+  conn.ext ??= { helper: null, master: null, seqadj: null, ftp: null };
+  return conn.ext;
 }
 
 /** The connection of a packet, null when it has none or only a template. */

@@ -84,6 +84,17 @@ export function nfConntrackText(nf: Netfilter): string {
   return text;
 }
 
+/** /proc/net/nf_conntrack_expect (exp_seq_show) */
+export function nfConntrackExpectText(ct: Conntrack): string {
+  let text = "";
+  for (const exp of ct.expectations.living) {
+    const seconds = Math.max(0, Math.floor((exp.timeout - ct.now) / SEC));
+    text += `${seconds} l3proto = 2 proto=${exp.protonum} src=${formatIpv4(exp.src)} dst=${formatIpv4(exp.dst)} `;
+    text += `sport=0 dport=${exp.port} ${exp.helper.name}\n`;
+  }
+  return text;
+}
+
 const STAT_COLUMNS =
   "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop early_drop icmp_error  " +
   "expect_new expect_create expect_delete search_restart\n";

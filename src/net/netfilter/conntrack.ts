@@ -13,7 +13,7 @@ import type { Net } from "../core/net.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import {
-  type ConntrackHelper,
+  connExt,
   ctinfo2dir,
   IP_CT_ESTABLISHED,
   IP_CT_ESTABLISHED_REPLY,
@@ -23,6 +23,7 @@ import {
   IP_CT_UNTRACKED,
   IPCT_DESTROY,
   IPCT_NEW,
+  IPCT_RELATED,
   IPCT_REPLY,
   IPS_ASSURED,
   IPS_CONFIRMED,
@@ -36,6 +37,7 @@ import {
   IPS_TEMPLATE,
   NfConn,
 } from "./conntrack-entry.ts";
+import { type ConntrackHelper, ExpectTable } from "./conntrack-expect.ts";
 import { ConntrackHash } from "./conntrack-hash.ts";
 import { type ConntrackStat, ConntrackSysctl, newConntrackStat } from "./conntrack-sysctl.ts";
 import { genericPacket, grePacket, icmpError, icmpPacket, udpPacket } from "./proto-other.ts";
@@ -59,6 +61,9 @@ export class Conntrack {
   onConfirm: ((ct: NfConn) => void) | null = null;
   onDestroy: ((ct: NfConn) => void) | null = null;
   readonly #listeners: Set<ConntrackListener> = new Set();
+  readonly expectations: ExpectTable = new ExpectTable(this);
+  /** looks at an established packet of a connection with a helper, or with shifted numbers; a verdict */
+  onHelp: ((skb: SkBuff, conn: NfConn) => number) | null = null;
   /** connection helpers by name */
   readonly helpers: Map<string, ConntrackHelper> = new Map();
   /** netlink port of the user on whose behalf connections change now; 0: nobody's */
@@ -184,7 +189,24 @@ export class Conntrack {
       conn.zone = template.zone;
       conn.zoneDir = template.zoneDir;
     }
+    if (this.expectations.list.length > 0 && this.#fulfil(conn)) return conn;
+    const helper = template?.ext?.helper;
+    if (helper) {
+      connExt(conn).helper = helper;
+      conn.status |= IPS_HELPER;
+    }
     return conn;
+  }
+
+  /** A helper has announced this connection: it belongs to the other. */
+  #fulfil(conn: NfConn): boolean {
+    const exp = this.expectations.take(conn.orig);
+    if (!exp) return false;
+    conn.status |= IPS_EXPECTED;
+    connExt(conn).master = exp.master;
+    conn.mark = exp.master.mark;
+    exp.follow?.(conn, exp);
+    return true;
   }
 
   /** A blank connection with the extensions that the settings ask for (nf_conntrack_alloc). */
@@ -236,6 +258,10 @@ export class Conntrack {
   confirm(skb: SkBuff): number {
     const conn = skb.ct as NfConn | null;
     if (conn === null) return NF_ACCEPT;
+    if (conn.ext !== null && this.onHelp !== null) {
+      const verdict = this.onHelp(skb, conn);
+      if (verdict !== NF_ACCEPT) return verdict;
+    }
     if (!(conn.status & IPS_CONFIRMED)) {
       if (conn.status & IPS_TEMPLATE) return NF_ACCEPT;
       // an answer made here (REJECT's reset) may carry a connection that is not to be
@@ -280,7 +306,7 @@ export class Conntrack {
     this.table.register(conn);
     this.list.add(conn);
     this.onConfirm?.(conn);
-    this.eventCache(conn, IPCT_NEW);
+    this.eventCache(conn, conn.ext?.master ? IPCT_RELATED : IPCT_NEW);
     if (this.#listeners.size > 0 && !this.#gc.pending) this.#gc.after(SEC);
   }
 
@@ -343,6 +369,7 @@ export class Conntrack {
     this.table.remove(conn.reply, conn.zoneId(1), value | 1);
     this.table.unregister(conn);
     this.list.delete(conn);
+    if (this.expectations.list.length > 0) this.expectations.removeOf(conn);
     this.onDestroy?.(conn);
     if (conn.ecache) for (const listener of this.#listeners) listener(IPCT_DESTROY, conn);
     return true;
@@ -406,7 +433,7 @@ export class Conntrack {
     const helper = this.helpers.get(name);
     if (conn === null || helper === undefined || conn.status & (IPS_CONFIRMED | IPS_HELPER | IPS_TEMPLATE)) return;
     if (conn.protonum !== helper.protonum) return;
-    conn.helper = helper;
+    connExt(conn).helper = helper;
     conn.status |= IPS_HELPER;
   }
 

@@ -32,13 +32,15 @@ import { ipRcvFinish } from "../ipv4/ip-input.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { skbRtable } from "../ipv4/rtable.ts";
 import { Conntrack } from "./conntrack.ts";
-import { IP_CT_UNTRACKED, type NfConn } from "./conntrack-entry.ts";
+import { IP_CT_RELATED_REPLY, IP_CT_UNTRACKED, IPS_SEQ_ADJUST, type NfConn } from "./conntrack-entry.ts";
 import type { HashlimitTable } from "./hashlimit-table.ts";
+import { FTP_HELPER, ftpHelp } from "./helper-ftp.ts";
 import { IpSets } from "./ip-set.ts";
 import { NamedTables } from "./named-tables.ts";
 import { Nat } from "./nat.ts";
 import { NfTables } from "./nf-tables.ts";
 import type { RecentList } from "./recent-list.ts";
+import { seqAdjust } from "./seqadj.ts";
 import type { XtEnv } from "./x-tables.ts";
 
 /** Inode of a machine's first network namespace (PROC_DYNAMIC_FIRST and the kernel's order of making them). */
@@ -69,6 +71,8 @@ export class Netfilter {
     this.ct = new Conntrack(net);
     net.ctAttach = (skb, from) => this.ct.attach(skb, from);
     this.nat = new Nat(ip4, this.ct);
+    this.ct.helpers.set(FTP_HELPER.name, FTP_HELPER);
+    this.ct.onHelp = (skb, conn) => this.#help(skb, conn);
     this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)
@@ -115,9 +119,24 @@ export class Netfilter {
     };
   }
 
+  /** The helper's and the shift's part of nf_confirm. */
+  #help(skb: SkBuff, conn: NfConn): number {
+    const { ctinfo } = skb;
+    const shifted = (conn.status & IPS_SEQ_ADJUST) !== 0;
+    if (ctinfo === IP_CT_RELATED_REPLY || conn.protonum !== ip.IPPROTO_TCP) return NF_ACCEPT;
+    const th = skb.networkHeader + ip.getHeaderLength(skb.head, skb.networkHeader);
+    if (conn.ext?.helper === FTP_HELPER) {
+      const verdict = ftpHelp(this.ct, this.nat, skb, conn, ctinfo, th);
+      if (verdict !== NF_ACCEPT) return verdict;
+    }
+    if (shifted) seqAdjust(skb, conn, ctinfo, th);
+    return NF_ACCEPT;
+  }
+
   /** References to a connection (its `use`): the table's, and those of packets that wait for a neighbour's address. */
   references(conn: NfConn): number {
     let count = 1;
+    for (const other of this.ct.list) if (other.ext?.master === conn) count++;
     for (const [, parms] of this.ip4.arp.devices())
       for (const neighbour of parms.entries.values())
         for (let skb = neighbour.queue.head; skb !== null; skb = skb.next) if (skb.ct === conn) count++;

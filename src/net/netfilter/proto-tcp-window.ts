@@ -4,6 +4,7 @@
 import { get16, get32 } from "../../wire/layout.ts";
 import { ACK, FIN, RST, SYN } from "../../wire/tcp.ts";
 import type { Conntrack } from "./conntrack.ts";
+import type { NfConn } from "./conntrack-entry.ts";
 import {
   ACK_SET,
   after,
@@ -17,6 +18,7 @@ import {
   TcpState,
   type TcpTrack,
 } from "./proto-tcp-track.ts";
+import { seqOffset } from "./seqadj.ts";
 
 /** Sequence number after the segment: data, SYN and FIN counted. */
 export function segmentEnd(b: Uint8Array, th: number, tail: number): number {
@@ -111,6 +113,7 @@ function outside(ct: Conntrack, sender: TcpSide, verdict: number): number {
 /** Is the segment possible, given what both sides have shown? Updates what they have shown (tcp_in_window). */
 export function tcpInWindow(
   ct: Conntrack,
+  conn: NfConn,
   tcp: TcpTrack,
   dir: number,
   index: number,
@@ -128,6 +131,12 @@ export function tcpInWindow(
   let end = segmentEnd(b, th, tail);
   let sack = receiver.flags & FLAG_SACK_PERM ? highestSack(b, th, ack) : ack;
 
+  if (conn.ext !== null && conn.ext.seqadj !== null) {
+    // the receiver acknowledges what a helper has shifted
+    const shift = seqOffset(conn, (1 - dir) as 0 | 1, ack - 1);
+    ack = (ack - shift) >>> 0;
+    sack = (sack - shift) >>> 0;
+  }
   if (sender.maxWin === 0) {
     if (flags & SYN) {
       initSender(sender, receiver, b, th, end, win, dir);

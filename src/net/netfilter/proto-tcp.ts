@@ -282,7 +282,7 @@ export function tcpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, th: number, 
   }
 
   if (!believed) {
-    const result = tcpInWindow(ct, tcp, dir, index, b, th, tail);
+    const result = tcpInWindow(ct, conn, tcp, dir, index, b, th, tail);
     if (result === IGNORED) return NF_ACCEPT;
     if (result === OUT_OF_WINDOW) {
       handleInvalid(ct, conn, tcp, dir, index);

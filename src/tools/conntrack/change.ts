@@ -76,18 +76,19 @@ function setZone(conn: NfConn, { zone, origZone, replyZone }: Template): void {
   else if (zone === undefined && replyZone !== undefined) conn.zoneDir = NF_CT_ZONE_DIR_REPL;
 }
 
+/** What changes nothing of the answer's tuple is no translation, even if it was asked for (nf_nat_setup_info). */
 function setNat(conn: NfConn, { snat, dnat }: Template): void {
   const ports = hasPorts(conn.protonum);
-  if (snat.address !== undefined || snat.port !== undefined) {
-    if (snat.address !== undefined) conn.reply.dst = snat.address;
-    if (snat.port !== undefined && ports) conn.reply.dstU = snat.port;
-    conn.status |= IPS_SRC_NAT | IPS_SRC_NAT_DONE;
-  }
-  if (dnat.address !== undefined || dnat.port !== undefined) {
-    if (dnat.address !== undefined) conn.reply.src = dnat.address;
-    if (dnat.port !== undefined && ports) conn.reply.srcU = dnat.port;
-    conn.status |= IPS_DST_NAT | IPS_DST_NAT_DONE;
-  }
+  const { reply } = conn;
+  const before = new Tuple().copy(reply);
+  if (snat.address !== undefined) reply.dst = snat.address;
+  if (snat.port !== undefined && ports) reply.dstU = snat.port;
+  if (dnat.address !== undefined) reply.src = dnat.address;
+  if (dnat.port !== undefined && ports) reply.srcU = dnat.port;
+  if (reply.dst !== before.dst || reply.dstU !== before.dstU) conn.status |= IPS_SRC_NAT;
+  if (reply.src !== before.src || reply.srcU !== before.srcU) conn.status |= IPS_DST_NAT;
+  if (snat.address !== undefined || snat.port !== undefined) conn.status |= IPS_SRC_NAT_DONE;
+  if (dnat.address !== undefined || dnat.port !== undefined) conn.status |= IPS_DST_NAT_DONE;
 }
 
 /** Windows of such a connection are unknown: both sides are believed. */

@@ -12,6 +12,7 @@ import {
   NF_CT_ZONE_DIR_REPL,
   type NfConn,
 } from "../../net/netfilter/conntrack-entry.ts";
+import type { Expectation } from "../../net/netfilter/conntrack-expect.ts";
 import { countersText, l4ProtoName, secondsLeft, stateText, tupleText } from "../../net/netfilter/conntrack-text.ts";
 import { hasPorts } from "../../net/netfilter/tuple.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
@@ -69,9 +70,23 @@ function plainText(shown: Shown): string {
   if (withMark || conn.mark !== 0 || !event) text += ` mark=${conn.mark}`;
   text += zoneText(conn, NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL, " zone=");
   if (conn.startNs !== 0 && counts(shown)) text += timestamps(ct, conn, output.has("ktimestamp"), epochNs);
+  const helper = conn.ext?.helper;
+  if (helper) text += ` helper=${helper.name}`;
   if (use > 0) text += ` use=${use}`;
   if (output.has("id")) text += ` id=${conn.id}`;
   return text;
+}
+
+/** An expectation in a listing, or as an event. */
+export function expectText(ct: Conntrack, exp: Expectation, event?: "new" | "destroy"): string {
+  const { orig } = exp.master;
+  const seconds = Math.max(0, Math.floor((exp.timeout - ct.now) / SEC));
+  return (
+    `${event ? PREFIXES[event] : ""}${seconds} proto=${exp.protonum} src=${formatIpv4(exp.src)} dst=${formatIpv4(exp.dst)} ` +
+    `sport=0 dport=${exp.port} mask-src=255.255.255.255 mask-dst=255.255.255.255 sport=0 dport=65535 ` +
+    `master-src=${formatIpv4(orig.src)} master-dst=${formatIpv4(orig.dst)} sport=${orig.srcU} dport=${orig.dstU} ` +
+    `class=0 helper=${exp.helper.name}`
+  );
 }
 
 function zoneText(conn: NfConn, dirs: number, name: string): string {
@@ -102,7 +117,8 @@ function xmlText(shown: Shown): string {
   if (!(conn.status & IPS_SEEN_REPLY)) text += "<unreplied/>";
   if (conn.startNs !== 0 && counts(shown) && !output.has("ktimestamp"))
     text += `<deltatime>${Math.floor(((conn.stopNs || ct.now) - conn.startNs) / SEC)}</deltatime>`;
-  return `${text}</meta></flow>`;
+  const helper = conn.ext?.helper;
+  return `${text}</meta>${helper ? `<helper>${helper.name}</helper>` : ""}</flow>`;
 }
 
 function xmlDirection(conn: NfConn, dir: 0 | 1, counted: boolean): string {

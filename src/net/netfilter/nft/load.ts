@@ -198,7 +198,7 @@ function loadCt(key: string, dir: 0 | 1 | null, env: XtEnv): Load {
     case "id":
       return of((conn) => conn.id);
     case "helper":
-      return of((conn) => conn.helper?.name);
+      return of((conn) => conn.ext?.helper?.name);
     case "l3proto":
       return of(() => NFPROTO_IPV4);
     case "protocol":

@@ -1,4 +1,4 @@
-// Texts of the targets CT and NOTRACK (extensions/libxt_CT.c, revision 2); helpers, timeouts and event masks are refused.
+// Texts of the targets CT and NOTRACK (extensions/libxt_CT.c, revision 2); timeout policies and event masks are refused.
 
 import {
   type CtInfo,
@@ -18,18 +18,27 @@ function zoneText({ flags, zone }: CtInfo, prefix: string): string {
   return zone === 0 ? "" : ` ${prefix}zone${suffix} ${zone}`;
 }
 
+function helperText({ helper }: CtInfo, prefix: string): string {
+  return helper === "" ? "" : ` ${prefix}helper ${helper}`;
+}
+
 export const ct: UserExtension<CtInfo> = {
   name: "CT",
   options: [
     { name: "notrack", type: "none" },
+    { name: "helper", type: "string" },
     { name: "zone-orig", type: "string" },
     { name: "zone-reply", type: "string" },
     { name: "zone", type: "string" },
   ],
-  init: () => ({ flags: 0, zone: 0 }),
+  init: () => ({ flags: 0, zone: 0, helper: "" }),
   parse({ info, option, arg }) {
     if (option === "notrack") {
       info.flags |= XT_CT_NOTRACK;
+      return;
+    }
+    if (option === "helper") {
+      info.helper = arg;
       return;
     }
     if (option === "zone-orig") info.flags |= XT_CT_ZONE_DIR_ORIG;
@@ -43,9 +52,11 @@ export const ct: UserExtension<CtInfo> = {
   print: (info) =>
     info.flags & XT_CT_NOTRACK_ALIAS
       ? " NOTRACK"
-      : ` CT${info.flags & XT_CT_NOTRACK ? " notrack" : ""}${zoneText(info, "")}`,
+      : ` CT${info.flags & XT_CT_NOTRACK ? " notrack" : ""}${helperText(info, "")}${zoneText(info, "")}`,
   save: (info) =>
-    info.flags & XT_CT_NOTRACK_ALIAS ? "" : `${info.flags & XT_CT_NOTRACK ? " --notrack" : ""}${zoneText(info, "--")}`,
+    info.flags & XT_CT_NOTRACK_ALIAS
+      ? ""
+      : `${info.flags & XT_CT_NOTRACK ? " --notrack" : ""}${helperText(info, "--")}${zoneText(info, "--")}`,
   shownName: (info) => (info.flags & XT_CT_NOTRACK_ALIAS ? "NOTRACK" : "CT"),
 };
 
@@ -53,5 +64,5 @@ export const notrack: UserExtension<CtInfo> = {
   name: "NOTRACK",
   kernelName: "CT",
   options: [],
-  init: () => ({ flags: XT_CT_NOTRACK | XT_CT_NOTRACK_ALIAS, zone: 0 }),
+  init: () => ({ flags: XT_CT_NOTRACK | XT_CT_NOTRACK_ALIAS, zone: 0, helper: "" }),
 };
