@@ -10,7 +10,7 @@ const KEYWORDS: ReadonlySet<string> = new Set(
     "table chain rule set map element flowtable counter quota limit ruleset handle position index type hook priority policy " +
     "accept drop continue return jump goto queue tcp udp ip ip6 icmp icmpv6 ether vlan arp th sctp dccp udplite esp ah comp " +
     "fwd dup flow meter meters flowtables counters quotas limits sets maps chains tables rules update describe monitor export " +
-    "import define redefine undefine include tproxy synproxy xt device devices handle to fully-random persistent random " +
+    "import define redefine undefine include tproxy synproxy xt device devices handle " +
     "igmp meta ct fib rt socket log reject snat dnat masquerade redirect notrack add create insert replace delete list reset " +
     "flush rename get inet netdev bridge comment flags elements typeof mark iif oif iifname oifname numgen timeout size"
   ).split(" "),
