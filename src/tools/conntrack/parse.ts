@@ -4,7 +4,7 @@
 import { IPS_ASSURED, IPS_EXPECTED, IPS_FIXED_TIMEOUT, IPS_SEEN_REPLY } from "../../net/netfilter/conntrack-entry.ts";
 import { TCP_STATE_NAMES, TcpState } from "../../net/netfilter/proto-tcp-track.ts";
 import { parseInetAton, parseIpv6, prefixToMask } from "../../wire/addr.ts";
-import { Getopt, type LongOption, MISSING, OPERAND, UNKNOWN } from "../iptables/getopt.ts";
+import { Getopt, type LongOption, MISSING, OPERAND, shortOptions, UNKNOWN } from "../iptables/getopt.ts";
 import { protocolByName } from "../iptables/names.ts";
 import { atoi, strtoul } from "../iptables/xtables.ts";
 import * as o from "./options.ts";
@@ -141,12 +141,12 @@ class Parser {
   warnings = "";
 
   constructor(args: readonly string[]) {
-    this.#words = new Getopt(["conntrack", ...args], o.SHORT_OPTIONS);
+    this.#words = new Getopt(["conntrack", ...args], shortOptions(o.SHORT_OPTIONS));
   }
 
   run(): CtCommand {
     for (;;) {
-      const option = this.#words.next(this.#long);
+      const option = this.#words.next([this.#long]);
       if (option === undefined) break;
       if (option === OPERAND) continue;
       if (option === MISSING) parameterProblem(`option \`${this.#words.previous}' requires an argument`);

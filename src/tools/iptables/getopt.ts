@@ -14,6 +14,15 @@ export interface LongOption<V> {
   readonly value: V;
 }
 
+/** Tables of long options, those that are looked at first in front. */
+export type LongTables<V> = readonly (readonly LongOption<V>[])[];
+
+/** Reads getopt's option string: letters with none, one or two colons after them. */
+export function shortOptions(text: string): ReadonlyMap<string, 0 | 1 | 2> {
+  const found = text.matchAll(/([^:-])(:{0,2})/g);
+  return new Map([...found].map(([, letter, colons]) => [letter!, colons!.length as 0 | 1 | 2]));
+}
+
 export class Getopt<V> {
   /** argv[0] is the program */
   readonly argv: string[];
@@ -25,12 +34,10 @@ export class Getopt<V> {
   /** what is left of a cluster like -nvL */
   #cluster = "";
 
-  constructor(argv: readonly string[], short: string) {
+  /** @param short letters with what they take, as shortOptions reads them */
+  constructor(argv: readonly string[], short: ReadonlyMap<string, 0 | 1 | 2>) {
     this.argv = [...argv];
-    const letters: Map<string, 0 | 1 | 2> = new Map();
-    for (const [, letter, colons] of short.matchAll(/([^:-])(:{0,2})/g))
-      letters.set(letter!, colons!.length as 0 | 1 | 2);
-    this.#short = letters;
+    this.#short = short;
   }
 
   /** The next word, unless it begins with - or !, which it then leaves (xs_has_arg). */
@@ -47,7 +54,7 @@ export class Getopt<V> {
   }
 
   /** A letter, what a long option stands for, OPERAND, MISSING or UNKNOWN; undefined at the end. */
-  next(long: readonly LongOption<V>[]): string | V | undefined {
+  next(long: LongTables<V>): string | V | undefined {
     this.argument = undefined;
     if (this.#cluster === "") {
       const word = this.argv[this.index];
@@ -67,7 +74,7 @@ export class Getopt<V> {
     return this.#takeShort();
   }
 
-  #takeLong(text: string, long: readonly LongOption<V>[]): string | V {
+  #takeLong(text: string, long: LongTables<V>): string | V {
     this.index++;
     const equals = text.indexOf("=");
     const name = equals < 0 ? text : text.slice(0, equals);
@@ -105,10 +112,9 @@ export class Getopt<V> {
 }
 
 /** An exact name, else the only one that begins so; options that mean the same are one. */
-function findLong<V>(name: string, long: readonly LongOption<V>[]): LongOption<V> | undefined {
-  const exact = long.find((option) => option.name === name);
-  if (exact) return exact;
-  const candidates = long.filter((option) => option.name.startsWith(name));
+function findLong<V>(name: string, long: LongTables<V>): LongOption<V> | undefined {
+  for (const table of long) for (const option of table) if (option.name === name) return option;
+  const candidates = long.flatMap((table) => table.filter((option) => option.name.startsWith(name)));
   const [first] = candidates;
   if (!first) return undefined;
   const same = candidates.every((option) => option.argument === first.argument && option.value === first.value);

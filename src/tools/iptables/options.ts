@@ -10,7 +10,7 @@ import {
   IPT_INV_VIA_OUT,
 } from "../../net/netfilter/rule.ts";
 import type { AnyExtension, OptionSpec } from "./extension.ts";
-import type { LongOption } from "./getopt.ts";
+import { type LongOption, shortOptions } from "./getopt.ts";
 import { parameterProblem } from "./xtables.ts";
 
 export const CMD_NONE: number = 0;
@@ -103,7 +103,9 @@ export function checkLegal(command: number, options: number): void {
       parameterProblem(`Illegal option \`-${OPTION_LETTERS[i]}' with this command`);
 }
 
-export const SHORT_OPTIONS = "-:A:C:D:E:F::I:L::M:N:P:VX::Z::c:d:i:j:o:p:s:t:R:S::W::46bfg:h::m:nvw::x";
+export const SHORT_OPTIONS: ReadonlyMap<string, 0 | 1 | 2> = shortOptions(
+  "-:A:C:D:E:F::I:L::M:N:P:VX::Z::c:d:i:j:o:p:s:t:R:S::W::46bfg:h::m:nvw::x",
+);
 
 /** An option that an extension brought. */
 export interface ExtensionOption {
@@ -159,11 +161,19 @@ export const LONG_OPTIONS: readonly LongOption<OptionValue>[] = LONG.map(([name,
   value,
 }));
 
+/** Each extension's table, once made. */
+const TABLES: WeakMap<AnyExtension, readonly LongOption<OptionValue>[]> = new WeakMap();
+
 /** An extension's options under all their names. */
-export function extensionOptions(extension: AnyExtension): LongOption<OptionValue>[] {
-  return extension.options.flatMap((spec) => {
-    const value: ExtensionOption = { extension, spec };
-    const argument = spec.type === "none" ? 0 : 1;
-    return [spec.name, ...(spec.aliases ?? [])].map((name) => ({ name, argument, value }));
-  });
+export function extensionOptions(extension: AnyExtension): readonly LongOption<OptionValue>[] {
+  let table = TABLES.get(extension);
+  if (!table) {
+    table = extension.options.flatMap((spec) => {
+      const value: ExtensionOption = { extension, spec };
+      const argument = spec.type === "none" ? 0 : 1;
+      return [spec.name, ...(spec.aliases ?? [])].map((name) => ({ name, argument, value }) as const);
+    });
+    TABLES.set(extension, table);
+  }
+  return table;
 }

@@ -4,7 +4,7 @@
 
 import type { ExtSpec } from "../../net/netfilter/xt-rule.ts";
 import { type AnyExtension, checkOptions, type OptionCall, parseValue, type UserExtension } from "./extension.ts";
-import type { Getopt, LongOption } from "./getopt.ts";
+import type { Getopt, LongTables } from "./getopt.ts";
 import { type ExtensionOption, extensionOptions, LONG_OPTIONS, type OptionValue } from "./options.ts";
 import { type Output, parameterProblem } from "./xtables.ts";
 
@@ -31,7 +31,7 @@ export type CallContext = Pick<OptionCall<unknown>, "invert" | "proto" | "invPro
 
 export class RuleExtensions {
   /** all long options there are now: iptables' own, then those of the newest extension */
-  long: readonly LongOption<OptionValue>[] = LONG_OPTIONS;
+  long: LongTables<OptionValue> = [LONG_OPTIONS];
   #target: Loaded | undefined;
   readonly #matches: Loaded[] = [];
 
@@ -62,8 +62,8 @@ export class RuleExtensions {
   }
 
   #addOptions(extension: AnyExtension): void {
-    const before = this.long.slice(LONG_OPTIONS.length);
-    this.long = [...LONG_OPTIONS, ...extensionOptions(extension), ...before];
+    const [own, ...before] = this.long;
+    this.long = [own!, extensionOptions(extension), ...before];
   }
 
   /** Gives an option to its extension; false when none has it. */
@@ -82,14 +82,23 @@ export class RuleExtensions {
         parameterProblem(`${ext.name}: option "--${spec.name}" cannot be inverted.\n`);
     }
     const arg = words.argument ?? "";
+    const value = parseValue(ext.name, spec, arg, context.names);
     ext.parse?.({
-      ...context,
-      ...parseValue(ext.name, spec, arg, context.names),
       info: owner.info,
       option: spec.name,
       arg,
+      invert: context.invert,
+      proto: context.proto,
+      invProto: context.invProto,
+      names: context.names,
+      output: context.output,
       used,
       nextArg: () => words.takeWord(),
+      num: value.num,
+      range: value.range,
+      count: value.count,
+      mask: value.mask,
+      mac: value.mac,
     });
     used.add(spec.name);
     return true;
