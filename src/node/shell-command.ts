@@ -107,6 +107,7 @@ export async function shellCommand(argv: readonly string[], streams: Streams = p
       stderr: (bytes) => void streams.stderr.write(bytes),
     });
   } catch (error) {
+    if (error instanceof BadImageDirective) throw new UsageError(error.message);
     if (error instanceof DirectiveError) throw new UsageError(`${path}: line ${error.line}: ${error.message}`);
     throw error;
   }
@@ -120,7 +121,6 @@ export async function shellCommand(argv: readonly string[], streams: Streams = p
     if (atTerminal) await driver.atTerminal(speed);
     else await driver.fromPipe(input);
   } catch (error) {
-    if (error instanceof BadImageDirective) throw new UsageError(error.message);
     if (!(error instanceof LimitReached) && !(error instanceof Stuck)) throw error;
     streams.stderr.write(`vethlab: ${error.message}\n`);
     await driver.close();
@@ -207,7 +207,7 @@ class Driver {
       const how = await session.run(false, target);
       if (session.ended) return;
       const behind = zero + performance.now() * nsPerMs - session.lab.now;
-      if (behind > PATIENCE_MS * nsPerMs) zero += behind;
+      if (behind > PATIENCE_MS * nsPerMs) zero -= behind;
       this.sync(false);
       if (how === "more") await nextTurn();
       else await this.#outside(Math.max(0, Math.min(SYNC_MS, (session.nextEvent - target) / nsPerMs)));

@@ -3,6 +3,7 @@
 
 import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
 import { MSEC, type Ns, USEC } from "../base/time.ts";
+import { parseImageDirective } from "../docker/programs.ts";
 import type { Host } from "../host/host.ts";
 import { defaultEnvironment, Lab } from "../host/lab.ts";
 import { NullFile, type OpenFile, SinkFile } from "../posix/file.ts";
@@ -52,7 +53,7 @@ export class ShellSession {
   readonly #written: WrittenFiles;
   #shell: Process | undefined;
 
-  /** Throws DirectiveError for a bad line of the script. */
+  /** Throws DirectiveError for a bad line of the script, BadImageDirective for a bad image. */
   constructor(options: SessionOptions) {
     this.#options = options;
     const script = options.script?.text ?? WORLD;
@@ -66,7 +67,10 @@ export class ShellSession {
       ...(options.limits ? { limits: options.limits } : {}),
     });
     this.host = this.lab.addHost(SCENARIO_HOST);
-    prepareDocker(this.host, script, generation, [...directives.images, ...(options.images ?? [])]);
+    const images = [...directives.images, ...(options.images ?? [])];
+    for (const image of images) parseImageDirective(image);
+    // what stands in comments calls nobody
+    prepareDocker(this.host, script.replace(/^\s*#.*$/gm, ""), generation, images);
     if (options.history !== undefined) this.host.root.put(HISTORY_FILE, fileNode(encodeUtf8(options.history)));
     this.#written = new WrittenFiles(this.lab, this.host, options.files ?? new Map());
     if (options.terminal) {

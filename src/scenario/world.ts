@@ -18,7 +18,7 @@ ip -n outside addr add 8.8.8.8/32 dev lo
 ip -n outside link set lo up
 ip -n outside link set eth0 up
 echo '93.184.216.34 example.com' >> /etc/hosts
-mkdir -p /srv/outside
-echo 'hello from outside' > /srv/outside/index.html
-ip netns exec outside httpd -p 93.184.216.34:80 -h /srv/outside
+mkdir -p /var/www/html
+echo 'hello from outside' > /var/www/html/index.html
+ip netns exec outside httpd -p 93.184.216.34:80 -h /var/www/html
 `;

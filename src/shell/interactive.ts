@@ -41,6 +41,7 @@ export class Session {
     const { shell } = this;
     shell.argv0 = argv0;
     shell.interactive = true;
+    shell.atPrompt = true;
     shell.setOption("monitor", true);
     shell.shopts.add("checkwinsize");
     // dash has a plain prompt; one that is called bash (in images) looks like bash

@@ -13,6 +13,8 @@ export interface Job {
   readonly pipefail: boolean;
   /** said (or not to be said) that it ended */
   notified: boolean;
+  /** said that it was stopped */
+  stopNotified?: boolean;
   /** virtual time of its end; undefined while it runs */
   endedNs: number | undefined;
 }

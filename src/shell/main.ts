@@ -250,7 +250,7 @@ function* interactive(
     try {
       const typed = yield* session.read();
       if (typed === undefined) {
-        yield* proc.printError(dash ? "\n" : "exit\n");
+        yield* proc.printError(/bash$/.test(name) ? "exit\n" : "\n");
         const status = yield* session.end();
         if (status !== undefined) return status;
       } else if ((yield* session.feed(typed)) === "exit") return shell.status;

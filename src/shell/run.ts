@@ -453,6 +453,7 @@ export class Interpreter implements Engine {
         const status = shell.option("monitor") ? yield* waitOrStop(child) : yield* child.wait();
         if (!status) {
           const job = shell.jobs.add(children, texts, shell.option("pipefail"));
+          job.stopNotified = true;
           yield* shell.proc.printError(`\n[${job.id}]+  ${"Stopped".padEnd(23)} ${texts.join(" | ")}\n`);
           return 128 + 20;
         }

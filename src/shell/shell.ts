@@ -124,6 +124,8 @@ export class Shell {
   /** a POSIX shell as Debian's dash: its echo, its messages, no bash words */
   dash = false;
   interactive = false;
+  /** it, or the shell that forked it, is interactive: its messages have no line numbers */
+  atPrompt = false;
   /** its commands came with -c */
   fromCommand = false;
   /** a pipeline feeds its stdin: background commands keep it */
@@ -160,7 +162,7 @@ export class Shell {
   /** the terminal at which it has job control; undefined when it is not interactive */
   tty: Tty | undefined;
   /** lines that were typed, oldest first */
-  readonly history: string[] = [];
+  history: string[] = [];
   /** it was said that there are stopped jobs: the next exit ends the shell */
   warnedOfJobs = false;
   /** processes that the shell waits for now: Ctrl-C goes to them */
@@ -197,9 +199,11 @@ export class Shell {
     child.options.delete("monitor");
     child.shopts = new Set(this.shopts);
     child.aliases = new Map(this.aliases);
+    child.history = [...this.history];
     child.positional = [...this.positional];
     child.argv0 = this.argv0;
     child.dash = this.dash;
+    child.atPrompt = this.atPrompt;
     child.fromCommand = this.fromCommand;
     child.pipedInput = this.pipedInput;
     child.level = this.level + 1;
@@ -257,7 +261,7 @@ export class Shell {
   /** What begins an error message: "scenario.sh: line 12: ". */
   prefix(line: number = this.line): string {
     if (this.dash) return `${this.source.name}: ${line}: `;
-    if (this.interactive) return `${this.source.name}: `;
+    if (this.atPrompt) return `${this.source.name}: `;
     return `${this.source.name}: line ${line}: `;
   }
 

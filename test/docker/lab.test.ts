@@ -24,6 +24,7 @@ describe("images", () => {
         "See 'docker run --help'.",
         "vethlab: the image 'my/app:2' is not known; a script declares one in its first lines:",
         "# vethlab: image my/app:2 PORT[/udp] PROGRAM [ARGUMENT…]",
+        "and a session is begun with it: vethlab shell --image 'my/app:2 PORT[/udp] PROGRAM [ARGUMENT…]'",
         "125",
       ),
     );

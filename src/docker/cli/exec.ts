@@ -2,7 +2,7 @@
 // daemon/exec.go.
 
 import { NetError } from "../../base/errno.ts";
-import { NullFile, type OpenFile } from "../../posix/file.ts";
+import { NullFile, OpenFile } from "../../posix/file.ts";
 import { type Process, SIGINT, SIGQUIT } from "../../posix/process.ts";
 import { Tty } from "../../posix/tty.ts";
 import { EXEC_NS } from "../../shell/cost.ts";
@@ -140,10 +140,49 @@ function* nothing(): Task<void> {}
 
 /** The terminal, or the client's own descriptors: stdin only with -i. */
 function descriptors({ proc, flags }: Context, detached: boolean, tty: Tty | undefined): Map<number, OpenFile> {
-  const own = (fd: number): OpenFile => (detached ? new NullFile() : (proc.fds.get(fd)?.retain() ?? new NullFile()));
+  const own = (fd: number): OpenFile => {
+    const file = detached ? undefined : proc.fds.get(fd);
+    return file ? new Stream(file, proc) : new NullFile();
+  };
   return new Map([
     [0, tty?.open() ?? (flags.bool("interactive") ? own(0) : new NullFile())],
     [1, tty?.open() ?? own(1)],
     [2, tty?.open() ?? own(2)],
   ]);
+}
+
+/** A stream between the client and what it started: when the client has gone, nothing comes and nobody sees. */
+class Stream extends OpenFile {
+  readonly #file: OpenFile;
+  readonly #client: Process;
+
+  constructor(file: OpenFile, client: Process) {
+    super();
+    this.#file = file.retain();
+    this.#client = client;
+  }
+
+  override get readQueue(): WaitQueue {
+    return this.#file.readQueue;
+  }
+
+  override readable(): boolean {
+    return this.#client.exitStatus !== undefined || this.#file.readable();
+  }
+
+  override *read(max: number): Task<Uint8Array | null> {
+    return this.#client.exitStatus ? null : yield* this.#file.read(max);
+  }
+
+  override *write(bytes: Uint8Array): Task<void> {
+    if (!this.#client.exitStatus) yield* this.#file.write(bytes);
+  }
+
+  override unread(bytes: Uint8Array): boolean {
+    return this.#file.unread(bytes);
+  }
+
+  protected override onClose(): void {
+    this.#file.release();
+  }
 }

@@ -10,7 +10,7 @@ import { ClientError, type Command, type Context } from "./command.ts";
 
 /** How a script may declare an image, told after an unknown one. */
 export function imageHelp(reference: string): string {
-  return `vethlab: the image '${reference}' is not known; a script declares one in its first lines:\n# vethlab: image ${reference} PORT[/udp] PROGRAM [ARGUMENT…]\n`;
+  return `vethlab: the image '${reference}' is not known; a script declares one in its first lines:\n# vethlab: image ${reference} PORT[/udp] PROGRAM [ARGUMENT…]\nand a session is begun with it: vethlab shell --image '${reference} PORT[/udp] PROGRAM [ARGUMENT…]'\n`;
 }
 
 /** Fetches an image and returns docker's lines. Throws DaemonError 404 when there is none outside. */

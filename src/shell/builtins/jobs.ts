@@ -15,6 +15,7 @@ const REAP_DELAY_NS = 50 * USEC;
 /** Says what became of jobs that ended (as a shell does between commands) and forgets them. */
 export function* reapJobs(shell: Shell, keep?: Job): Task<void> {
   for (const job of [...shell.jobs.list]) {
+    if (shell.interactive && !shell.dash) yield* tellStop(shell, job);
     if (!isDone(job) || job.notified || job === keep) continue;
     // a shell hears of a child's end a moment later
     if (!shell.interactive && shell.proc.sim.now - (job.endedNs ?? 0) < REAP_DELAY_NS) continue;
@@ -28,6 +29,13 @@ export function* reapJobs(shell: Shell, keep?: Job): Task<void> {
     }
     shell.jobs.remove(job);
   }
+}
+
+/** Says that a job in the background was stopped, once. */
+function* tellStop(shell: Shell, job: Job): Task<void> {
+  const stopped = !isDone(job) && job.processes.some((process) => process.stopped);
+  if (stopped && !job.stopNotified) yield* shell.proc.printError(`${jobLine(shell.jobs, job, false)}\n`);
+  job.stopNotified = stopped;
 }
 
 /** Waits for a job's end; a trapped signal ends the wait: 128 + its number. */

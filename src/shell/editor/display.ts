@@ -41,11 +41,16 @@ export class Display {
     this.#write = write;
   }
 
-  /** Shows a prompt on a fresh line; of several lines only the last is redrawn later. */
-  begin(prompt: string): void {
-    this.#write(prompt);
-    this.reprompt(prompt.slice(prompt.lastIndexOf("\n") + 1));
+  /** Shows a prompt on a fresh line, and what was typed already; of several lines only the last is redrawn later. */
+  begin(prompt: string, line: readonly string[] = [], cursor = 0, columns = 80): void {
+    const last = prompt.lastIndexOf("\n") + 1;
+    this.reprompt(prompt.slice(last));
     this.#row = 0;
+    if (line.length === 0) this.#write(prompt);
+    else {
+      this.#write(prompt.slice(0, last));
+      this.redraw(line, cursor, columns);
+    }
   }
 
   /** Another prompt at the next redraw. */

@@ -136,8 +136,7 @@ class LineEditor {
     }
     switch (name) {
       case "enter":
-        if (this.#cursor < this.#line.length) this.#display.redraw(this.#line, this.#line.length, this.#columns());
-        this.#display.finish(this.#line, this.#columns());
+        this.#leave();
         return { line: this.#line.join("") };
       case "C-c":
         this.#display.finish(this.#line, this.#columns(), "^C");
@@ -151,8 +150,7 @@ class LineEditor {
         return undefined;
       case "C-l":
         this.#output += "\x1b[H\x1b[2J";
-        this.#display.begin(this.#options.prompt);
-        this.#redraw();
+        this.#begin();
         return undefined;
       case "C-r":
         this.#search = { text: "", place: this.#options.history.length, from: this.#line, fromCursor: this.#cursor };
@@ -163,6 +161,12 @@ class LineEditor {
     if (action) action();
     else this.#bell();
     return undefined;
+  }
+
+  /** Goes below the line. */
+  #leave(): void {
+    if (this.#cursor < this.#line.length) this.#display.redraw(this.#line, this.#line.length, this.#columns());
+    this.#display.finish(this.#line, this.#columns());
   }
 
   #bell(): void {
@@ -345,14 +349,17 @@ class LineEditor {
       this.#bell();
       return;
     }
-    this.#display.redraw(this.#line, this.#line.length, this.#columns());
-    this.#display.finish(this.#line, this.#columns());
+    this.#leave();
     this.#output += inColumns(
       found.candidates.map((candidate) => candidate.shown),
       this.#columns(),
     );
-    this.#display.begin(this.#options.prompt);
-    this.#redraw();
+    this.#begin();
+  }
+
+  /** Prompt and line on a fresh row. */
+  #begin(): void {
+    this.#display.begin(this.#options.prompt, this.#line, this.#cursor, this.#columns());
   }
 }
 
