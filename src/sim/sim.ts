@@ -180,7 +180,7 @@ export class Sim {
 
   /** When something happens next by itself: now while softirqs are raised, Infinity when nothing will. */
   get nextEvent(): Ns {
-    return this.#head < this.#softirqs.length ? this.now : (this.#heap[0]?.expires ?? Number.POSITIVE_INFINITY);
+    return this.#raised > 0 ? this.now : (this.#heap[0]?.expires ?? Number.POSITIVE_INFINITY);
   }
 
   /** True when nothing will ever happen again by itself. */
