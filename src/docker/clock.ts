@@ -1,4 +1,4 @@
-// Moments as Docker writes them: RFC 3339 with nanoseconds, Go's default form, and spans for people ("2 minutes ago", "Up
+// Moments and sizes as Docker writes them: RFC 3339 with nanoseconds, Go's default form, and spans for people ("2 minutes ago", "Up
 // 3 seconds"). Answers to Go's time package and docker/go-units duration.go.
 
 import { SEC } from "../base/time.ts";
@@ -85,4 +85,56 @@ export function humanDuration(ns: number): string {
   if (hours < 24 * 30 * 2) return `${Math.floor(days / 7)} weeks`;
   if (hours < 24 * 365 * 2) return `${Math.floor(days / 30)} months`;
   return `${Math.floor(days / 365)} years`;
+}
+
+const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(?:Z|([+-])(\d\d):(\d\d))?$/;
+const SPAN_UNITS: ReadonlyMap<string, bigint> = new Map([
+  ["ns", 1n],
+  ["us", 1000n],
+  ["ms", 1_000_000n],
+  ["s", NS],
+  ["m", 60n * NS],
+  ["h", 3600n * NS],
+]);
+
+/** A date, seconds since 1970, or how long before now ("1h30m"); undefined: none (timetypes.GetTimestamp). */
+export function parseTimestamp(text: string, nowNs: bigint): bigint | undefined {
+  const fractionNs = (digits: string | undefined): bigint => BigInt((digits ?? "").padEnd(9, "0").slice(0, 9));
+  if (/^(\d+(\.\d+)?(ns|us|ms|s|m|h))+$/.test(text)) {
+    let span = 0n;
+    for (const [, whole, , part, unit] of text.matchAll(/(\d+)(\.(\d+))?(ns|us|ms|s|m|h)/g)) {
+      const size = SPAN_UNITS.get(unit!)!;
+      span += BigInt(whole!) * size + (fractionNs(part) * size) / NS;
+    }
+    return nowNs - span;
+  }
+  const [, seconds, part] = /^(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
+  if (seconds !== undefined) return BigInt(seconds) * NS + fractionNs(part);
+  const match = DATE.exec(text);
+  if (!match) return undefined;
+  const [year, month, day, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map((digits) => Number(digits ?? 0));
+  const east = match[8] === undefined ? 0 : (match[8] === "-" ? -1 : 1) * (Number(match[9]) * 60 + Number(match[10]));
+  const days = daysFrom(year!, month!, day!);
+  return BigInt(days * 86400 + hour * 3600 + (minute - east) * 60 + second) * NS + fractionNs(match[7]);
+}
+
+/** Days since 1970 of a date (Howard Hinnant's days_from_civil). */
+function daysFrom(year: number, month: number, day: number): number {
+  const y = month <= 2 ? year - 1 : year;
+  const era = Math.floor(y / 400);
+  const yoe = y - era * 400;
+  const doy = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
+  return era * 146097 + yoe * 365 + Math.floor(yoe / 4) - Math.floor(yoe / 100) + doy - 719468;
+}
+
+/** 71910938 → "71.9MB" (units.HumanSizeWithPrecision 3). */
+export function humanSize(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB"];
+  let size = bytes;
+  let unit = 0;
+  while (size >= 1000 && unit < units.length - 1) {
+    size /= 1000;
+    unit++;
+  }
+  return `${Number(size.toPrecision(3))}${units[unit]}`;
 }

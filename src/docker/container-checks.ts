@@ -2,7 +2,7 @@
 // (validateNetContainerMode, validateNetMode).
 
 import { parseIpv4 } from "../wire/addr.ts";
-import type { ContainerRequest } from "./container.ts";
+import type { ContainerRequest, RestartPolicy } from "./container.ts";
 import { CAPABILITIES, capabilityName } from "./credentials.ts";
 import { badRequest } from "./errors.ts";
 import type { Texts } from "./generations/generation.ts";
@@ -24,6 +24,8 @@ export function validateRequest(request: ContainerRequest, texts: Texts): void {
       throw conflicting("port publishing and the container type network mode");
     if (request.exposed.length > 0) throw conflicting("port exposing and the container type network mode");
   }
+  if (mode === "container") throw badRequest("Invalid network mode: invalid container format container:<name|id>");
+  if (mode === "host" && request.macAddress !== "") throw conflicting("mac-address and the network mode");
   if (mode === "host" && request.links.length > 0)
     throw conflicting("host type networking can't be used with links. This would result in undefined behavior");
   const { ip } = request.endpoint;
@@ -39,11 +41,20 @@ export function validateRequest(request: ContainerRequest, texts: Texts): void {
         throw badRequest(`invalid ${flag}: unknown capability: "CAP_${bare}"`);
     }
   for (const bind of request.binds) checkBind(bind);
-  const { name } = request.restart;
-  if (!RESTART_POLICIES.includes(name)) throw badRequest(texts.unknownRestartPolicy(name));
+  const { workingDir } = request;
+  if (workingDir !== "" && !workingDir.startsWith("/"))
+    throw badRequest(`the working directory '${workingDir}' is invalid, it needs to be an absolute path`);
+  validateRestartPolicy(request.restart, texts);
 }
 
-const RESTART_POLICIES = ["no", "always", "on-failure", "unless-stopped"];
+/** container.ValidateRestartPolicy. Throws DaemonError 400. */
+export function validateRestartPolicy({ name, maximumRetryCount }: RestartPolicy, texts: Texts): void {
+  if (!["no", "always", "on-failure", "unless-stopped"].includes(name))
+    throw badRequest(texts.unknownRestartPolicy(name));
+  if (maximumRetryCount !== 0 && name !== "on-failure") throw badRequest(texts.retryCountOf(name, maximumRetryCount));
+  if (maximumRetryCount < 0) throw badRequest(texts.negativeRetryCount);
+}
+
 
 const BIND_MODE = /^(rw|ro|z|Z|nocopy|r?shared|r?slave|r?private|consistent|cached|delegated)$/;
 
@@ -57,6 +68,10 @@ function checkBind(bind: string): void {
   if (parts.length > 1 && !target.startsWith("/"))
     throw badRequest(
       `invalid volume specification: '${bind}': invalid mount config for type "bind": invalid mount path: '${target}' mount path must be absolute`,
+    );
+  if (target.replace(/\/+$/, "") === "" && parts.length > 1)
+    throw badRequest(
+      `invalid volume specification: '${bind}': invalid mount config for type "bind": invalid specification: destination can't be '/'`,
     );
   if (mode.split(",").includes("ro")) throw badRequest(`vethlab does not support read-only mounts: '${bind}'`);
 }

@@ -2,7 +2,7 @@
 // of a template, or JSON. Answers to docker/cli's formatter package and Go's text/tabwriter.
 
 import { Template, TemplateError } from "./template/execute.ts";
-import { GoMap, GoStruct, type GoValue, goJson } from "./template/value.ts";
+import { GoMap, GoMethod, GoStruct, type GoValue, goJson } from "./template/value.ts";
 
 /** One row: what a template may ask for. */
 export type Row = ReadonlyMap<string, GoValue>;
@@ -47,9 +47,12 @@ export function formatList(rows: readonly Row[], format: string, shape: ListShap
   const template = new Template(body.replaceAll("\\t", "\t").replaceAll("\\n", "\n"));
   const line = (row: Row) => template.execute(rowValue(row, shape));
   if (!asTable) return rows.map((row) => `${line(row)}\n`).join("");
-  const heading = template.execute(new GoMap([...shape.headings]));
+  const heading = template.execute(new GoMap([...shape.headings, ["Label", LABEL_HEADING]]));
   return tabulate([heading, ...rows.map(line)]);
 }
+
+/** The last part of a label's name (formatter.SubHeaderContext). */
+const LABEL_HEADING = new GoMethod((name) => String(name).split(".").at(-1)!.replace(/[-_]/g, " "));
 
 function rowValue(row: Row, shape: ListShape): GoValue {
   return new GoStruct([...row], true, shape.typeName);

@@ -114,7 +114,7 @@ function stateValue(container: Container): GoStruct {
   const { status } = container;
   return struct({
     Status: status,
-    Running: container.running,
+    Running: container.running || status === "restarting",
     Paused: status === "paused",
     Restarting: status === "restarting",
     OOMKilled: false,

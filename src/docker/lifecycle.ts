@@ -157,7 +157,11 @@ function resume(daemon: Daemon, container: Container): void {
 /** `docker rm`. Throws DaemonError 409 for a running one unless `force`. */
 export function* removeContainer(daemon: Daemon, container: Container, force: boolean): Task<void> {
   if (container.running || container.status === "restarting") {
-    if (!force) throw conflict(daemon.generation.texts.cannotRemoveRunning(container.id, container.name));
+    if (!force) {
+      const { texts } = daemon.generation;
+      const paused = container.status === "paused";
+      throw conflict((paused ? texts.cannotRemovePaused : texts.cannotRemoveRunning)(container.id, container.name));
+    }
     container.stoppedByUser = true;
     if (container.status === "restarting") container.status = "exited";
     resume(daemon, container);

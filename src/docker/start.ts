@@ -24,7 +24,7 @@ import { prepareNamespace } from "./container-world.ts";
 import { type User, userOf } from "./credentials.ts";
 import { type Daemon, waitForever } from "./daemon.ts";
 import { dockerInit } from "./docker-init.ts";
-import { DaemonError, notFound } from "./errors.ts";
+import { conflict, DaemonError, notFound } from "./errors.ts";
 import { handleExit, removeRecords } from "./lifecycle.ts";
 import { loadProgram } from "./load-program.ts";
 import { ContainerStdin, LogFile } from "./logs.ts";
@@ -38,6 +38,7 @@ const RUNC_THREADS = 5;
 /** `docker start`. Harmless when it runs. Throws DaemonError; then the container is as before, with its error noted. */
 export function* startContainer(daemon: Daemon, container: Container): Task<void> {
   yield* container.unlocked();
+  if (container.status === "paused") throw conflict("cannot start a paused container, try unpause instead");
   if (container.running) return;
   container.stoppedByUser = false;
   try {

@@ -5,7 +5,6 @@ import { NetError } from "../../base/errno.ts";
 import { type Process, SIGHUP, SIGINT, SIGQUIT, SIGTERM } from "../../posix/process.ts";
 import type { Task, Thread } from "../../sim/task.ts";
 import type { Container } from "../container.ts";
-import { conflict } from "../errors.ts";
 import type { Attachment } from "../logs.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { DETACH_KEYS, parseDetachKeys, TerminalBridge } from "./terminal.ts";
@@ -91,12 +90,18 @@ export const attach: Command = {
     const { proc, flags } = context;
     const container = yield* context.inspected(context.args[0]!);
     if (!container.running) throw new ClientError("You cannot attach to a stopped container, start it first");
-    if (container.status === "paused") throw conflict("You cannot attach to a paused container, unpause it first");
+    if (container.status === "paused")
+      throw new ClientError("You cannot attach to a paused container, unpause it first");
     const stdin = !flags.bool("no-stdin") && container.request.openStdin;
     if (stdin && container.request.tty && !proc.fds.get(0)?.isTty)
       throw new ClientError("the input device is not a TTY");
     const detachKeys = parseDetachKeys(flags.string("detach-keys"));
-    const attached = attachTo(proc, container, { stdin, all: true, proxySignals: true, detachKeys });
+    const attached = attachTo(proc, container, {
+      stdin,
+      all: true,
+      proxySignals: flags.boolOr("sig-proxy", true),
+      detachKeys,
+    });
     attached.started();
     const { runs } = container;
     while (container.runs === runs && !container.removed && !attached.left) yield* container.changed.wait();

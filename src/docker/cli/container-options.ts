@@ -12,15 +12,19 @@ import { parseExpose, parsePortSpec } from "./port-spec.ts";
 
 /** Those flags of `docker run` and `docker create` that vethlab has. */
 export const CONTAINER_SUPPORTS = `add-host attach cap-add cap-drop cidfile dns dns-option dns-search domainname entrypoint env
-  env-file expose hostname init interactive ip label link mac-address name network network-alias privileged publish
-  publish-all restart rm stop-signal stop-timeout sysctl tty user uts volume workdir`;
+  env-file expose hostname init interactive ip label label-file link mac-address name network network-alias privileged publish
+  publish-all pull restart rm stop-signal stop-timeout sysctl tty user uts volume workdir`;
+
+export const CHECK_VARIABLE: NonNullable<Command["checks"]> = { env: checkVariable };
 
 export const CONTAINER_CHECKS: NonNullable<Command["checks"]> = {
   "add-host": checkHost,
   dns: checkAddress,
+  "dns-search": checkDomain,
   env: checkVariable,
   label: checkLabel,
   link: checkLink,
+  network: checkNetwork,
   sysctl: checkSysctl,
 };
 
@@ -39,8 +43,9 @@ export function containerRequest(context: Context): ContainerRequest {
   const main = networkOption(flags.list("network"));
   const { mode } = main;
   const aliases = [...main.aliases, ...flags.list("network-alias")];
-  const mac = main.mac !== "" ? main.mac : flags.string("mac-address");
-  if (mac !== "" && !parseMac(mac)) throw new ClientError(`${mac} is not a valid mac address`);
+  const given = main.mac !== "" ? main.mac : flags.string("mac-address");
+  const mac = /^([0-9a-f]{2}-){5}[0-9a-f]{2}$/i.test(given) ? given.replaceAll("-", ":") : given;
+  if (mac !== "" && !parseMac(mac)) throw new ClientError(`${given} is not a valid mac address`);
   const links = flags.list("link");
   const userDefined = isUserDefined(mode);
   const forgotten = client.forgetsUnnamed && !flags.given("network");
@@ -66,7 +71,7 @@ export function containerRequest(context: Context): ContainerRequest {
     mac: main.mac,
     byConnect: false,
   };
-  const restart = restartPolicy(flags.string("restart"), context.daemon.generation.texts);
+  const restart = restartPolicy(flags.string("restart"));
   if (flags.bool("rm") && restart.name !== "no") throw new ClientError(client.restartAndRemove);
   const stopSignal = flags.string("stop-signal");
   if (stopSignal !== "" && signalNumber(stopSignal) === undefined)
@@ -81,7 +86,10 @@ export function containerRequest(context: Context): ContainerRequest {
     user: flags.string("user"),
     workingDir: flags.string("workdir"),
     env: environment(context),
-    labels: pairs(flags.list("label")),
+    labels: pairs([
+      ...flags.list("label-file").flatMap((path) => entriesOf(context, path, "label")),
+      ...flags.list("label"),
+    ]),
     tty: flags.bool("tty"),
     openStdin: interactive,
     stdinOnce: interactive && !detached,
@@ -122,7 +130,12 @@ interface NetworkOption {
 function networkOption(values: readonly string[]): NetworkOption {
   const plain = (mode: string): NetworkOption => ({ mode, aliases: [], ip: "", mac: "" });
   if (values.length === 0) return plain("default");
-  if (values.length > 1) throw new ClientError("vethlab does not support more than one --network");
+  if (values.length > 1) {
+    const own = values.filter((value) => !isUserDefined(value));
+    if (own.length > 0 && own.length < values.length)
+      throw new ClientError("conflicting options: cannot attach both user-defined and non-user-defined network-modes");
+    throw new ClientError("vethlab does not support more than one --network");
+  }
   const text = values[0]!;
   if (!text.includes("=")) return plain(text);
   let mode = "";
@@ -159,6 +172,26 @@ function checkLabel(text: string): string | undefined {
   return text.startsWith("=") ? `invalid label '${text}': empty name` : undefined;
 }
 
+/** opts.ValidateDNSSearch */
+function checkDomain(text: string): string | undefined {
+  const domain = text.trim();
+  const valid = domain === "." || /^([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+$/.test(domain);
+  return valid ? undefined : `${text} is not a valid domain`;
+}
+
+/** Fields of --network name=…,…: what Docker does not know. */
+const NETWORK_FIELDS = /^(name|alias|driver-opt|ip6?|mac-address|link-local-ip|gw-priority)$/;
+
+function checkNetwork(text: string): string | undefined {
+  if (!text.includes("=")) return undefined;
+  for (const field of text.split(",")) {
+    const [key, value] = field.split("=", 2) as [string, string | undefined];
+    if (value === undefined) return `invalid field ${field}`;
+    if (!NETWORK_FIELDS.test(key)) return `invalid field key ${key}`;
+  }
+  return undefined;
+}
+
 const SYSCTLS = /^(kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)|net\..+|fs\.mqueue\..+)$/;
 
 function checkSysctl(text: string): string | undefined {
@@ -166,7 +199,7 @@ function checkSysctl(text: string): string | undefined {
   return equals < 0 || !SYSCTLS.test(text.slice(0, equals)) ? `sysctl '${text}' is not whitelisted` : undefined;
 }
 
-const HOST = /^([^:=]+)[:=](.+)$/;
+const HOST = /^([^:=]+)[:=](.*)$/;
 
 function checkHost(text: string): string | undefined {
   const match = HOST.exec(text);
@@ -194,39 +227,43 @@ export function pairs(entries: readonly string[]): Map<string, string> {
   return out;
 }
 
-/** --env-file and -e; a name alone takes the client's own value, or nothing. */
-function environment({ flags, proc }: Context): string[] {
-  const out: string[] = [];
-  const add = (entry: string): void => {
-    if (entry.includes("=")) out.push(entry);
-    else if (proc.env.has(entry)) out.push(`${entry}=${proc.env.get(entry)}`);
-  };
-  for (const path of flags.list("env-file")) {
-    let text: string;
-    try {
-      text = readClientFile(proc, path);
-    } catch (error) {
-      if (!(error instanceof NetError)) throw error;
-      throw new ClientError(`open ${path}: no such file or directory`);
-    }
-    for (const line of text.split("\n")) {
-      const trimmed = line.trimStart();
-      if (trimmed !== "" && !trimmed.startsWith("#")) add(trimmed);
-    }
+/** The entries of an --env-file or --label-file (opts/file.go parseKeyValueFile). Throws ClientError. */
+function entriesOf({ proc }: Context, path: string, what: "environment" | "label"): string[] {
+  let text: string;
+  try {
+    text = readClientFile(proc, path);
+  } catch (error) {
+    if (!(error instanceof NetError)) throw error;
+    throw new ClientError(`open ${path}: ${error.message.toLowerCase()}`);
   }
-  for (const entry of flags.list("env")) add(entry);
+  const out: string[] = [];
+  for (const line of text.split("\n").map((each) => each.trimStart())) {
+    if (line === "" || line.startsWith("#")) continue;
+    const equals = line.indexOf("=");
+    const name = (equals < 0 ? line : line.slice(0, equals)).trimStart();
+    if (/[ \t]/.test(name))
+      throw new ClientError(`poorly formatted environment: variable '${name}' contains whitespaces`);
+    if (name === "") throw new ClientError(`poorly formatted environment: no variable name on line '${line}'`);
+    if (equals >= 0 || what === "label" || proc.env.has(name))
+      out.push(equals < 0 && what === "environment" ? `${name}=${proc.env.get(name)}` : line);
+  }
   return out;
 }
 
-function restartPolicy(text: string, texts: Texts): RestartPolicy {
-  const [name, count] = text.split(":") as [string, string | undefined];
-  const maximumRetryCount = count === undefined ? 0 : Number(count);
-  if (name === "" || name === "no") return { name: "no", maximumRetryCount: 0 };
-  if (count !== undefined && !/^\d+$/.test(count)) throw new ClientError("maximum retry count must be an integer");
-  if (name === "on-failure") return { name, maximumRetryCount };
-  if (name === "always" || name === "unless-stopped") {
-    if (count !== undefined) throw new ClientError(`maximum retry count cannot be used with restart policy '${name}'`);
-    return { name, maximumRetryCount: 0 };
-  }
-  throw new ClientError(`Error response from daemon: ${texts.unknownRestartPolicy(name)}`);
+/** --env-file and -e; a name alone takes the client's own value, or nothing. */
+export function environment(context: Context): string[] {
+  const { flags, proc } = context;
+  const out = flags.list("env-file").flatMap((path) => entriesOf(context, path, "environment"));
+  for (const entry of flags.list("env"))
+    if (entry.includes("=")) out.push(entry);
+    else if (proc.env.has(entry)) out.push(`${entry}=${proc.env.get(entry)}`);
+  return out;
+}
+
+/** What a policy's text says; what it means is the daemon's to judge (opts.ParseRestartPolicy). */
+function restartPolicy(text: string): RestartPolicy {
+  const [name, count, more] = text.split(":") as [string, string | undefined, string | undefined];
+  if (more !== undefined) throw new ClientError("invalid restart policy format");
+  if (count !== undefined && !/^[+-]?\d+$/.test(count)) throw new ClientError("maximum retry count must be an integer");
+  return { name: (name || "no") as RestartPolicy["name"], maximumRetryCount: Number(count ?? 0) };
 }

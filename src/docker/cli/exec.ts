@@ -14,12 +14,14 @@ import { badRequest, conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
 import { environment, spawnIn, withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";
+import { CHECK_VARIABLE, environment as environmentOf } from "./container-options.ts";
 import { checkTty } from "./run.ts";
 import { parseDetachKeys, TerminalBridge } from "./terminal.ts";
 
 export const exec: Command = {
   name: "exec",
-  supports: "detach detach-keys env interactive privileged tty user workdir",
+  checks: CHECK_VARIABLE,
+  supports: "detach detach-keys env env-file interactive privileged tty user workdir",
   args: { min: 2 },
   stopAtArgument: true,
   *run(context: Context): Task<number> {
@@ -85,14 +87,13 @@ function startExec(context: Context, container: Container, detached: boolean, tt
     throw texts.execUserInStream ? new ExecFailed(user, 400, 126) : new DaemonError(user, 400);
   const own = environment(container, user);
   const env = tty ? withTerminal(own) : own;
-  const given = flags
-    .list("env")
-    .map((entry) => (entry.includes("=") ? entry : `${entry}=${context.proc.env.get(entry) ?? ""}`));
+  const given = environmentOf(context);
   for (const entry of mergeEnv([], given)) {
     const at = entry.indexOf("=");
     env.set(entry.slice(0, at), entry.slice(at + 1));
   }
   const cwd = flags.string("workdir") || container.request.workingDir || "/";
+  if (!cwd.startsWith("/")) throw new ExecFailed(texts.execRelativeFolder, 400, 126);
   if (flags.given("workdir") && container.rootfs.find(first, cwd)?.kind !== "dir") {
     const why = `chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: no such file or directory`;
     throw new ExecFailed(texts.execFailed(why), 400, 127);

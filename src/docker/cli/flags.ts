@@ -75,6 +75,11 @@ export class Flags {
     return this.#values.get(name)?.at(-1) === "true";
   }
 
+  /** A switch that is on unless it is turned off. */
+  boolOr(name: string, otherwise: boolean): boolean {
+    return this.given(name) ? this.bool(name) : otherwise;
+  }
+
   /** The last value, or `otherwise`. */
   string(name: string, otherwise = ""): string {
     return this.#values.get(name)?.at(-1) ?? otherwise;
@@ -130,7 +135,6 @@ function parseLong(words: readonly string[], at: number, known: readonly Flag[],
     known,
   );
   if (!flag) throw new FlagError(name === "" ? `bad flag syntax: ${word}` : `unknown flag: --${name}`);
-  refuse(flag);
   if (equals >= 0) {
     set(flag, word.slice(equals + 1), flags);
     return at;
@@ -154,7 +158,6 @@ function parseShort(words: readonly string[], at: number, known: readonly Flag[]
       known,
     );
     if (!flag) throw new FlagError(`unknown shorthand flag: '${letter}' in -${word.slice(i)}`);
-    refuse(flag);
     if (word[i + 1] === "=") {
       set(flag, word.slice(i + 2), flags);
       return at;
@@ -179,25 +182,56 @@ function resolve(flag: Flag | undefined, known: readonly Flag[]): Flag | undefin
   return flag?.alias === undefined ? flag : known.find((candidate) => candidate.name === flag.alias);
 }
 
-function refuse(flag: Flag): void {
-  if (flag.unsupported) throw new FlagError(`vethlab does not support --${flag.name}`);
-}
-
 function set(flag: Flag, value: string, flags: Flags): void {
   const shown = `${flag.short === "" ? "" : `-${flag.short}, `}--${flag.name}`;
   const refused = (why: string): FlagError =>
     new FlagError(`invalid argument ${JSON.stringify(value)} for ${JSON.stringify(shown)} flag: ${why}`);
   if (flag.kind === "bool") {
-    if (/^(1|t|T|TRUE|true|True)$/.test(value)) flags.add(flag.name, "true");
-    else if (/^(0|f|F|FALSE|false|False)$/.test(value)) flags.add(flag.name, "false");
-    else throw refused(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+    const on = /^(1|t|T|TRUE|true|True)$/.test(value);
+    if (!on && !/^(0|f|F|FALSE|false|False)$/.test(value))
+      throw refused(`strconv.ParseBool: parsing ${JSON.stringify(value)}: invalid syntax`);
+    refuse(flag);
+    flags.add(flag.name, String(on));
     return;
   }
-  if (flag.kind === "int" && !/^[+-]?\d+$/.test(value))
-    throw refused(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-  const complaint = flag.check?.(value);
+  const complaint = VALUE_CHECKS.get(flag.type)?.(value) ?? flag.check?.(value);
   if (complaint !== undefined) throw refused(complaint);
+  refuse(flag);
   flags.add(flag.name, value);
+}
+
+function refuse(flag: Flag): void {
+  if (flag.unsupported) throw new FlagError(`vethlab does not support --${flag.name}`);
+}
+
+/** What is wrong with a value of a type, in the words of Go's and Docker's parsers. */
+const VALUE_CHECKS: ReadonlyMap<string, (value: string) => string | undefined> = new Map([
+  ["int", (value) => number("ParseInt", value, /^[+-]?\d+$/, 2 ** 63)],
+  ["uint16", (value) => number("ParseUint", value, /^\d+$/, 2 ** 16)],
+  ["bytes", (value) => (/^-?\d+(\.\d+)? ?([kmgtp]i?)?b?$/i.test(value) ? undefined : `invalid size: '${value}'`)],
+  [
+    "duration",
+    (value) =>
+      /^[+-]?(0|(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+)$/.test(value)
+        ? undefined
+        : `time: invalid duration ${JSON.stringify(value)}`,
+  ],
+  ["decimal", (value) => (/^-?\d+(\.\d+)?$/.test(value) ? undefined : `failed to parse ${value} as a rational number`)],
+  ["ulimit", (value) => (value.includes("=") ? undefined : `invalid ulimit argument: ${value}`)],
+  [
+    "mount",
+    (value) => {
+      const field = value
+        .split(",")
+        .find((part) => !part.includes("=") && !/^(readonly|ro|volume-nocopy|bind-nonrecursive)$/.test(part));
+      return field === undefined ? undefined : `invalid field '${field}' must be a key=value pair`;
+    },
+  ],
+]);
+
+function number(parser: string, value: string, form: RegExp, limit: number): string | undefined {
+  const why = !form.test(value) ? "invalid syntax" : Number(value) >= limit ? "value out of range" : undefined;
+  return why === undefined ? undefined : `strconv.${parser}: parsing ${JSON.stringify(value)}: ${why}`;
 }
 
 /** The options of a help text, in pflag's columns: 79 wide, descriptions wrapped. */

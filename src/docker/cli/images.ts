@@ -1,7 +1,7 @@
 // docker images, rmi, tag. Answers to docker/cli cli/command/image and moby daemon/images.
 
 import type { Task } from "../../sim/task.ts";
-import { goTime, humanDuration } from "../clock.ts";
+import { goTime, humanDuration, humanSize } from "../clock.ts";
 import type { Daemon } from "../daemon.ts";
 import { badRequest, conflict, notFound } from "../errors.ts";
 import { formatList, type ListShape, type Row } from "../format.ts";
@@ -95,18 +95,6 @@ function imageRow(daemon: Daemon, image: Image, name: string, id: string): Row {
     ["UniqueSize", "N/A"],
     ["VirtualSize", humanSize(image.sizeBytes)],
   ]);
-}
-
-/** 71910938 → "71.9MB" (units.HumanSizeWithPrecision 3). */
-export function humanSize(bytes: number): string {
-  const units = ["B", "kB", "MB", "GB"];
-  let size = bytes;
-  let unit = 0;
-  while (size >= 1000 && unit < units.length - 1) {
-    size /= 1000;
-    unit++;
-  }
-  return `${Number(size.toPrecision(3))}${units[unit]}`;
 }
 
 export const rmi: Command = {

@@ -1,6 +1,7 @@
-// docker inspect, docker network inspect, docker port, docker logs, docker top. Answers to docker/cli cli/command/inspect
+// docker inspect, docker network inspect, docker port, docker top. Answers to docker/cli cli/command/inspect
 // and cli/command/system/inspect.go.
 
+import type { Process } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { logTime } from "../clock.ts";
 import type { Container } from "../container.ts";
@@ -157,6 +158,11 @@ export const port: Command = {
       `${mapping.hostIp.includes(":") ? client.ipv6Host(mapping.hostIp) : mapping.hostIp}:${mapping.hostPort}`;
     const wanted = args[1];
     if (wanted !== undefined) {
+      const number = wanted.split("/")[0]!;
+      if (!/^\d+$/.test(number) || Number(number) > 65535)
+        throw new ClientError(
+          `strconv.ParseUint: parsing ${JSON.stringify(number)}: ${/^\d+$/.test(number) ? "value out of range" : "invalid syntax"}`,
+        );
       const key = wanted.includes("/") ? wanted : `${wanted}/tcp`;
       const found = mappings.filter((mapping) => `${mapping.port}/${mapping.protocol}` === key);
       if (found.length === 0) throw new ClientError(client.noPublicPort(wanted, args[0]!));
@@ -187,38 +193,9 @@ function naturalSort(lines: readonly string[]): string {
     .join("");
 }
 
-export const logs: Command = {
-  name: "logs",
-  supports: "follow tail timestamps",
-  args: { min: 1, max: 1 },
-  *run(context: Context): Task<number> {
-    const { flags, proc } = context;
-    const container = yield* context.inspected(context.args[0]!);
-    const { log } = container;
-    const stamped = flags.bool("timestamps");
-    const tail = flags.string("tail", "all");
-    let at = tail === "all" ? 0 : Math.max(0, log.entries.length - Math.max(0, Number(tail) || 0));
-    const show = function* (): Task<void> {
-      for (; at < log.entries.length; at++) {
-        const { timeNs, stream, bytes } = log.entries[at]!;
-        const fd = stream === "stdout" ? 1 : 2;
-        if (stamped) yield* fd === 1 ? proc.print(`${logTime(timeNs)} `) : proc.printError(`${logTime(timeNs)} `);
-        if (fd === 1) yield* proc.printBytes(bytes);
-        else yield* proc.fds.get(2)?.write(bytes) ?? nothing();
-      }
-    };
-    yield* show();
-    if (!flags.bool("follow")) return 0;
-    while (container.running || container.status === "restarting") {
-      yield* log.changed.wait();
-      yield* show();
-      if (container.removed) break;
-    }
-    return 0;
-  },
-};
-
-function* nothing(): Task<void> {}
+/** As `ps` on the host names a process's user: the host knows nobody else. */
+const userName = ({ cred }: Process): string =>
+  cred.uid === 0 ? "root" : cred.uid === 65534 ? "nobody" : String(cred.uid);
 
 export const TOP_HEAD: readonly string[] = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
 
@@ -226,9 +203,9 @@ export const TOP_HEAD: readonly string[] = ["UID", "PID", "PPID", "C", "STIME", 
 export function topRows(daemon: Daemon, container: Container): string[][] {
   return processesOf(daemon, container).map((proc) => {
     const started = logTime(daemon.host.machine.epochNs + BigInt(Math.floor(proc.startedNs)));
-    const parent = proc.parent && !proc.parent.exitStatus ? proc.parent.pid : 1;
+    const parent = proc.parent && !proc.parent.exitStatus ? proc.parent.hostPid : 1;
     const command = proc.argv.join(" ");
-    return ["root", String(proc.pid), String(parent), "0", started.slice(11, 16), "?", "00:00:00", command];
+    return [userName(proc), String(proc.hostPid), String(parent), "0", started.slice(11, 16), "?", "00:00:00", command];
   });
 }
 

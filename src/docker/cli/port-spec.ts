@@ -69,11 +69,11 @@ export function parseExpose(text: string, texts: ClientTexts): string[] {
   const [ports, proto = "tcp"] = text.split("/") as [string, string | undefined];
   const range = parseRange(ports);
   if (!range) {
-    const number = ports.split("-").find((part) => !/^\d+$/.test(part));
+    const number = ports.split("-").find((part) => !/^\d+$/.test(part) || Number(part) > 65535);
     const why =
       number === undefined
         ? texts.portError(`invalid range specified for port: ${ports}`, "")
-        : `strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`;
+        : `strconv.ParseUint: parsing ${JSON.stringify(number)}: ${/^\d+$/.test(number) ? "value out of range" : "invalid syntax"}`;
     throw new ClientError(`invalid range format for --expose: ${text}, error: ${why}`);
   }
   return Array.from({ length: range[1] - range[0] + 1 }, (_, i) => `${range[0] + i}/${proto.toLowerCase()}`);

@@ -2,15 +2,15 @@
 // daemon/list.go (filters).
 
 import type { Task } from "../../sim/task.ts";
-import { goTime, humanDuration } from "../clock.ts";
+import { goTime, humanDuration, humanSize } from "../clock.ts";
 import type { Container } from "../container.ts";
 import { parsePort, sortedPorts } from "../container-ports.ts";
 import type { Daemon } from "../daemon.ts";
-import { badRequest } from "../errors.ts";
+import { badRequest, DaemonError, notFound } from "../errors.ts";
 import { formatList, type ListShape, type Row } from "../format.ts";
 import type { ClientTexts } from "../generations/generation.ts";
 import { Template, TemplateError } from "../template/execute.ts";
-import { GoStruct, type GoValue } from "../template/value.ts";
+import { GoMethod, GoStruct, type GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { FILTER_CHECK, type Filters, matchesText, parseFilters } from "./filters.ts";
 
@@ -62,11 +62,12 @@ export const ps: Command = {
     const { daemon, flags, client } = context;
     checkTemplate(flags.string("format"));
     const filters = parseFilters(flags.list("filter"));
-    const last = flags.bool("latest") ? 1 : (flags.int("last") ?? -1);
+    const given = flags.int("last") ?? -1;
+    const last = flags.bool("latest") && given < 0 ? 1 : given;
     let chosen = listContainers(daemon, filters, flags.bool("all") || last > 0);
     if (last > 0) chosen = chosen.slice(0, last);
     const full = flags.bool("no-trunc");
-    if (flags.bool("quiet") && flags.string("format") === "") {
+    if (flags.bool("quiet") && /^(table)?$/.test(flags.string("format"))) {
       yield* context.print(chosen.map(({ id, shortId }) => `${full ? id : shortId}\n`).join(""));
       return 0;
     }
@@ -86,7 +87,10 @@ function checkTemplate(format: string): void {
     step = "execute";
     template.execute(
       new GoStruct(
-        [...SHAPE.headings.keys()].map((field) => [field, ""] as const),
+        [
+          ...[...SHAPE.headings.keys()].map((field) => [field, ""] as const),
+          ["Label", new GoMethod(() => "")] as const,
+        ],
         true,
         SHAPE.typeName,
       ),
@@ -114,24 +118,27 @@ export function listContainers(daemon: Daemon, filters: Filters, all: boolean): 
     "is-task",
     "health",
     "volume",
+    "isolation",
   ]);
   for (const key of filters.keys()) if (!known.has(key)) throw badRequest(daemon.generation.texts.invalidFilter(key));
+  checkValues(filters);
   const ordered = [...daemon.containers.values()].reverse();
-  const before = filters.get("before")?.map((term) => daemon.findContainer(term).createdNs);
-  const since = filters.get("since")?.map((term) => daemon.findContainer(term).createdNs);
+  const createdNs = (term: string): bigint => {
+    try {
+      return daemon.findContainer(term).createdNs;
+    } catch (error) {
+      if (error instanceof DaemonError && error.status === 404) throw notFound(`no such container ${term}`);
+      throw error;
+    }
+  };
+  const before = filters.get("before")?.map(createdNs);
+  const since = filters.get("since")?.map(createdNs);
   return ordered.filter((container) => {
     const wants = (key: string, test: (value: string) => boolean) => {
       const values = filters.get(key);
       return values === undefined || values.some(test);
     };
-    if (
-      !all &&
-      !filters.has("status") &&
-      !filters.has("exited") &&
-      !container.running &&
-      container.status !== "restarting"
-    )
-      return false;
+    if (!all && !filters.has("status") && !container.running && container.status !== "restarting") return false;
     if (before?.some((ns) => container.createdNs >= ns) || since?.some((ns) => container.createdNs <= ns)) return false;
     return (
       wants("id", (value) => container.id.startsWith(value)) &&
@@ -142,9 +149,28 @@ export function listContainers(daemon: Daemon, filters: Filters, all: boolean): 
       wants("ancestor", (value) => daemon.images.find(value) === container.image) &&
       wants("network", (value) => inNetwork(container, value)) &&
       wantsPort(container, filters) &&
+      // no container here has a health check, or is part of a swarm; isolation is Windows'
+      wants("health", (value) => value === "none") &&
+      wants("is-task", (value) => !isTrue(value)) &&
       wants("volume", (value) => container.request.binds.some((bind) => bind.split(":").includes(value)))
     );
   });
+}
+
+const STATUSES = ["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+const HEALTH = ["starting", "healthy", "unhealthy", "none"];
+const isTrue = (value: string): boolean => value === "1" || value === "true";
+
+/** Values that no filter takes (daemon/list.go foldFilter). Throws DaemonError 400. */
+function checkValues(filters: Filters): void {
+  for (const value of filters.get("exited") ?? [])
+    if (!/^[+-]?\d+$/.test(value)) throw badRequest(`strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`);
+  for (const value of filters.get("status") ?? [])
+    if (!STATUSES.includes(value)) throw badRequest(`Invalid filter 'status=${value}'`);
+  for (const value of filters.get("health") ?? [])
+    if (!HEALTH.includes(value)) throw badRequest(`Unrecognised filter value for health: ${value}`);
+  for (const value of filters.get("is-task") ?? [])
+    if (!/^(0|1|true|false)$/.test(value)) throw badRequest(`Invalid filter 'is-task=[${value}]'`);
 }
 
 /** --filter expose= and publish=: some port of the container is one of those. */
@@ -165,7 +191,9 @@ function wantsPort(container: Container, filters: Filters): boolean {
 
 function badPort(key: string, value: string): never {
   if (value.includes(":")) throw badRequest(`filter for '${key}' should not contain ':': ${value}`);
-  throw badRequest(`error while looking up for ${key} ${value}: Invalid containerPort: ${value}`);
+  throw badRequest(
+    `error while looking up for ${key} ${value}: strconv.ParseUint: parsing ${JSON.stringify(value)}: invalid syntax`,
+  );
 }
 
 export function hasLabel(labels: ReadonlyMap<string, string>, wanted: string): boolean {
@@ -192,6 +220,7 @@ function containerRow(daemon: Daemon, container: Container, client: ClientTexts,
     ["CreatedAt", goTime(container.createdNs, true).replace(/ UTC$/, " UTC")],
     ["ID", full ? container.id : container.shortId],
     ["Image", container.request.image],
+    ["Label", new GoMethod((key: GoValue) => container.request.labels.get(String(key)) ?? "")],
     ["Labels", [...container.request.labels].map(([key, value]) => `${key}=${value}`).join(",")],
     ["LocalVolumes", "0"],
     ["Mounts", container.request.binds.map((bind) => bind.split(":")[0]!).join(",")],
@@ -200,7 +229,7 @@ function containerRow(daemon: Daemon, container: Container, client: ClientTexts,
     ["Platform", null],
     ["Ports", portsText(container, client)],
     ["RunningFor", `${humanDuration(Number(now - container.createdNs))} ago`],
-    ["Size", "0B (virtual 69.8MB)"],
+    ["Size", `0B (virtual ${humanSize(container.image.sizeBytes)})`],
     ["State", container.status],
     ["Status", container.statusText(now)],
   ]);

@@ -1,5 +1,6 @@
 // docker run and docker create. Answers to docker/cli cli/command/container/run.go and create.go.
 
+import { NetError } from "../../base/errno.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { rfc3339 } from "../clock.ts";
 import type { Container, ContainerRequest } from "../container.ts";
@@ -24,7 +25,7 @@ export const create: Command = {
   stopAtArgument: true,
   *run(context: Context): Task<number> {
     const made = yield* make(context);
-    if (typeof made === "number") return made === DOCKER_FAILED ? 1 : made;
+    if (typeof made === "number") return made;
     yield* context.print(`${made.id}\n`);
     return 0;
   },
@@ -48,7 +49,7 @@ export const run: Command = {
     const detachKeys = parseDetachKeys(flags.string("detach-keys"));
     const attachment = detached
       ? undefined
-      : attachTo(proc, container, { stdin, all: false, proxySignals: true, detachKeys });
+      : attachTo(proc, container, { stdin, all: false, proxySignals: flags.boolOr("sig-proxy", true), detachKeys });
     const runs = container.runs;
     try {
       yield* startContainer(daemon, container);
@@ -57,7 +58,7 @@ export const run: Command = {
       attachment?.detach();
       const message = `Error response from daemon: ${error.message}`;
       yield* context.printError(client.runFailed("run", message, true));
-      if (!detached && (!container.request.autoRemove || error.status === 404))
+      if (!detached && !container.request.autoRemove)
         yield* context.printError(client.waitCanceled(rfc3339((daemon.now() / 1_000_000_000n) * 1_000_000_000n)));
       return error.exitCode;
     }
@@ -79,30 +80,53 @@ export function checkTty({ flags, proc }: Context): void {
 /** The container, or the exit status when it could not be made. */
 function* make(context: Context): Task<Container | number> {
   const { client, command, proc, flags } = context;
-  const failed = function* (message: string): Task<number> {
-    yield* context.printError(client.runFailed(command.name, message, false));
-    return DOCKER_FAILED;
+  const running = command.name.endsWith("run");
+  // `docker create` leaves what comes after its own options to the client's general way of saying it
+  const failed = function* (message: string, hint: boolean): Task<number> {
+    yield* context.printError(running || hint ? client.runFailed(command.name, message, false) : `${message}\n`);
+    if (hint) return DOCKER_FAILED;
+    if (!running) return 1;
+    return /no such file or directory/.test(message) ? 127 : DOCKER_FAILED;
   };
   let request: ContainerRequest;
   try {
     request = containerRequest(context);
   } catch (error) {
-    if (error instanceof ClientError) return yield* failed(error.message);
+    if (error instanceof ClientError) return yield* failed(error.message, true);
     throw error;
+  }
+  const loopback = request.dns.servers.find((server) => /^127\.|^::1$/.test(server));
+  if (loopback !== undefined)
+    yield* context.printError(`WARNING: Localhost DNS setting (--dns=${loopback}) may fail in containers.\n`);
+  const idFile = flags.string("cidfile");
+  if (idFile !== "") {
+    if (proc.root.find(proc, idFile))
+      return yield* failed(
+        `container ID file found, make sure the other container isn't running or delete ${idFile}`,
+        false,
+      );
+    try {
+      proc.root.writeFile(proc, idFile, "");
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      const why = `open ${idFile}: ${error.message.toLowerCase()}`;
+      return yield* failed(`failed to create the container ID file: ${why}`, false);
+    }
   }
   try {
     const container = yield* createOrPull(context, request);
     if (request.networkMode === "host" && request.portBindings.size > 0)
       yield* context.printError("WARNING: Published ports are discarded when using host network mode\n");
-    const idFile = flags.string("cidfile");
     if (idFile !== "") proc.root.writeFile(proc, idFile, container.id);
     return container;
   } catch (error) {
-    if (error instanceof BadReference) return yield* failed(error.message);
+    // an empty file goes again (containerIDFile.Close)
+    if (idFile !== "") proc.root.remove(proc, idFile);
+    if (error instanceof BadReference) return yield* failed(error.message, false);
     if (!(error instanceof DaemonError)) throw error;
-    const status = yield* failed(`Error response from daemon: ${error.message}`);
+    yield* failed(`Error response from daemon: ${error.message}`, false);
     if (error instanceof UnknownImage) yield* context.printError(imageHelp(request.image));
-    return status;
+    return running ? DOCKER_FAILED : 1;
   }
 }
 
@@ -110,14 +134,17 @@ class UnknownImage extends DaemonError {}
 
 function* createOrPull(context: Context, request: ContainerRequest): Task<Container> {
   const { daemon } = context;
-  try {
-    return yield* createContainer(daemon, request);
-  } catch (error) {
-    if (!(error instanceof DaemonError) || error.status !== 404 || !error.message.startsWith("No such image"))
-      throw error;
-  }
-  const reference = parseReference(request.image).join(":");
-  yield* context.printError(`Unable to find image '${reference}' locally\n`);
+  const when = context.flags.string("pull", "missing");
+  if (when !== "always")
+    try {
+      return yield* createContainer(daemon, request);
+    } catch (error) {
+      if (!(error instanceof DaemonError) || error.status !== 404 || !error.message.startsWith("No such image"))
+        throw error;
+      if (when === "never") throw error;
+      const reference = parseReference(request.image).join(":");
+      yield* context.printError(`Unable to find image '${reference}' locally\n`);
+    }
   let lines: string;
   try {
     lines = yield* pullImage(daemon, request.image);

@@ -1,7 +1,8 @@
 // docker start, stop, restart, kill, pause, unpause, wait, rm, rename. Answers to docker/cli cli/command/container.
 
-import { SIGKILL, signalNumber } from "../../posix/process.ts";
+import { SIGKILL, SIGNALS, signalNumber } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
+import type { Container } from "../container.ts";
 import { renameEndpoints } from "../container-network.ts";
 import { reserveName } from "../create.ts";
 import { badRequest, DaemonError } from "../errors.ts";
@@ -56,6 +57,12 @@ function* startAttached(context: Context): Task<number> {
   return container.exitCode;
 }
 
+/** A container by a name that is part of a URL: an empty one leads nowhere. Throws DaemonError. */
+function named({ daemon }: Context, name: string): Container {
+  if (name === "") throw new DaemonError("page not found", 404);
+  return daemon.findContainer(name);
+}
+
 /** How long to wait for a container's end, as asked. */
 const stopTime = ({ flags }: Context): number | undefined => flags.int("time") ?? flags.int("timeout");
 
@@ -65,7 +72,7 @@ export const stop: Command = {
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
-      yield* stopContainer(context.daemon, context.daemon.findContainer(name), stopTime(context));
+      yield* stopContainer(context.daemon, named(context, name), stopTime(context));
       return name;
     });
   },
@@ -77,9 +84,14 @@ export const restart: Command = {
   args: { min: 1 },
   *run(context: Context): Task<number> {
     return yield* context.each(context.args, function* (name) {
-      const container = context.daemon.findContainer(name);
-      yield* stopContainer(context.daemon, container, stopTime(context));
-      yield* startContainer(context.daemon, container);
+      const container = named(context, name);
+      try {
+        yield* stopContainer(context.daemon, container, stopTime(context));
+        yield* startContainer(context.daemon, container);
+      } catch (error) {
+        if (!(error instanceof DaemonError)) throw error;
+        throw new DaemonError(`Cannot restart container ${name}: ${error.message}`, error.status);
+      }
       return name;
     });
   },
@@ -93,7 +105,7 @@ export const kill: Command = {
     const { texts } = context.daemon.generation;
     const word = context.flags.string("signal", "KILL");
     return yield* context.each(context.args, function* (name) {
-      const signal = signalNumber(word);
+      const signal = /^\d+$/.test(word) ? Number(word) : signalNumber(word);
       if (signal === undefined || signal === 0) throw badRequest(`Invalid signal: ${word}`);
       let container: ReturnType<typeof context.daemon.findContainer>;
       try {
@@ -102,6 +114,8 @@ export const kill: Command = {
         if (error instanceof DaemonError) throw new DaemonError(texts.cannotKill(name, error.message), 404);
         throw error;
       }
+      if (!SIGNALS[signal])
+        throw new DaemonError(texts.cannotKill(name, `The linux daemon does not support signal ${signal}`));
       if (!container.running)
         throw new DaemonError(texts.cannotKill(name, texts.notRunning(container.id, container.name)), 409);
       yield* killContainer(context.daemon, container, signal === SIGKILL ? SIGKILL : signal);
@@ -158,12 +172,13 @@ export const rm: Command = {
     let failed = false;
     for (const name of context.args) {
       try {
+        if (name.replace(/^\//, "") === "") throw new ClientError("Container name cannot be empty");
         const container = yield* context.inspected(name.replace(/^\//, ""));
         yield* removeContainer(daemon, container, force);
         yield* context.print(`${name}\n`);
       } catch (error) {
         if (error instanceof ClientError) {
-          errors.push(client.noSuchContainer(name));
+          errors.push(name === "" ? error.message : client.noSuchContainer(name));
           if (!force) failed = true;
         } else if (error instanceof DaemonError) {
           errors.push(`Error response from daemon: ${error.message}`);
@@ -183,6 +198,8 @@ export const rename: Command = {
   *run(context: Context): Task<number> {
     const { daemon, args } = context;
     const [oldName, newName] = args as [string, string];
+    if (oldName.trim() === "" || newName.trim() === "")
+      throw new ClientError("Error: Neither old nor new names may be empty");
     try {
       const container = daemon.findContainer(oldName.trim());
       if (container.name === newName.replace(/^\//, ""))

@@ -2,7 +2,7 @@
 
 import type { Task } from "../../sim/task.ts";
 import { bool, type Flag, int, string, unsupported } from "../cli/flags.ts";
-import { humanSize } from "../cli/images.ts";
+import { humanSize } from "../clock.ts";
 import { TOP_HEAD, topRows } from "../cli/inspect.ts";
 import { portsText } from "../cli/ps.ts";
 import { humanDuration } from "../clock.ts";

@@ -26,6 +26,8 @@ const texts: Texts = {
   activeEndpoints: (name, id) => `error while removing network: network ${name} id ${id} has active endpoints`,
   networkSetup: (why) => why,
   endpointSettings,
+  cannotRemovePaused: (id) =>
+    `You cannot remove a paused container ${id}. Unpause and then stop the container before attempting removal or force remove`,
   cannotRemoveRunning: (id) =>
     `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
   notRunning: (id) => `Container ${id} is not running`,
@@ -36,12 +38,15 @@ const texts: Texts = {
   startFailed: (why) => createFailed(`unable to start container process: ${why}`),
   noSuchSysctl: (name) => `open /proc/sys/${name.replaceAll(".", "/")}: no such file or directory`,
   programIsDirectory: "permission denied",
+  execRelativeFolder: "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown",
   execFailed: (why) => `OCI runtime exec failed: exec failed: unable to start container process: ${why}: unknown`,
   execStatus: () => 126,
   execUserInStream: true,
   cannotKill: (name, why) => `Cannot kill container: ${name}: ${why}`,
   invalidFilter: (name) => `Invalid filter '${name}'`,
   invalidNetworkMode: "Invalid network mode: invalid container format container:<name|id>",
+  retryCountOf: (policy) => `maximum retry count cannot be used with restart policy '${policy}'`,
+  negativeRetryCount: "maximum retry count cannot be negative",
   unknownRestartPolicy: (name) => `invalid restart policy '${name}'`,
   joiningNetwork: (why) => why,
   hostConflict: {

@@ -40,6 +40,9 @@ const texts: Texts = {
   cannotKill: (name, why) => `cannot kill container: ${name}: ${why}`,
   invalidFilter: (name) => `invalid filter '${name}'`,
   invalidNetworkMode: "invalid network mode: invalid container format container:<name|id>",
+  retryCountOf: (_policy, count) =>
+    `invalid restart policy: maximum retry count can only be used with 'on-failure'${count < 0 ? " and cannot be negative" : ""}`,
+  negativeRetryCount: "invalid restart policy: maximum retry count cannot be negative",
   unknownRestartPolicy: (name) =>
     `invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
   joiningNetwork: (why) => `joining network namespace of container: ${why}`,
@@ -48,6 +51,8 @@ const texts: Texts = {
     disconnect: "cannot disconnect container from host network - container was created in host network mode",
   },
   programIsDirectory: "is a directory: permission denied",
+  cannotRemovePaused: (_id, name) =>
+    `cannot remove container "${name}": container is paused and must be unpaused first`,
   cannotRemoveRunning: (_id, name) =>
     `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
   notRunning: (id) => `container ${id} is not running`,

@@ -105,6 +105,7 @@ export interface Texts {
   readonly endpointSettings: (wish: EndpointWish) => string | undefined;
   /** generations that check those settings when a container is made wrap the complaint */
   readonly settingsAtCreate?: (network: string, complaint: string) => string;
+  readonly cannotRemovePaused: (id: string, name: string) => string;
   readonly cannotRemoveRunning: (id: string, name: string) => string;
   readonly notRunning: (id: string, name: string) => string;
   readonly imageDenied: (repository: string) => string;
@@ -117,6 +118,8 @@ export interface Texts {
   readonly startFailed: (why: string) => string;
   /** a setting of --sysctl that the kernel does not have */
   readonly noSuchSysctl: (name: string) => string;
+  /** exec -w with a folder that is no absolute path */
+  readonly execRelativeFolder: string;
   readonly execFailed: (why: string) => string;
   /** the exit status of `docker exec` after that, and how a user whom the container does not know is told */
   readonly execStatus: (status: number) => number;
@@ -124,6 +127,9 @@ export interface Texts {
   readonly cannotKill: (name: string, why: string) => string;
   readonly invalidFilter: (name: string) => string;
   readonly invalidNetworkMode: string;
+  /** a count for a policy that takes none */
+  readonly retryCountOf: (policy: string, count: number) => string;
+  readonly negativeRetryCount: string;
   readonly unknownRestartPolicy: (name: string) => string;
   /** why another container's network cannot be joined */
   readonly joiningNetwork: (why: string) => string;

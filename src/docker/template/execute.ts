@@ -4,7 +4,7 @@
 import { callFunction, TEMPLATE_FUNCTIONS } from "./functions.ts";
 import { TemplateError } from "./lex.ts";
 import { type Arg, type Command, type Node, type Pipe, type Place, parse } from "./parse.ts";
-import { GoMap, GoNil, GoStruct, type GoValue, goString, truth } from "./value.ts";
+import { GoMap, GoMethod, GoNil, GoStruct, type GoValue, goString, truth } from "./value.ts";
 
 export { TemplateError };
 
@@ -169,6 +169,9 @@ class Execution {
       }
     }
     if (command.args.length > 1 || final.length > 0) {
+      const method = first.kind === "field" ? this.#arg(first, dot) : undefined;
+      if (method instanceof GoMethod)
+        return method.call(...command.args.slice(1).map((arg) => this.#arg(arg, dot)), ...final);
       if (first.kind === "field" || first.kind === "variable" || first.kind === "pipe")
         this.#fail(
           first,

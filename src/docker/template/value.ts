@@ -43,7 +43,9 @@ export class GoStruct {
 
   /** What JSON has of it. */
   jsonFields(): [string, GoValue][] {
-    return [...this.fields].filter(([key, value]) => truth(value) || !this.omitEmpty.has(key));
+    return [...this.fields].filter(
+      ([key, value]) => !(value instanceof GoMethod) && (truth(value) || !this.omitEmpty.has(key)),
+    );
   }
 
   /** The key of a field under its Go name; undefined when there is none of that name. */
@@ -80,6 +82,15 @@ export class GoNil {
 export const NIL_SLICE: GoNil = new GoNil("slice");
 export const NIL_MAP: GoNil = new GoNil("map");
 
+/** A method that templates call with arguments: {{.Label "role"}} */
+export class GoMethod {
+  readonly call: (...args: readonly GoValue[]) => GoValue;
+
+  constructor(call: (...args: readonly GoValue[]) => GoValue) {
+    this.call = call;
+  }
+}
+
 /** null is a nil pointer or interface; undefined is "no value" (a missing map key). */
 export type GoValue =
   | undefined
@@ -91,7 +102,8 @@ export type GoValue =
   | readonly GoValue[]
   | GoStruct
   | GoMap
-  | GoNil;
+  | GoNil
+  | GoMethod;
 
 /** Strings compare by bytes in Go; for the characters of names and JSON keys code units do. */
 export function compareBytes(a: string, b: string): number {
@@ -118,6 +130,7 @@ export function goString(value: GoValue, nested = false): string {
   if (value === undefined) return nested ? "<nil>" : "<no value>";
   if (value === null) return "<nil>";
   if (value instanceof GoNil) return value.kind === "slice" ? "[]" : "map[]";
+  if (value instanceof GoMethod) return "";
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
   if (value instanceof GoStruct) {
@@ -152,6 +165,7 @@ function writeJson(value: GoValue, escapeHtml: boolean, indent: string | undefin
   const colon = indent === undefined ? ":" : ": ";
   let open = "{";
   let close = "}";
+  if (value instanceof GoMethod) return "null";
   let items: string[];
   if (value instanceof GoStruct)
     items = value
