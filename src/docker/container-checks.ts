@@ -45,6 +45,8 @@ export function validateRequest(request: ContainerRequest, texts: Texts): void {
   if (workingDir !== "" && !workingDir.startsWith("/"))
     throw badRequest(`the working directory '${workingDir}' is invalid, it needs to be an absolute path`);
   validateRestartPolicy(request.restart, texts);
+  if (!/^(private|shareable|none|host|container:.+)?$/.test(request.ipcMode))
+    throw badRequest(`Invalid IPC mode: ${request.ipcMode}`);
 }
 
 /** container.ValidateRestartPolicy. Throws DaemonError 400. */

@@ -21,25 +21,29 @@ export function furnishContainer(daemon: Daemon, container: Container): void {
   }
 }
 
-/** lo up, and the settings that dockerd gives every namespace of its own (oci_linux.go), then those of --sysctl. */
-export function prepareNamespace(netns: NetNamespace, sysctls: ReadonlyMap<string, string>, texts: Texts): void {
-  const initFailed = (why: string) =>
-    new DaemonError(
-      texts.createFailed(`unable to start container process: error during container init: ${why}`),
-      400,
-      127,
-    );
+/** lo up, and the settings that dockerd gives every namespace of its own (oci_linux.go). */
+export function prepareNamespace(netns: NetNamespace): void {
   setLoopbackUp(netns);
   writeSysctl(netns, "net.ipv4.ip_unprivileged_port_start", "0");
   writeSysctl(netns, "net.ipv4.ping_group_range", "0 2147483647");
+}
+
+/** Those of --sysctl. Throws DaemonError. */
+export function applySysctls(netns: NetNamespace, sysctls: ReadonlyMap<string, string>, texts: Texts): void {
+  const initFailed = (why: string, exitCode: number) =>
+    new DaemonError(
+      texts.createFailed(`unable to start container process: error during container init: ${why}`),
+      400,
+      exitCode,
+    );
   for (const [name, value] of sysctls) {
     try {
       if (writeSysctl(netns, name, value)) continue;
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
-      throw initFailed(`write sysctl key ${name}: write /proc/sys/${name.replaceAll(".", "/")}: invalid argument`);
+      throw initFailed(texts.badSysctl(name), 125);
     }
-    throw initFailed(texts.noSuchSysctl(name));
+    throw initFailed(texts.noSuchSysctl(name), 127);
   }
 }
 

@@ -81,12 +81,21 @@ export interface ContainerRequest {
   readonly sysctls: ReadonlyMap<string, string>;
   readonly binds: readonly string[];
   readonly autoRemove: boolean;
-  readonly restart: RestartPolicy;
+  /** `docker update` changes it */
+  restart: RestartPolicy;
   readonly stopSignal: string;
   readonly stopTimeoutS: number | undefined;
   readonly init: boolean;
   /** "host" or "" */
   readonly utsMode: string;
+  /** "", "host" or "container:ID" */
+  readonly pidMode: string;
+  /** "", "private", "shareable", "none", "host" or "container:ID" */
+  readonly ipcMode: string;
+  /** "host" (as 20.10 has it where cgroups are of version 1) or "private" */
+  readonly cgroupnsMode: string;
+  /** "host" or "": no daemon here remaps users */
+  readonly usernsMode: string;
 }
 
 export type Status = "created" | "running" | "paused" | "restarting" | "exited" | "removing" | "dead";

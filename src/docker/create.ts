@@ -15,7 +15,12 @@ import { buildRootfs, programsOf } from "./rootfs.ts";
 
 /** `docker create`. Throws DaemonError: no such image (404), name taken (409), options that exclude each other (400). */
 export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<Container> {
-  const request = { ...asked, networkMode: byId(daemon, asked.networkMode) };
+  const request = {
+    ...asked,
+    networkMode: byId(daemon, asked.networkMode),
+    pidMode: byId(daemon, asked.pidMode),
+    ipcMode: byId(daemon, asked.ipcMode),
+  };
   yield* sleep(daemon.generation.costs.create);
   const image = daemon.images.find(request.image);
   if (!image)

@@ -30,10 +30,15 @@ const DOCKER_ROOT = "/var/lib/docker";
 
 const READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+/** Fields that are only there with a value (omitempty). */
+const OPTIONAL: ReadonlySet<string> = new Set(["Sysctls", "Init"]);
+
 function pick(values: ReadonlyMap<string, GoValue>, order: readonly string[], pointer = false): GoStruct {
   return new GoStruct(
     order.map((name) => [name, values.get(name) ?? null] as const),
     pointer,
+    "struct",
+    OPTIONAL,
   );
 }
 
@@ -99,12 +104,12 @@ function containerValue(
 }
 
 function mountValue(bind: string): GoValue {
-  const [source, target] = bind.split(":");
+  const [source, target, mode = ""] = bind.split(":");
   return struct({
     Type: "bind",
     Source: source!,
     Destination: target ?? source!,
-    Mode: "",
+    Mode: mode,
     RW: true,
     Propagation: "rprivate",
   });
@@ -203,21 +208,23 @@ function hostConfigValues(daemon: Daemon, container: Container): Map<string, GoV
     ["ConsoleSize", [0, 0]],
     ["CapAdd", listOrNull(request.capAdd.map(capability))],
     ["CapDrop", listOrNull(request.capDrop.map(capability))],
-    ["CgroupnsMode", "host"],
+    ["CgroupnsMode", request.cgroupnsMode || "host"],
     ["Dns", sent(request.dns.servers)],
     ["DnsOptions", sent(request.dns.options)],
     ["DnsSearch", sent(request.dns.search)],
     ["ExtraHosts", request.client === "compose" ? request.extraHosts : listOrNull(request.extraHosts)],
-    ["IpcMode", "private"],
+    ["IpcMode", request.ipcMode || "private"],
     ["Cgroup", ""],
     ["Links", listOrNull(links)],
-    ["PidMode", ""],
+    ["PidMode", request.pidMode],
     ["Privileged", request.privileged],
     ["PublishAllPorts", request.publishAll],
     ["ReadonlyRootfs", false],
-    ["UTSMode", ""],
-    ["UsernsMode", ""],
+    ["UTSMode", request.utsMode],
+    ["UsernsMode", request.usernsMode],
     ["ShmSize", 67108864],
+    ["Sysctls", request.sysctls.size > 0 ? stringMap(request.sysctls) : NIL_MAP],
+    ["Init", request.init ? true : null],
     ["Runtime", "runc"],
     ["Isolation", ""],
     ["CgroupParent", ""],

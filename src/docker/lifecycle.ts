@@ -69,19 +69,21 @@ function shouldRestart(container: Container, status: number): boolean {
   );
 }
 
-/** All processes of a container's PID namespace. */
+/** All processes of a container (of its cgroup): those that see its mounts. */
 export function processesOf(
   daemon: Daemon,
   container: Container,
   first: Process | null = container.process,
 ): Process[] {
-  const inode = first?.ns.inodes.get("pid");
+  const inode = first?.ns.inodes.get("mnt");
   if (inode === undefined) return [];
-  return [...daemon.host.machine.processes.values()].filter((proc) => proc.ns.inodes.get("pid") === inode);
+  return [...daemon.host.machine.processes.values()].filter((proc) => proc.ns.inodes.get("mnt") === inode);
 }
 
 function killAll(daemon: Daemon, container: Container, first: Process): void {
-  for (const proc of processesOf(daemon, container, first)) proc.kill(SIGKILL);
+  // with its first process a PID namespace ends (zap_pid_ns_processes), whoever has joined it
+  const namespace = first.pid === 1 ? (first.ns.pid?.processes.values() ?? []) : [];
+  for (const proc of [...processesOf(daemon, container, first), ...namespace]) proc.kill(SIGKILL);
 }
 
 /** Waits until the container does not run; false when `timeoutNs` passed first. */

@@ -1,6 +1,7 @@
 // Starting a container: its network, its namespaces, its environment, its first process. Answers to moby daemon/start.go,
 // oci_linux.go and links/links.go.
 
+import { NetError } from "../base/errno.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { NullFile, type OpenFile } from "../posix/file.ts";
 import {
@@ -20,7 +21,7 @@ import { rfc3339 } from "./clock.ts";
 import type { Container } from "./container.ts";
 import { allocateNetwork, networkedContainer, releaseNetwork } from "./container-network.ts";
 import { parsePort } from "./container-ports.ts";
-import { prepareNamespace } from "./container-world.ts";
+import { applySysctls, prepareNamespace } from "./container-world.ts";
 import { type User, userOf } from "./credentials.ts";
 import { type Daemon, waitForever } from "./daemon.ts";
 import { dockerInit } from "./docker-init.ts";
@@ -32,6 +33,8 @@ import { writeFileNode } from "./netlink.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** __NEW_UTS_LEN */
+const LONGEST_HOSTNAME = 64;
 /** Threads of `runc init`, which have numbers in the container's PID namespace. */
 const RUNC_THREADS = 5;
 
@@ -44,7 +47,8 @@ export function* startContainer(daemon: Daemon, container: Container): Task<void
   try {
     yield* sleep(daemon.generation.costs.prepare);
     yield* launch(daemon, container);
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof NetError ? networkFailed(daemon, thrown) : thrown;
     if (!(error instanceof DaemonError)) throw error;
     container.error = error.message;
     container.exitCode = error.exitCode === 125 ? 128 : error.exitCode;
@@ -55,6 +59,12 @@ export function* startContainer(daemon: Daemon, container: Container): Task<void
     if (container.request.autoRemove) removeRecords(daemon, container);
     throw error;
   }
+}
+
+/** What the kernel refused while the network was set up. */
+function networkFailed(daemon: Daemon, error: NetError): DaemonError {
+  const why = `error during container init: error running hook #0: error running hook: exit status 1: ${error.message.toLowerCase()}`;
+  return new DaemonError(daemon.generation.texts.startFailed(why));
 }
 
 function* launch(daemon: Daemon, container: Container): Task<void> {
@@ -80,7 +90,13 @@ function* launch(daemon: Daemon, container: Container): Task<void> {
     netns = sandbox.netns;
     if (!inside) populate(daemon, sandbox);
     yield* sleep(daemon.net.ipt.takeCost());
+    // runc writes them after its hooks have put the interfaces there
+    if (!sandbox.options.useHost) applySysctls(netns, container.request.sysctls, daemon.generation.texts);
   }
+  if (container.hostname.length > LONGEST_HOSTNAME && container.request.utsMode !== "host")
+    throw new DaemonError(
+      daemon.generation.texts.startFailed("error during container init: sethostname: invalid argument"),
+    );
   const user = userOf(container, container.request.user, container.request.privileged);
   if (typeof user === "string") throw notFound(user);
   const env = environment(container, user);
@@ -111,7 +127,7 @@ const hostSysctl = (name: string): string => `sysctl ${JSON.stringify(name)} not
 
 function makeNetns(daemon: Daemon, container: Container): NetNamespace {
   const netns = daemon.host.createNetNamespace(container.name);
-  prepareNamespace(netns, container.request.sysctls, daemon.generation.texts);
+  prepareNamespace(netns);
   return netns;
 }
 
@@ -182,10 +198,30 @@ function workingDirOf(container: Container): string {
 function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): Namespaces {
   const { host } = daemon;
   const inodes = new Map(host.ns.inodes);
-  for (const type of ["mnt", "uts", "ipc", "pid"]) inodes.set(type, host.allocateInode());
+  const { utsMode, pidMode, ipcMode, cgroupnsMode } = container.request;
+  const modes = new Map([
+    ["mnt", ""],
+    ["uts", utsMode],
+    ["ipc", ipcMode],
+    ["pid", pidMode],
+    ["cgroup", cgroupnsMode === "private" ? "" : "host"],
+  ]);
+  for (const [type, mode] of modes) {
+    if (mode === "host") continue;
+    inodes.set(type, joined(daemon, mode)?.inodes.get(type) ?? host.allocateInode());
+  }
   inodes.set("net", netns.inode);
-  const uts = container.request.utsMode === "host" ? host.ns.uts : { hostname: container.hostname };
-  return { net: netns, uts, pid: new PidNamespace(), inodes };
+  const uts = utsMode === "host" ? host.ns.uts : { hostname: container.hostname };
+  const ns = { net: netns, uts, inodes };
+  return pidMode === "host" ? ns : { ...ns, pid: joined(daemon, pidMode)?.pid ?? new PidNamespace() };
+}
+
+/** The namespaces of the container that a mode "container:ID" names. Throws DaemonError. */
+function joined(daemon: Daemon, mode: string): Namespaces | undefined {
+  if (!mode.startsWith("container:")) return undefined;
+  const other = daemon.findContainer(mode.slice("container:".length));
+  if (!other.process) throw new DaemonError(`Container ${other.id} is not running`, 409);
+  return other.process.ns;
 }
 
 /** A process of a container, as runc starts it: a child of the shim. */

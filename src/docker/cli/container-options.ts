@@ -11,9 +11,9 @@ import { ClientError, type Command, type Context, readClientFile } from "./comma
 import { parseExpose, parsePortSpec } from "./port-spec.ts";
 
 /** Those flags of `docker run` and `docker create` that vethlab has. */
-export const CONTAINER_SUPPORTS = `add-host attach cap-add cap-drop cidfile dns dns-option dns-search domainname entrypoint env
-  env-file expose hostname init interactive ip label label-file link mac-address name network network-alias privileged publish
-  publish-all pull restart rm stop-signal stop-timeout sysctl tty user uts volume workdir`;
+export const CONTAINER_SUPPORTS = `add-host attach cap-add cap-drop cgroupns cidfile dns dns-option dns-search domainname entrypoint env
+  env-file expose hostname init interactive ip ipc label label-file link mac-address name network network-alias pid privileged publish
+  publish-all pull restart rm stop-signal stop-timeout sysctl tty user userns uts volume workdir`;
 
 export const CHECK_VARIABLE: NonNullable<Command["checks"]> = { env: checkVariable };
 
@@ -76,6 +76,11 @@ export function containerRequest(context: Context): ContainerRequest {
   const stopSignal = flags.string("stop-signal");
   if (stopSignal !== "" && signalNumber(stopSignal) === undefined)
     throw new ClientError(`Error response from daemon: Invalid signal: ${stopSignal}`);
+  const namespaceMode = (flag: string, what: string, known: RegExp): string => {
+    const text = flags.string(flag);
+    if (!known.test(text)) throw new ClientError(`--${flag}: invalid ${what} mode`);
+    return text;
+  };
   return {
     name: flags.string("name"),
     image: args[0]!,
@@ -115,7 +120,11 @@ export function containerRequest(context: Context): ContainerRequest {
     stopSignal,
     stopTimeoutS: flags.int("stop-timeout"),
     init: flags.bool("init"),
-    utsMode: flags.string("uts"),
+    utsMode: namespaceMode("uts", "UTS", /^(host)?$/),
+    pidMode: namespaceMode("pid", "PID", /^(host|container:.+)?$/),
+    ipcMode: flags.string("ipc"),
+    cgroupnsMode: namespaceMode("cgroupns", "CGROUP", /^(host|private)?$/),
+    usernsMode: namespaceMode("userns", "USER", /^(host)?$/),
   };
 }
 
@@ -261,7 +270,7 @@ export function environment(context: Context): string[] {
 }
 
 /** What a policy's text says; what it means is the daemon's to judge (opts.ParseRestartPolicy). */
-function restartPolicy(text: string): RestartPolicy {
+export function restartPolicy(text: string): RestartPolicy {
   const [name, count, more] = text.split(":") as [string, string | undefined, string | undefined];
   if (more !== undefined) throw new ClientError("invalid restart policy format");
   if (count !== undefined && !/^[+-]?\d+$/.test(count)) throw new ClientError("maximum retry count must be an integer");

@@ -16,7 +16,7 @@ import { cp } from "./cp.ts";
 import { exec } from "./exec.ts";
 import { bool, FlagError, parseFlags, string, unsupported } from "./flags.ts";
 import { commandHelp, groupHelp, mainHelp, usageOf } from "./help.ts";
-import { images, rmi, tag } from "./images.ts";
+import { history, imagePrune, images, rmi, tag } from "./images.ts";
 import { inspect, inspectKind, networkInspect, port, top } from "./inspect.ts";
 import { logs } from "./logs.ts";
 import { listingOf, pageOf } from "./manual/pages.ts";
@@ -26,6 +26,7 @@ import { pull } from "./pull.ts";
 import { create, run } from "./run.ts";
 import { kill, pause, rename, restart, rm, start, stop, unpause, wait } from "./state.ts";
 import { containerPrune, info, systemPrune, version } from "./system.ts";
+import { update } from "./update.ts";
 
 const TOP: readonly Command[] = [
   ...[
@@ -33,6 +34,7 @@ const TOP: readonly Command[] = [
     cp,
     create,
     exec,
+    history,
     images,
     info,
     inspect,
@@ -48,7 +50,7 @@ const TOP: readonly Command[] = [
     rmi,
     run,
   ],
-  ...[start, stop, tag, top, unpause, version, wait],
+  ...[start, stop, tag, top, unpause, update, version, wait],
 ];
 
 const renamed = (command: Command, name: string): Command => ({ ...command, name });
@@ -76,6 +78,7 @@ const GROUPS: ReadonlyMap<string, readonly Command[]> = new Map([
         stop,
         top,
         unpause,
+        update,
         wait,
       ].map((command) => renamed(command, `container ${command.name}`)),
       inspectKind("container"),
@@ -88,6 +91,8 @@ const GROUPS: ReadonlyMap<string, readonly Command[]> = new Map([
     [
       inspectKind("image"),
       renamed(images, "image ls"),
+      renamed(history, "image history"),
+      imagePrune,
       renamed(pull, "image pull"),
       renamed(rmi, "image rm"),
       renamed(tag, "image tag"),

@@ -1,7 +1,7 @@
-// docker images, rmi, tag. Answers to docker/cli cli/command/image and moby daemon/images.
+// docker images, rmi, tag, history, image prune. Answers to docker/cli cli/command/image and moby daemon/images.
 
 import type { Task } from "../../sim/task.ts";
-import { goTime, humanDuration, humanSize } from "../clock.ts";
+import { goTime, humanDuration, humanSize, rfc3339 } from "../clock.ts";
 import type { Daemon } from "../daemon.ts";
 import { badRequest, conflict, notFound } from "../errors.ts";
 import { formatList, type ListShape, type Row } from "../format.ts";
@@ -10,6 +10,7 @@ import { shortId } from "../names.ts";
 import type { GoValue } from "../template/value.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 import { FILTER_CHECK, parseFilters } from "./filters.ts";
+import { confirm } from "./network.ts";
 
 const SHAPE: ListShape = {
   headings: new Map([
@@ -49,12 +50,25 @@ export const images: Command = {
     for (const key of filters.keys())
       if (!["reference", "dangling", "label", "before", "since"].includes(key))
         throw badRequest(daemon.generation.texts.invalidFilter(key));
+    for (const value of filters.get("dangling") ?? [])
+      if (!/^(0|1|f|t|false|true)$/i.test(value))
+        throw badRequest(daemon.generation.texts.invalidFilter(`dangling=[${value}]`));
+    const createdNs = (key: string): bigint[] =>
+      (filters.get(key) ?? []).map((term) => {
+        const image = findImage(daemon, term);
+        if (!image) throw notFound(`No such image: ${parseReference(term).join(":")}`);
+        return image.createdNs;
+      });
+    const [before, since] = [createdNs("before"), createdNs("since")];
     const wanted = [...args, ...(filters.get("reference") ?? [])];
     const full = flags.bool("no-trunc");
     const idOf = (image: Image) => (full ? `sha256:${image.id}` : shortId(image.id));
     const entries = daemon.images
       .list()
       .flatMap((image) => (image.tags.length > 0 ? image.tags : ["<none>:<none>"]).map((tag) => ({ image, tag })))
+      // no image here has a label
+      .filter(() => !filters.has("label"))
+      .filter(({ image }) => before.every((ns) => image.createdNs < ns) && since.every((ns) => image.createdNs > ns))
       .filter(({ tag }) => wanted.length === 0 || wanted.some((pattern) => matchesReference(tag, pattern)))
       .filter(({ tag }) => (filters.get("dangling")?.includes("true") ?? false) === tag.startsWith("<none>"));
     if (flags.bool("quiet") && flags.string("format") === "") {
@@ -112,7 +126,7 @@ export const rmi: Command = {
         if (!(error instanceof Error) || (error.name !== "DaemonError" && error.name !== "ClientError")) throw error;
         const known = error.name === "ClientError" ? error.message : `Error response from daemon: ${error.message}`;
         yield* context.printError(`${known}\n`);
-        status = 1;
+        if (!flags.bool("force") || error.name !== "ClientError") status = 1;
       }
     }
     return status;
@@ -192,6 +206,75 @@ export const tag: Command = {
         );
       throw error;
     }
+    return 0;
+  },
+};
+
+const HISTORY_SHAPE: ListShape = {
+  headings: new Map([
+    ["ID", "IMAGE"],
+    ["CreatedSince", "CREATED"],
+    ["CreatedAt", "CREATED AT"],
+    ["CreatedBy", "CREATED BY"],
+    ["Size", "SIZE"],
+    ["Comment", "COMMENT"],
+  ]),
+  table: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+  json: ["Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"],
+  typeName: "*formatter.historyContext",
+};
+
+/** Every image here was imported: it has one layer. */
+export const history: Command = {
+  name: "history",
+  supports: "format no-trunc quiet",
+  args: { min: 1, max: 1 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags, args } = context;
+    const image = findImage(daemon, args[0]!);
+    if (!image) throw notFound(`No such image: ${parseReference(args[0]!).join(":")}`);
+    const id = flags.bool("no-trunc") ? `sha256:${image.id}` : shortId(image.id);
+    const row: Row = new Map<string, GoValue>([
+      ["ID", id],
+      ["CreatedSince", `${humanDuration(Number(daemon.now() - image.createdNs))} ago`],
+      ["CreatedAt", rfc3339((image.createdNs / SEC_NS) * SEC_NS)],
+      ["CreatedBy", ""],
+      ["Size", humanSize(image.sizeBytes)],
+      ["Comment", "Imported from -"],
+    ]);
+    yield* context.print(flags.bool("quiet") ? `${id}\n` : formatList([row], flags.string("format"), HISTORY_SHAPE));
+    return 0;
+  },
+};
+
+const SEC_NS = 1_000_000_000n;
+
+/** Dangling images; with -a also those that no container uses. */
+export const imagePrune: Command = {
+  name: "image prune",
+  supports: "all force",
+  args: { min: 0, max: 0 },
+  *run(context: Context): Task<number> {
+    const { daemon, flags } = context;
+    const all = flags.bool("all");
+    const warning = all
+      ? "WARNING! This will remove all images without at least one container associated to them."
+      : "WARNING! This will remove all dangling images.";
+    if (!flags.bool("force") && !(yield* confirm(context, warning))) {
+      yield* context.print("Total reclaimed space: 0B\n");
+      return 0;
+    }
+    const used = new Set([...daemon.containers.values()].map(({ image }) => image));
+    const lines: string[] = [];
+    let bytes = 0;
+    for (const image of daemon.images.list()) {
+      if (used.has(image) || (!all && image.tags.length > 0)) continue;
+      lines.push(...image.tags.map((name) => `untagged: ${name}`), `deleted: sha256:${image.id}`);
+      bytes += image.sizeBytes;
+      daemon.images.remove(image);
+    }
+    const deleted = lines.length === 0 ? "" : `Deleted Images:\n${lines.join("\n")}\n\n`;
+    yield* context.print(`${deleted}Total reclaimed space: ${bytes === 0 ? "0B" : humanSize(bytes)}\n`);
     return 0;
   },
 };

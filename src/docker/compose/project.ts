@@ -258,6 +258,10 @@ export class Deployment {
       stopTimeoutS: service.stopTimeoutS,
       init: service.init,
       utsMode: "",
+      pidMode: "",
+      ipcMode: "",
+      cgroupnsMode: "",
+      usernsMode: "",
     };
   }
 

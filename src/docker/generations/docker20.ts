@@ -36,6 +36,7 @@ const texts: Texts = {
   pluginNotFound: (driver) => `plugin "${driver}" not found`,
   createFailed,
   startFailed: (why) => createFailed(`unable to start container process: ${why}`),
+  badSysctl: (name) => `write /proc/sys/${name.replaceAll(".", "/")}: invalid argument`,
   noSuchSysctl: (name) => `open /proc/sys/${name.replaceAll(".", "/")}: no such file or directory`,
   programIsDirectory: "permission denied",
   execRelativeFolder: "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown",
@@ -135,7 +136,7 @@ const HOST_CONFIG_CAPS = [
     "Cgroup",
   ],
   ...["Links", "OomScoreAdj", "PidMode", "Privileged", "PublishAllPorts", "ReadonlyRootfs", "SecurityOpt", "UTSMode"],
-  ...["UsernsMode", "ShmSize", "Runtime"],
+  ...["UsernsMode", "ShmSize", "Sysctls", "Runtime"],
 ];
 const HOST_CONFIG_RESOURCES = [
   ...["Isolation", "CpuShares", "Memory", "NanoCpus", "CgroupParent", "BlkioWeight", "BlkioWeightDevice"],
@@ -152,7 +153,7 @@ const HOST_CONFIG_RESOURCES = [
 ];
 const HOST_CONFIG_TAIL = [
   ...["MemoryReservation", "MemorySwap", "MemorySwappiness", "OomKillDisable", "PidsLimit", "Ulimits", "CpuCount"],
-  ...["CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth", "MaskedPaths", "ReadonlyPaths"],
+  ...["CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth", "MaskedPaths", "ReadonlyPaths", "Init"],
 ];
 
 /** HostConfig as clients since 23 order it; the daemons of 28 send it so too. */

@@ -32,6 +32,7 @@ const texts: Texts = {
   unnamedNetwork: "invalid name: name is empty",
   createFailed,
   startFailed: (why) => createFailed(`unable to start container process: error during container init: ${why}`),
+  badSysctl: (name) => `write sysctl key ${name}: write /proc/sys/${name.replaceAll(".", "/")}: invalid argument`,
   noSuchSysctl: (name) =>
     `open sysctl ${name} file: unsafe procfs detected: openat2 fsmount:fscontext:proc/./sys/${name.replaceAll(".", "/")}: no such file or directory`,
   execFailed: (why) => `OCI runtime exec failed: exec failed: unable to start container process: ${why}`,

@@ -117,6 +117,8 @@ export interface Texts {
   /** its program could not start */
   readonly startFailed: (why: string) => string;
   /** a setting of --sysctl that the kernel does not have */
+  /** a value of --sysctl that the kernel does not take */
+  readonly badSysctl: (name: string) => string;
   readonly noSuchSysctl: (name: string) => string;
   /** exec -w with a folder that is no absolute path */
   readonly execRelativeFolder: string;
