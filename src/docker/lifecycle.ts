@@ -11,6 +11,8 @@ import type { Daemon } from "./daemon.ts";
 import { conflict, DaemonError } from "./errors.ts";
 
 const RESTART_FIRST_NS = 100 * MSEC;
+/** Between two signals of the daemon: a program that handles the first one at once ends by it. */
+const SIGNAL_NS = 8 * MSEC;
 const RESTART_LONGEST_NS = 60 * SEC;
 
 /** The first process has ended: everything in its PID namespace ends, the network goes, the restart policy decides. */
@@ -111,7 +113,8 @@ export function* stopContainer(daemon: Daemon, container: Container, timeoutS?: 
   const signal = signalNumber(container.request.stopSignal || container.image.stopSignal || "TERM") ?? SIGTERM;
   container.process?.kill(signal);
   const seconds = timeoutS ?? container.request.stopTimeoutS ?? DEFAULT_STOP_TIMEOUT_S;
-  if (yield* waitNotRunning(container, seconds < 0 ? Number.POSITIVE_INFINITY : seconds * SEC)) return;
+  if (yield* waitNotRunning(container, seconds < 0 ? Number.POSITIVE_INFINITY : Math.max(seconds * SEC, SIGNAL_NS)))
+    return;
   container.process?.kill(SIGKILL);
   yield* waitNotRunning(container);
 }

@@ -16,7 +16,7 @@ import { ClientError, type Command, type Context } from "./command.ts";
 
 export const inspect: Command = {
   name: "inspect",
-  supports: "format size type",
+  supports: "format type",
   args: { min: 1 },
   *run(context: Context): Task<number> {
     const type = context.flags.string("type");
