@@ -57,7 +57,6 @@ export function validateRestartPolicy({ name, maximumRetryCount }: RestartPolicy
   if (maximumRetryCount < 0) throw badRequest(texts.negativeRetryCount);
 }
 
-
 const BIND_MODE = /^(rw|ro|z|Z|nocopy|r?shared|r?slave|r?private|consistent|cached|delegated)$/;
 
 /** HOST:CONTAINER[:MODE] (moby volume/mounts linux parser). Throws DaemonError 400. */

@@ -2,10 +2,9 @@
 
 import type { Task } from "../../sim/task.ts";
 import { bool, type Flag, int, string, unsupported } from "../cli/flags.ts";
-import { humanSize } from "../clock.ts";
 import { TOP_HEAD, topRows } from "../cli/inspect.ts";
 import { portsText } from "../cli/ps.ts";
-import { humanDuration } from "../clock.ts";
+import { humanDuration, humanSize } from "../clock.ts";
 import type { Container } from "../container.ts";
 import type { Daemon } from "../daemon.ts";
 import { formatList, type ListShape, type Row, tabulate } from "../format.ts";
