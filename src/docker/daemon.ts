@@ -16,7 +16,7 @@ import { bindProxySocket, dockerProxyWithSocket, goReason, listenProxySocket } f
 import { badRequest, DaemonError, notFound } from "./errors.ts";
 import { docker20 } from "./generations/docker20.ts";
 import { docker28 } from "./generations/docker28.ts";
-import type { Generation, ProxyMapping } from "./generations/generation.ts";
+import type { Generation, ProxyMapping, Texts } from "./generations/generation.ts";
 import { ImageStore } from "./images.ts";
 import { electSubnet } from "./ipam.ts";
 import type { RunIptables } from "./iptables.ts";
@@ -171,7 +171,9 @@ export class Daemon {
     const sockets: Socket[] = [];
     try {
       for (const mapping of mappings) {
-        const address = { addr: parseIpv4(mapping.hostIp) ?? 0, port: mapping.hostPort };
+        const addr = parseIpv4(mapping.hostIp);
+        if (addr === undefined && !this.#ipv6Listenable()) throw new DaemonError(withoutIpv6(texts, mapping));
+        const address = { addr: addr ?? 0, port: mapping.hostPort };
         sockets.push(
           refusing(
             () => bindProxySocket(this.process, mapping.protocol, address, form.sharesUdp),
@@ -219,6 +221,12 @@ function refusing<T>(work: () => T, complaint: (why: string) => string): T {
     if (!(error instanceof NetError)) throw error;
     throw new DaemonError(complaint(goReason(error)));
   }
+}
+
+/** No interface has an IPv6 address; that `::` could be bound all the same is not emulated. */
+function withoutIpv6(texts: Texts, mapping: ProxyMapping): string {
+  if (/^[:0]+$/.test(mapping.hostIp)) return "vethlab does not support ports published on all IPv6 addresses";
+  return texts.portBindFailed(mapping, "cannot assign requested address");
 }
 
 function predefined(

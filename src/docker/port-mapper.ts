@@ -85,7 +85,8 @@ export class PortMapper {
   }
 
   #hostAddresses({ hostIp }: PortRequest, { hostBinding }: BridgeState): string[] {
-    if (hostIp.includes(":")) return this.#ipv6Listenable() ? [hostIp] : [];
+    // an IPv6 address that somebody named is tried in any case, where each gets a port of its own
+    if (hostIp.includes(":")) return this.#how === "single" || this.#ipv6Listenable() ? [hostIp] : [];
     if (hostIp !== "") return [hostIp];
     return hostBinding === "0.0.0.0" && this.#ipv6Listenable() ? [hostBinding, "::"] : [hostBinding];
   }

@@ -57,7 +57,8 @@ const texts: Texts = {
 };
 
 function proxyFailed({ protocol, hostIp, hostPort }: ProxyMapping, why: string): string {
-  return `Error starting userland proxy: listen ${protocol}4 ${hostIp}:${hostPort}: bind: ${why}`;
+  const [family, host] = hostIp.includes(":") ? ["6", `[${hostIp}]`] : ["4", hostIp];
+  return `Error starting userland proxy: listen ${protocol}${family} ${host}:${hostPort}: bind: ${why}`;
 }
 
 function createFailed(why: string): string {

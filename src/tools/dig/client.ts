@@ -1,14 +1,16 @@
-// Asking one DNS server one question over UDP, as BIND's tools do: a fresh socket for each try, five seconds, three tries;
+// Asking one DNS server one question over UDP or TCP, as BIND's tools do: a fresh socket for each try, five seconds, three tries;
 // a refused or lost try is said on standard output.
 
-import { Errno, strerror } from "../../base/errno.ts";
+import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
 import { openSocket } from "../../host/host.ts";
-import { AF_INET, SOCK_DGRAM } from "../../net/core/sock.ts";
+import { AF_INET, SOCK_DGRAM, SOCK_STREAM } from "../../net/core/sock.ts";
+import type { Socket } from "../../net/socket.ts";
 import type { Process } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { formatIpv4, parseInetAton } from "../../wire/addr.ts";
 import * as dns from "../../wire/dns.ts";
+import { get16, set16 } from "../../wire/layout.ts";
 import { GaiError, getaddrinfo, resolvConf } from "../net-util/resolve.ts";
 import { closeFile, errnoOf } from "../net-util/sockets.ts";
 
@@ -17,6 +19,8 @@ export const BIND_START_NS: Ns = 8_500 * USEC;
 /** Between two queries of one run. */
 const QUERY_NS: Ns = 60 * USEC;
 const MAX_UDP_BYTES = 65535;
+/** What BIND lets its TCP segments be (NM_MAXSEG). */
+const TCP_MAXSEG_BYTES = 1220;
 
 export interface AskOptions {
   readonly server: number;
@@ -25,6 +29,8 @@ export interface AskOptions {
   readonly tries: number;
   /** local address, 0: any */
   readonly source: number;
+  /** over TCP, each message behind its length (RFC 1035 4.2.2) */
+  readonly tcp?: boolean;
 }
 
 export interface Answer {
@@ -33,6 +39,7 @@ export interface Answer {
   readonly elapsedNs: Ns;
   readonly server: number;
   readonly port: number;
+  readonly tcp: boolean;
 }
 
 /** IP_PMTUDISC_OMIT of <netinet/in.h> */
@@ -45,6 +52,8 @@ const ISC_TEXTS: ReadonlyMap<number, string> = new Map([
   [Errno.ENETUNREACH, "network unreachable"],
 ]);
 
+const iscText = (errno: number): string => ISC_TEXTS.get(errno) ?? strerror(errno).toLowerCase();
+
 /** Complains to `complain` about each try that fails; undefined when all did. */
 export function* ask(
   proc: Process,
@@ -54,31 +63,76 @@ export function* ask(
 ): Task<Answer | undefined> {
   for (let attempt = 0; attempt < options.tries; attempt++) {
     yield* sleep(QUERY_NS);
-    const socket = openSocket(proc, AF_INET, SOCK_DGRAM);
+    const { server, port, timeoutNs, tcp = false } = options;
+    const socket = openSocket(proc, AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM);
     try {
       // queries go without DF
-      socket.setOption("IP_MTU_DISCOVER", IP_PMTUDISC_OMIT);
+      if (!tcp) socket.setOption("IP_MTU_DISCOVER", IP_PMTUDISC_OMIT);
       if (options.source !== 0) socket.bind({ addr: options.source, port: 0 });
-      yield* socket.connect({ addr: options.server, port: options.port });
       const startNs = proc.sim.now;
-      yield* socket.send(dns.emit(query));
+      const endNs = startNs + timeoutNs;
+      if (tcp) {
+        const name = query.questions[0]?.name ?? "";
+        if (!(yield* connected(socket, name, options, complain))) continue;
+      } else yield* socket.connect({ addr: server, port });
+      yield* socket.send(tcp ? framed(dns.emit(query)) : dns.emit(query));
       for (;;) {
-        const timeoutNs = startNs + options.timeoutNs - proc.sim.now;
-        const { bytes } = yield* socket.recv(MAX_UDP_BYTES, { timeoutNs });
+        const bytes = tcp
+          ? yield* readMessage(proc, socket, endNs)
+          : (yield* socket.recv(MAX_UDP_BYTES, { timeoutNs: endNs - proc.sim.now })).bytes;
         const message = dns.parse(bytes);
         if (!message || message.id !== query.id || (message.flags & dns.QR) === 0) continue;
-        const elapsedNs = proc.sim.now - startNs;
-        return { message, bytes: bytes.length, elapsedNs, server: options.server, port: options.port };
+        return { message, bytes: bytes.length, elapsedNs: proc.sim.now - startNs, server, port, tcp };
       }
     } catch (error) {
       const errno = errnoOf(error);
-      const why = ISC_TEXTS.get(errno) ?? strerror(errno).toLowerCase();
-      yield* complain(`;; communications error to ${formatIpv4(options.server)}#${options.port}: ${why}\n`);
+      yield* complain(`;; communications error to ${formatIpv4(options.server)}#${options.port}: ${iscText(errno)}\n`);
     } finally {
       closeFile(proc, socket);
     }
   }
   return undefined;
+}
+
+/** A TCP connection; false when there is none, which is complained about. */
+function* connected(
+  socket: Socket,
+  name: string,
+  { server, port, timeoutNs }: AskOptions,
+  complain: (line: string) => Task<void>,
+): Task<boolean> {
+  let errno: number = Errno.EAGAIN;
+  socket.setOption("TCP_MAXSEG", TCP_MAXSEG_BYTES);
+  try {
+    if (yield* socket.connectWithin({ addr: server, port }, timeoutNs)) return true;
+  } catch (error) {
+    errno = errnoOf(error);
+  }
+  const where = formatIpv4(server);
+  yield* complain(`;; Connection to ${where}#${port}(${where}) for ${name} failed: ${iscText(errno)}.\n`);
+  return false;
+}
+
+function framed(message: Uint8Array): Uint8Array {
+  const out = new Uint8Array(2 + message.length);
+  set16(out, 0, message.length);
+  out.set(message, 2);
+  return out;
+}
+
+/** A message behind its length. Throws NetError: EAGAIN when the time is up, ECONNRESET at the connection's end. */
+function* readMessage(proc: Process, socket: Socket, endNs: Ns): Task<Uint8Array> {
+  let all: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const length = all.length < 2 ? undefined : get16(all, 0);
+    if (length !== undefined && all.length >= 2 + length) return all.subarray(2, 2 + length);
+    const { bytes } = yield* socket.recv(MAX_UDP_BYTES, { timeoutNs: endNs - proc.sim.now });
+    if (bytes.length === 0) throw new NetError(Errno.ECONNRESET);
+    const more = new Uint8Array(all.length + bytes.length);
+    more.set(all);
+    more.set(bytes, all.length);
+    all = more;
+  }
 }
 
 /** The servers to ask in turn: a named one's address, or those of /etc/resolv.conf. Undefined: the name has no address. */

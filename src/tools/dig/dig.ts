@@ -1,4 +1,4 @@
-// dig (BIND 9.18): queries with EDNS and a cookie, and what came back in dig's layout. Servers over UDP; no TCP, TLS, HTTPS,
+// dig (BIND 9.18): queries with EDNS and a cookie, and what came back in dig's layout. Servers over UDP and TCP; no TLS, HTTPS,
 // zone transfers, tracing or DNSSEC; those options are refused by name.
 
 import { SEC } from "../../base/time.ts";
@@ -36,6 +36,7 @@ interface Lookup {
   search: boolean;
   timeoutSeconds: number;
   tries: number;
+  tcp: boolean;
 }
 
 /** A mistake on the command line. */
@@ -83,7 +84,8 @@ export const dig: Program = function* (proc: Process): Task<number> {
       return 1;
     }
     const answer = yield* run(proc, line, lookup, servers, out);
-    if (lookup.command && !lookup.short && i === 0) yield* out.print(banner(line, lookup));
+    // where no TCP connection came about there is no banner either
+    if (lookup.command && !lookup.short && i === 0 && (answer || !lookup.tcp)) yield* out.print(banner(line, lookup));
     if (answer) yield* out.print(answerText(proc, answer, lookup));
     else {
       yield* out.print(`;; no servers could be reached\n`);
@@ -119,6 +121,7 @@ function* run(
     port: line.port,
     timeoutNs: lookup.timeoutSeconds * SEC,
     tries: lookup.tries,
+    tcp: lookup.tcp,
     source: line.source,
   };
   let answer: Answer | undefined;
@@ -154,6 +157,7 @@ function defaults(): Lookup {
     search: false,
     timeoutSeconds: 5,
     tries: 3,
+    tcp: false,
   };
 }
 
@@ -260,6 +264,10 @@ function plusOption(lookup: Lookup, arg: string): void {
     case "search":
     case "defname":
       lookup.search = on;
+      return;
+    case "tcp":
+    case "vc":
+      lookup.tcp = on;
       return;
     case "time":
     case "timeout":

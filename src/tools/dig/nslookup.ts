@@ -1,20 +1,26 @@
 // nslookup in two forms, BIND's (Debian's bind9-dnsutils) and busybox's, and BIND's host: one question, one answer in each
 // one's words. Without a name BIND's nslookup is interactive; that is not supported.
 
+import { Errno } from "../../base/errno.ts";
 import { type Ns, SEC, USEC } from "../../base/time.ts";
+import { openSocket } from "../../host/host.ts";
+import { AF_INET, SOCK_DGRAM } from "../../net/core/sock.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { formatIpv4, parseInetAton } from "../../wire/addr.ts";
 import * as dns from "../../wire/dns.ts";
 import { getopt } from "../net-util/getopt.ts";
 import { queryId, resolvConf, searchNames } from "../net-util/resolve.ts";
+import { closeFile, errnoOf } from "../net-util/sockets.ts";
 import { Stdout } from "../net-util/stdio.ts";
 import { type Answer, askServers, BIND_START_NS, serversOf } from "./client.ts";
 import { BIND_VERSION } from "./dig.ts";
 
 const BUSYBOX_START_NS: Ns = 450 * USEC;
 const BIND_ASKING = { port: dns.PORT, timeoutNs: 5 * SEC, tries: 3, source: 0 } as const;
-const BUSYBOX_ASKING = { port: dns.PORT, timeoutNs: 2_500_000_000, tries: 2, source: 0 } as const;
+const BUSYBOX_TIMEOUT_NS: Ns = 5 * SEC;
+const BUSYBOX_TRIES = 2;
+const MAX_UDP_BYTES = 65535;
 
 const BUSYBOX_USAGE = `BusyBox v1.35.0 (Debian 1:1.35.0-4+deb12u1+b1) multi-call binary.
 
@@ -24,8 +30,6 @@ Query DNS about HOST
 
 QUERY_TYPE: soa,ns,a,aaaa,cname,mx,txt,ptr,srv,any
 `;
-
-function* quiet(): Task<void> {}
 
 export const nslookup: Program = function* (proc: Process): Task<number> {
   yield* sleep(BIND_START_NS);
@@ -294,41 +298,68 @@ export const busyboxNslookup: Program = function* (proc: Process): Task<number> 
   }
   const address = parseInetAton(name);
   const reverse = address !== undefined && types === undefined;
-  const conf = resolvConf(proc);
+  const { search } = resolvConf(proc);
+  // A single word is asked for with every search domain and not by itself.
   const names = reverse
     ? [dns.reverseName(address)]
-    : name.includes(".")
+    : name.includes(".") || search.length === 0
       ? [name.replace(/\.$/, "")]
-      : searchNames(conf, name);
-  // A single word is asked for with every search domain and not by itself.
-  const asked = !reverse && !name.includes(".") && names.length > 1 ? names.slice(0, -1) : names;
+      : search.map((domain) => `${name}.${domain}`);
+  const wanted = types ?? (reverse ? [dns.TYPE_PTR] : [dns.TYPE_A, dns.TYPE_AAAA]);
+  const queries = wanted.flatMap((type) =>
+    names.map((question) => dns.query(queryId(proc, `${question}/${type}`), question, type)),
+  );
   const out = new Stdout(proc);
-  let status = 0;
-  let began = false;
-  for (const type of types ?? (reverse ? [dns.TYPE_PTR] : [dns.TYPE_A, dns.TYPE_AAAA]))
-    for (const question of asked) {
-      const query = dns.query(queryId(proc, `${question}/${type}`), question, type);
-      const answer = yield* askServers(proc, query, servers, BUSYBOX_ASKING, quiet);
-      if (!answer) {
-        yield* out.print(";; connection timed out; no servers could be reached\n\n");
-        yield* out.flush();
-        return 1;
-      }
-      if (!began) {
-        const text = formatIpv4(answer.server);
-        yield* out.print(`Server:\t\t${text}\nAddress:\t${text}:${answer.port}\n\n`);
-        began = true;
-      }
-      const rcode = dns.rcodeOf(answer.message);
+  for (const server of servers) {
+    const answers = yield* askTogether(proc, queries, server);
+    if (answers.length === 0) continue;
+    const text = formatIpv4(server);
+    yield* out.print(`Server:\t\t${text}\nAddress:\t${text}:${dns.PORT}\n\n`);
+    let status = 0;
+    for (const message of answers) {
+      const rcode = dns.rcodeOf(message);
       if (rcode !== dns.NOERROR) {
-        yield* out.print(`** server can't find ${question}: ${dns.rcodeName(rcode)}\n\n`);
+        yield* out.print(`** server can't find ${message.questions[0]?.name}: ${dns.rcodeName(rcode)}\n\n`);
         status = 1;
         continue;
       }
-      if ((answer.message.flags & dns.AA) === 0) yield* out.print("Non-authoritative answer:\n");
-      for (const record of answer.message.answers) yield* out.print(nslookupText(record).replace(/\.\n$/, "\n"));
+      if ((message.flags & dns.AA) === 0) yield* out.print("Non-authoritative answer:\n");
+      for (const record of message.answers) yield* out.print(nslookupText(record).replace(/\.\n$/, "\n"));
       yield* out.print("\n");
     }
+    yield* out.flush();
+    return status;
+  }
+  yield* out.print(";; connection timed out; no servers could be reached\n\n");
   yield* out.flush();
-  return status;
+  return 1;
 };
+
+/** busybox asks everything at once from one socket, again after half its time, and takes answers as they come. */
+function* askTogether(proc: Process, queries: readonly dns.Message[], server: number): Task<dns.Message[]> {
+  const answers: dns.Message[] = [];
+  const open = new Map(queries.map((query) => [query.id, query]));
+  const socket = openSocket(proc, AF_INET, SOCK_DGRAM);
+  const endNs = proc.sim.now + BUSYBOX_TIMEOUT_NS;
+  try {
+    yield* socket.connect({ addr: server, port: dns.PORT });
+    for (let again = proc.sim.now; open.size > 0 && proc.sim.now < endNs; ) {
+      if (proc.sim.now >= again) {
+        for (const query of open.values()) yield* socket.send(dns.emit(query));
+        again += BUSYBOX_TIMEOUT_NS / BUSYBOX_TRIES;
+      }
+      try {
+        const { bytes } = yield* socket.recv(MAX_UDP_BYTES, { timeoutNs: Math.min(again, endNs) - proc.sim.now });
+        const message = dns.parse(bytes);
+        if (message && open.delete(message.id)) answers.push(message);
+      } catch (error) {
+        if (errnoOf(error) !== Errno.EAGAIN) break;
+      }
+    }
+  } catch (error) {
+    errnoOf(error);
+  } finally {
+    closeFile(proc, socket);
+  }
+  return answers;
+}

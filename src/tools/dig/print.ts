@@ -128,7 +128,7 @@ export function statsText(answer: Answer, wallSeconds: number): string {
   const server = formatIpv4(answer.server);
   return [
     `;; Query time: ${Math.floor(answer.elapsedNs / 1_000_000)} msec`,
-    `;; SERVER: ${server}#${answer.port}(${server}) (UDP)`,
+    `;; SERVER: ${server}#${answer.port}(${server}) (${answer.tcp ? "TCP" : "UDP"})`,
     `;; WHEN: ${dateText(wallSeconds)}`,
     `;; MSG SIZE  rcvd: ${answer.bytes}`,
     "",
