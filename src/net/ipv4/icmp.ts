@@ -243,7 +243,7 @@ export function icmpRcv(ip4: Ipv4, skb: SkBuff): void {
     const address = type === icmp.ICMP_ADDRESS || type === icmp.ICMP_ADDRESSREPLY;
     if ((question && ip4.sysctl.icmpEchoIgnoreBroadcasts) || !(question || address)) {
       mib.InErrors++;
-      drop(skb, DropReason.NOT_SPECIFIED);
+      drop(skb, DropReason.INVALID_PROTO);
       return;
     }
   }
