@@ -11,7 +11,6 @@ import type { Ipv4 } from "./ipv4.ts";
 // FLOWI_FLAG_*
 /** the source need not be an address of this host */
 export const FLOWI_FLAG_ANYSRC = 1;
-export const FLOWI_FLAG_KNOWN_NH = 2;
 
 /** What a packet's route depends on; make one, re-use it: `fl.reset()` and set what matters. */
 export class FlowKey {
@@ -151,6 +150,14 @@ export class Rtable {
   /** rt_is_expired or killed: look it up again. */
   get expired(): boolean {
     return this.dead || this.genid !== this.ip4.rtGenid;
+  }
+
+  /** The same route for a packet that goes to this next hop, whatever its destination (FLOWI_FLAG_KNOWN_NH). */
+  via(gateway: number): Rtable {
+    const rt = new Rtable(this.ip4, this.dev, this.flags, this.type);
+    Object.assign(rt, this);
+    rt.gateway = this.gateway !== 0 ? this.gateway : gateway;
+    return rt;
   }
 
   /** The next hop's address for a packet to `daddr` (rt_nexthop). */

@@ -12,6 +12,7 @@ import { dccpMatch } from "./dccp.ts";
 import { cpuMatch, devgroupMatch } from "./device.ts";
 import { hashlimitMatch } from "./hashlimit.ts";
 import { dscpMatch, ecnMatch, lengthMatch, tosMatch, ttlMatch } from "./header-fields.ts";
+import { helperMatch } from "./helper.ts";
 import { icmpMatch } from "./icmp.ts";
 import { iprangeMatch } from "./iprange.ts";
 import { limitMatch } from "./limit.ts";
@@ -57,6 +58,7 @@ export const MATCHES: ReadonlyMap<string, XtMatch> = new Map(
     ecnMatch,
     espMatch,
     hashlimitMatch,
+    helperMatch,
     icmpMatch,
     ipcompMatch,
     iprangeMatch,

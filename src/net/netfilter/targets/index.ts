@@ -13,6 +13,7 @@ import { rejectTarget } from "./reject.ts";
 import { setTarget } from "./set.ts";
 import { ecnTarget, tcpoptstripTarget } from "./tcp-header.ts";
 import { tcpmssTarget } from "./tcpmss.ts";
+import { teeTarget } from "./tee.ts";
 
 export const TARGETS: ReadonlyMap<string, XtTarget> = new Map(
   [
@@ -36,6 +37,7 @@ export const TARGETS: ReadonlyMap<string, XtTarget> = new Map(
     snatTarget,
     tcpmssTarget,
     tcpoptstripTarget,
+    teeTarget,
     tosTarget,
     traceTarget,
     ttlTarget,

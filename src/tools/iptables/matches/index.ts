@@ -10,6 +10,7 @@ import { conntrack, state } from "./conntrack.ts";
 import { dccp } from "./dccp.ts";
 import { hashlimit } from "./hashlimit.ts";
 import { dscp, ecn, length, tos, ttl } from "./header-fields.ts";
+import { helper } from "./helper.ts";
 import { icmp } from "./icmp.ts";
 import { iprange } from "./iprange.ts";
 import { limit } from "./limit.ts";
@@ -52,6 +53,7 @@ export const MATCH_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
     ecn,
     esp,
     hashlimit,
+    helper,
     icmp,
     ipcomp,
     iprange,

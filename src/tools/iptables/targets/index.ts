@@ -11,6 +11,7 @@ import { nfqueue } from "./nfqueue.ts";
 import { reject } from "./reject.ts";
 import { set } from "./set.ts";
 import { ecn, tcpoptstrip } from "./tcp-header.ts";
+import { tee } from "./tee.ts";
 
 export const TARGET_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
   [
@@ -35,6 +36,7 @@ export const TARGET_TEXTS: ReadonlyMap<string, AnyExtension> = new Map(
     snat,
     tcpmss,
     tcpoptstrip,
+    tee,
     tos,
     trace,
     ttl,

@@ -1,0 +1,25 @@
+// Match helper: was the connection announced by one that a helper reads? Answers to xt_helper.c.
+
+import { nfCtGet } from "../conntrack-entry.ts";
+import type { XtMatch } from "../x-tables.ts";
+
+export interface HelperInfo {
+  /** "": any */
+  name: string;
+  invert: boolean;
+}
+
+export const helperMatch: XtMatch<HelperInfo> = {
+  name: "helper",
+  create({ name, invert }, { env }) {
+    return {
+      fn: ({ skb }) => {
+        const helper = nfCtGet(skb)?.ext?.master?.ext?.helper;
+        if (!helper) return invert;
+        return helper.name.startsWith(name) !== invert;
+      },
+      destroy: env.useConntrack(),
+    };
+  },
+  keys: () => [],
+};
