@@ -175,6 +175,7 @@ class Driver {
     stdin.setRawMode?.(true);
     stdin.on("data", onData).on("end", onEnd).on("close", onEnd);
     stdout.on("resize", onResize);
+    process.on("SIGHUP", onEnd).on("SIGTERM", onEnd);
     stdin.resume();
     try {
       if (speed === Number.POSITIVE_INFINITY) await this.#asFastAsCommands();
@@ -182,6 +183,7 @@ class Driver {
     } finally {
       stdin.off("data", onData).off("end", onEnd).off("close", onEnd);
       stdout.off("resize", onResize);
+      process.off("SIGHUP", onEnd).off("SIGTERM", onEnd);
       stdin.setRawMode?.(false);
       stdin.pause();
     }

@@ -7,7 +7,7 @@ import { parseImageDirective } from "../docker/programs.ts";
 import type { Host } from "../host/host.ts";
 import { defaultEnvironment, Lab } from "../host/lab.ts";
 import { NullFile, type OpenFile, SinkFile } from "../posix/file.ts";
-import type { Process } from "../posix/process.ts";
+import { type Process, SIGHUP } from "../posix/process.ts";
 import { Tty } from "../posix/tty.ts";
 import { type FileNode, fileNode } from "../posix/vfs.ts";
 import type { FilterLibrary } from "../shell/filters.ts";
@@ -20,6 +20,8 @@ import { HISTORY_FILE, SCENARIO_DIR, type WrittenFile, WrittenFiles } from "./wr
 
 /** What runs in the background when the shell ends goes on for so long: a tcpdump gets its frames once a second. */
 const AFTERGLOW_NS: Ns = 1100 * MSEC;
+/** What a program that handles SIGHUP has for its last words. */
+const HANG_UP_NS: Ns = 50 * MSEC;
 /** From a key to the one who reads it. */
 const KEY_NS: Ns = 100 * USEC;
 
@@ -174,10 +176,18 @@ export class ShellSession {
       : (this.#options.history ?? "");
   }
 
-  /** After the shell has ended: captures in the background get their last frames, then everything ends. */
+  /**
+   * After the shell has ended: captures in the background get their last frames, everything hears that the terminal has
+   * gone (a tcpdump then writes what it holds), and ends.
+   */
   async end(): Promise<void> {
-    if (this.ended) await this.lab.advance(AFTERGLOW_NS);
-    this.lab.sim.limits = {};
-    this.lab.killAll();
+    const { lab } = this;
+    lab.sim.limits = {};
+    if (this.ended) {
+      await lab.advance(AFTERGLOW_NS);
+      for (const proc of [...this.host.machine.processes.values()]) proc.kill(SIGHUP);
+      await lab.advance(HANG_UP_NS);
+    }
+    lab.killAll();
   }
 }

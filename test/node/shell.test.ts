@@ -59,7 +59,7 @@ describe("vethlab shell, fed from a pipe", () => {
     const out = temporaryFolder();
     vethlab(["shell", "--out", out], {
       input:
-        "tcpdump -U -i eth0 -w eth0.pcap icmp 2>/dev/null &\nsleep 1\nping -c 2 -q 8.8.8.8\necho note > note.txt\n",
+        "tcpdump -i eth0 -w eth0.pcap icmp 2>/dev/null &\nsleep 1\nping -c 2 -q 8.8.8.8\necho note > note.txt\n",
       cwd: out,
     });
     expect(readFileSync(join(out, "note.txt"), "utf8")).toBe("note\n");
