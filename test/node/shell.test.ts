@@ -58,8 +58,7 @@ describe("vethlab shell, fed from a pipe", () => {
   it("writes files and captures, the last frames of a tcpdump in the background too", () => {
     const out = temporaryFolder();
     vethlab(["shell", "--out", out], {
-      input:
-        "tcpdump -i eth0 -w eth0.pcap icmp 2>/dev/null &\nsleep 1\nping -c 2 -q 8.8.8.8\necho note > note.txt\n",
+      input: "tcpdump -i eth0 -w eth0.pcap icmp 2>/dev/null &\nsleep 1\nping -c 2 -q 8.8.8.8\necho note > note.txt\n",
       cwd: out,
     });
     expect(readFileSync(join(out, "note.txt"), "utf8")).toBe("note\n");
