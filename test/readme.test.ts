@@ -38,6 +38,11 @@ describe("the README", () => {
     expect(stdout).toContain("2 received, 0% packet loss");
   });
 
+  it("shows the compose example that was recorded, which the recordings' test runs", () => {
+    const recorded = new URL("../fixtures/kernel/docker28/47-compose-shop/scenario.sh", import.meta.url);
+    expect(blocks("sh")).toContain(readFileSync(recorded, "utf8"));
+  });
+
   it("names only scripts that package.json has", () => {
     const { scripts } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
       scripts: Record<string, string>;
