@@ -198,14 +198,13 @@ function* serve(
       waiting = waiting.slice(end);
       if (request) waiting = yield* skipBody(connection, waiting, Number(request.headers.get("content-length") ?? 0));
       const response = respond(proc, config, server, request, version);
-      if (config.tcpNopush && response.body.length > 0) connection.setOption("TCP_CORK", 1);
-      yield* connection.send(
-        response.body.length > 0 && !config.tcpNopush ? concatBytes([response.head, response.body]) : response.head,
-      );
-      if (config.tcpNopush && response.body.length > 0) {
+      if (config.tcpNopush && response.fromFile && response.body.length > 0) {
+        connection.setOption("TCP_CORK", 1);
+        yield* connection.send(response.head);
         yield* connection.send(response.body);
-        connection.setOption("TCP_CORK", 0);
-      }
+        // a connection that ends is not uncorked: its last bytes leave with the FIN
+        if (response.keepAlive) connection.setOption("TCP_CORK", 0);
+      } else yield* connection.send(concatBytes([response.head, response.body]));
       if (!response.keepAlive) return;
     }
   } catch (error) {

@@ -20,6 +20,8 @@ export interface HttpResponse {
   readonly head: Uint8Array;
   readonly body: Uint8Array;
   readonly keepAlive: boolean;
+  /** the body is a file's, which sendfile sends; pages of errors come from memory with their head */
+  readonly fromFile: boolean;
 }
 
 const REASONS: ReadonlyMap<number, string> = new Map([
@@ -72,7 +74,7 @@ export function respond(
       `HTTP/1.1 ${status} ${REASONS.get(status)}\r\nServer: nginx/${version}\r\nDate: ${now}\r\n` +
       (bodyless ? "" : `Content-Type: ${type}\r\nContent-Length: ${contentLength}\r\n`) +
       `${extra.afterLength ?? ""}Connection: ${keepAlive ? "keep-alive" : "close"}\r\n${extra.afterConnection ?? ""}\r\n`;
-    return { head: encodeUtf8(head), body: bodyless ? new Uint8Array(0) : body, keepAlive };
+    return { head: encodeUtf8(head), body: bodyless ? new Uint8Array(0) : body, keepAlive, fromFile: status < 300 };
   };
   const special = (status: number, keepAlive: boolean, extra = ""): HttpResponse => {
     const title = `${status} ${REASONS.get(status)}`;
