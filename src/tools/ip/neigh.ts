@@ -286,7 +286,7 @@ function printNeigh(ctx: Context, neigh: NeighInfo, devGiven: boolean): void {
   }
   if (options.stats) {
     const seconds = (ns: number): number => Math.max(0, Math.floor(ns / 1_000_000_000));
-    out.any("refcnt", " ref 1", 1);
+    if (!neigh.unused) out.any("refcnt", " ref 1", 1);
     out.any("used", ` used ${seconds(neigh.usedNs)}`, seconds(neigh.usedNs));
     out.any("confirmed", `/${seconds(neigh.confirmedNs)}`, seconds(neigh.confirmedNs));
     out.any("updated", `/${seconds(neigh.updatedNs)}`, seconds(neigh.updatedNs));
