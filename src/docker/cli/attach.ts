@@ -79,7 +79,8 @@ function* feed(proc: Process, container: Container): Task<void> {
     if (bytes === null) break;
     stdin.push(bytes);
   }
-  stdin.end();
+  // moby keeps the input open for the next one unless it was asked for once (StdinOnce)
+  if (container.request.stdinOnce) stdin.end();
 }
 
 export const attach: Command = {

@@ -19,6 +19,7 @@ export const CHECK_VARIABLE: NonNullable<Command["checks"]> = { env: checkVariab
 
 export const CONTAINER_CHECKS: NonNullable<Command["checks"]> = {
   "add-host": checkHost,
+  attach: (text) => (/^std(in|out|err)$/i.test(text) ? undefined : "valid streams are STDIN, STDOUT and STDERR"),
   dns: checkAddress,
   "dns-search": checkDomain,
   env: checkVariable,
@@ -57,9 +58,6 @@ export function containerRequest(context: Context): ContainerRequest {
       throw new ClientError("links are only supported for user-defined networks");
   }
   const attached = flags.list("attach").map((name) => name.toLowerCase());
-  for (const name of attached)
-    if (!["stdin", "stdout", "stderr"].includes(name))
-      throw new ClientError(`valid streams are STDIN, STDOUT and STDERR`);
   const interactive = flags.bool("interactive");
   const detached = flags.bool("detach");
   const anyAttached = attached.length > 0;

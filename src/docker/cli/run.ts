@@ -41,6 +41,7 @@ export const run: Command = {
     const { daemon, flags, proc, client } = context;
     const detached = flags.bool("detach");
     if (!detached) checkTty(context);
+    if (detached && flags.given("attach")) throw new ClientError(client.attachAndDetach);
     const made = yield* make(context);
     if (typeof made === "number") return made;
     const container = made;
@@ -64,6 +65,9 @@ export const run: Command = {
     }
     if (!attachment) return 0;
     attachment.started();
+    // who sees nothing of it is told its id
+    const { attachStdout, attachStderr } = container.request;
+    if (!attachStdout && !attachStderr) yield* context.print(`${container.id}\n`);
     while (container.runs === runs && !container.removed && !attachment.left) yield* container.changed.wait();
     yield* sleep(0);
     attachment.detach();

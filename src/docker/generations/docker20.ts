@@ -84,6 +84,7 @@ const client: ClientTexts = {
   runFailed: (command, message, containerMade) =>
     `docker: ${message.replace(/\.$/, "")}.\n${containerMade ? "" : `See 'docker ${command} --help'.\n`}`,
   commandFailed: () => "",
+  attachAndDetach: "Conflicting options: -a and -d",
   restartAndRemove: "Conflicting options: --restart and --rm",
   waitCanceled: (time) => `time="${time}" level=error msg="error waiting for container: context canceled"\n`,
   badFlag: (command, message) => `${message}\nSee 'docker ${command}${command === "" ? "" : " "}--help'.\n`,

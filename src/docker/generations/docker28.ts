@@ -72,6 +72,7 @@ const client: ClientTexts = {
   built: "Tue Sep 15 11:02:57 2026",
   runFailed: (command, message) => `docker: ${message}\n${hint(command)}`,
   commandFailed: (status) => `exit status ${status}\n`,
+  attachAndDetach: "conflicting options: cannot specify both --attach and --detach",
   restartAndRemove: "conflicting options: cannot specify both --restart and --rm",
   waitCanceled: () => "",
   badFlag: (command, message, usage) => `${message}\n\nUsage:  docker ${usage}\n${hint(command)}`,

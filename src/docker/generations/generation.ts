@@ -151,6 +151,7 @@ export interface ClientTexts {
   /** what follows the mistakes of a command that went on after the first */
   readonly commandFailed: (status: number) => string;
   readonly restartAndRemove: string;
+  readonly attachAndDetach: string;
   /** what follows when the program of a `docker run` in the foreground could not start; `time` as RFC 3339 */
   readonly waitCanceled: (time: string) => string;
   /** a flag or its value is wrong */
