@@ -21,7 +21,7 @@ one more host, which is the gateway (172.31.176.1) and a web server (93.184.216.
 It is the network namespace 'outside':
 
   ping example.com                                        this host to the outside
-  docker run -it --rm busybox ping 93.184.216.34          a container to the outside
+  docker run -it --rm busybox ping 93.184.216.34          a container to the outside (no name server answers)
   ip netns exec outside curl http://172.31.179.120:8080   the outside to a published port
   ip netns exec outside bash                              a shell out there
 
