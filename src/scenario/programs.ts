@@ -16,7 +16,7 @@ import { conntrack } from "../tools/conntrack/conntrack.ts";
 import { openNetwork } from "../tools/dev-tcp.ts";
 import { dmesg } from "../tools/dmesg.ts";
 import { ethtool } from "../tools/ethtool/ethtool.ts";
-import { ip } from "../tools/ip/ip.ts";
+import { IPROUTE_6_1, IPROUTE_7_2, ipProgram } from "../tools/ip/ip.ts";
 import { ipset } from "../tools/ipset/ipset.ts";
 import { makeIptablesPrograms } from "../tools/iptables/programs.ts";
 import { arp } from "../tools/net-tools/arp.ts";
@@ -57,7 +57,7 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ["dmesg", dmesg],
     ["ethtool", ethtool],
     ["ifconfig", ifconfig],
-    ["ip", ip],
+    ["ip", ipProgram(options.docker === "20" ? IPROUTE_6_1 : IPROUTE_7_2)],
     ["ipset", ipset],
     ["nginx", nginxProgram(versions.nginx)],
     ["nsenter", nsenter],

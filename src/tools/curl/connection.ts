@@ -39,9 +39,12 @@ export class ConnectionPool {
   readonly #idle: Connection[] = [];
   /** addresses that were looked up, by "host:port" */
   readonly #resolved: Map<string, readonly number[]> = new Map();
+  readonly #major: number;
   #nextId = 0;
 
-  constructor(proc: Process, options: CurlOptions) {
+  /** @param version curl's, as "7.88.1" */
+  constructor(proc: Process, options: CurlOptions, version: string) {
+    this.#major = Number.parseInt(version, 10);
     this.#proc = proc;
     this.#options = options;
   }
@@ -137,9 +140,16 @@ export class ConnectionPool {
     const ms = Math.floor((proc.sim.now - deadlines.startNs) / MSEC);
     const code = lastErrno === Errno.ETIMEDOUT ? CurlCode.OPERATION_TIMEDOUT : CurlCode.COULDNT_CONNECT;
     const why = code === CurlCode.COULDNT_CONNECT ? "Couldn't connect to server" : "Timeout was reached";
-    const message = `Failed to connect to ${url.host} port ${url.port} after ${ms} ms: ${why}`;
+    const message = this.#failure(url, ms, why);
     yield* verbose.say(message);
     throw new CurlError(code, message);
+  }
+
+  /** curl 8's words differ from 7's. */
+  #failure({ host, port }: CurlUrl, ms: number, why: string): string {
+    return this.#major < 8
+      ? `Failed to connect to ${host} port ${port} after ${ms} ms: ${why}`
+      : `Failed to connect to ${host}:${port} after ${ms} ms: ${why.replace("Couldn't connect", "Could not connect")}`;
   }
 
   /** curl notices a limit one tick of its millisecond clock later. */
@@ -150,7 +160,7 @@ export class ConnectionPool {
       CurlCode.OPERATION_TIMEDOUT,
       deadlines.totalNs <= deadlines.connectNs
         ? `Connection timed out after ${ms} milliseconds`
-        : `Failed to connect to ${url.host} port ${url.port} after ${ms} ms: Timeout was reached`,
+        : this.#failure(url, ms, "Timeout was reached"),
     );
   }
 

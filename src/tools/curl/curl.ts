@@ -89,7 +89,7 @@ class Session {
     this.#proc = proc;
     this.#options = options;
     this.#version = version;
-    this.#pool = new ConnectionPool(proc, options);
+    this.#pool = new ConnectionPool(proc, options, version);
     this.#stdout = new StdoutBuffer(proc, options.noBuffer);
     this.#verbose = new Verbose(proc, options.verbose);
   }

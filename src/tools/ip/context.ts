@@ -15,6 +15,8 @@ export interface Options {
   stats: number;
   details: number;
   oneline: boolean;
+  /** newer releases name a queue length of 0, too */
+  showsEmptyQueue?: boolean;
   brief: boolean;
   json: boolean;
   pretty: boolean;

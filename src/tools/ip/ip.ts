@@ -33,7 +33,16 @@ where  OBJECT := { address | addrlabel | amt | fou | help | ila | ioam | l2tp |
                     -rc[vbuf] [size] | -n[etns] name | -N[umeric] | -a[ll] |
                     -c[olor]}
 `;
-const VERSION = "ip utility, iproute2-6.1.0, libbpf 1.1.2\n";
+/** What differs between the releases of iproute2 that are emulated. */
+export interface IproutePackage {
+  /** as `ip -V` prints it */
+  readonly version: string;
+  /** links show a queue length of 0, too */
+  readonly showsEmptyQueue: boolean;
+}
+
+export const IPROUTE_6_1: IproutePackage = { version: "iproute2-6.1.0, libbpf 1.1.2", showsEmptyQueue: false };
+export const IPROUTE_7_2: IproutePackage = { version: "iproute2-7.2.0, libbpf 1.7.0", showsEmptyQueue: true };
 
 type Handler = (ctx: Context, words: readonly string[]) => number | Task<number>;
 
@@ -156,15 +165,23 @@ function* runObject(ctx: Context, words: readonly string[]): Task<number> {
   return typeof result === "number" ? result : yield* result;
 }
 
-export const ip: Program = function* (proc: Process): Task<number> {
+/** The program of a release. */
+export function ipProgram(release: IproutePackage): Program {
+  return (proc) => main(proc, release);
+}
+
+/** Debian 12's. */
+export const ip: Program = ipProgram(IPROUTE_6_1);
+
+function* main(proc: Process, release: IproutePackage): Task<number> {
   let ctx: Context | undefined;
   try {
     const line = parseOptions(proc.argv.slice(1));
     if (line.version) {
-      yield* proc.print(VERSION);
+      yield* proc.print(`ip utility, ${release.version}\n`);
       return 0;
     }
-    const { options } = line;
+    const options = { ...line.options, showsEmptyQueue: release.showsEmptyQueue };
     ctx = {
       proc,
       ns: line.netns === undefined ? netnsOf(proc) : switchTo(proc, line.netns),
@@ -180,4 +197,4 @@ export const ip: Program = function* (proc: Process): Task<number> {
     yield* proc.printError(error.text);
     return error.status;
   }
-};
+}

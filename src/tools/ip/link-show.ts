@@ -117,7 +117,7 @@ export function printLinkInfo(ctx: Context, dev: NetDevice, isLink: boolean): vo
   if (isLink) out.any("linkmode", `mode ${dev.linkMode} `, dev.linkMode);
   const group = options.numeric ? String(dev.group) : groupName(dev.group);
   out.any("group", `group ${group} `, group);
-  if (dev.txQueueLen) out.any("txqlen", `qlen ${dev.txQueueLen}`, dev.txQueueLen);
+  if (dev.txQueueLen || options.showsEmptyQueue) out.any("txqlen", `qlen ${dev.txQueueLen}`, dev.txQueueLen);
   const { family } = options;
   if (isLink || family === "" || family === "link" || options.details) {
     out.nl();
