@@ -30,7 +30,7 @@ export function scenarioNames(): string[] {
   const names: string[] = [];
   for (const folder of ["", "docker28/", "own/"])
     for (const entry of readdirSync(join(KERNEL_FIXTURES, folder)).sort())
-      if (/^\d\d-/.test(entry) && !/\.\d$/.test(entry)) names.push(folder + entry);
+      if (/^\d+-/.test(entry) && !/\.\d$/.test(entry)) names.push(folder + entry);
   return names;
 }
 

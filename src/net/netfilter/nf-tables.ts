@@ -108,6 +108,7 @@ export class NfTables {
       case "TABLE_ADD": {
         if (this.tables.has(op.table)) {
           if (op.exclusive) throw new NftError(Errno.EEXIST, "table");
+          if (op.dormant !== undefined) this.#setDormant(this.#table(op.table), op.dormant, undo, onCommit);
           return;
         }
         const table = new Table(op.table, ++this.#lastHandle);
@@ -202,6 +203,20 @@ export class NfTables {
         for (const chain of chains) flushRules(chain, undo, onCommit);
       }
     }
+  }
+
+  /** nf_tables_updtable: its chains leave their hooks, or come back to them. */
+  #setDormant(table: Table, dormant: boolean, undo: (() => void)[], onCommit: (() => void)[]): void {
+    const before = table.dormant;
+    if (before === dormant) return;
+    table.dormant = dormant;
+    undo.push(() => {
+      table.dormant = before;
+    });
+    if (dormant)
+      onCommit.push(() => {
+        for (const chain of table.chains.values()) detach(chain);
+      });
   }
 
   #addChain(tableName: string, name: string, base: BaseChain | null, undo: (() => void)[]): void {

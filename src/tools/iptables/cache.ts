@@ -4,9 +4,11 @@
 import { NF_ACCEPT } from "../../net/core/netfilter.ts";
 import type { Chain } from "../../net/netfilter/nf-table.ts";
 import type { NfTables } from "../../net/netfilter/nf-tables.ts";
+import type { NftRule } from "../../net/netfilter/nft/rule.ts";
 import type { Rule } from "../../net/netfilter/rule.ts";
 import { type RuleSpec, XtRule } from "../../net/netfilter/xt-rule.ts";
 import { BUILTIN_TABLES, type BuiltinChain, type BuiltinTable, findChain, findTable } from "./builtin.ts";
+import { fromNft } from "./from-nft.ts";
 
 export interface CachedRule {
   readonly spec: RuleSpec;
@@ -29,6 +31,8 @@ export class CachedTable {
   exists: boolean;
   /** it has base chains that are not iptables' */
   tainted = false;
+  /** it has rules that only nft can show */
+  incompatible = false;
   readonly #chains: Map<string, CachedChain> = new Map();
 
   constructor(builtin: BuiltinTable, exists: boolean) {
@@ -106,11 +110,16 @@ function copyChain(chain: Chain, table: CachedTable): void {
     return;
   }
   const { name, policy, packets, bytes } = chain;
-  table.add({ name, builtin, policy, packets, bytes, rules: chain.rules.flatMap(copyRule) });
+  const rules = chain.rules.map((rule) => copyRule(rule, table));
+  table.add({ name, builtin, policy, packets, bytes, rules });
 }
 
-function copyRule(rule: Rule): CachedRule[] {
-  if (!(rule instanceof XtRule)) return [];
-  const { spec, packets, bytes } = rule;
-  return [{ spec, packets, bytes }];
+function copyRule(rule: Rule, table: CachedTable): CachedRule {
+  if (rule instanceof XtRule) {
+    const { spec, packets, bytes } = rule;
+    return { spec, packets, bytes };
+  }
+  const read = fromNft(rule as NftRule);
+  if (!read.compatible) table.incompatible = true;
+  return { spec: read.spec, packets: read.packets, bytes: read.bytes };
 }

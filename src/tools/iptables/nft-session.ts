@@ -325,6 +325,7 @@ export class NftSession {
   /** The table with chains that are not there yet as they would be (nft_xt_fake_builtin_chains). */
   #view(name: string, chain: string | undefined): { table: CachedTable; chains: CachedChain[] } {
     const table = this.#cache.table(name);
+    if (table.incompatible) throw new XtablesError(OTHER_PROBLEM, `table \`${name}' is incompatible, use 'nft' tool.`);
     for (const builtin of table.builtin.chains)
       if ((chain === undefined || builtin.name === chain) && !table.find(builtin.name)) table.addEmpty(builtin.name);
     if (chain === undefined) return { table, chains: table.chains(true) };
@@ -342,7 +343,7 @@ export class NftSession {
   /** -L. @param number of one rule, which is shown without titles; 0: all */
   list(tableName: string, chain: string | undefined, number: number, format: ListFormat): void {
     const { table, chains } = this.#view(tableName, chain);
-    this.#taint(table);
+    if (chain === undefined) this.#taint(table);
     const oneRule = chain !== undefined && number > 0;
     for (const [i, each] of chains.entries()) {
       if (i > 0) this.output.out += "\n";
@@ -355,7 +356,7 @@ export class NftSession {
   /** -S */
   listRules(tableName: string, chain: string | undefined, number: number, counters: boolean): void {
     const { table, chains } = this.#view(tableName, chain);
-    this.#taint(table);
+    if (chain === undefined) this.#taint(table);
     if (chain === undefined || number === 0) for (const each of chains) this.output.out += declaration(each, counters);
     for (const each of chains)
       for (const [, rule] of rulesOf(each, number))

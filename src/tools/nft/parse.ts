@@ -304,7 +304,9 @@ class Parser {
     const chains: Cmd[] = [];
     const rules: Cmd[] = [];
     const elements: Cmd[] = [];
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
+      if (!isFirst && !cursor.atSeparator)
+        throw unexpected(cursor.token, cursor.is("}") ? "newline or semicolon" : undefined);
       cursor.skipSeparators();
       if (cursor.take("}")) break;
       if (cursor.atEnd) throw unexpected(cursor.token, undefined);
@@ -429,7 +431,7 @@ class Parser {
           cursor.next();
           comment = cursor.text();
         } else rules.push(parseRule(cursor));
-        if (!cursor.atSeparator && !cursor.is("}")) throw unexpected(cursor.token, undefined);
+        if (!cursor.atSeparator) throw unexpected(cursor.token, cursor.is("}") ? "newline or semicolon" : undefined);
       } catch (error) {
         if (!recovers || !(error instanceof NftProblem)) throw error;
         this.problems.push(error);

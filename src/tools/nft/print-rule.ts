@@ -250,7 +250,7 @@ export function rateText(limit: { rate: number; unit: number; burst: number; byt
 
 export function quotaText(quota: { bytes: number; over: boolean; used: number }, format: Format): string {
   const [size, unit] = bytesUnit(quota.bytes);
-  const [used, usedUnit] = bytesUnit(quota.used);
+  const [used, usedUnit] = bytesUnit(Math.min(quota.used, quota.bytes));
   const shown = !format.stateless && quota.used > 0 ? ` used ${used} ${usedUnit}` : "";
   return `${quota.over ? "over " : ""}${size} ${unit}${shown}`;
 }

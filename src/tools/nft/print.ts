@@ -108,9 +108,10 @@ export function setText(set: NftSet, format: Format, only?: NftSet["elements"]):
     ...(spec.constant ? ["constant"] : []),
     ...(spec.dynamic ? ["dynamic"] : []),
     ...(spec.interval ? ["interval"] : []),
-    ...(spec.timeout && spec.timeoutNs === null ? ["timeout"] : []),
+    ...(spec.timeout ? ["timeout"] : []),
   ];
-  if (flags.length > 0) text += `\t\tflags ${flags.join(",")}\n`;
+  // a default timeout says it alone
+  if (flags.length > (spec.timeoutNs === null ? 0 : 1)) text += `\t\tflags ${flags.join(",")}\n`;
   if (spec.timeoutNs !== null) text += `\t\ttimeout ${durationText(spec.timeoutNs)}\n`;
   if (spec.gcIntervalNs !== null) text += `\t\tgc-interval ${durationText(spec.gcIntervalNs)}\n`;
   if (spec.autoMerge) text += "\t\tauto-merge\n";

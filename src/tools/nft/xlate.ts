@@ -22,6 +22,7 @@ import {
   type NatRange,
   NF_NAT_RANGE_MAP_IPS,
   NF_NAT_RANGE_PERSISTENT,
+  NF_NAT_RANGE_PROTO_OFFSET,
   NF_NAT_RANGE_PROTO_RANDOM,
   NF_NAT_RANGE_PROTO_RANDOM_FULLY,
   NF_NAT_RANGE_PROTO_SPECIFIED,
@@ -55,6 +56,19 @@ import type { ExtSpec, RuleTarget, XtRule } from "../../net/netfilter/xt-rule.ts
 import { formatIpv4 } from "../../wire/addr.ts";
 import { dataType, formatValue } from "./datatypes.ts";
 import { counterText, type Format, rateText } from "./print-rule.ts";
+import {
+  connbytesText,
+  cpuText,
+  dccpText,
+  devgroupText,
+  ecnText,
+  hashlimitText,
+  realmText,
+  rpfilterText,
+  sctpText,
+  spiText,
+  timeText,
+} from "./xlate-more.ts";
 
 const not = (invert: unknown): string => (invert ? "!= " : "");
 const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
@@ -124,7 +138,10 @@ function portTexts(proto: string, match: ExtSpec, format: Format): string[] {
   ports("dport", info.dpts, info.invflags & XT_TCP_INV_DSTPT);
   if (info.flgMask) {
     const flags = (mask: number): string => formatValue(mask, dataType("tcp_flag"), format, format.names);
-    parts.push(`tcp flags ${not(info.invflags & XT_TCP_INV_FLAGS)}${flags(info.flgCmp!)} / ${flags(info.flgMask)}`);
+    const inverted = (info.invflags & XT_TCP_INV_FLAGS) !== 0;
+    // none of them is "not any of them"
+    if (info.flgCmp === 0) parts.push(`tcp flags ${inverted ? "" : "! "}${flags(info.flgMask)}`);
+    else parts.push(`tcp flags ${not(inverted)}${flags(info.flgCmp!)} / ${flags(info.flgMask)}`);
   }
   if (info.option) parts.push(`tcp option ${info.option} ${info.invflags & 0x08 ? "missing" : "exists"}`);
   return parts.length > 0 ? parts : [""];
@@ -157,6 +174,18 @@ const PKT_TYPES = ["unicast", "broadcast", "multicast"];
 
 const MATCHES: Readonly<Record<string, Translate>> = {
   comment: () => "",
+  connbytes: connbytesText as Translate,
+  time: timeText as Translate,
+  ecn: ecnText as Translate,
+  sctp: sctpText as Translate,
+  dccp: dccpText as Translate,
+  esp: spiText("esp") as Translate,
+  ah: spiText("ah") as Translate,
+  cpu: cpuText as Translate,
+  hashlimit: hashlimitText as Translate,
+  realm: realmText as Translate,
+  devgroup: devgroupText as Translate,
+  rpfilter: rpfilterText as Translate,
   conntrack: conntrackText as Translate,
   addrtype: (({ source, dest, flags }: AddrtypeInfo) => {
     const side = (what: string, bits: number, invert: number): string => {
@@ -164,10 +193,9 @@ const MATCHES: Readonly<Record<string, Translate>> = {
       const dev = flags & 4 ? " . iif" : flags & 8 ? " . oif" : "";
       return `fib ${what}${dev} type ${not(invert)}${names.length > 1 ? `{ ${names.join(", ")} }` : names[0]}`;
     };
-    const parts = [];
-    if (source) parts.push(side("saddr", source, flags & 1));
-    if (dest) parts.push(side("daddr", dest, flags & 2));
-    return parts.join(" ");
+    // of two sides only the first is written, with the inversion of both
+    if (source) return side("saddr", source, dest ? flags & 3 : flags & 1);
+    return side("daddr", dest, flags & 2);
   }) as Translate,
   multiport: ((info: MultiportInfo, proto: number) => {
     const name = ({ 6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite" } as Record<number, string>)[proto]!;
@@ -219,7 +247,7 @@ const MATCHES: Readonly<Record<string, Translate>> = {
   }) as Translate,
   quota: (({ quota, invert }: QuotaInfo) => `quota ${invert ? "over " : ""}${quota} bytes`) as Translate,
   icmp: (({ type, code: [min, max], invert }: IcmpInfo) => {
-    if (type === 255) return "";
+    if (type === 255) return "ip protocol icmp";
     if (min !== 0 || max !== 255) return null;
     const name = ICMP_TYPES.get(type);
     return name === undefined ? null : `icmp type ${not(invert)}${name}`;
@@ -239,10 +267,9 @@ function conntrackText(info: ConntrackInfo): string | null {
   if (asked & 1) {
     const nat = [...(stateMask & 64 ? ["snat"] : []), ...(stateMask & 128 ? ["dnat"] : [])];
     const states = STATES.filter(([bit]) => stateMask & bit).map(([, name]) => name);
-    if (nat.length > 0) {
-      parts.push(`ct status ${inv(1) ? "! " : ""}${nat.join(",")}`);
-    }
-    if (states.length > 0) parts.push(`ct state ${inv(1) ? "! " : ""}${states.join(",")}`);
+    // one or the other
+    if (nat.length > 0) parts.push(`ct status ${inv(1) ? "! " : ""}${nat.join(",")}`);
+    else if (states.length > 0) parts.push(`ct state ${inv(1) ? "! " : ""}${states.join(",")}`);
   }
   if (asked & 2) parts.push(`ct original protocol ${not(inv(2))}${info.l4proto}`);
   const directions = ["original saddr", "original daddr", "reply saddr", "reply daddr"];
@@ -267,7 +294,8 @@ function conntrackText(info: ConntrackInfo): string | null {
         [8, "confirmed"],
       ] as const
     ).filter(([bit]) => statusMask & bit);
-    parts.push(`ct status ${inv(64) ? "! " : ""}${names.map(([, name]) => name).join(",")}`);
+    const listed = names.length > 0 ? ` ${names.map(([, name]) => name).join(",")}` : "";
+    parts.push(`ct status${inv(64) ? " !" : ""}${listed}`);
   }
   if (asked & 128) {
     const [low, high] = info.expires;
@@ -314,7 +342,10 @@ const TARGETS: Readonly<Record<string, Translate>> = {
   }) as Translate,
   MARK: (({ mark, mask }: MarkTgInfo) => `meta mark set ${markOperation("mark", mark, mask)}`) as Translate,
   CONNMARK: (({ mode, ctmark, ctmask, nfmask }: ConnmarkTgInfo) => {
-    if (mode === XT_CONNMARK_SET) return `ct mark set ${markOperation("ct mark", ctmark, ctmask)}`;
+    if (mode === XT_CONNMARK_SET) {
+      const text = markOperation("ct mark", ctmark, ctmask);
+      return `ct mark set ${text.replace(/ (and \S+) (xor \S+)/, " $2 $1")}`;
+    }
     const restore = mode === XT_CONNMARK_RESTORE;
     const all = nfmask >>> 0 === 0xffffffff && ctmask >>> 0 === 0xffffffff;
     const source = restore ? "ct mark" : "mark";
@@ -327,8 +358,7 @@ const TARGETS: Readonly<Record<string, Translate>> = {
   REDIRECT: natText("redirect") as Translate,
   TCPMSS: (({ mss }: { mss: number }) => `tcp option maxseg size set ${mss === 0xffff ? "rt mtu" : mss}`) as Translate,
   // iptables 1.8.9 writes the family of IPv6 here
-  TOS: (({ value, mask }: { value: number; mask: number }) =>
-    mask >= 0xfc ? `ip6 dscp set 0x${(value >>> 2).toString(16).padStart(2, "0")}` : null) as Translate,
+  TOS: (({ value, mask }: { value: number; mask: number }) => tosText(value >>> 2, mask >>> 2)) as Translate,
   DSCP: (({ dscp }: { dscp: number }) => `ip dscp set 0x${dscp.toString(16).padStart(2, "0")}`) as Translate,
   CT: (({ flags }: CtInfo) => (flags & XT_CT_NOTRACK ? "notrack" : null)) as Translate,
   CLASSIFY: (({ priority }: { priority: number }) => {
@@ -338,6 +368,16 @@ const TARGETS: Readonly<Record<string, Translate>> = {
   }) as Translate,
   TRACE: () => "meta nftrace set 1",
 };
+
+/** Of the six bits of the code point: set, kept by a mask, added. */
+function tosText(dscp: number, mask: number): string {
+  const hex2 = (value: number): string => `0x${value.toString(16).padStart(2, "0")}`;
+  if (mask === 0x3f) return `ip6 dscp set ${hex2(dscp)}`;
+  if (dscp === 0) return `ip6 dscp set ip6 dscp and ${hex2(mask ^ 0x3f)}`;
+  if (dscp === mask) return `ip6 dscp set ip6 dscp or ${hex2(dscp)}`;
+  if (mask === 0) return `ip6 dscp set ip6 dscp xor ${hex2(dscp)}`;
+  return `ip6 dscp set ip6 dscp and ${hex2(mask ^ 0x3f)} xor ${hex2(dscp)}`;
+}
 
 /** "0x5", "mark and 0x4", "mark or 0x4", "mark xor 0x4" */
 function markOperation(what: string, mark: number, mask: number): string {
@@ -350,8 +390,9 @@ function markOperation(what: string, mark: number, mask: number): string {
   return `${what} and ${hex(~m)} xor ${hex(value)}`;
 }
 
-function natText(type: string): (range: NatRange) => string {
+function natText(type: string): (range: NatRange) => string | null {
   return ({ flags, minAddr, maxAddr, minProto, maxProto }) => {
+    if (flags & NF_NAT_RANGE_PROTO_OFFSET) return null;
     let text = type;
     if (flags & (NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED)) text += " to ";
     if (flags & NF_NAT_RANGE_MAP_IPS)
