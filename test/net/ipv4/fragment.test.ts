@@ -109,6 +109,93 @@ describe("putting together", () => {
     expect([b.ip4.mib.ip.ReasmFails, b.ip4.mib.ipExt.ReasmOverlaps, b.ip4.mib.ip.ReasmOKs]).toEqual([1, 1, 0]);
   });
 
+  // recorded on Linux 6.18 by sending the same bytes from a raw socket: which were answered, and what was counted after all
+  test("overlaps, repetitions and disputed ends are taken as Linux takes them", () => {
+    const { lab, a, b } = receiver();
+    const seen = a.capture("eth0");
+    const cases: readonly (readonly (readonly [number, number, boolean])[])[] = [
+      [
+        [0, 512, true],
+        [512, 1024, false],
+      ],
+      [
+        [512, 1024, false],
+        [0, 512, true],
+      ],
+      [
+        [0, 512, true],
+        [0, 512, true],
+        [512, 1024, false],
+      ],
+      [
+        [0, 512, true],
+        [0, 256, true],
+        [512, 1024, false],
+      ],
+      [
+        [0, 512, true],
+        [256, 768, true],
+        [512, 1024, false],
+      ],
+      [
+        [0, 512, true],
+        [504, 1024, false],
+      ],
+      [
+        [512, 1024, false],
+        [0, 520, true],
+      ],
+      [
+        [0, 256, true],
+        [0, 512, true],
+        [512, 1024, false],
+      ],
+      [
+        [0, 512, true],
+        [512, 1024, false],
+        [512, 1024, false],
+      ],
+      [
+        [0, 512, true],
+        [512, 1024, true],
+        [1016, 1024, false],
+      ],
+      [
+        [0, 512, true],
+        [512, 1020, true],
+      ],
+      [
+        [0, 512, true],
+        [512, 1024, false],
+        [1024, 1032, false],
+      ],
+      [
+        [512, 1024, false],
+        [1024, 1032, true],
+        [0, 512, true],
+      ],
+      [
+        [0, 512, true],
+        [512, 768, false],
+        [768, 1024, false],
+      ],
+      [
+        [0, 0, true],
+        [0, 512, true],
+        [512, 1024, false],
+      ],
+    ];
+    for (const [i, parts] of cases.entries()) {
+      const payload = echo(i + 1, 1, 1016);
+      for (const [from, to, more] of parts) give(b, { offset: from, bytes: payload.slice(from, to), more, id: i + 1 });
+      lab.run(0.05);
+    }
+    const answered = seen.flatMap((line) => /ICMP echo reply, id (\d+)/.exec(line)?.[1] ?? []);
+    expect(answered.map(Number)).toEqual([1, 2, 3, 4, 9, 12, 15]);
+    const { ip: mib, ipExt } = b.ip4.mib;
+    expect([mib.ReasmReqds, mib.ReasmOKs, mib.ReasmFails, ipExt.ReasmOverlaps]).toEqual([40, 8, 7, 4]);
+  });
+
   test("pieces of different packets, and of different users, stay apart", () => {
     const { b } = receiver();
     const [first, second] = pieces(echo(1, 1, 56), [32, 32]) as [Piece, Piece];
