@@ -18,7 +18,7 @@ const PAYLOAD = 18;
 const CONTAINER = parseIpv4("172.17.0.2")!;
 const OUTSIDE = parseIpv4("93.184.216.34")!;
 
-async function world(captures: boolean): Promise<() => void> {
+async function world(captures: boolean, rules = 0): Promise<() => void> {
   const lab = new Lab({ seed: 1 });
   const host = lab.addHost("docker-host");
   const { status, stderr } = await host.sh(`
@@ -35,6 +35,14 @@ async function world(captures: boolean): Promise<() => void> {
     docker exec test1 ping -c 1 93.184.216.34 >/dev/null
   `);
   if (status !== 0) throw new Error(stderr);
+  if (rules > 0) {
+    const lines = Array.from(
+      { length: rules },
+      (_, i) => `-A FORWARD -s 10.9.${i >> 8}.${i & 255} -p tcp --dport 80 -j DROP`,
+    );
+    const loaded = await host.sh(`iptables-restore -n <<'X'\n*filter\n${lines.join("\n")}\nCOMMIT\nX\n`);
+    if (loaded.status !== 0) throw new Error(loaded.stderr);
+  }
   const pid = Number((await host.sh("docker inspect -f '{{.State.Pid}}' test1")).stdout);
   const taps = captures ? [host.tap("docker0"), host.tap("eth0")] : [];
   const { net } = host.host.machine.processes.get(pid)!.ns.net as NetNamespace;
@@ -90,3 +98,4 @@ async function world(captures: boolean): Promise<() => void> {
 export const bench: Bench = new Bench({ time: 1500, warmupTime: 500 });
 bench.add("no capture", await world(false));
 bench.add("docker0 and eth0 captured", await world(true));
+bench.add("no capture, 10,000 rules in FORWARD that do not match", await world(false, 10_000));
