@@ -11,6 +11,7 @@ import { formatIpv4 } from "../../wire/addr.ts";
 import { errnoOf } from "../net-util/sockets.ts";
 import type { Connection, ConnectionPool, Deadlines } from "./connection.ts";
 import { CurlCode, CurlError } from "./errors.ts";
+import { ftpTransfer } from "./ftp.ts";
 import type { CurlOptions } from "./options.ts";
 import type { BodySink } from "./output.ts";
 import { type ResponseHead, ResponseReader } from "./response.ts";
@@ -75,6 +76,10 @@ export function* transfer(context: TransferContext, text: string, info: Transfer
     info.effectiveUrl = formatUrl(url);
     info.scheme = url.scheme;
     info.method = method;
+    if (url.scheme === "ftp") {
+      yield* ftpTransfer(context, url, info, deadlines);
+      return;
+    }
     const exchange = new Exchange(context, url, method, body, authorized, deadlines, info);
     const head = yield* exchange.run();
     const location = head.headers.get("location");
@@ -106,7 +111,7 @@ export function* transfer(context: TransferContext, text: string, info: Transfer
 export function checkedUrl(text: string, pathAsIs: boolean): CurlUrl {
   const url = parseUrl(text, pathAsIs);
   if (!url) throw new CurlError(CurlCode.URL_MALFORMAT, "URL using bad/illegal format or missing URL");
-  if (url.scheme === "http") return url;
+  if (url.scheme === "http" || url.scheme === "ftp") return url;
   throw new CurlError(CurlCode.UNSUPPORTED_PROTOCOL, `Protocol "${url.scheme}" not supported or disabled in libcurl`);
 }
 

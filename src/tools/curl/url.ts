@@ -15,6 +15,7 @@ export interface CurlUrl {
 
 const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
   ["http", 80],
+  ["ftp", 21],
   ["https", 443],
 ]);
 
