@@ -11,6 +11,7 @@ import { PLAIN_NAMES } from "../../src/tools/iptables/names.ts";
 import { restoreOptions, restoreTables } from "../../src/tools/iptables/restore.ts";
 import { iptables, type Result } from "../../src/tools/iptables/run.ts";
 import { saveTables } from "../../src/tools/iptables/save.ts";
+import type { IptablesVersion } from "../../src/tools/iptables/xtables.ts";
 
 export interface Section {
   readonly title: string;
@@ -50,13 +51,13 @@ export function shellWords(line: string): string[] {
   return [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2]!);
 }
 
-export function runLine(nf: Netfilter, line: string, stdin: string): Result {
+export function runLine(nf: Netfilter, line: string, stdin: string, version: IptablesVersion = "1.8.9"): Result {
   const [program, ...args] = shellWords(line);
-  if (program === "iptables") return iptables(nf, args);
-  if (program === "iptables-save") return saveTables(nf, args, "DATE");
+  if (program === "iptables") return iptables(nf, args, { version });
+  if (program === "iptables-save") return saveTables(nf, args, "DATE", { version });
   if (program === "iptables-restore") {
-    const options = restoreOptions(args);
-    return "status" in options ? options : restoreTables(nf, stdin, options);
+    const options = restoreOptions(args, { version });
+    return "status" in options ? options : restoreTables(nf, stdin, options, { version });
   }
   if (program === "ipset") {
     const session = new IpsetSession({ sets: nf.sets, now: () => nf.net.now + 100 * MSEC });
@@ -69,8 +70,8 @@ export function runLine(nf: Netfilter, line: string, stdin: string): Result {
 }
 
 /** The block that the case file would hold. */
-export function answer(nf: Netfilter, { line, stdin }: Case): string {
-  const { status, stdout, stderr } = runLine(nf, line, stdin);
+export function answer(nf: Netfilter, { line, stdin }: Case, version: IptablesVersion = "1.8.9"): string {
+  const { status, stdout, stderr } = runLine(nf, line, stdin, version);
   const out = [`$ ${line}`];
   if (stdin !== "")
     out.push(

@@ -7,16 +7,20 @@ import { answer, newNetfilter, readSections } from "./iptables-cases.ts";
 
 const FOLDER = new URL("iptables-cases/", import.meta.url);
 
-/** What the real program answered to two thousand command lines. */
-for (const file of readdirSync(FOLDER).filter((name) => name.endsWith(".txt")))
-  describe(`iptables 1.8.9 says the same: ${file}`, () => {
-    for (const { title, cases } of readSections(readFileSync(new URL(file, FOLDER), "utf8")))
-      test(title, () => {
-        const nf = newNetfilter();
-        const answers = cases.map((one) => answer(nf, one));
-        expect(answers).toEqual(cases.map(({ text }) => text));
-      });
-  });
+/** What the real programs answered to thousands of command lines. */
+for (const [version, folder] of [
+  ["1.8.9", FOLDER],
+  ["1.8.13", new URL("1.8.13/", FOLDER)],
+] as const)
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".txt")))
+    describe(`iptables ${version} says the same: ${file}`, () => {
+      for (const { title, cases } of readSections(readFileSync(new URL(file, folder), "utf8")))
+        test(title, () => {
+          const nf = newNetfilter();
+          const answers = cases.map((one) => answer(nf, one, version));
+          expect(answers).toEqual(cases.map(({ text }) => text));
+        });
+    });
 
 describe("the library's door", () => {
   test("a rule is text, its effect is in the kernel's tables", () => {

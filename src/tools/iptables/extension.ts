@@ -4,7 +4,15 @@
 import type { IptIp } from "../../net/netfilter/rule.ts";
 import { maskToPrefix, parseIpv4, parseMac, prefixToMask } from "../../wire/addr.ts";
 import { type NameService, serviceByName } from "./names.ts";
-import { numericToIp, type Output, parameterProblem, parseProtocol, strtoui, strtouiPrefix } from "./xtables.ts";
+import {
+  type IptablesVersion,
+  numericToIp,
+  type Output,
+  parameterProblem,
+  parseProtocol,
+  strtoui,
+  strtouiPrefix,
+} from "./xtables.ts";
 
 /** What an option takes; ranges are parted by a colon. */
 export type OptionType =
@@ -118,7 +126,13 @@ export interface ParsedValue {
 }
 
 /** Reads an option's argument (xtables_option_parse): bounds, syntax, and the errors that iptables gives. */
-export function parseValue(extName: string, spec: OptionSpec, arg: string, names: NameService): ParsedValue {
+export function parseValue(
+  extName: string,
+  spec: OptionSpec,
+  arg: string,
+  names: NameService,
+  version: IptablesVersion = "1.8.9",
+): ParsedValue {
   const value: ParsedValue = { num: 0, range: [0, 0], count: 1, mask: 0, mac: [] };
   switch (spec.type) {
     case "u8":
@@ -130,7 +144,7 @@ export function parseValue(extName: string, spec: OptionSpec, arg: string, names
     case "u16rc":
     case "u32rc":
     case "u64rc":
-      parseRange(extName, spec, arg, value);
+      parseRange(extName, spec, arg, value, version);
       break;
     case "double":
       value.num = parseDouble(extName, spec, arg);
@@ -205,19 +219,27 @@ function parseDouble(extName: string, spec: OptionSpec, arg: string): number {
   return number;
 }
 
-function parseRange(extName: string, spec: OptionSpec, arg: string, value: ParsedValue): void {
+function parseRange(
+  extName: string,
+  spec: OptionSpec,
+  arg: string,
+  value: ParsedValue,
+  version: IptablesVersion,
+): void {
   const max = MAX[spec.type]!;
   const shown = max > Number.MAX_SAFE_INTEGER ? "18446744073709551615" : String(max);
   let rest = arg;
   value.count = 0;
   for (;;) {
     if (value.count === 2) parameterProblem(`${extName}: Too many components for option "--${spec.name}" (max: 2)\n`);
+    // the second may not be below the first, as 1.8.13 sees it
+    const min = value.count === 1 && version !== "1.8.9" ? value.range[0] : 0;
     let number = value.count === 1 ? max : 0;
     if (rest !== "" && rest[0] !== ":") {
-      const parsed = isBeyond64Bits(rest) ? undefined : strtouiPrefix(rest, 0, max);
+      const parsed = isBeyond64Bits(rest) ? undefined : strtouiPrefix(rest, min, max);
       if (!parsed)
         parameterProblem(
-          `${extName}: bad value for option "--${spec.name}" near "${rest}", or out of range (0-${shown}).\n`,
+          `${extName}: bad value for option "--${spec.name}" near "${rest}", or out of range (${min}-${shown}).\n`,
         );
       number = parsed.value;
       rest = parsed.rest;

@@ -86,6 +86,8 @@ const CHAIN_PROTOS: readonly (readonly [string, number])[] = [
   ["ipv6-mh", 135],
   ["mh", 135],
   ["all", 0],
+  ["dccp", 33],
+  ["ipcomp", 108],
 ];
 
 /** /etc/protocols: name and number, as IANA gives them. */

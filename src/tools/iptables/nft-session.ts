@@ -245,7 +245,14 @@ export class NftSession {
   /** -Z */
   zero(table: string, chain: string | undefined, verbose: boolean): void {
     const cached = this.#cache.table(table);
-    const one = chain === undefined ? undefined : (cached.find(chain) ?? this.#fail(NO_SUCH));
+    const isOld = this.output.version === "1.8.9";
+    const one = chain === undefined ? undefined : cached.find(chain);
+    if (chain !== undefined && !one) {
+      // later versions see a built-in chain that is not there yet as empty
+      if (isOld || findChain(cached.builtin, chain) === undefined) this.#fail(NO_SUCH);
+      return;
+    }
+    if (!isOld && !cached.exists) return;
     for (const each of one ? [one] : cached.chains(verbose)) {
       if (verbose) this.output.out += `Zeroing chain \`${each.name}'\n`;
       if (each.builtin) {
@@ -257,11 +264,12 @@ export class NftSession {
     }
   }
 
-  /** -Z with a number: nothing happens when there is no such rule. */
+  /** -Z with a number; 1.8.9 says nothing when there is no such rule. */
   zeroRule(table: string, chain: string, index: number): void {
     const cached = this.#cache.table(table).find(chain) ?? this.#fail(NO_RULE);
     const rule = cached.rules[index];
     if (rule) this.#replace(table, cached, index, { spec: rule.spec, packets: 0, bytes: 0 });
+    else if (this.output.version !== "1.8.9") this.#fail(NO_RULE);
   }
 
   /** -N */
@@ -330,6 +338,7 @@ export class NftSession {
       if ((chain === undefined || builtin.name === chain) && !table.find(builtin.name)) table.addEmpty(builtin.name);
     if (chain === undefined) return { table, chains: table.chains(true) };
     const found = table.find(chain);
+    if (!found && this.output.version !== "1.8.9") this.#fail(NO_SUCH);
     if (!found)
       throw new XtablesError(OTHER_PROBLEM, `chain \`${chain}' in table \`${name}' is incompatible, use 'nft' tool.`);
     return { table, chains: [found] };

@@ -11,7 +11,7 @@ import {
 } from "../../net/netfilter/rule.ts";
 import type { AnyExtension, OptionSpec } from "./extension.ts";
 import { type LongOption, shortOptions } from "./getopt.ts";
-import { parameterProblem } from "./xtables.ts";
+import { type IptablesVersion, parameterProblem } from "./xtables.ts";
 
 export const CMD_NONE: number = 0;
 export const CMD_INSERT: number = 1 << 0;
@@ -48,6 +48,20 @@ export const OPT_FRAGMENT: number = 1 << 11;
 
 /** By the position of an option's bit. */
 const OPTION_LETTERS = "nsdpjvxio0cf";
+const OPTION_NAMES = [
+  "numeric",
+  "source",
+  "destination",
+  "protocol",
+  "jump",
+  "verbose",
+  "exact",
+  "in-interface",
+  "out-interface",
+  "line-numbers",
+  "set-counters",
+  "fragments",
+];
 
 /** For each option by position, the commands with which it may not stand. */
 const ALWAYS = (1 << COMMAND_LETTERS.length) - 1;
@@ -87,20 +101,22 @@ export function commandLetter(command: number): string {
   return COMMAND_LETTERS[31 - Math.clz32(command)] ?? "?";
 }
 
-export function optionLetter(option: number): string {
-  return OPTION_LETTERS[31 - Math.clz32(option)] ?? "?";
+/** An option as messages name it: by its letter, from 1.8.11 on by its long name. */
+export function optionName(option: number, version: IptablesVersion): string {
+  const index = 31 - Math.clz32(option);
+  return version === "1.8.9" ? `-${OPTION_LETTERS[index]}` : `--${OPTION_NAMES[index]}`;
 }
 
 /** The flag of an option's negation; a mistake where it cannot be negated. */
-export function inverseOf(option: number): number {
-  return INVERSE[31 - Math.clz32(option)] || parameterProblem(`cannot have ! before -${optionLetter(option)}`);
+export function inverseOf(option: number, version: IptablesVersion): number {
+  return INVERSE[31 - Math.clz32(option)] || parameterProblem(`cannot have ! before ${optionName(option, version)}`);
 }
 
 /** Every option must suit at least one of the commands (generic_opt_check). */
-export function checkLegal(command: number, options: number): void {
+export function checkLegal(command: number, options: number, version: IptablesVersion): void {
   for (const [i, legal] of LEGAL.entries())
     if (options & (1 << i) && (legal & command) === 0)
-      parameterProblem(`Illegal option \`-${OPTION_LETTERS[i]}' with this command`);
+      parameterProblem(`Illegal option \`${optionName(1 << i, version)}' with this command`);
 }
 
 export const SHORT_OPTIONS: ReadonlyMap<string, 0 | 1 | 2> = shortOptions(

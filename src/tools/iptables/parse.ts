@@ -246,9 +246,13 @@ class Parser {
   }
 
   #setOption(option: number, invert: boolean): void {
-    if (this.#options & option) x.parameterProblem(`multiple -${o.optionLetter(option)} flags not allowed`);
+    const { version } = this.#context.output;
+    if (this.#options & option)
+      x.parameterProblem(
+        `multiple ${o.optionName(option, version)} ${version === "1.8.9" ? "flags" : "options"} not allowed`,
+      );
     this.#options |= option;
-    if (invert) this.#invflags |= o.inverseOf(option);
+    if (invert) this.#invflags |= o.inverseOf(option, version);
   }
 
   #takeOption(option: string, invert: boolean): void {
@@ -376,9 +380,10 @@ class Parser {
     this.#setOption(o.OPT_COUNTERS, invert);
     const comma = argument.indexOf(",", 1);
     const bytes = comma < 0 ? this.#words.takeWord() : argument.slice(comma + 1);
-    if (bytes === undefined) x.parameterProblem("-c requires packet and byte counter");
-    if (!/^\s*[+-]?\d/.test(argument)) x.parameterProblem("-c packet counter not numeric");
-    if (!/^\s*[+-]?\d/.test(bytes)) x.parameterProblem("-c byte counter not numeric");
+    const name = o.optionName(o.OPT_COUNTERS, this.#context.output.version);
+    if (bytes === undefined) x.parameterProblem(`${name} requires packet and byte counter`);
+    if (!/^\s*[+-]?\d/.test(argument)) x.parameterProblem(`${name} packet counter not numeric`);
+    if (!/^\s*[+-]?\d/.test(bytes)) x.parameterProblem(`${name} byte counter not numeric`);
     this.#packets = x.atoi(argument);
     this.#bytes = x.atoi(bytes);
   }
@@ -424,7 +429,7 @@ class Parser {
     const rules = this.#rules();
     if (this.#command === o.CMD_REPLACE && rules.length !== 1)
       x.parameterProblem("Replacement rule does not specify a unique address");
-    o.checkLegal(this.#command, this.#options);
+    o.checkLegal(this.#command, this.#options, this.#context.output.version);
     if (this.#verbose > 1 && this.#command & ~(o.CMD_LIST | o.CMD_LIST_RULES | o.CMD_CHECK))
       throw new x.XtablesError(x.OTHER_PROBLEM, "-v twice: there are no netlink messages to show");
     if (this.#chain !== undefined) checkChainLength(this.#chain);
@@ -451,10 +456,13 @@ class Parser {
     const onRules = o.CMD_APPEND | o.CMD_DELETE | o.CMD_DELETE_NUM | o.CMD_CHECK | o.CMD_INSERT | o.CMD_REPLACE;
     if ((this.#command & onRules) === 0) return;
     const chain = this.#chain!;
+    const { version } = this.#context.output;
+    const name = (option: number): string => o.optionName(option, version);
+    const end = version === "1.8.9" ? "\n" : "";
     if ((chain === "PREROUTING" || chain === "INPUT") && this.#options & o.OPT_VIANAMEOUT)
-      x.parameterProblem(`Can't use -o with ${chain}\n`);
+      x.parameterProblem(`Can't use ${name(o.OPT_VIANAMEOUT)} with ${chain}${end}`);
     if ((chain === "POSTROUTING" || chain === "OUTPUT") && this.#options & o.OPT_VIANAMEIN)
-      x.parameterProblem(`Can't use -i with ${chain}\n`);
+      x.parameterProblem(`Can't use ${name(o.OPT_VIANAMEIN)} with ${chain}${end}`);
   }
 
   #rules(): RuleSpec[] {

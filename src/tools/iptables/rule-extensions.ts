@@ -82,7 +82,7 @@ export class RuleExtensions {
         parameterProblem(`${ext.name}: option "--${spec.name}" cannot be inverted.\n`);
     }
     const arg = words.argument ?? "";
-    const value = parseValue(ext.name, spec, arg, context.names);
+    const value = parseValue(ext.name, spec, arg, context.names, context.output.version);
     ext.parse?.({
       info: owner.info,
       option: spec.name,

@@ -102,7 +102,10 @@ export function parseProtocol(text: string): number {
 
 /** Checks an interface name; a warning goes to stderr. */
 export function parseInterface(text: string, output: Output): string {
-  if (text.length + 1 > 16) parameterProblem(`interface name \`${text}' must be shorter than IFNAMSIZ (15)`);
+  if (text.length + 1 > 16)
+    parameterProblem(
+      `interface name \`${text}' must be shorter than ${output.version === "1.8.9" ? "IFNAMSIZ (15)" : "16 characters"}`,
+    );
   if (/[/ ]/.test(text))
     output.err += `Warning: weird character in interface \`${text}' ('/' and ' ' are not allowed by the kernel).\n`;
   return text;

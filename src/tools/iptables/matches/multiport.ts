@@ -72,8 +72,9 @@ export const multiport: UserExtension<MultiportInfo> = {
           : XT_MULTIPORT_EITHER;
     if (call.invert) info.invert = true;
   },
-  check(_info, used) {
-    if (used.size === 0) parameterProblem("multiport expection an option");
+  check(_info, used, output) {
+    if (used.size === 0)
+      parameterProblem(output.version === "1.8.9" ? "multiport expection an option" : "no ports specified");
   },
   print: (info, { numeric, ip }) =>
     ` multiport ${SHORT[info.flags]} ${info.invert ? " !" : ""}${portList(info, NAMES.get(ip.proto) ?? "", numeric)}`,
