@@ -72,6 +72,9 @@ export * from "./netdev-events.ts";
 
 export type NetdevNotifier = (event: NetdevEvent, dev: NetDevice) => void;
 
+/** Inode of a machine's first network namespace (PROC_DYNAMIC_FIRST and the kernel's order of making them). */
+export const INIT_NET_INODE = 4026531840;
+
 export class Net {
   readonly kernel: Kernel;
   /** serial number in the lab, from 1 */

@@ -17,6 +17,15 @@ function hashOf(src: number, dst: number, ports: number, protoZone: number): num
   return (h ^ (h >>> 15)) >>> 0;
 }
 
+/** nf_conntrack_buckets: into how many buckets the kernel's table is divided. */
+export const BUCKETS = 262144;
+
+/** The bucket of a tuple in a table like the kernel's (reciprocal_scale). */
+export function bucketOf(tuple: Tuple, zone: number): number {
+  const ports = (tuple.srcU << 16) | tuple.dstU;
+  return Math.floor((hashOf(tuple.src | 0, tuple.dst | 0, ports, (zone << 8) | tuple.protonum) / 4294967296) * BUCKETS);
+}
+
 export class ConntrackHash {
   #mask: number = MIN_SLOTS - 1;
   #keys: Int32Array = new Int32Array(MIN_SLOTS * STRIDE);

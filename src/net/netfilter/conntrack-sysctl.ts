@@ -1,7 +1,10 @@
 // The settings of connection tracking, net.netfilter.nf_conntrack_*, with Linux 6.18's defaults, and its counters (what
 // /proc/net/stat/nf_conntrack and `conntrack -S` show). Answers to net/netfilter/nf_conntrack_standalone.c.
 
+import { Errno, NetError } from "../../base/errno.ts";
+import { INIT_NET_INODE } from "../core/net.ts";
 import type { Conntrack } from "./conntrack.ts";
+import { BUCKETS } from "./conntrack-hash.ts";
 import { TCP_TIMEOUT_RETRANS, TCP_TIMEOUT_UNACK, TcpState, tcpDefaultTimeouts } from "./proto-tcp-track.ts";
 
 /** struct ip_conntrack_stat, as `conntrack -S` names them. */
@@ -131,10 +134,12 @@ export class ConntrackSysctl {
       "max",
       () => this.max,
       (value) => {
+        // one limit for the machine: only its first namespace sets it
+        if (ct.net.inode !== INIT_NET_INODE) throw new NetError(Errno.EINVAL);
         this.max = value;
       },
     );
-    table.register("net/nf_conntrack_max", table.get(key("max"))!);
+    if (ct.net.inode === INIT_NET_INODE) table.register("net/nf_conntrack_max", table.get(key("max"))!);
     int(
       "expect_max",
       () => this.expectMax,
@@ -229,7 +234,7 @@ export class ConntrackSysctl {
         this.greTimeoutStream = value;
       },
     );
-    table.register(key("buckets"), { read: () => "262144\n" });
+    table.register(key("buckets"), { read: () => `${BUCKETS}\n` });
     table.register(key("count"), { read: () => `${ct.count}\n` });
   }
 }

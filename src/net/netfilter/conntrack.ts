@@ -38,7 +38,7 @@ import {
   NfConn,
 } from "./conntrack-entry.ts";
 import { type ConntrackHelper, ExpectTable } from "./conntrack-expect.ts";
-import { ConntrackHash } from "./conntrack-hash.ts";
+import { BUCKETS, bucketOf, ConntrackHash } from "./conntrack-hash.ts";
 import { type ConntrackStat, ConntrackSysctl, newConntrackStat } from "./conntrack-sysctl.ts";
 import { genericPacket, grePacket, icmpError, icmpPacket, udpPacket } from "./proto-other.ts";
 import { TCP_REPEAT, tcpCanEarlyDrop, tcpPacket } from "./proto-tcp.ts";
@@ -70,6 +70,7 @@ export class Conntrack {
   userPort = 0;
   readonly #rng: Rng;
   readonly #gc: Timer;
+  readonly #sweep: Timer;
   /** @internal scratch of icmpError */
   readonly quoted: Tuple = new Tuple();
   /** @internal */
@@ -81,6 +82,7 @@ export class Conntrack {
     this.net = net;
     this.#rng = net.kernel.rng.fork(`conntrack/${net.id}`);
     this.#gc = net.sim.timer(() => this.#collect());
+    this.#sweep = net.sim.timer(() => this.#sweepFull());
     this.sysctl = new ConntrackSysctl(this);
   }
 
@@ -178,7 +180,8 @@ export class Conntrack {
   /** A connection not yet in the table (init_conntrack); null: nothing can answer such a packet. */
   #create(tuple: Tuple, template: NfConn | null): NfConn | null {
     if (!invertTuple(this.#inverse, tuple)) return null;
-    if (this.sysctl.max > 0 && this.list.size >= this.sysctl.max && !this.#earlyDrop()) {
+    const zone = template === null ? 0 : template.zoneId(0);
+    if (this.sysctl.max > 0 && this.list.size >= this.sysctl.max && !this.#earlyDrop(tuple, zone)) {
       this.net.kernel.printk("nf_conntrack: nf_conntrack: table full, dropping packet");
       return TABLE_FULL;
     }
@@ -217,21 +220,35 @@ export class Conntrack {
     return conn;
   }
 
-  /** Makes room by giving up a connection that was never assured, or one that is closing. */
-  #earlyDrop(): boolean {
+  /**
+   * Makes room by giving up connections that were never assured, if there are any in the next few buckets (early_drop): in a
+   * table that is full because its limit is low there hardly ever are. Otherwise the next sweep will make room.
+   */
+  #earlyDrop(tuple: Tuple, zone: number): boolean {
     this.expireAll();
     if (this.list.size < this.sysctl.max) return true;
-    for (const conn of this.list)
-      if (!(conn.status & IPS_ASSURED) && this.kill(conn)) {
-        this.stat.earlyDrop++;
-        return true;
-      }
-    for (const conn of this.list)
-      if (conn.protonum === IPPROTO_TCP && tcpCanEarlyDrop(conn) && this.kill(conn)) {
-        this.stat.earlyDrop++;
-        return true;
-      }
-    return false;
+    const first = bucketOf(tuple, zone);
+    const near = (bucket: number): boolean => (bucket - first + BUCKETS) % BUCKETS < EVICTION_RANGE;
+    let dropped = 0;
+    for (const conn of [...this.list]) {
+      if (conn.status & IPS_ASSURED) continue;
+      if (!near(bucketOf(conn.orig, conn.zoneId(0))) && !near(bucketOf(conn.reply, conn.zoneId(1)))) continue;
+      if (this.kill(conn)) dropped++;
+    }
+    this.stat.earlyDrop += dropped;
+    if (dropped === 0 && !this.#sweep.pending) this.#sweep.after(SWEEP_NS);
+    return dropped > 0;
+  }
+
+  /** Once a packet has been dropped for want of room, closing connections and those never assured go (gc_worker). */
+  #sweepFull(): void {
+    this.expireAll();
+    const enough = Math.floor((this.sysctl.max / 100) * 95);
+    for (const conn of [...this.list]) {
+      if (this.list.size < enough) return;
+      const closing = conn.protonum === IPPROTO_TCP && tcpCanEarlyDrop(conn);
+      if (!(conn.status & IPS_ASSURED) || closing) this.kill(conn);
+    }
   }
 
   /** index << 1 | direction of a living connection with this tuple, or −1 (nf_conntrack_find_get). */
@@ -445,6 +462,11 @@ export class Conntrack {
     skb.ctinfo = ctinfo2dir(from.ctinfo) === 0 ? IP_CT_RELATED_REPLY : IP_CT_RELATED;
   }
 }
+
+/** NF_CT_EVICTION_RANGE */
+const EVICTION_RANGE = 8;
+/** How long the garbage collector of a nearly idle table sleeps, about: from one second to a minute. */
+const SWEEP_NS: Ns = 30 * SEC;
 
 /** What #create returns instead of a connection when there is no room. */
 const TABLE_FULL: NfConn = new NfConn();

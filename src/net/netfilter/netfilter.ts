@@ -5,7 +5,7 @@
 
 import { MSEC } from "../../base/time.ts";
 import * as ip from "../../wire/ipv4.ts";
-import { NETDEV_DOWN, type Net } from "../core/net.ts";
+import { INIT_NET_INODE, NETDEV_DOWN, type Net } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import {
   NF_ACCEPT,
@@ -43,8 +43,6 @@ import type { RecentList } from "./recent-list.ts";
 import { seqAdjust } from "./seqadj.ts";
 import type { XtEnv } from "./x-tables.ts";
 
-/** Inode of a machine's first network namespace (PROC_DYNAMIC_FIRST and the kernel's order of making them). */
-const INIT_NET_INODE = 4026531840;
 const LOG_ALL_NETNS = "net/netfilter/nf_log_all_netns";
 
 /** All that netfilter keeps in one namespace. */

@@ -7,7 +7,9 @@ import {
   IPS_ASSURED,
   IPS_SEEN_REPLY,
 } from "../../../src/net/netfilter/conntrack-entry.ts";
+import { bucketOf } from "../../../src/net/netfilter/conntrack-hash.ts";
 import { nfConntrackText } from "../../../src/net/netfilter/conntrack-text.ts";
+import { Tuple } from "../../../src/net/netfilter/tuple.ts";
 import { set16, set32 } from "../../../src/wire/layout.ts";
 import { CLIENT, CtLab, SERVER, type Segment } from "./ct-lab.ts";
 
@@ -194,19 +196,45 @@ describe("the table", () => {
     expect(lab.nf.tracking).toBe(true); // the lab's own use
   });
 
-  test("a full table gives up what nobody answered, then drops", () => {
+  test("a full table drops with a line in the log, and half a minute later has given up what nobody answered", () => {
     const lab = new CtLab();
-    lab.sysctl("max", 2);
-    lab.udp(false, [1, 53]);
-    lab.udp(false, [2, 53]);
-    expect(lab.udp(false, [3, 53])).not.toBeNull();
-    expect([...lab.nf.ct.list].map((conn) => conn.orig.srcU)).toEqual([2, 3]);
+    const log: string[] = [];
+    lab.host.net.kernel.printk = (line) => {
+      log.push(line);
+    };
+    lab.nf.ct.sysctl.max = 2;
+    for (const port of [1, 2]) lab.tcp({ ...SYN, ports: [port, 80] });
+    expect(lab.tcp({ ...SYN, ports: [3, 80] })).toEqual(["dropped"]);
+    expect(log).toEqual(["nf_conntrack: nf_conntrack: table full, dropping packet"]);
+    lab.wait(31);
+    expect(lab.tcp({ ...SYN, ports: [3, 80] })).not.toEqual(["dropped"]);
+  });
+
+  test("a first packet makes room where unanswered connections lie near in the table", () => {
+    const lab = new CtLab();
+    const tuple = new Tuple().set(CLIENT, SERVER, 3, 80, 6);
+    // the port whose connection falls into the same bucket or one of the seven after it
+    const bucket = bucketOf(tuple, 0);
+    const isNear = (port: number): boolean => {
+      const other = bucketOf(new Tuple().set(CLIENT, SERVER, port, 80, 6), 0);
+      return other >= bucket && other < bucket + 8;
+    };
+    let near = 4;
+    while (!isNear(near)) near++;
+    lab.nf.ct.sysctl.max = 2;
+    for (const port of [1, near]) lab.tcp({ ...SYN, ports: [port, 80] });
+    expect(lab.tcp({ ...SYN, ports: [3, 80] })).not.toEqual(["dropped"]);
+    expect([...lab.nf.ct.list].map((conn) => conn.orig.srcU)).toEqual([1, 3]);
+    expect(lab.nf.ct.stat.earlyDrop).toBe(1);
+  });
+
+  test("assured connections are not given up for a new one", () => {
     const full = new CtLab();
     for (const port of [1, 2]) {
       const ports = [port, 80] as const;
       full.tcp({ ...SYN, ports }, { ...SYN_ACK, ports }, { ...ACK, ports });
     }
-    full.sysctl("max", 2);
+    full.nf.ct.sysctl.max = 2;
     expect(full.tcp({ ...SYN, ports: [3, 80] })).toEqual(["dropped"]);
     expect(full.nf.ct.stat.drop).toBe(1);
   });
