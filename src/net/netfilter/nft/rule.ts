@@ -16,6 +16,7 @@ import { logPacket } from "../nf-log.ts";
 import type { Chain, Table } from "../nf-table.ts";
 import { nfSendReset, nfSendUnreach } from "../reject.ts";
 import { Rule, type RuleAction, type RuleSource } from "../rule.ts";
+import type { RuleKey } from "../rule-keys.ts";
 import { nflogTarget } from "../targets/log.ts";
 import {
   type TargetFn,
@@ -30,6 +31,7 @@ import {
 import { compileAssign } from "./assign.ts";
 import { NftError } from "./error.ts";
 import type { MatchOp, MatchRight, NftExpr, NftScalar, NftSetRef, NftStmt, NftVerdict } from "./expr.ts";
+import { nftKeys } from "./keys.ts";
 import { type LoadContext, loadExpr, loadKey, NEXT, type Step } from "./load.ts";
 import { compileNat } from "./nat.ts";
 import { isVerdict, NftSet } from "./set.ts";
@@ -56,6 +58,7 @@ function demandsOf(stmt: NftStmt): { hooks: number; nat: boolean } | null {
 export class NftRule extends Rule {
   override readonly action: RuleAction = "target";
   override readonly target: TargetFn;
+  override readonly keys: readonly RuleKey[];
   readonly stmts: readonly NftStmt[];
   readonly comment: string | null;
   /** sets that stand in the rule itself, by their statement's reference */
@@ -67,6 +70,7 @@ export class NftRule extends Rule {
   constructor(stmts: readonly NftStmt[], comment: string | null, check: XtCheck) {
     super();
     this.stmts = stmts;
+    this.keys = nftKeys(stmts);
     this.comment = comment;
     this.#checkChain(check.chain, check.hookMask);
     const compiler = new Compiler(check.env, check.chain.table, this.#own, this.#used, this.#releases);
