@@ -1,7 +1,7 @@
 // What nft's language says, as it was written: names are not yet looked up, values not yet typed.
 
 import type { NftVerdictName } from "../../net/netfilter/nft/expr.ts";
-import type { Loc } from "./lexer.ts";
+import type { Loc, NftProblem } from "./lexer.ts";
 
 export type Family = "ip" | "inet";
 
@@ -106,7 +106,8 @@ export interface AstRule {
 export interface AstBase {
   readonly type: string;
   readonly hook: string;
-  readonly priority: number;
+  /** a problem is told when the table is known to be there */
+  readonly priority: number | NftProblem;
 }
 
 export interface AstChain {

@@ -125,7 +125,7 @@ export class Cursor {
     return this.next();
   }
 
-  number(expecting?: string): number {
+  number(expecting = "number"): number {
     if (this.token.kind !== "number") throw unexpected(this.token, expecting);
     return Number(this.next().text);
   }

@@ -75,7 +75,7 @@ export class RuleEvaluator {
         return;
       case "vmap": {
         const left = this.left(stmt.left);
-        const set = this.#mapRef(stmt.set, typesOf(left), ["verdict"], left);
+        const set = this.#mapRef(stmt.set, typesOf(left), ["verdict"], left, stmt.left.loc);
         this.#stmts.push({ kind: "vmap", left, set });
         return;
       }
@@ -358,7 +358,7 @@ export class RuleEvaluator {
       case "concat":
         throw new NftProblem("Use concatenations with sets and maps, not singleton values", leftLoc, ast.loc);
       case "list": {
-        if (!type.isBitmask) throw new NftProblem(`invalid list of ${type.desc}`, ast.loc);
+        if (!type.isBitmask) throw new NftProblem(`Basetype of type ${type.desc} is not bitmask`, ast.items[0]!.loc);
         return this.#flags(ast.items, type, bits, implicit);
       }
       default:
@@ -386,18 +386,30 @@ export class RuleEvaluator {
   }
 
   #checkTypes(types: readonly string[], spec: SetSpec, loc: Loc, leftLoc: Loc): void {
-    const wanted = types.map((name) => dataType(name).desc).join(" . ");
-    const given = spec.keyTypes.map((name) => dataType(name).desc).join(" . ");
+    const wanted = typesText(types);
+    const given = typesText(spec.keyTypes);
     if (types.length === spec.keyTypes.length && types.every((name, i) => compatible(name, spec.keyTypes[i]!))) return;
+    if (spec.dataTypes !== null && leftLoc !== loc)
+      throw new NftProblem(
+        `datatype mismatch, map expects ${given}, mapping expression has type ${wanted}`,
+        loc,
+        leftLoc,
+      );
     throw new NftProblem(`datatype mismatch, expected ${wanted}, expression has type ${given}`, loc, leftLoc);
   }
 
-  #mapRef(ast: AstExpr, types: readonly string[], dataTypes: readonly string[] | null, left: NftExpr): NftSetRef {
+  #mapRef(
+    ast: AstExpr,
+    types: readonly string[],
+    dataTypes: readonly string[] | null,
+    left: NftExpr,
+    leftLoc: Loc = ast.loc,
+  ): NftSetRef {
     if (ast.t === "setref") {
       const spec = this.#scope.set(ast.name);
       if (!spec) throw this.#setMissing(ast);
       if (spec.dataTypes === null) throw new NftProblem("Expression is not a map", ast.loc);
-      this.#checkTypes(types, spec, ast.loc, ast.loc);
+      this.#checkTypes(types, spec, ast.loc, leftLoc);
       return { name: ast.name };
     }
     if (ast.t !== "set") throw new NftProblem("Expression is not a map", ast.loc);
@@ -425,7 +437,9 @@ export class RuleEvaluator {
     if (stmt.with === null) {
       // without more: port unreachable, in the inet family abstractly
       this.#stmts.push(
-        family === "inet" ? { kind: "reject", with: "icmpx", code: 1 } : { kind: "reject", with: "icmp", code: 3 },
+        family === "inet"
+          ? { kind: "reject", with: "icmpx", code: 1, isDefault: true }
+          : { kind: "reject", with: "icmp", code: 3, isDefault: true },
       );
       return;
     }
@@ -436,7 +450,7 @@ export class RuleEvaluator {
         this.#l4 = { proto: "tcp", at: -1 };
         this.#imply(MATCH_L4, 6);
       } else this.#hide(this.#l4);
-      this.#stmts.push({ kind: "reject", with: "tcp", code: 0 });
+      this.#stmts.push({ kind: "reject", with: "tcp", code: 0, isDefault: false });
       return;
     }
     if (stmt.with === "icmpx" && family !== "inet") {
@@ -449,13 +463,19 @@ export class RuleEvaluator {
       8,
     ) as number;
     if (stmt.with === "icmp") this.#needIp();
-    this.#stmts.push({ kind: "reject", with: stmt.with, code });
+    const isDefault = family === "inet" ? stmt.with === "icmpx" && code === 1 : code === 3;
+    this.#stmts.push({ kind: "reject", with: stmt.with, code, isDefault });
   }
 
   #nat(stmt: AstStmt & { s: "nat" }): void {
     const { family } = this.#scope;
     if (stmt.port !== null && stmt.port.t !== "map" && this.#l4 === null && !this.#anyL4())
       throw new NftProblem("transport protocol mapping is only valid after transport protocol match", stmt.port.loc, {
+        ...stmt.loc,
+        to: stmt.loc.from + stmt.type.length,
+      });
+    if (family === "inet" && !stmt.family && stmt.addr !== null && stmt.addr.t === "sym" && this.#l3 === null)
+      throw new NftProblem("ip or ip6 must be specified with address for inet tables.", {
         ...stmt.loc,
         to: stmt.loc.from + stmt.type.length,
       });
@@ -528,6 +548,12 @@ export class RuleEvaluator {
     }
     return this.left(ast);
   }
+}
+
+/** "IPv4 address", "concatenation of (IPv4 address, internet network service)" */
+function typesText(types: readonly string[]): string {
+  const names = types.map((name) => dataType(name).desc);
+  return names.length === 1 ? names[0]! : `concatenation of (${names.join(", ")})`;
 }
 
 function isTerminal(stmt: AstStmt): boolean {

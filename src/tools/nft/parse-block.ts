@@ -22,7 +22,7 @@ export function hookSpec(cursor: Cursor): NonNullable<AstChain["base"]> {
   return { type: type.text, hook: hook.text, priority: priority(cursor, hook.text, start) };
 }
 
-function priority(cursor: Cursor, hook: string, _start: Token): number {
+function priority(cursor: Cursor, hook: string, _start: Token): number | NftProblem {
   cursor.expand();
   const first = cursor.token;
   const sign = cursor.take("-") ? -1 : 1;
@@ -39,7 +39,7 @@ function priority(cursor: Cursor, hook: string, _start: Token): number {
     // the place is that of the whole clause, its end included
     const end = { ...first, to: cursor.token.to };
     const loc = cursor.is(";") ? { ...first, from: _start.from, to: name.to } : end;
-    throw new NftProblem("invalid priority expression value in this context.", loc);
+    return new NftProblem("invalid priority expression value in this context.", loc);
   }
   return value + offset;
 }

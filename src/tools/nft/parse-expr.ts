@@ -311,7 +311,7 @@ export function parseVerdict(cursor: Cursor): AstExpr & { t: "verdict" } {
     return { t: "verdict", verdict, chain: "", chainLoc: null, loc: word };
   cursor.expand();
   if (cursor.is("{")) refuse("a chain without a name", cursor.token);
-  const chain = cursor.name();
+  const chain = cursor.name("'{'");
   return { t: "verdict", verdict, chain: chain.text, chainLoc: chain, loc: cursor.since(word) };
 }
 

@@ -241,7 +241,7 @@ function log(cursor: Cursor, start: Loc): AstStmt {
   let snaplen: number | null = null;
   let threshold: number | null = null;
   for (;;) {
-    if (cursor.take("prefix")) prefix = cursor.text();
+    if (cursor.take("prefix")) prefix = cursor.text("string or quoted string or string with a trailing asterisk");
     else if (cursor.take("group")) group = cursor.number();
     else if (cursor.take("snaplen")) snaplen = cursor.number();
     else if (cursor.take("queue-threshold")) threshold = cursor.number();

@@ -313,7 +313,7 @@ class Parser {
       const start = cursor.token;
       if (cursor.take("flags")) {
         const flag = cursor.name();
-        if (flag.text !== "dormant") throw new NftProblem("unknown table option", flag);
+        if (flag.text !== "dormant") throw new NftProblem(`unknown table option ${flag.text}`, flag);
         dormant = true;
       } else if (cursor.take("comment")) comment = cursor.text();
       else if (cursor.is("chain")) {
@@ -469,7 +469,7 @@ class Parser {
       byHandle = this.#byHandle(cursor);
       if (byHandle) h = table;
       else {
-        const name = cursor.name("string");
+        const name = cursor.name("handle or string");
         h = { ...table, name: name.text, nameLoc: name };
       }
     } else h = this.#handle(cursor);

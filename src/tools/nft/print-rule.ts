@@ -273,8 +273,7 @@ function logText({ prefix, level, flags, group, snaplen, threshold }: Extract<Nf
 
 function rejectText(stmt: Extract<NftStmt, { kind: "reject" }>, format: Format): string {
   if (stmt.with === "tcp") return "reject with tcp reset";
-  if (stmt.with === "icmp" && stmt.code === 3) return "reject";
-  if (stmt.with === "icmpx" && stmt.code === 1) return "reject";
+  if (stmt.isDefault) return "reject";
   return `reject with ${stmt.with} ${valueText(stmt.code, dataType(stmt.with === "icmp" ? "icmp_code" : "icmpx_code"), format)}`;
 }
 

@@ -178,9 +178,10 @@ export class Transaction {
     const table = tableKey(h.family, h.table);
     if (verb === "add" || verb === "create") {
       if (!this.#table(h) && !this.#madeTables.has(table)) throw this.#tableMissing(h);
+      if (chain.base?.priority instanceof NftProblem) throw chain.base.priority;
       const base: BaseChain | null = chain.base && {
         hook: HOOKS.indexOf(chain.base.hook),
-        priority: chain.base.priority,
+        priority: chain.base.priority as number,
         type: chain.base.type as ChainType,
       };
       this.#madeChains.add(`${table}\n${h.name}`);
@@ -266,6 +267,10 @@ export class Transaction {
       set: (name) => this.#setSpec(h, name),
       setHint: (name) => this.#setHint(name),
     }).rule(rule!);
+    for (const stmt of stmts) {
+      const made = stmt.kind === "dynset" ? this.#sets.get(`${table}\n${stmt.set}`) : undefined;
+      if (made) made.dynamic = true;
+    }
     const source = nftRule(stmts, rule!.comment);
     const common = { table, chain, rule: source, packets: 0, bytes: 0 };
     if (verb === "replace") {
@@ -406,7 +411,7 @@ export class Transaction {
         item.key.loc,
       );
     if (spec.dataTypes !== null && item.data === null)
-      throw new NftProblem("unexpected mapping expression", item.key.loc);
+      throw new NftProblem(`Could not process rule: ${strerror(Errno.EINVAL)}`, item.key.loc);
     const values = new ValueReader(this.#names);
     return values.element(item, spec.keyTypes, spec.dataTypes, dataType(spec.keyTypes[0] ?? "integer").bits);
   }

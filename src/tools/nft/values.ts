@@ -28,18 +28,9 @@ export class ValueReader {
     if (ast.t === "list" && type.isBitmask)
       return ast.items.reduce((value, item) => value | (this.scalar(item, type, bits) as number), 0);
     if (ast.t !== "sym") throw new NftProblem(`Basetype of type ${type.desc} is not bitmask`, ast.loc);
-    if (
-      type.name === "iface_index" ||
-      type.name === "ifname" ||
-      type.name === "string" ||
-      !ast.quoted ||
-      type.symbols
-    ) {
-      const value = parseValue(ast.text, type, bits, this.#names);
-      if (typeof value === "object") throw new NftProblem(value.error, ast.loc);
-      return value;
-    }
-    throw new NftProblem(`Could not parse symbolic ${type.desc} expression`, ast.loc);
+    const value = parseValue(ast.text, type, bits, this.#names);
+    if (typeof value === "object") throw new NftProblem(value.error, ast.loc);
+    return value;
   }
 
   /** A value, a range or a prefix. */
@@ -63,11 +54,11 @@ export class ValueReader {
   element(item: AstElement, types: readonly string[], dataTypes: readonly string[] | null, bits = 32): NftElement {
     const parts = item.key.t === "concat" ? item.key.parts : [item.key];
     if (parts.length !== types.length) {
-      const wanted = types.map((name) => dataType(name).desc).join(" . ");
-      throw new NftProblem(
-        `datatype mismatch, expected ${wanted}, expression has type ${parts.length === 1 ? "integer" : "concatenation"}`,
-        item.key.loc,
-      );
+      const extra = parts[types.length];
+      // what is beyond the set's type has none
+      if (extra) throw new NftProblem("Can't parse symbolic invalid expressions", extra.loc);
+      const wanted = types.map((name) => dataType(name).desc).join(", ");
+      throw new NftProblem(`invalid data type, expected concatenation of (${wanted})`, item.key.loc);
     }
     const key = parts.map((part, i) =>
       this.part(part, dataType(types[i]!), types.length === 1 ? bits : dataType(types[i]!).bits),
@@ -85,6 +76,7 @@ export class ValueReader {
   #elementData(ast: AstExpr, types: readonly string[] | null): NftElement["data"] {
     if (ast.t === "verdict") return { verdict: ast.verdict, chain: ast.chain };
     if (types === null) throw new NftProblem("unexpected mapping expression", ast.loc);
+    if (types[0] === "verdict") throw new NftProblem("Can't parse symbolic netfilter verdict expressions", ast.loc);
     const parts = ast.t === "concat" ? ast.parts : [ast];
     return parts.map((part, i) =>
       this.part(part, dataType(types[i] ?? types[0]!), dataType(types[i] ?? types[0]!).bits),

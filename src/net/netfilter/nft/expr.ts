@@ -73,7 +73,8 @@ export interface SetSpec {
   readonly constant: boolean;
   readonly interval: boolean;
   readonly timeout: boolean;
-  readonly dynamic: boolean;
+  /** packets make elements; a rule that does so in the same transaction says it, too */
+  dynamic: boolean;
   readonly autoMerge: boolean;
   /** each element counts */
   readonly counter: boolean;
@@ -146,7 +147,13 @@ export type NftStmt =
       readonly threshold: number | null;
     }
   /** icmp: a code of destination unreachable; icmpx: an abstract one; tcp: a reset */
-  | { readonly kind: "reject"; readonly with: "icmp" | "icmpx" | "tcp"; readonly code: number }
+  | {
+      readonly kind: "reject";
+      readonly with: "icmp" | "icmpx" | "tcp";
+      readonly code: number;
+      /** what the family does without being told */
+      readonly isDefault: boolean;
+    }
   | {
       readonly kind: "nat";
       readonly type: "snat" | "dnat" | "masquerade" | "redirect";
