@@ -1,6 +1,7 @@
 // What must hold of a packet's cheap fields for a rule to match at all: the index of a chain (chain-index.ts) finds by it the
 // few rules worth asking. A rule that says less than it could is slower, not wrong; it must never say more.
 
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "../../wire/ipv4.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { IP_CT_UNTRACKED, nfCtGet } from "./conntrack-entry.ts";
 import type { XtPar } from "./x-tables.ts";
@@ -77,7 +78,11 @@ export function loadKeyFields(par: XtPar, fields: Int32Array): void {
   fields[KEY_CTSTATE] = ctStateBit(skb);
 }
 
-/** True when no extension finds the packet too short to be asked: only then may an index choose among rules. */
+/**
+ * True when no match that has keys finds the packet too short to be asked: only then may an index choose among rules. TCP's
+ * and UDP's bare matches and icmp want their header, others the ports.
+ */
 export function hasWholeHeader({ skb, thoff, fragoff, protonum }: XtPar): boolean {
-  return fragoff === 0 && skb.tail - thoff >= (protonum === 6 ? 20 : 12);
+  const header = protonum === IPPROTO_TCP ? 20 : protonum === IPPROTO_UDP || protonum === IPPROTO_ICMP ? 8 : 4;
+  return fragoff === 0 && skb.tail - thoff >= header;
 }
