@@ -3,7 +3,7 @@
 // packet path allocates nothing. There are no shared clones: whoever hands one frame to two receivers copies it.
 
 import { assert } from "../../base/assert.ts";
-import type { TraceSink } from "../../sim/trace.ts";
+import type { TraceRule, TraceSink } from "../../sim/trace.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { NetDevice } from "./net-device.ts";
 
@@ -224,7 +224,7 @@ export class SkbPool {
   /** packets handed out and not yet returned */
   inUse = 0;
   /** told of every drop and of what else is worth telling; null costs one comparison */
-  trace: TraceSink | null = null;
+  trace: TraceSink<SkBuff> | null = null;
   /** called for every dropped packet: counters */
   onDrop: ((skb: SkBuff, reason: DropReason) => void) | null = null;
 
@@ -401,18 +401,25 @@ export function moveBytes(target: Uint8Array, at: number, source: Uint8Array, fr
 }
 
 /** Tells whoever traces that the packet is at `where` (a kernel function in camel case); costs a comparison otherwise. */
-export function trace(skb: SkBuff, where: string, dev: NetDevice | null = skb.dev, detail: string = ""): void {
+export function trace(
+  skb: SkBuff,
+  where: string,
+  dev: NetDevice | null = skb.dev,
+  detail: string = "",
+  rule?: TraceRule,
+): void {
   const sink = skb.pool.trace;
   if (sink === null) return;
   const net = dev?.net;
-  sink({
+  const event = {
     timeNs: net?.kernel.sim.now ?? 0,
     netns: net?.label ?? "",
     where,
     dev: dev?.name ?? "",
     packet: skb.id,
     detail,
-  });
+  };
+  sink(rule === undefined ? event : { ...event, rule }, skb);
 }
 
 /** Throws a packet away, for a reason that is always told (kfree_skb_reason). */

@@ -3,6 +3,7 @@
 // cutting in ip-do-fragment.ts.
 
 import { Errno } from "../../base/errno.ts";
+import { formatIpv4 } from "../../wire/addr.ts";
 import { internetChecksum, pseudoHeaderSum4 } from "../../wire/checksum.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from "../../wire/icmp.ts";
@@ -264,6 +265,7 @@ export function ipFinishOutput2(ip4: Ipv4, skb: SkBuff): number {
   ipExt.OutOctets += skb.len;
   let key = rt.gateway !== 0 ? rt.gateway : (ipv4.getDestination(skb.head, skb.data) as number);
   if (dev.loopback || dev.flags & IFF_POINTOPOINT) key = 0;
+  if (skb.pool.trace !== null) trace(skb, "ipFinishOutput2", dev, key === 0 ? "" : formatIpv4(key));
   const neigh = ip4.arp.lookupOrCreate(dev, key);
   if (!neigh) {
     drop(skb, DropReason.NEIGH_CREATEFAIL);

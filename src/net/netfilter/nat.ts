@@ -18,9 +18,10 @@ import {
   type NfHookFn,
   type NfHookState,
 } from "../core/netfilter.ts";
-import type { SkBuff } from "../core/skb.ts";
+import { type SkBuff, trace } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
+import { skbRtable } from "../ipv4/rtable.ts";
 import type { Conntrack } from "./conntrack.ts";
 import {
   ctinfo2dir,
@@ -203,6 +204,7 @@ export class Nat {
     if (!(conn.status & bit)) return;
     invertTuple(this.#scratch, conn.tuple(1 - dir));
     manipPacket(skb, skb.networkHeader, this.#scratch, manip, this.#scratch.protonum);
+    trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT");
   }
 
   /** The connection stays as it is, but its tuple is taken (nf_nat_alloc_null_binding). */

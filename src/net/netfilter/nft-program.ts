@@ -18,6 +18,7 @@ import {
   type RuleAction,
 } from "./rule.ts";
 import { hasWholeHeader, KEY_FIELDS, KEY_IIF, KEY_OIF, loadKeyFields } from "./rule-keys.ts";
+import { traceChainEnd, traceRule } from "./rule-trace.ts";
 import { type MatchFn, type TargetFn, XT_CONTINUE, XT_GOTO, XT_JUMP, XT_RETURN, XtPar } from "./x-tables.ts";
 
 /** Words per rule. */
@@ -196,7 +197,9 @@ export class ChainProgram {
     const b = skb.head;
     let top = 0;
     let index = this.#chain.start;
-    let indexOfChain = indexes[index]!;
+    /** whoever traces sees every rule that Linux would look at, so no index */
+    const tracing = skb.pool.trace !== null;
+    let indexOfChain = tracing ? null : indexes[index]!;
     /** rules up to here are walked one by one; beyond, the chain's index says which is next */
     let runEnd = indexOfChain === null ? TO_THE_END : -1;
     let hasFields = false;
@@ -214,12 +217,13 @@ export class ChainProgram {
       const at = index * STRIDE;
       let next = words[at + KIND]!;
       if (next === END) {
-        if (top === 0) return this.#policy(skb);
+        if (top === 0) return this.#policy(par);
         index = stack[--top]!;
-        indexOfChain = indexes[index]!;
+        indexOfChain = tracing ? null : indexes[index]!;
         runEnd = indexOfChain === null ? TO_THE_END : -1;
         continue;
       }
+      if (tracing) traceRule(par, this.#chain.table, index, "look", "");
       const flags = words[at + FLAGS]!;
       if (flags & HAS_PROTO && (par.protonum !== words[at + PROTO]) !== ((flags & IPT_INV_PROTO) !== 0)) {
         index++;
@@ -263,8 +267,10 @@ export class ChainProgram {
       rule.packets++;
       rule.bytes += skb.tail - iph;
       let to = words[at + JUMP]!;
+      if (tracing) traceRule(par, this.#chain.table, index, "match", rule.action);
       if (next === TARGET) {
         const verdict = targets[index]!(par);
+        if (tracing) traceRule(par, this.#chain.table, index, "verdict", verdict);
         hasFields = false; // it may have changed the packet
         switch (verdict) {
           case XT_CONTINUE:
@@ -291,7 +297,7 @@ export class ChainProgram {
           index++;
           continue;
         case RETURN:
-          if (top === 0) return this.#policy(skb);
+          if (top === 0) return this.#policy(par);
           index = stack[--top]!;
           break;
         case GO_JUMP:
@@ -301,13 +307,15 @@ export class ChainProgram {
         default:
           index = to;
       }
-      indexOfChain = indexes[index]!;
+      indexOfChain = tracing ? null : indexes[index]!;
       runEnd = indexOfChain === null ? TO_THE_END : -1;
     }
   }
 
-  #policy(skb: SkBuff): number {
+  #policy(par: XtPar): number {
     const chain = this.#chain;
+    const { skb } = par;
+    if (skb.pool.trace !== null) traceChainEnd(par, chain);
     if (chain.counting) {
       chain.packets++;
       chain.bytes += skb.tail - skb.networkHeader;
