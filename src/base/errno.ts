@@ -18,6 +18,7 @@ export type ErrnoName =
   | "EACCES"
   | "EBUSY"
   | "EEXIST"
+  | "EFAULT"
   | "EXDEV"
   | "ENODEV"
   | "ENOTDIR"
@@ -79,6 +80,7 @@ const table: readonly (readonly [ErrnoName, number, string])[] = [
   ["EAGAIN", 11, "Resource temporarily unavailable"],
   ["ENOMEM", 12, "Cannot allocate memory"],
   ["EACCES", 13, "Permission denied"],
+  ["EFAULT", 14, "Bad address"],
   ["EBUSY", 16, "Device or resource busy"],
   ["EEXIST", 17, "File exists"],
   ["EXDEV", 18, "Invalid cross-device link"],

@@ -23,6 +23,7 @@ import {
   F_GETFL,
   F_SETFL,
   MSG_DONTWAIT,
+  MSG_EOR,
   MSG_ERRQUEUE,
   MSG_FASTOPEN,
   MSG_MORE,
@@ -56,7 +57,7 @@ export interface World {
 type Run = (world: World, call: Call) => Task<number>;
 
 const MAX_PAYLOAD = 16 * 1024 * 1024;
-const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB;
+const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_EOR;
 const RECV_FLAGS = MSG_DONTWAIT | MSG_PEEK | MSG_OOB | MSG_TRUNC | MSG_WAITALL | MSG_ERRQUEUE;
 
 const TABLE: Readonly<Record<string, Run>> = {
@@ -157,8 +158,14 @@ function fieldOf(call: Call, expression: Expression, name: string): Expression {
   return found.value;
 }
 
-/** Bytes to send: a text, or so many zeros. */
+/** The buffer is NULL. */
+function isNull(content: Expression): boolean {
+  return content.kind === "word" && content.name === "NULL";
+}
+
+/** Bytes to send: a text, or so many zeros. Throws EFAULT for NULL. */
 function payload(call: Call, content: Expression, length: number): Uint8Array {
+  if (isNull(content) && length > 0) throw new NetError(Errno.EFAULT);
   if (length > MAX_PAYLOAD) throw fail(call, `${length} bytes at once are not supported`);
   const bytes = new Uint8Array(Math.max(length, 0));
   if (content.kind === "string") for (let i = 0; i < bytes.length; i++) bytes[i] = content.value.charCodeAt(i) & 0xff;
@@ -283,25 +290,36 @@ function* shutdown(world: World, call: Call): Task<number> {
 function* receive(world: World, call: Call): Task<number> {
   const descriptor = socketAt(world, call, 0);
   const flags = call.name === "read" ? 0 : number(call, 3);
-  return yield* receiveBytes(call, descriptor, number(call, 2), flags);
+  const nowhere = isNull(arg(call, 1));
+  const { got } = yield* receiveBytes(call, descriptor, number(call, 2), nowhere ? flags | MSG_PEEK : flags);
+  if (nowhere && got > 0) throw new NetError(Errno.EFAULT);
+  return got;
 }
 
-function* receiveBytes(call: Call, descriptor: SocketDescriptor, most: number, flags: number): Task<number> {
+/** @returns how many bytes came, and the last message's TCP_CM_INQ */
+function* receiveBytes(
+  call: Call,
+  descriptor: SocketDescriptor,
+  most: number,
+  flags: number,
+): Task<{ got: number; inq: number | undefined }> {
   if (flags & ~RECV_FLAGS) throw fail(call, `flags 0x${(flags & ~RECV_FLAGS).toString(16)} are not supported`);
   const { socket: s, nonBlocking } = descriptor;
   s.nonBlocking = nonBlocking;
   let got = 0;
+  let inq: number | undefined;
   do {
-    const { bytes } = yield* s.recv(most - got, {
+    const message = yield* s.recv(most - got, {
       peek: (flags & MSG_PEEK) !== 0,
       oob: (flags & MSG_OOB) !== 0,
       errQueue: (flags & MSG_ERRQUEUE) !== 0,
       dontWait: (flags & MSG_DONTWAIT) !== 0,
     });
-    if (bytes.length === 0) return got;
-    got += bytes.length;
+    if (message.bytes.length === 0) break;
+    got += message.bytes.length;
+    inq = message.inq;
   } while (flags & MSG_WAITALL && got < most);
-  return got;
+  return { got, inq };
 }
 
 /** `[{..., 1000}, {..., 500}]`: how many bytes each part has. */
@@ -318,19 +336,33 @@ const total = (lengths: readonly number[]): number => lengths.reduce((sum, lengt
 
 function* receiveVector(world: World, call: Call): Task<number> {
   const descriptor = socketAt(world, call, 0);
-  return yield* receiveBytes(call, descriptor, total(vectorLengths(call, arg(call, 1))), 0);
+  return (yield* receiveBytes(call, descriptor, total(vectorLengths(call, arg(call, 1))), 0)).got;
 }
 
 function* receiveMessage(world: World, call: Call): Task<number> {
   const descriptor = socketAt(world, call, 0);
   const message = arg(call, 1);
-  refuseControl(call, message);
-  return yield* receiveBytes(
-    call,
-    descriptor,
-    total(vectorLengths(call, fieldOf(call, message, "msg_iov"))),
-    number(call, 2),
-  );
+  const expected = controlInq(call, message);
+  const most = total(vectorLengths(call, fieldOf(call, message, "msg_iov")));
+  const { got, inq } = yield* receiveBytes(call, descriptor, most, number(call, 2));
+  if (expected !== null && expected !== inq)
+    throw new CallMismatch(`bad control message: expected: TCP_CM_INQ ${expected} actual: ${inq ?? "none"}`);
+  return got;
+}
+
+/** The TCP_CM_INQ that a message's control data should hold; null: nothing is said of it. */
+function controlInq(call: Call, message: Expression): number | null {
+  if (message.kind !== "struct") throw fail(call, "a message header is expected");
+  const control = message.fields.find(({ name }) => name === "msg_control")?.value;
+  if (!control || (control.kind === "list" && control.items.length === 0)) return null;
+  const item = control.kind === "list" && control.items.length === 1 ? control.items[0]! : control;
+  const named = (name: string, wanted: string): boolean => {
+    const value = fieldOf(call, item, name);
+    return value.kind === "word" && value.name === wanted;
+  };
+  if (!named("cmsg_level", "SOL_TCP") || !named("cmsg_type", "TCP_CM_INQ"))
+    throw fail(call, "of control messages TCP_CM_INQ alone is supported");
+  return numberOf(call, fieldOf(call, item, "cmsg_data"));
 }
 
 function refuseControl(call: Call, message: Expression): void {
@@ -374,6 +406,7 @@ function* sendBytes(
   return yield* s.send(bytes, {
     more: (flags & MSG_MORE) !== 0,
     oob: (flags & MSG_OOB) !== 0,
+    eor: (flags & MSG_EOR) !== 0,
     dontWait: nonBlocking || (flags & MSG_DONTWAIT) !== 0,
     ...(to && !(s.sock instanceof TcpStreamSock) ? { to } : {}),
   });

@@ -17,7 +17,7 @@ const LEXEME =
 function lex(text: string, firstLine: number): Lexeme[] {
   const found: Lexeme[] = [];
   let line = firstLine;
-  const body = text.replace(/\s+$/, "");
+  const body = text.replace(/(?:\\\n|\s)+$/, "");
   for (let at = 0; at < body.length; at = LEXEME.lastIndex) {
     LEXEME.lastIndex = at;
     const match = LEXEME.exec(body);

@@ -93,6 +93,8 @@ export function namesOf(info: TcpInfo | null): Map<string, Value> {
     data_segs_out: info.dataSegsOut,
     delivery_rate: info.deliveryRate,
     busy_time: info.busyTimeUs,
+    rwnd_limited: info.rwndLimitedUs,
+    sndbuf_limited: info.sndbufLimitedUs,
     delivered: info.delivered,
     delivered_ce: info.deliveredCe,
     bytes_sent: info.bytesSent,

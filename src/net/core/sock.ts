@@ -56,6 +56,8 @@ export interface Message {
   readonly pktType?: number;
   readonly protocol?: number;
   readonly hwAddr?: Uint8Array;
+  /** TCP_CM_INQ: bytes left to read */
+  readonly inq?: number;
 }
 
 export interface SendOptions {
@@ -67,6 +69,8 @@ export interface SendOptions {
   /** MSG_MORE: more follows (cork) */
   readonly more?: boolean;
   readonly oob?: boolean;
+  /** MSG_EOR: what is sent later goes into no segment with this */
+  readonly eor?: boolean;
   /**
    * the bytes are pages of a file and are not copied (sendfile, MSG_SPLICE_PAGES); the first byte begins a page. No
    * bytes: the file has ended, what was held back by `more` goes (splice_eof)

@@ -6,6 +6,7 @@ import { ECE, getFlags, getWindow, SYN } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { tcpSendChallengeAck } from "./tcp-challenge.ts";
+import { TCP_CHRONO_BUSY, tcpChronoStop } from "./tcp-chrono.ts";
 import { tcpSetCaState } from "./tcp-cong.ts";
 import * as loss from "./tcp-loss.ts";
 import { tcpSyncMss, tsortedRemove } from "./tcp-output.ts";
@@ -191,6 +192,7 @@ function cleanRtxQueue(sk: TcpSock, priorFack: number, priorSndUna: number, sack
     tcpWmemFree(sk, seg);
     seg = next;
   }
+  if (!seg) tcpChronoStop(sk, TCP_CHRONO_BUSY);
   sk.ring.releaseTo(sk.sndUna);
   if (between(sk.sndUp, priorSndUna, sk.sndUna)) sk.sndUp = sk.sndUna;
   if (seg && seg.sacked & TCPCB_SACKED_ACKED) flag |= loss.FLAG_SACK_RENEGING;

@@ -3,6 +3,7 @@
 
 import { DropReason } from "../core/drop-reason.ts";
 import { drop } from "../core/skb.ts";
+import { TCP_CHRONO_BUSY, tcpChronoStop } from "./tcp-chrono.ts";
 import { tsortedRemove } from "./tcp-output.ts";
 import {
   SOCK_BINDPORT_LOCK,
@@ -59,6 +60,7 @@ export function tcpWriteQueuePurge(sk: TcpSock): void {
       queue.remove(seg);
       tcpWmemFree(sk, seg);
     }
+  tcpChronoStop(sk, TCP_CHRONO_BUSY);
   sk.retransHint = null;
   sk.highestSack = null;
   sk.packetsOut = 0;

@@ -3,6 +3,7 @@
 
 import type { Ns } from "../../base/time.ts";
 import { type BbrInfo, bbrInfo } from "./tcp-bbr.ts";
+import { TCP_CHRONO_BUSY, TCP_CHRONO_RWND_LIMITED, TCP_CHRONO_SNDBUF_LIMITED, tcpChronoTime } from "./tcp-chrono.ts";
 import { RequestSock } from "./tcp-request.ts";
 import {
   BOOT_NS,
@@ -80,7 +81,10 @@ export interface TcpInfo {
   readonly minRttUs: number;
   /** bytes per second, 0 not measured */
   readonly deliveryRate: number;
+  /** had something to send or unacknowledged, and of that: waited for the peer's window, for room in the send buffer */
   readonly busyTimeUs: number;
+  readonly rwndLimitedUs: number;
+  readonly sndbufLimitedUs: number;
   readonly delivered: number;
   readonly deliveredCe: number;
   readonly dsackDups: number;
@@ -150,7 +154,13 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     notsentBytes: Math.max(0, (sk.writeSeq - sk.sndNxt) | 0),
     minRttUs: minmaxGet(sk.rttMin),
     deliveryRate: rate,
-    busyTimeUs: 0,
+    busyTimeUs:
+      (tcpChronoTime(sk, TCP_CHRONO_BUSY) +
+        tcpChronoTime(sk, TCP_CHRONO_RWND_LIMITED) +
+        tcpChronoTime(sk, TCP_CHRONO_SNDBUF_LIMITED)) *
+      JIFFY_US,
+    rwndLimitedUs: tcpChronoTime(sk, TCP_CHRONO_RWND_LIMITED) * JIFFY_US,
+    sndbufLimitedUs: tcpChronoTime(sk, TCP_CHRONO_SNDBUF_LIMITED) * JIFFY_US,
     delivered: sk.delivered,
     deliveredCe: sk.deliveredCe,
     dsackDups: sk.dsackDups,

@@ -349,6 +349,7 @@ function inherit(from: TcpSock, to: TcpSock): void {
   to.maxPacingRate = from.maxPacingRate;
   to.rxOpt.userMss = from.rxOpt.userMss;
   to.thinLto = from.thinLto;
+  to.recvmsgInq = from.recvmsgInq;
 }
 
 /** An ACK for a listener that may carry a cookie (cookie_v4_check): the new socket, or null when it is none. */

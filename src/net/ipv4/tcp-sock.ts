@@ -307,9 +307,9 @@ export abstract class TcpSock extends Sock {
   readonly rxOpt: TcpOptionsReceived = new TcpOptionsReceived();
   readonly rs: RateSample = new RateSample();
   readonly xmit: XmitRun = new XmitRun();
-  // chronographs (enum tcp_chrono), µs, for tcp_info
+  // chronographs (tcp-chrono.ts), jiffies
   chronoType = 0;
-  chronoStartUs = 0;
+  chronoStart = 0;
   readonly chronoStat: Float64Array = new Float64Array(4);
   /** syn data for TCP_SAVED_SYN and the like are left out */
 

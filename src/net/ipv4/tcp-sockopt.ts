@@ -133,6 +133,9 @@ export function tcpSetOption(sk: TcpSock, name: string, value: number): void {
       sk.notsentLowat = value >>> 0;
       tcpCheckSpace(sk);
       return;
+    case "TCP_INQ":
+      sk.recvmsgInq = range(value, 0, 1) === 1;
+      return;
     case "TCP_THIN_LINEAR_TIMEOUTS":
       sk.thinLto = range(value, 0, 1) === 1;
       return;
@@ -245,6 +248,8 @@ export function tcpGetOption(sk: TcpSock, name: string): number {
       return sk.icskUserTimeout;
     case "TCP_NOTSENT_LOWAT":
       return sk.notsentLowat;
+    case "TCP_INQ":
+      return +sk.recvmsgInq;
     case "TCP_THIN_LINEAR_TIMEOUTS":
       return +sk.thinLto;
     case "SO_KEEPALIVE":

@@ -253,7 +253,10 @@ export class TcpStreamSock extends TcpSock {
       this.#append(seg, bytes, copied, n);
       if (copied === 0) seg.flags &= ~PSH;
       copied += n;
-      if (copied === total) break;
+      if (copied === total) {
+        if (options.eor) seg.eor = true;
+        break;
+      }
       if (seg.len < goal || options.oob) continue;
       if (this.#forcedPush()) {
         this.#markPush(seg);
@@ -331,7 +334,7 @@ export class TcpStreamSock extends TcpSock {
     const bytes = this.#copyOut(max, options.peek === true);
     if (bytes.length > 0 || max === 0) {
       if (!options.peek) this.#cleanupRbuf(bytes.length);
-      return { bytes, from };
+      return this.recvmsgInq ? { bytes, from, inq: this.#inqHint() } : { bytes, from };
     }
     if (this.#finNext()) {
       if (!options.peek) this.#eatFin();
@@ -351,6 +354,12 @@ export class TcpStreamSock extends TcpSock {
     const end = tail.tcpFlags & FIN ? (tail.endSeq - 1) >>> 0 : tail.endSeq;
     const n = (end - this.copiedSeq) | 0;
     return Math.max(n, 0);
+  }
+
+  /** tcp_inq_hint: a FIN that was read is one more, so that the reader comes back for the end. */
+  #inqHint(): number {
+    const inq = (this.rcvNxt - this.copiedSeq) >>> 0;
+    return inq === 0 && this.rcvShutdown ? 1 : inq;
   }
 
   #finNext(): boolean {

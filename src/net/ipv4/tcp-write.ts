@@ -3,6 +3,13 @@
 // and autocorking, which wait for a device's queue: a veth has none. Nagle: RFC 9293 section 3.7.4 with Minshall's change.
 
 import { ACK, FIN, PSH, SYN } from "../../wire/tcp.ts";
+import {
+  TCP_CHRONO_BUSY,
+  TCP_CHRONO_RWND_LIMITED,
+  TCP_CHRONO_SNDBUF_LIMITED,
+  tcpChronoStart,
+  tcpChronoStop,
+} from "./tcp-chrono.ts";
 import { CA_EVENT_CWND_RESTART, tcpCaEvent, tcpCurrentSsthresh } from "./tcp-cong.ts";
 import { tcpIsCwndLimited } from "./tcp-cong-avoid.ts";
 import { tcpBoundToHalfWnd, tcpCurrentMss, tcpTransmit, tsortedInsertAfter } from "./tcp-output.ts";
@@ -20,6 +27,8 @@ import {
   TCP_CA_OPEN,
   TCP_CA_RECOVERY,
   TCP_CLOSE,
+  TCP_CLOSE_WAIT,
+  TCP_ESTABLISHED,
   TCP_INIT_CWND,
   TCP_NAGLE_CORK,
   TCP_NAGLE_OFF,
@@ -258,6 +267,8 @@ function cwndValidate(sk: TcpSock, limited: boolean): void {
   if (sk.packetsOut > sk.sndCwndUsed) sk.sndCwndUsed = sk.packetsOut;
   if (sk.tcp.sysctl.slowStartAfterIdle && jiffies(sk.net) - sk.sndCwndStamp >= sk.icskRto && !sk.caOps.congControl)
     cwndApplicationLimited(sk);
+  if (!sk.sendQueue.head && sk.hasSocket && sk.noSpace && (sk.state === TCP_ESTABLISHED || sk.state === TCP_CLOSE_WAIT))
+    tcpChronoStart(sk, TCP_CHRONO_SNDBUF_LIMITED);
 }
 
 /** After an idle time the window restarts (tcp_slow_start_after_idle_check, tcp_cwnd_restart; RFC 5681 section 4.1). */
@@ -323,6 +334,8 @@ export function tcpXmitStep(sk: TcpSock): boolean {
 /** Ends a run; true when data waits, nothing is in flight, and so a window probe is due. */
 export function tcpXmitEnd(sk: TcpSock): boolean {
   const { xmit } = sk;
+  if (xmit.rwndLimited) tcpChronoStart(sk, TCP_CHRONO_RWND_LIMITED);
+  else tcpChronoStop(sk, TCP_CHRONO_RWND_LIMITED);
   const limited = xmit.cwndLimited || tcpPacketsInFlight(sk) >= sk.sndCwnd;
   if (xmit.sentPackets > 0 || limited) cwndValidate(sk, limited);
   if (xmit.sentPackets > 0) {
@@ -366,6 +379,7 @@ export function tcpCheckSpace(sk: TcpSock): void {
   }
   if (skStreamIsWriteable(sk)) {
     sk.noSpace = false;
+    tcpChronoStop(sk, TCP_CHRONO_SNDBUF_LIMITED);
     sk.writeQueue.wakeAll();
   }
 }
@@ -375,13 +389,19 @@ function shouldExpandSndbuf(sk: TcpSock): boolean {
   return tcpPacketsInFlight(sk) < sk.sndCwnd;
 }
 
+/** tcp_add_write_queue_tail */
+function queueNew(sk: TcpSock, seg: TxSeg): void {
+  sk.sendQueue.push(seg);
+  if (sk.sendQueue.head === seg) tcpChronoStart(sk, TCP_CHRONO_BUSY);
+}
+
 /** A new record at the end of the write queue (tcp_skb_entail). */
 export function tcpEntail(sk: TcpSock): TxSeg {
   const seg = sk.tcp.segs.take();
   seg.seq = sk.writeSeq;
   seg.endSeq = sk.writeSeq;
   seg.flags = ACK;
-  sk.sendQueue.push(seg);
+  queueNew(sk, seg);
   sk.wmemQueued += SKB_OVERHEAD;
   if (sk.nonagle & TCP_NAGLE_PUSH) sk.nonagle &= ~TCP_NAGLE_PUSH;
   tcpSlowStartAfterIdleCheck(sk);
@@ -402,7 +422,7 @@ export function tcpSendFin(sk: TcpSock): void {
     seg.flags = ACK | FIN;
     sk.wmemQueued += SKB_OVERHEAD;
     sk.writeSeq = seg.endSeq;
-    sk.sendQueue.push(seg);
+    queueNew(sk, seg);
   }
   tcpPushPendingFramesWith(sk, tcpCurrentMss(sk), TCP_NAGLE_OFF);
 }

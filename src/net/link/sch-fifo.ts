@@ -3,8 +3,9 @@
 // Answers to net/sched/sch_fifo.c and sch_generic.c.
 
 import { devHardStartXmit } from "../core/dev.ts";
-import { NET_XMIT_SUCCESS, type NetDevice } from "../core/net-device.ts";
-import type { SkBuff } from "../core/skb.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import { NET_XMIT_DROP, NET_XMIT_SUCCESS, type NetDevice } from "../core/net-device.ts";
+import { drop, type SkBuff } from "../core/skb.ts";
 import { Sched } from "./sch-generic.ts";
 
 export type FifoKind = "pfifo" | "bfifo" | "pfifo_fast" | "noqueue";
@@ -29,9 +30,20 @@ export class Fifo extends Sched {
   }
 
   override enqueue(skb: SkBuff, dev: NetDevice): number {
+    if (this.#full(skb)) {
+      this.drops++;
+      dev.stats.txDropped++;
+      drop(skb, DropReason.QDISC_OVERLIMIT);
+      return NET_XMIT_DROP;
+    }
     this.sent(skb);
     devHardStartXmit(skb, dev);
     return NET_XMIT_SUCCESS;
+  }
+
+  /** Nothing ever waits here, so the limit is met only by what it does not let in at all (pfifo_enqueue, bfifo_enqueue). */
+  #full(skb: SkBuff): boolean {
+    return this.kind === "pfifo" ? this.limit === 0 : this.kind === "bfifo" && skb.len > this.limit;
   }
 
   override reset(): void {}

@@ -108,7 +108,12 @@ export function tcpInfoText(sock: TcpSock, options: boolean, numeric: boolean): 
   add("delivered:", info.delivered, String(info.delivered));
   add("delivered_ce:", info.deliveredCe, String(info.deliveredCe));
   if (info.deliveryRateAppLimited) parts.push("app_limited");
-  add("busy:", info.busyTimeUs, `${Math.floor(info.busyTimeUs / 1000)}ms`);
+  if (info.busyTimeUs > 0) {
+    const part = (us: number): string => `${Math.floor(us / 1000)}ms(${((100 * us) / info.busyTimeUs).toFixed(1)}%)`;
+    parts.push(`busy:${Math.floor(info.busyTimeUs / 1000)}ms`);
+    if (info.rwndLimitedUs > 0) parts.push(`rwnd_limited:${part(info.rwndLimitedUs)}`);
+    if (info.sndbufLimitedUs > 0) parts.push(`sndbuf_limited:${part(info.sndbufLimitedUs)}`);
+  }
   add("unacked:", info.unacked);
   if (info.retrans > 0 || info.totalRetrans > 0) parts.push(`retrans:${info.retrans}/${info.totalRetrans}`);
   add("lost:", info.lost);
