@@ -225,14 +225,20 @@ export function devGetFlags(dev: NetDevice): number {
 
 /** dev_set_promiscuity: +1 or −1. */
 export function devSetPromiscuity(dev: NetDevice, by: number): void {
+  if (changePromiscuity(dev, by)) devSetRxMode(dev);
+}
+
+/** __dev_set_promiscuity. True: the flag changed. */
+function changePromiscuity(dev: NetDevice, by: number): boolean {
   const before = dev.promiscuity > 0;
   dev.promiscuity += by;
   const after = dev.promiscuity > 0;
-  if (before === after) return;
+  if (before === after) return false;
   if (after) dev.flags |= IFF_PROMISC;
   else dev.flags &= ~IFF_PROMISC;
   dev.net.kernel.printk(`${dev.name}: ${after ? "entered" : "left"} promiscuous mode`);
-  dev.ops.setRxMode?.(dev);
+  dev.ops.changeRxFlags?.(dev, IFF_PROMISC);
+  return true;
 }
 
 /** dev_set_allmulti: +1 or −1. */
@@ -244,7 +250,8 @@ export function devSetAllmulti(dev: NetDevice, by: number): void {
   if (after) dev.flags |= IFF_ALLMULTI;
   else dev.flags &= ~IFF_ALLMULTI;
   dev.net.kernel.printk(`${dev.name}: ${after ? "entered" : "left"} allmulticast mode`);
-  dev.ops.setRxMode?.(dev);
+  dev.ops.changeRxFlags?.(dev, IFF_ALLMULTI);
+  devSetRxMode(dev);
 }
 
 /** The address lists changed (dev_set_rx_mode): a driver that cannot pick further addresses takes every frame. */
@@ -253,7 +260,7 @@ export function devSetRxMode(dev: NetDevice): void {
   const further = !dev.unicastFilter && dev.ucAddresses.size > 0;
   if (further !== dev.ucPromisc) {
     dev.ucPromisc = further;
-    devSetPromiscuity(dev, further ? 1 : -1);
+    changePromiscuity(dev, further ? 1 : -1);
   }
   dev.ops.setRxMode?.(dev);
 }

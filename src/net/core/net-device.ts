@@ -82,7 +82,9 @@ export interface NetDeviceOps {
   uninit?(dev: NetDevice): void;
   changeMtu?(dev: NetDevice, mtu: number): void;
   setMacAddress?(dev: NetDevice, address: Uint8Array): void;
-  /** promiscuity, allmulti or the multicast list changed */
+  /** IFF_PROMISC or IFF_ALLMULTI (`changed`) was set or cleared */
+  changeRxFlags?(dev: NetDevice, changed: number): void;
+  /** promiscuity, allmulti or the address lists changed, while up */
   setRxMode?(dev: NetDevice): void;
 }
 
@@ -140,6 +142,11 @@ export class NetDevice {
   readonly features: Features = { rxCsum: true, txCsum: true, sg: true, tso: true, gso: true, gro: false };
   /** features that the user switched off; what depends on another comes back with it unless it is here */
   readonly featuresOff: Set<keyof Features> = new Set();
+  /** the user's word on features that change nothing here, by ethtool's names */
+  readonly otherFeatures: Map<string, boolean> = new Map();
+  /** channels in use (ethtool -L) */
+  rxChannels = 1;
+  txChannels = 1;
   gsoMaxSize = 65536;
   gsoMaxSegs = 65535;
   readonly ops: NetDeviceOps;

@@ -2,7 +2,6 @@
 // version 3 (RFC 3376), or of 2 or 1 for as long as a router that speaks no more has been heard. Answers to net/ipv4/igmp.c.
 // Source filters are left out.
 
-import { hex } from "../../base/text.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import { internetChecksum } from "../../wire/checksum.ts";
@@ -10,6 +9,7 @@ import { ETH_P_IP, setIpv4MulticastMac } from "../../wire/ethernet.ts";
 import * as igmp from "../../wire/igmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { set16, set32 } from "../../wire/layout.ts";
+import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
 import { ARPHRD_ETHER, type NetDevice } from "../core/net-device.ts";
 import { consumeSkb, PACKET_BROADCAST, PACKET_MULTICAST, type SkBuff } from "../core/skb.ts";
 import type { InetProtocol } from "../core/sock.ts";
@@ -107,9 +107,7 @@ function addUser(inDev: InDevice, group: number): boolean {
   }
   const added: McGroup = { group, users: 1, timer: null, unsolicitedCount: 0, reporter: false };
   inDev.groups.set(group, added);
-  const mac = macOf(group);
-  if (inDev.dev.type === ARPHRD_ETHER) inDev.dev.mcAddresses.set(mac, (inDev.dev.mcAddresses.get(mac) ?? 0) + 1);
-  inDev.dev.ops.setRxMode?.(inDev.dev);
+  if (inDev.dev.type === ARPHRD_ETHER) devAddAddress(inDev.dev, macOf(group));
   return true;
 }
 
@@ -124,17 +122,13 @@ function removeGroup(inDev: InDevice, group: number): void {
   const entry = inDev.groups.get(group);
   if (entry) stopTimer(entry);
   inDev.groups.delete(group);
-  const mac = macOf(group);
-  const users = (inDev.dev.mcAddresses.get(mac) ?? 1) - 1;
-  if (users > 0) inDev.dev.mcAddresses.set(mac, users);
-  else inDev.dev.mcAddresses.delete(mac);
-  inDev.dev.ops.setRxMode?.(inDev.dev);
+  if (inDev.dev.type === ARPHRD_ETHER) devDelAddress(inDev.dev, macOf(group));
 }
 
-function macOf(group: number): string {
+function macOf(group: number): Uint8Array {
   const bytes = new Uint8Array(6);
   setIpv4MulticastMac(bytes, 0, group);
-  return hex(bytes);
+  return bytes;
 }
 
 function isReported(ip4: Ipv4, inDev: InDevice, group: number): boolean {

@@ -14,7 +14,7 @@ import {
   registerNetdevice,
   unregisterNetdevice,
 } from "../core/dev.ts";
-import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
+import { AddressSync, devAddAddress, devDelAddress, passRxFlags } from "../core/dev-address-list.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import {
   NETDEV_CHANGE,
@@ -27,6 +27,7 @@ import {
 } from "../core/net.ts";
 import {
   ARPHRD_ETHER,
+  IFF_ALLMULTI,
   IFF_NOARP,
   NET_XMIT_DROP,
   NET_XMIT_SUCCESS,
@@ -107,6 +108,7 @@ class IpvlanPort {
 export class Ipvlan {
   readonly port: IpvlanPort;
   readonly onLower: (event: string) => void;
+  readonly addresses: AddressSync = new AddressSync();
 
   constructor(port: IpvlanPort, onLower: (event: string) => void) {
     this.port = port;
@@ -209,7 +211,9 @@ const ipvlanOps: NetDeviceOps = {
     netifCarrier(dev, port.lower.carrier && port.lower.up);
   },
   stop(dev: NetDevice): void {
-    const { lower } = (dev.priv as Ipvlan).port;
+    const { port, addresses } = dev.priv as Ipvlan;
+    const { lower } = port;
+    addresses.unsync(lower);
     try {
       devDelAddress(lower, lower.address);
     } catch (error) {
@@ -226,6 +230,13 @@ const ipvlanOps: NetDeviceOps = {
     port.purge();
     lower.rxHandler = null;
     lower.rxHandlerData = null;
+  },
+  changeRxFlags(dev: NetDevice, changed: number): void {
+    passRxFlags((dev.priv as Ipvlan).port.lower, dev, changed & IFF_ALLMULTI);
+  },
+  setRxMode(dev: NetDevice): void {
+    const { port, addresses } = dev.priv as Ipvlan;
+    addresses.sync(port.lower, dev);
   },
   setMacAddress(): void {
     throw new NetError(Errno.EOPNOTSUPP);

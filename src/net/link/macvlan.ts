@@ -14,7 +14,7 @@ import {
   registerNetdevice,
   unregisterNetdevice,
 } from "../core/dev.ts";
-import { devAddAddress, devDelAddress } from "../core/dev-address-list.ts";
+import { AddressSync, countRxFlags, devAddAddress, devDelAddress, passRxFlags } from "../core/dev-address-list.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import {
   NETDEV_CHANGE,
@@ -27,6 +27,8 @@ import {
 } from "../core/net.ts";
 import {
   ARPHRD_ETHER,
+  IFF_ALLMULTI,
+  IFF_PROMISC,
   NET_XMIT_SUCCESS,
   NetDevice,
   type NetDeviceOps,
@@ -58,6 +60,8 @@ const BROADCAST_QUEUE_LENGTH = 1000;
 /** What the lower device's rx handler keeps: the devices on top of it (struct macvlan_port). */
 class MacvlanPort {
   readonly lower: NetDevice;
+  /** the lower device's own address, which a passthru device may replace */
+  readonly permanent: Uint8Array;
   readonly devices: NetDevice[] = [];
   passthru = false;
   /** broadcasts that wait to be handed out */
@@ -66,6 +70,7 @@ class MacvlanPort {
 
   constructor(lower: NetDevice) {
     this.lower = lower;
+    this.permanent = lower.address.slice();
     this.#work = new Work(lower.net.kernel, () => {
       for (let skb = this.#broadcasts.shift(); skb; skb = this.#broadcasts.shift()) {
         handOut(this, skb);
@@ -94,6 +99,7 @@ export class Macvlan {
   readonly port: MacvlanPort;
   mode: MacvlanMode;
   readonly onLower: (event: string) => void;
+  readonly addresses: AddressSync = new AddressSync();
 
   constructor(port: MacvlanPort, mode: MacvlanMode, onLower: (event: string) => void) {
     this.port = port;
@@ -179,13 +185,29 @@ const macvlanOps: NetDeviceOps = {
     const { lower } = port;
     if (mode === "passthru") devSetPromiscuity(lower, 1);
     else if (addressInUse(port, dev, dev.address)) throw new NetError(Errno.EADDRINUSE);
-    else devAddAddress(lower, dev.address);
+    else {
+      devAddAddress(lower, dev.address);
+      countRxFlags(lower, dev, IFF_ALLMULTI | IFF_PROMISC, 1);
+    }
     netifCarrier(dev, lower.carrier && lower.up);
   },
   stop(dev: NetDevice): void {
+    const { port, mode, addresses } = dev.priv as Macvlan;
+    const { lower } = port;
+    addresses.unsync(lower);
+    if (mode === "passthru") devSetPromiscuity(lower, -1);
+    else {
+      countRxFlags(lower, dev, IFF_ALLMULTI | IFF_PROMISC, -1);
+      devDelAddress(lower, dev.address);
+    }
+  },
+  changeRxFlags(dev: NetDevice, changed: number): void {
     const { port, mode } = dev.priv as Macvlan;
-    if (mode === "passthru") devSetPromiscuity(port.lower, -1);
-    else devDelAddress(port.lower, dev.address);
+    passRxFlags(port.lower, dev, mode === "passthru" ? changed & ~IFF_PROMISC : changed);
+  },
+  setRxMode(dev: NetDevice): void {
+    const { port, addresses } = dev.priv as Macvlan;
+    addresses.sync(port.lower, dev);
   },
   uninit(dev: NetDevice): void {
     const { port, onLower } = dev.priv as Macvlan;
@@ -196,6 +218,8 @@ const macvlanOps: NetDeviceOps = {
     port.purge();
     lower.rxHandler = null;
     lower.rxHandlerData = null;
+    if (port.passthru && !ethernet.equalMac(lower.address, 0, port.permanent, 0))
+      devSetMacAddress(lower, port.permanent);
   },
   changeMtu(dev: NetDevice, mtu: number): void {
     if (mtu > (dev.priv as Macvlan).port.lower.mtu) throw new NetError(Errno.EINVAL);

@@ -3,6 +3,7 @@
 // maps, GVRP and MVRP. A tag travels beside the frame (hardware acceleration), as on veth; taps put it back.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import * as ethernet from "../../wire/ethernet.ts";
 import {
   devClose,
   devOpen,
@@ -21,7 +22,8 @@ import {
   NETDEV_UP,
   type Net,
 } from "../core/net.ts";
-import { ARPHRD_ETHER, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { ARPHRD_ETHER, IFF_ALLMULTI, IFF_PROMISC, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
+import { AddressSync, countRxFlags, devAddAddress, devDelAddress, passRxFlags } from "../core/dev-address-list.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { pushTag } from "../core/vlan-tag.ts";
 import type { LinkOptions } from "./dummy.ts";
@@ -42,10 +44,14 @@ export interface VlanConfig {
 export class Vlan {
   readonly config: VlanConfig;
   readonly onLower: (event: string) => void;
+  readonly addresses: AddressSync = new AddressSync();
+  /** the lower device's address as it was last seen; its own, if another, the lower device listens to as well */
+  lowerAddress: Uint8Array;
 
   constructor(config: VlanConfig, onLower: (event: string) => void) {
     this.config = config;
     this.onLower = onLower;
+    this.lowerAddress = config.lower.address.slice();
   }
 }
 
@@ -94,9 +100,7 @@ function lowerEvent(dev: NetDevice, config: VlanConfig, event: string): void {
       netifCarrier(dev, lower.carrier && lower.up);
       return;
     case NETDEV_CHANGEADDR:
-      if (dev.addrAssignType !== 2) return;
-      dev.address.set(lower.address);
-      dev.net.notify(NETDEV_CHANGEADDR, dev);
+      if (dev.up) followAddress(dev, lower);
       return;
     case NETDEV_CHANGEMTU:
       if (dev.mtu > lower.mtu) devSetMtu(dev, lower.mtu);
@@ -115,6 +119,32 @@ function lowerEvent(dev: NetDevice, config: VlanConfig, event: string): void {
   }
 }
 
+/** vlan_sync_address: the address is the lower device's until it is given one. */
+function followAddress(dev: NetDevice, lower: NetDevice): void {
+  const vlan = dev.priv as Vlan;
+  const { lowerAddress: old } = vlan;
+  if (ethernet.equalMac(old, 0, lower.address, 0)) return;
+  if (!inheritAddress(dev, lower)) {
+    const wasOld = ethernet.equalMac(dev.address, 0, old, 0);
+    const isNew = ethernet.equalMac(dev.address, 0, lower.address, 0);
+    if (!wasOld && isNew) devDelAddress(lower, dev.address);
+    if (wasOld && !isNew) devAddAddress(lower, dev.address);
+  }
+  vlan.lowerAddress = lower.address.slice();
+}
+
+/** vlan_dev_inherit_address */
+function inheritAddress(dev: NetDevice, lower: NetDevice): boolean {
+  if (dev.addrAssignType !== 2) return false;
+  dev.address.set(lower.address);
+  dev.net.notify(NETDEV_CHANGEADDR, dev);
+  return true;
+}
+
+function hasLowerAddress(dev: NetDevice, lower: NetDevice): boolean {
+  return ethernet.equalMac(dev.address, 0, lower.address, 0);
+}
+
 const vlanOps: NetDeviceOps = {
   startXmit(skb: SkBuff, dev: NetDevice): number {
     const { config } = dev.priv as Vlan;
@@ -129,12 +159,33 @@ const vlanOps: NetDeviceOps = {
   },
   open(dev: NetDevice): void {
     const { config } = dev.priv as Vlan;
-    if (!config.lower.up && !config.looseBinding) throw new NetError(Errno.ENETDOWN);
+    const { lower } = config;
+    if (!lower.up && !config.looseBinding) throw new NetError(Errno.ENETDOWN);
+    if (!hasLowerAddress(dev, lower) && !inheritAddress(dev, lower)) devAddAddress(lower, dev.address);
+    countRxFlags(lower, dev, IFF_ALLMULTI | IFF_PROMISC, 1);
+    (dev.priv as Vlan).lowerAddress = lower.address.slice();
     netifCarrier(dev, config.lower.carrier && config.lower.up);
   },
   stop(dev: NetDevice): void {
-    const { config } = dev.priv as Vlan;
+    const { config, addresses } = dev.priv as Vlan;
+    const { lower } = config;
+    addresses.unsync(lower);
+    countRxFlags(lower, dev, IFF_ALLMULTI | IFF_PROMISC, -1);
+    if (!hasLowerAddress(dev, lower)) devDelAddress(lower, dev.address);
     if (!config.looseBinding) netifCarrier(dev, false);
+  },
+  changeRxFlags(dev: NetDevice, changed: number): void {
+    passRxFlags((dev.priv as Vlan).config.lower, dev, changed);
+  },
+  setRxMode(dev: NetDevice): void {
+    const { config, addresses } = dev.priv as Vlan;
+    addresses.sync(config.lower, dev);
+  },
+  setMacAddress(dev: NetDevice, address: Uint8Array): void {
+    const { lower } = (dev.priv as Vlan).config;
+    if (!dev.up) return;
+    if (!ethernet.equalMac(address, 0, lower.address, 0)) devAddAddress(lower, address);
+    if (!hasLowerAddress(dev, lower)) devDelAddress(lower, dev.address);
   },
   uninit(dev: NetDevice): void {
     const { config, onLower } = dev.priv as Vlan;

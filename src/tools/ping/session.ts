@@ -97,6 +97,10 @@ class Pinger {
   #sum = 0;
   #sum2 = 0;
   #rtt8 = 0;
+  /** -A after full queues: microseconds to keep more of a distance */
+  #rttAddend = 0;
+  /** how often in a row the device's queue was full */
+  #noBuffers = 0;
   readonly #seen: Uint8Array = new Uint8Array(SEQUENCES);
   #startNs: Ns = -1;
   #probeNs: Ns = -1;
@@ -231,6 +235,7 @@ class Pinger {
     try {
       if (this.#options.connectSocket) yield* socket.send(packet);
       else yield* socket.sendTo(packet, { addr: target, port: 0 });
+      this.#noBuffers = 0;
       this.#transmitted++;
       if (!this.#options.quiet && this.#options.flood) yield* this.#proc.print(".");
       return this.#intervalMs - this.#tokensMs;
@@ -240,9 +245,24 @@ class Pinger {
   }
 
   *#sendFailed(errno: number): Task<number> {
-    if (errno === Errno.EAGAIN || errno === Errno.ENOBUFS || errno === Errno.ENOMEM) {
+    if (errno === Errno.EAGAIN) {
       this.#tokensMs += this.#intervalMs;
       return MIN_INTERVAL_MS;
+    }
+    if (errno === Errno.ENOBUFS || errno === Errno.ENOMEM) {
+      // The device's queue is full: again in a while, until that has taken as long as an answer may.
+      this.#tokensMs = 0;
+      this.#rttAddend += this.#rtt8 < 8 * 50_000 ? Math.floor(this.#rtt8 / 8) : 50_000;
+      if (this.#options.adaptive) this.#adapt();
+      const againMs = Math.min(Math.max(Math.floor(this.#intervalMs / 2), MIN_INTERVAL_MS), 500);
+      this.#noBuffers++;
+      if (this.#noBuffers * againMs * MSEC < this.#options.lingerNs) return againMs;
+      this.#transmitted++;
+      if (!this.#options.quiet) {
+        if (this.#options.flood) yield* this.#proc.print("E");
+        else yield* this.#complain(`sendmsg: ${strerror(errno)}`);
+      }
+      return Math.max(this.#intervalMs, MIN_INTERVAL_MS);
     }
     // What the call set off on this host (a REJECT's answer) is there before the next call.
     yield* sleep(PROBE_NS);
@@ -461,7 +481,7 @@ class Pinger {
   /** -A: the interval follows the round trip. */
   #adapt(): void {
     const estimate = this.#rtt8 > 0 ? Math.floor(this.#rtt8 / 8) : this.#intervalMs * 1000;
-    this.#intervalMs = Math.floor((estimate + 500) / 1000);
+    this.#intervalMs = Math.floor((estimate + this.#rttAddend + 500) / 1000);
   }
 
   #acknowledge(sequence: number): void {
