@@ -13,6 +13,7 @@ import {
   registerNetdevice,
   unregisterNetdevice,
 } from "../core/dev.ts";
+import { AddressSync, countRxFlags, devAddAddress, devDelAddress, passRxFlags } from "../core/dev-address-list.ts";
 import {
   NETDEV_CHANGE,
   NETDEV_CHANGEADDR,
@@ -23,7 +24,6 @@ import {
   type Net,
 } from "../core/net.ts";
 import { ARPHRD_ETHER, IFF_ALLMULTI, IFF_PROMISC, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
-import { AddressSync, countRxFlags, devAddAddress, devDelAddress, passRxFlags } from "../core/dev-address-list.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { pushTag } from "../core/vlan-tag.ts";
 import type { LinkOptions } from "./dummy.ts";

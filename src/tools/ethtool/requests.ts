@@ -119,8 +119,7 @@ function statistics(dev: NetDevice | undefined): Answer {
   if (dev.kind !== "veth") return { error: "no stats available\n", status: 94 };
   const queue = ["xdp_packets", "xdp_bytes", "drops", "xdp_redirect", "xdp_drops", "xdp_tx", "xdp_tx_errors"];
   let text = `NIC statistics:\n     peer_ifindex: ${dev.iflink()}\n`;
-  for (let i = 0; i < dev.rxChannels; i++)
-    text += queue.map((name) => `     rx_queue_${i}_${name}: 0\n`).join("");
+  for (let i = 0; i < dev.rxChannels; i++) text += queue.map((name) => `     rx_queue_${i}_${name}: 0\n`).join("");
   for (let i = 0; i < dev.txChannels; i++)
     text += `     tx_queue_${i}_xdp_xmit: 0\n     tx_queue_${i}_xdp_xmit_errors: 0\n`;
   return { text, status: 0 };
@@ -188,7 +187,8 @@ function setChannels(dev: NetDevice | undefined, words: readonly string[]): Answ
     }
     if (rx === 0 || tx === 0)
       return {
-        error: "netlink error: requested channel counts would result in no RX or TX channel being configured\nnetlink error: Invalid argument\n",
+        error:
+          "netlink error: requested channel counts would result in no RX or TX channel being configured\nnetlink error: Invalid argument\n",
         status: 1,
       };
     dev.rxChannels = rx;
