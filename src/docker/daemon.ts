@@ -4,7 +4,7 @@
 
 import { NetError } from "../base/errno.ts";
 import type { Host } from "../host/host.ts";
-import { AF_INET, AF_INET6, SOCK_STREAM } from "../net/core/sock.ts";
+import { AF_INET, SOCK_STREAM } from "../net/core/sock.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { Socket } from "../net/socket.ts";
 import { type Process, SIGHUP, SIGINT, SIGKILL, SIGTERM } from "../posix/process.ts";
@@ -103,7 +103,8 @@ export class Daemon {
       iptablesIn: (netns) => this.#iptablesIn(netns),
       startProxies: (mappings) => this.#startProxies(mappings),
       stopProxy: (proxy) => proxy.kill(SIGKILL),
-      ipv6Listenable: () => this.#ipv6Listenable(),
+      // no interface has an IPv6 address to listen on (libnetwork: IsV6Listenable tries ::1)
+      ipv6Listenable: () => false,
     });
     this.#start();
   }
@@ -153,18 +154,6 @@ export class Daemon {
     return (argv) => runIptablesIn(netns, argv);
   }
 
-  /** Ports are bound on :: too where the host speaks IPv6. */
-  #ipv6Listenable(): boolean {
-    try {
-      const socket = this.host.netns.socket(AF_INET6, SOCK_STREAM, 0);
-      socket.release();
-      return true;
-    } catch (error) {
-      if (error instanceof NetError) return false;
-      throw error;
-    }
-  }
-
   /** All sockets are bound, then all listen, then the processes start: the first that fails undoes it. */
   #startProxies(mappings: readonly ProxyMapping[]): Process[] {
     const { proxy: form, texts } = this.generation;
@@ -172,8 +161,8 @@ export class Daemon {
     try {
       for (const mapping of mappings) {
         const addr = parseIpv4(mapping.hostIp);
-        if (addr === undefined && !this.#ipv6Listenable()) throw new DaemonError(withoutIpv6(texts, mapping));
-        const address = { addr: addr ?? 0, port: mapping.hostPort };
+        if (addr === undefined) throw new DaemonError(withoutIpv6(texts, mapping));
+        const address = { addr, port: mapping.hostPort };
         sockets.push(
           refusing(
             () => bindProxySocket(this.process, mapping.protocol, address, form.sharesUdp),

@@ -5,7 +5,7 @@ import { Errno, NetError } from "../base/errno.ts";
 import { createPacketSock } from "./core/af-packet.ts";
 import { unregisterNetdevice } from "./core/dev.ts";
 import { type Kernel, Net } from "./core/net.ts";
-import { AF_INET, AF_PACKET } from "./core/sock.ts";
+import { AF_INET, AF_INET6, AF_PACKET } from "./core/sock.ts";
 import { createIpv4, inetCreateSock } from "./ipv4/af-inet.ts";
 import { ipMcJoinGroup, ipMcLeaveGroup } from "./ipv4/igmp.ts";
 import type { Ipv4 } from "./ipv4/ipv4.ts";
@@ -46,8 +46,10 @@ export class NetNamespace {
   /** socket(2). Throws EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT. */
   socket(family: number, type: number, protocol: number): Socket {
     if (family === AF_PACKET) return new Socket(createPacketSock(this.net, type, protocol));
-    if (family !== AF_INET) throw new NetError(Errno.EAFNOSUPPORT);
-    return new Socket(inetCreateSock(this.ipv4, type, protocol));
+    if (family !== AF_INET && family !== AF_INET6) throw new NetError(Errno.EAFNOSUPPORT);
+    const sock = inetCreateSock(this.ipv4, type, protocol);
+    sock.family = family;
+    return new Socket(sock);
   }
 
   /** The last reference is gone: every device goes (a veth takes its peer along). */

@@ -5,7 +5,7 @@ import { Errno, NetError } from "../base/errno.ts";
 import type { Ns } from "../base/time.ts";
 import { OpenFile } from "../posix/file.ts";
 import { type Task, type WaitQueue, waitAny } from "../sim/task.ts";
-import type { Message, RecvOptions, SendOptions, Sock, SockAddr } from "./core/sock.ts";
+import { AF_INET6, type Message, type RecvOptions, type SendOptions, type Sock, type SockAddr } from "./core/sock.ts";
 
 /** Virtual time of one system call that sends: softirqs run meanwhile, as they do on the real CPU. */
 const SYSCALL_NS: Ns = 2_000;
@@ -119,7 +119,8 @@ export class Socket extends OpenFile {
   }
 
   setOption(name: string, value: number): void {
-    this.sock.setOption(name, value);
+    if (name === "IPV6_V6ONLY" && this.sock.family === AF_INET6) this.sock.ipv6Only = value !== 0;
+    else this.sock.setOption(name, value);
   }
 
   getOption(name: string): number {

@@ -9,7 +9,7 @@ import type { Program } from "../posix/process.ts";
 import { fileNode } from "../posix/vfs.ts";
 import type { FilterLibrary } from "../shell/filters.ts";
 import { populateVfs, shellPrograms } from "../shell/install.ts";
-import { makeAppTools } from "../tools/app-tools.ts";
+import { type AppVersions, makeAppTools } from "../tools/app-tools.ts";
 import { brctl } from "../tools/brctl.ts";
 import { bridge } from "../tools/bridge/bridge.ts";
 import { conntrack } from "../tools/conntrack/conntrack.ts";
@@ -19,6 +19,7 @@ import { ethtool } from "../tools/ethtool/ethtool.ts";
 import { IPROUTE_6_1, IPROUTE_7_2, ipProgram } from "../tools/ip/ip.ts";
 import { ipset } from "../tools/ipset/ipset.ts";
 import { makeIptablesPrograms } from "../tools/iptables/programs.ts";
+import { NCAT_7_93, NCAT_7_99 } from "../tools/nc/release.ts";
 import { arp } from "../tools/net-tools/arp.ts";
 import { ifconfig } from "../tools/net-tools/ifconfig.ts";
 import { route } from "../tools/net-tools/route.ts";
@@ -36,9 +37,9 @@ import { completers } from "./completers.ts";
 export type Generation = "20" | "28";
 
 /** Versions that programs name in what they send: Debian 12's, and Debian forky's. */
-const VERSIONS: Readonly<Record<Generation, { readonly curl: string; readonly nginx: string }>> = {
-  "20": { curl: "7.88.1", nginx: "1.22.1" },
-  "28": { curl: "8.22.0", nginx: "1.30.6" },
+const VERSIONS: Readonly<Record<Generation, AppVersions & { readonly nginx: string }>> = {
+  "20": { curl: "7.88.1", nginx: "1.22.1", ncat: NCAT_7_93 },
+  "28": { curl: "8.22.0", nginx: "1.30.6", ncat: NCAT_7_99 },
 };
 
 export interface ProgramOptions {

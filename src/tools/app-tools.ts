@@ -12,7 +12,8 @@ import { dig } from "./dig/dig.ts";
 import { busyboxNslookup, host, nslookup } from "./dig/nslookup.ts";
 import { getent } from "./getent.ts";
 import { httpd } from "./httpd/httpd.ts";
-import { nc } from "./nc/nc.ts";
+import { ncProgram } from "./nc/nc.ts";
+import { NCAT_7_93, type NcatRelease } from "./nc/release.ts";
 import { busyboxNetstat } from "./netstat/busybox.ts";
 import { netstat } from "./netstat/netstat.ts";
 import { nstat } from "./nstat.ts";
@@ -27,6 +28,7 @@ import { busyboxWget } from "./wget.ts";
 export interface AppVersions {
   /** as in curl's User-Agent */
   readonly curl: string;
+  readonly ncat: NcatRelease;
 }
 
 /** By name; `wget`, `httpd` and `nc` are those of the recordings: busybox's and ncat. */
@@ -39,8 +41,8 @@ export function makeAppTools(versions: AppVersions): ReadonlyMap<string, Program
     ["getent", getent],
     ["host", host],
     ["httpd", httpd],
-    ["nc", nc],
-    ["ncat", nc],
+    ["nc", ncProgram(versions.ncat)],
+    ["ncat", ncProgram(versions.ncat)],
     ["netstat", netstat],
     ["nslookup", nslookup],
     ["nstat", nstat],
@@ -64,4 +66,4 @@ export function makeAppTools(versions: AppVersions): ReadonlyMap<string, Program
 }
 
 /** As on Debian 12. */
-export const appTools: ReadonlyMap<string, Program> = makeAppTools({ curl: "7.88.1" });
+export const appTools: ReadonlyMap<string, Program> = makeAppTools({ curl: "7.88.1", ncat: NCAT_7_93 });

@@ -92,7 +92,10 @@ export interface RecvOptions {
 /** State that every protocol's socket has. */
 export abstract class Sock {
   readonly net: Net;
-  readonly family: number;
+  /** AF_*; a connection that an IPv6 listener accepted is an IPv6 socket of IPv4 addresses (::ffff:a.b.c.d) */
+  family: number;
+  /** IPV6_V6ONLY: nothing of IPv4 reaches it */
+  ipv6Only = false;
   readonly type: number;
   readonly protocol: number;
   /** pending error, positive errno; taken by takeError */

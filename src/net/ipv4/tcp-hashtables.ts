@@ -4,6 +4,7 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import type { Rng } from "../../sim/rng.ts";
+import { AF_INET } from "../core/sock.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { TCP_LISTEN, TCP_TIME_WAIT, type TcpSock } from "./tcp-sock.ts";
 
@@ -25,6 +26,8 @@ export interface PortOwner {
   readonly reuseAddr: boolean;
   readonly reusePort: boolean;
   readonly uid: number;
+  readonly family: number;
+  readonly ipv6Only: boolean;
 }
 
 interface BindBucket {
@@ -207,6 +210,7 @@ export class TcpHashtables {
       if (other === (sk as PortOwner)) continue;
       if (sk.boundDevIf !== 0 && other.boundDevIf !== 0 && sk.boundDevIf !== other.boundDevIf) continue;
       if (address !== 0 && other.rcvSaddr !== 0 && address !== other.rcvSaddr) continue;
+      if (familiesApart(sk, address, other)) continue;
       if (!relax) return true;
       if (sk.reuseAddr && other.reuseAddr && other.state !== TCP_LISTEN) continue;
       if (sk.reusePort && other.reusePort && (other.state === TCP_TIME_WAIT || sk.uid === other.uid)) continue;
@@ -276,10 +280,21 @@ export class TcpHashtables {
   }
 }
 
+/** One speaks IPv6 only and the other IPv4 only: they may share a port (inet_rcv_saddr_equal). `address`: the first's. */
+export function familiesApart(
+  one: { readonly family: number; readonly ipv6Only: boolean },
+  address: number,
+  other: { readonly family: number; readonly ipv6Only: boolean; readonly rcvSaddr: number },
+): boolean {
+  if (one.ipv6Only) return !other.ipv6Only && (other.family === AF_INET || other.rcvSaddr !== 0);
+  return other.ipv6Only && (one.family === AF_INET || address !== 0);
+}
+
 function listenerScore(sk: TcpSock, daddr: number, dif: number): number {
+  if (sk.ipv6Only) return -1;
   if (sk.boundDevIf !== 0 && sk.boundDevIf !== dif) return -1;
   if (sk.rcvSaddr !== 0 && sk.rcvSaddr !== daddr) return -1;
-  return (sk.boundDevIf !== 0 ? 2 : 1) + (sk.rcvSaddr !== 0 ? 4 : 0);
+  return (sk.boundDevIf !== 0 ? 2 : 1) + (sk.family === AF_INET ? 1 : 0) + (sk.rcvSaddr !== 0 ? 4 : 0);
 }
 
 function hashOf(laddr: number, lport: number, faddr: number, fport: number): number {

@@ -256,6 +256,7 @@ function createChild(req: RequestSock, skb: SkBuff, route: Rtable): TcpSock {
   const { listener, tcp } = req;
   const sk = tcp.newSock();
   inherit(listener, sk);
+  sk.family = listener.family;
   sk.state = TCP_SYN_RECV;
   sk.saddr = req.rcvSaddr;
   sk.rcvSaddr = req.rcvSaddr;

@@ -42,6 +42,8 @@ export class TimewaitSock implements InetHashed, PortOwner {
   readonly reuseAddr: boolean;
   readonly reusePort: boolean;
   readonly uid: number;
+  readonly family: number;
+  readonly ipv6Only: boolean = false;
   readonly mark: number;
   readonly tos: number;
   readonly rcvWscale: number;
@@ -67,6 +69,7 @@ export class TimewaitSock implements InetHashed, PortOwner {
     this.reuseAddr = sk.reuseAddr;
     this.reusePort = sk.reusePort;
     this.uid = sk.uid;
+    this.family = sk.family;
     this.mark = sk.mark;
     this.tos = sk.tos;
     this.rcvWscale = sk.rxOpt.rcvWscale;

@@ -18,7 +18,7 @@ import {
   moveBytes,
   type SkBuff,
 } from "../core/skb.ts";
-import { type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
+import { AF_INET, type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { DatagramSock } from "./inet-sock.ts";
 import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
@@ -27,6 +27,7 @@ import { isReservedPort } from "./local-ports.ts";
 import { dstCheck, inetAddrType, ipv4UpdatePmtu, type Rtable } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, skbRtable } from "./rtable.ts";
+import { familiesApart } from "./tcp-hashtables.ts";
 
 /** Receives for a port in place of a socket (udp_tunnel's encap_rcv): skb.data is behind the UDP header. Takes it over. */
 export type UdpEncapRcv = (skb: SkBuff) => void;
@@ -72,6 +73,7 @@ export class UdpTable {
       if (other === sock || (other.reuseAddr && sock.reuseAddr)) continue;
       if (other.boundDevIf !== 0 && sock.boundDevIf !== 0 && other.boundDevIf !== sock.boundDevIf) continue;
       if (other.rcvSaddr !== 0 && sock.rcvSaddr !== 0 && other.rcvSaddr !== sock.rcvSaddr) continue;
+      if (familiesApart(sock, sock.rcvSaddr, other)) continue;
       if (other.reusePort && sock.reusePort && other.uid === sock.uid) continue;
       return true;
     }
@@ -97,6 +99,7 @@ export class UdpTable {
     let first: UdpSock | null = null;
     if (list)
       for (const sock of list) {
+        if (sock.ipv6Only) continue;
         if (sock.daddr !== 0 && sock.daddr !== saddr) continue;
         if (sock.dport !== 0 && sock.dport !== sport) continue;
         if (sock.rcvSaddr !== 0 && sock.rcvSaddr !== daddr) continue;
@@ -159,8 +162,8 @@ export class UdpSock extends DatagramSock {
 
   /** −1: not for this socket. */
   score(bound: number, saddr: number, sport: number, ifindex: number): number {
-    if (this.rcvSaddr !== bound) return -1;
-    let score = 2;
+    if (this.rcvSaddr !== bound || this.ipv6Only) return -1;
+    let score = this.family === AF_INET ? 2 : 1;
     if (this.daddr !== 0) {
       if (this.daddr !== saddr) return -1;
       score += 4;

@@ -7,9 +7,9 @@ import { netnsOf, openSocket } from "../../host/host.ts";
 import { AF_INET, SOCK_STREAM } from "../../net/core/sock.ts";
 import type { Socket } from "../../net/socket.ts";
 import type { Process } from "../../posix/process.ts";
-import { sleep, type Task } from "../../sim/task.ts";
+import { sleep, type Task, WaitQueue } from "../../sim/task.ts";
 import { formatIpv4, parseInetAton } from "../../wire/addr.ts";
-import { GaiError, getaddrinfo } from "../net-util/resolve.ts";
+import { GaiError, getaddrinfo, gethostbyname2 } from "../net-util/resolve.ts";
 import { closeFile, errnoOf } from "../net-util/sockets.ts";
 import { CurlCode, CurlError } from "./errors.ts";
 import type { CurlOptions } from "./options.ts";
@@ -32,6 +32,8 @@ export interface Deadlines {
 }
 
 const MSEC = 1_000_000;
+/** Between the starts of the two threads that resolve a name. */
+const SECOND_THREAD_NS: Ns = 60_000;
 
 export class ConnectionPool {
   readonly #proc: Process;
@@ -93,7 +95,7 @@ export class ConnectionPool {
     const { ipv4Only, ipv6Only } = this.#options;
     try {
       if (ipv6Only) throw failure;
-      const { addresses } = yield* getaddrinfo(this.#proc, url.host, { ipv4Only });
+      const addresses = yield* this.#resolve(url.host, ipv4Only);
       this.#resolved.set(key, addresses);
       return addresses;
     } catch (error) {
@@ -101,6 +103,30 @@ export class ConnectionPool {
       yield* verbose.say(failure.message);
       yield* verbose.say(`Closing connection ${this.#nextId++}`);
       throw failure;
+    }
+  }
+
+  /** From 8 on two threads ask, for IPv6 and for IPv4; IPv4's answer is enough, only a failure waits for both. */
+  *#resolve(host: string, ipv4Only: boolean): Task<readonly number[]> {
+    const proc = this.#proc;
+    if (this.#major < 8 || ipv4Only || host === "localhost" || parseInetAton(host) !== undefined)
+      return (yield* getaddrinfo(proc, host, { ipv4Only })).addresses;
+    const done = new WaitQueue();
+    let asking = true;
+    proc.thread(
+      "resolver",
+      (function* (): Task<void> {
+        yield* gethostbyname2(proc, host, "ipv6");
+        asking = false;
+        done.wakeAll();
+      })(),
+    );
+    yield* sleep(SECOND_THREAD_NS);
+    try {
+      return (yield* getaddrinfo(proc, host, { ipv4Only: true })).addresses;
+    } catch (error) {
+      if (asking) yield* done.wait();
+      throw error;
     }
   }
 

@@ -151,17 +151,9 @@ function configuration(proc: Process, file: string | undefined, home: string): O
   return { index, mimeTypes };
 }
 
-/** A socket for all addresses is an IPv6 one where there is IPv6. */
+/** A socket for all addresses is an IPv6 one, which takes IPv4, too. */
 function openListener(proc: Process, { address, port }: Listener): Socket {
-  let socket: Socket | undefined;
-  if (address === 0) {
-    try {
-      socket = openSocket(proc, AF_INET6, SOCK_STREAM);
-    } catch (error) {
-      if (errnoOf(error) !== Errno.EAFNOSUPPORT) throw error;
-    }
-  }
-  socket ??= openSocket(proc, AF_INET, SOCK_STREAM);
+  const socket = openSocket(proc, address === 0 ? AF_INET6 : AF_INET, SOCK_STREAM);
   socket.setOption("SO_REUSEADDR", 1);
   socket.bind({ addr: address, port });
   socket.listen(BACKLOG);

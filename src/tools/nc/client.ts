@@ -15,6 +15,7 @@ import { GaiError, getaddrinfo } from "../net-util/resolve.ts";
 import { closeFile, errnoOf, pollEntries, pollIn, pollOut } from "../net-util/sockets.ts";
 import { runWithPipes } from "./exec.ts";
 import type { NcatOptions } from "./options.ts";
+import type { NcatRelease } from "./release.ts";
 
 /** From the connection's establishment to the first look at standard input. */
 const CONNECTED_NS: Ns = 62 * USEC;
@@ -31,6 +32,7 @@ export function* connectMode(
   host: string,
   port: number,
   startNs: Ns,
+  release: NcatRelease,
 ): Task<number> {
   let addresses: readonly number[];
   try {
@@ -52,7 +54,8 @@ export function* connectMode(
       break;
     }
     if (last) {
-      yield* proc.printError(`Ncat: ${attempt}.\n`);
+      // a probe of ports says nothing unless asked to
+      if (!options.zero || options.verbose > 0) yield* proc.printError(`Ncat: ${attempt}.\n`);
       return 1;
     }
     if (options.verbose > 0) {
@@ -67,7 +70,7 @@ export function* connectMode(
   }
   yield* sleep(CONNECTED_NS);
   if (options.exec) {
-    yield* runWithPipes(proc, socket, options.exec);
+    yield* runWithPipes(proc, socket, options.exec, release);
     return 0;
   }
   return yield* new Conversation(proc, options, socket, startNs).run();

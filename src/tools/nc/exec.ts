@@ -10,6 +10,7 @@ import { spawnCommand } from "../../shell/exec.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { closeFile, errnoOf, pollEntries, pollIn } from "../net-util/sockets.ts";
 import type { NcatOptions } from "./options.ts";
+import type { NcatRelease } from "./release.ts";
 
 /** fork(2), pipes and descriptors, up to the child's execve(2). */
 const FORK_NS: Ns = 800 * USEC;
@@ -21,8 +22,13 @@ const BUFFER_BYTES = 8192;
 
 export type ExecCommand = NonNullable<NcatOptions["exec"]>;
 
-/** Runs the command on the connection until one of them ends. */
-export function* runWithPipes(proc: Process, connection: Socket, command: ExecCommand): Task<void> {
+/** Runs the command on the connection until one of them ends; a release that reads on waits for the command's end. */
+export function* runWithPipes(
+  proc: Process,
+  connection: Socket,
+  command: ExecCommand,
+  { readsOn }: NcatRelease,
+): Task<void> {
   const [childIn, toChild] = makePipe();
   const [fromChild, childOut] = makePipe();
   const argv = command.kind === "shell" ? ["/bin/sh", "-c", command.command] : splitCommand(command.command);
@@ -33,11 +39,16 @@ export function* runWithPipes(proc: Process, connection: Socket, command: ExecCo
   childIn.release();
   childOut.release();
   try {
-    yield* relay(proc, connection, toChild, fromChild);
+    let connectionEnded = false;
+    try {
+      connectionEnded = yield* relay(proc, connection, toChild, fromChild);
+    } finally {
+      toChild.release();
+    }
+    if (connectionEnded && readsOn) yield* passOn(fromChild, connection);
   } catch (error) {
     errnoOf(error);
   } finally {
-    toChild.release();
     fromChild.release();
   }
   if (proc.exitStatus) return;
@@ -50,21 +61,31 @@ function* cannotRun(child: Process, error: NetError): Task<number> {
   return 1;
 }
 
-function* relay(proc: Process, connection: Socket, toChild: OpenFile, fromChild: OpenFile): Task<void> {
+/** Until one of them ends; true: the connection. */
+function* relay(proc: Process, connection: Socket, toChild: OpenFile, fromChild: OpenFile): Task<boolean> {
   const entries = [pollIn(connection), pollIn(fromChild)];
   for (;;) {
     const ready = yield* pollEntries(proc, entries);
     yield* sleep(RELAY_NS);
     if (ready.includes(0)) {
       const { bytes } = yield* connection.recv(BUFFER_BYTES);
-      if (bytes.length === 0) return;
+      if (bytes.length === 0) return true;
       yield* toChild.write(bytes);
     }
     if (ready.includes(1)) {
       const bytes = yield* fromChild.read(BUFFER_BYTES);
-      if (!bytes) return;
+      if (!bytes) return false;
       yield* connection.send(bytes);
     }
+  }
+}
+
+function* passOn(from: OpenFile, connection: Socket): Task<void> {
+  for (;;) {
+    const bytes = yield* from.read(BUFFER_BYTES);
+    if (!bytes) return;
+    yield* sleep(RELAY_NS);
+    yield* connection.send(bytes);
   }
 }
 

@@ -1,4 +1,4 @@
-// nc: ncat 7.93. The command around its two modes, nc/client.ts and nc/server.ts.
+// nc: ncat. The command around its two modes, nc/client.ts and nc/server.ts.
 
 import { type Ns, USEC } from "../../base/time.ts";
 import type { Process, Program } from "../../posix/process.ts";
@@ -7,6 +7,7 @@ import { parseIpv4 } from "../../wire/addr.ts";
 import { GaiError, getaddrinfo } from "../net-util/resolve.ts";
 import { connectMode } from "./client.ts";
 import { DEFAULT_PORT, parseNcatOptions, parsePort } from "./options.ts";
+import { type NcatRelease, versionLine } from "./release.ts";
 import { listenMode } from "./server.ts";
 
 /** Up to listen(2). */
@@ -16,16 +17,20 @@ const CONNECT_START_NS: Ns = 9_000 * USEC;
 /** Leaving after a connection. */
 const EXIT_NS: Ns = 400 * USEC;
 
-export const nc: Program = function* (proc: Process): Task<number> {
+export function ncProgram(release: NcatRelease): Program {
+  return (proc) => main(proc, release);
+}
+
+function* main(proc: Process, release: NcatRelease): Task<number> {
   const startNs = proc.sim.now;
-  const options = parseNcatOptions(proc.argv.slice(1));
+  const options = parseNcatOptions(proc.argv.slice(1), release);
   if ("status" in options) {
     yield* proc.print(options.stdout);
     yield* proc.printError(options.stderr);
     return options.status;
   }
   yield* sleep(options.listen ? LISTEN_START_NS : CONNECT_START_NS);
-  if (options.verbose > 0) yield* proc.printError("Ncat: Version 7.93 ( https://nmap.org/ncat )\n");
+  if (options.verbose > 0) yield* proc.printError(versionLine(release));
   const operands = [...options.operands];
   // Listening takes a single operand as a port when it looks like one.
   let host: string | undefined;
@@ -56,7 +61,7 @@ export const nc: Program = function* (proc: Process): Task<number> {
       yield* proc.printError("Ncat: You must specify a host to connect to. QUITTING.\n");
       return 2;
     }
-    const status = yield* connectMode(proc, options, host, port, startNs);
+    const status = yield* connectMode(proc, options, host, port, startNs, release);
     for (const fd of [...proc.fds.keys()]) if (fd > 2) proc.close(fd);
     yield* sleep(EXIT_NS);
     return status;
@@ -73,5 +78,5 @@ export const nc: Program = function* (proc: Process): Task<number> {
       return 2;
     }
   }
-  return yield* listenMode(proc, options, address, port);
-};
+  return yield* listenMode(proc, options, address, port, release);
+}

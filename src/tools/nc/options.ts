@@ -1,8 +1,9 @@
-// nc's command line: ncat 7.93, which is Debian's nc of the recordings. What it takes is here; TLS, proxies, Unix and
+// nc's command line: ncat's, which is Debian's nc of the recordings. What it takes is here; TLS, proxies, Unix and
 // SCTP sockets, Lua, broker and chat modes are refused by name.
 
 import { type Ns, SEC } from "../../base/time.ts";
 import { getopt, type LongOption } from "../net-util/getopt.ts";
+import { NCAT_7_93, type NcatRelease, versionLine } from "./release.ts";
 
 export interface NcatOptions {
   readonly operands: readonly string[];
@@ -95,7 +96,7 @@ const LONG: readonly LongOption[] = [
 
 class Refused extends Error {}
 
-export function parseNcatOptions(args: readonly string[]): NcatOptions | NcatRefusal {
+export function parseNcatOptions(args: readonly string[], release: NcatRelease = NCAT_7_93): NcatOptions | NcatRefusal {
   const parsed = getopt(args, "46UCc:e:g:G:i:km:hp:d:lo:x:ts:uvw:nz", { long: LONG });
   const options: NcatOptions = {
     operands: parsed.operands,
@@ -120,9 +121,8 @@ export function parseNcatOptions(args: readonly string[]): NcatOptions | NcatRef
   };
   try {
     for (const { name, value = "" } of parsed.options) {
-      if (name === "h") return { stdout: HELP, stderr: "", status: 0 };
-      if (name === "version")
-        return { stdout: "", stderr: "Ncat: Version 7.93 ( https://nmap.org/ncat )\n", status: 0 };
+      if (name === "h") return { stdout: HELP.replace("VERSION", release.version), stderr: "", status: 0 };
+      if (name === "version") return { stdout: "", stderr: versionLine(release), status: 0 };
       apply(options, name, value);
     }
     if (parsed.error !== undefined) return { stdout: "", stderr: `nc: ${parsed.error}\n${SEE_HELP}`, status: 2 };
@@ -223,7 +223,7 @@ export function parsePort(text: string): number | string {
   return `Ncat: Invalid port number "${text}". QUITTING.\n`;
 }
 
-const HELP = `Ncat 7.93 ( https://nmap.org/ncat )
+const HELP = `Ncat VERSION ( https://nmap.org/ncat )
 Usage: ncat [options] [hostname] [port]
 
 Options taking a time assume seconds. Append 'ms' for milliseconds,

@@ -12,8 +12,9 @@ import { sleep, type Task, WaitQueue } from "../../sim/task.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
 import { closeFile, errnoOf, pollEntries, pollIn } from "../net-util/sockets.ts";
 import { withCrlf } from "./client.ts";
-import { runWithPipes } from "./exec.ts";
+import { type ExecCommand, runWithPipes } from "./exec.ts";
 import type { NcatOptions } from "./options.ts";
+import type { NcatRelease } from "./release.ts";
 
 /** One round of the loop. */
 const ROUND_NS: Ns = 12 * USEC;
@@ -25,42 +26,35 @@ const BACKLOG = 10;
 const READ_BYTES = 8192;
 const UDP_READ_BYTES = 131072;
 
-export function* listenMode(proc: Process, options: NcatOptions, address: number, port: number): Task<number> {
+export function* listenMode(
+  proc: Process,
+  options: NcatOptions,
+  address: number,
+  port: number,
+  release: NcatRelease,
+): Task<number> {
   proc.onSignal(SIGPIPE, "ignore");
   const both = address === 0 && !options.ipv4;
   const listeners: Socket[] = [];
   // of the sockets for all addresses the IPv6 one comes first
   for (const ipv6 of both ? [true, false] : [false]) {
     try {
-      const socket = openListener(proc, options, address, port, ipv6);
-      if (socket) listeners.push(socket);
+      listeners.push(openListener(proc, options, address, port, ipv6));
     } catch (error) {
-      const where = both ? "::" : formatIpv4(address);
-      yield* proc.printError(`Ncat: bind to ${where}:${port}: ${strerror(errnoOf(error))}. QUITTING.\n`);
+      yield* proc.printError(
+        `Ncat: bind to ${ipv6 ? release.anyIpv6 : formatIpv4(address)}:${port}: ${strerror(errnoOf(error))}. QUITTING.\n`,
+      );
       return 2;
     }
   }
-  if (options.verbose > 0 && both) yield* proc.printError(`Ncat: Listening on :::${port}\n`);
+  if (options.verbose > 0 && both) yield* proc.printError(`Ncat: Listening on ${release.anyIpv6}:${port}\n`);
   if (options.verbose > 0) yield* proc.printError(`Ncat: Listening on ${formatIpv4(address)}:${port}\n`);
-  if (options.udp) return yield* new UdpServer(proc, options, listeners, address, port).run();
-  return yield* new TcpServer(proc, options, listeners).run();
+  if (options.udp) return yield* new UdpServer(proc, options, listeners, address, port, release).run();
+  return yield* new TcpServer(proc, options, listeners, release).run();
 }
 
-/** Undefined: there is no IPv6. */
-function openListener(
-  proc: Process,
-  options: NcatOptions,
-  addr: number,
-  port: number,
-  ipv6: boolean,
-): Socket | undefined {
-  let socket: Socket;
-  try {
-    socket = openSocket(proc, ipv6 ? AF_INET6 : AF_INET, options.udp ? SOCK_DGRAM : SOCK_STREAM);
-  } catch (error) {
-    if (ipv6 && errnoOf(error) === Errno.EAFNOSUPPORT) return undefined;
-    throw error;
-  }
+function openListener(proc: Process, options: NcatOptions, addr: number, port: number, ipv6: boolean): Socket {
+  const socket = openSocket(proc, ipv6 ? AF_INET6 : AF_INET, options.udp ? SOCK_DGRAM : SOCK_STREAM);
   socket.setOption("SO_REUSEADDR", 1);
   if (ipv6) socket.setOption("IPV6_V6ONLY", 1);
   socket.bind({ addr, port });
@@ -68,16 +62,17 @@ function openListener(
   return socket;
 }
 
-function* announce(proc: Process, options: NcatOptions, connection: Socket): Task<void> {
+function* announce(proc: Process, options: NcatOptions, connection: Socket, release: NcatRelease): Task<void> {
   if (options.verbose === 0) return;
   const { addr, port } = connection.peerAddress;
-  yield* proc.printError(`Ncat: Connection from ${formatIpv4(addr)}.\n`);
+  if (options.udp || release.announcesTwice) yield* proc.printError(`Ncat: Connection from ${formatIpv4(addr)}.\n`);
   if (!options.udp) yield* proc.printError(`Ncat: Connection from ${formatIpv4(addr)}:${port}.\n`);
 }
 
 class TcpServer {
   readonly #proc: Process;
   readonly #options: NcatOptions;
+  readonly #release: NcatRelease;
   #listeners: readonly Socket[];
   readonly #connections: Socket[] = [];
   readonly #stdin: OpenFile;
@@ -88,8 +83,9 @@ class TcpServer {
   #ended = 0;
   readonly #childEnded: WaitQueue = new WaitQueue();
 
-  constructor(proc: Process, options: NcatOptions, listeners: readonly Socket[]) {
+  constructor(proc: Process, options: NcatOptions, listeners: readonly Socket[], release: NcatRelease) {
     this.#proc = proc;
+    this.#release = release;
     this.#options = options;
     this.#listeners = listeners;
     this.#stdin = proc.fds.get(0) ?? new NullFile();
@@ -102,6 +98,7 @@ class TcpServer {
 
   *run(): Task<number> {
     const proc = this.#proc;
+    const release = this.#release;
     const { idleTimeoutNs } = this.#options;
     for (;;) {
       const watched: ("stdin" | Socket)[] = [];
@@ -109,7 +106,7 @@ class TcpServer {
       watched.push(...this.#listeners);
       watched.push(...this.#connections);
       const entries = watched.map((what) => pollIn(what === "stdin" ? this.#stdin : what));
-      entries.push({ queue: this.#childEnded, ready: () => this.#ended > this.#started });
+      if (release.countsOrphans) entries.push({ queue: this.#childEnded, ready: () => this.#ended > this.#started });
       const timeout = idleTimeoutNs > 0 && this.#connections.length > 0 ? idleTimeoutNs : Number.POSITIVE_INFINITY;
       const ready = yield* pollEntries(proc, entries, timeout);
       if (ready.length === 0) {
@@ -118,7 +115,7 @@ class TcpServer {
       }
       yield* sleep(ROUND_NS);
       // as a container's first process it gets the orphaned programs of its handlers, and counts these too (get_conn_count)
-      if (this.#ended > this.#started) {
+      if (release.countsOrphans && this.#ended > this.#started) {
         yield* proc.printError("Ncat: assertion failed: count <= INT_MAX QUITTING.\n");
         return 2;
       }
@@ -137,12 +134,12 @@ class TcpServer {
     const proc = this.#proc;
     const { exec, keepOpen, maxConnections } = this.#options;
     const connection = yield* listener.accept();
-    if (this.#connections.length + this.#started - this.#ended >= maxConnections) {
+    if (this.#connections.length + Math.max(0, this.#started - this.#ended) >= maxConnections) {
       connection.release();
       return undefined;
     }
     proc.install(connection);
-    yield* announce(proc, this.#options, connection);
+    yield* announce(proc, this.#options, connection, this.#release);
     this.#hadConnection = true;
     if (!keepOpen) {
       for (const one of this.#listeners) closeFile(proc, one);
@@ -154,12 +151,12 @@ class TcpServer {
       return undefined;
     }
     if (!keepOpen) {
-      yield* runWithPipes(proc, connection, exec);
+      yield* runWithPipes(proc, connection, exec, this.#release);
       return 0;
     }
     yield* sleep(FORK_NS);
     this.#started++;
-    proc.spawn((child) => handle(child, connection, exec), { argv: proc.argv, fds: proc.fds });
+    proc.spawn((child) => handle(child, connection, exec, this.#release), { argv: proc.argv, fds: proc.fds });
     closeFile(proc, connection);
     return undefined;
   }
@@ -213,8 +210,8 @@ class TcpServer {
   }
 }
 
-function* handle(proc: Process, connection: Socket, exec: NonNullable<NcatOptions["exec"]>): Task<number> {
-  yield* runWithPipes(proc, connection, exec);
+function* handle(proc: Process, connection: Socket, exec: ExecCommand, release: NcatRelease): Task<number> {
+  yield* runWithPipes(proc, connection, exec, release);
   return 0;
 }
 
@@ -224,8 +221,17 @@ class UdpServer {
   readonly #listeners: Socket[];
   readonly #address: number;
   readonly #port: number;
+  readonly #release: NcatRelease;
 
-  constructor(proc: Process, options: NcatOptions, listeners: Socket[], address: number, port: number) {
+  constructor(
+    proc: Process,
+    options: NcatOptions,
+    listeners: Socket[],
+    address: number,
+    port: number,
+    release: NcatRelease,
+  ) {
+    this.#release = release;
     this.#proc = proc;
     this.#options = options;
     this.#listeners = listeners;
@@ -243,13 +249,13 @@ class UdpServer {
       const { from } = yield* connection.recv(UDP_READ_BYTES, { peek: true });
       yield* sleep(ROUND_NS);
       yield* connection.connect(from);
-      yield* announce(proc, this.#options, connection);
+      yield* announce(proc, this.#options, connection, this.#release);
       if (exec && keepOpen) {
         yield* sleep(FORK_NS);
-        proc.spawn((child) => handle(child, connection, exec), { argv: proc.argv, fds: proc.fds });
+        proc.spawn((child) => handle(child, connection, exec, this.#release), { argv: proc.argv, fds: proc.fds });
         closeFile(proc, connection);
       } else if (exec) {
-        yield* runWithPipes(proc, connection, exec);
+        yield* runWithPipes(proc, connection, exec, this.#release);
         return 0;
       } else {
         const status = yield* this.#converse(connection);
@@ -257,7 +263,7 @@ class UdpServer {
         closeFile(proc, connection);
       }
       const ipv6 = this.#listeners.length > 1 && at === 0;
-      this.#listeners[at] = openListener(proc, this.#options, this.#address, this.#port, ipv6)!;
+      this.#listeners[at] = openListener(proc, this.#options, this.#address, this.#port, ipv6);
     }
   }
 

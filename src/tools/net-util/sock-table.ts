@@ -2,9 +2,9 @@
 // its tables, so that orphans and TIME_WAIT are there; datagram sockets are found at the processes that hold them.
 
 import type { Ns } from "../../base/time.ts";
-import { hostOf, netnsOf } from "../../host/host.ts";
+import { netnsOf } from "../../host/host.ts";
 import { skbTruesize } from "../../net/core/neighbour.ts";
-import { AF_PACKET, SOCK_DGRAM, SOCK_RAW, type Sock } from "../../net/core/sock.ts";
+import { AF_INET6, AF_PACKET, SOCK_DGRAM, SOCK_RAW, type Sock } from "../../net/core/sock.ts";
 import { DatagramSock } from "../../net/ipv4/inet-sock.ts";
 import {
   ICSK_TIME_LOSS_PROBE,
@@ -41,6 +41,8 @@ export interface SocketTimer {
 
 export interface SocketEntry {
   readonly kind: SocketKind;
+  /** AF_INET6: its IPv4 addresses are mapped ones (::ffff:a.b.c.d), 0 is :: */
+  readonly ipv6: boolean;
   /** TCP_* */
   readonly state: number;
   readonly receiveQueue: number;
@@ -96,6 +98,7 @@ function tcpEntry(sock: TcpSock, owners: readonly SocketOwner[], now: Ns): Socke
   const listening = sock.state === TCP_LISTEN;
   return {
     kind: "tcp",
+    ipv6: sock.family === AF_INET6,
     state: sock.state,
     receiveQueue: listening ? sock.acceptQueue.length : Math.max(0, (sock.rcvNxt - sock.copiedSeq) | 0),
     sendQueue: listening ? sock.maxAckBacklog : (sock.writeSeq - sock.sndUna) >>> 0,
@@ -140,6 +143,9 @@ function halfEntry(
     readonly sport: number;
     readonly dport: number;
     readonly boundDevIf: number;
+    readonly family?: number;
+    /** of a request: its family is the listener's */
+    readonly listener?: { readonly family: number };
   },
   now: Ns,
 ): SocketEntry {
@@ -149,6 +155,7 @@ function halfEntry(
     : NO_TIMER;
   return {
     kind: "tcp",
+    ipv6: (entry.listener ?? entry).family === AF_INET6,
     state: waiting ? entry.substate : entry.state === TCP_NEW_SYN_RECV ? TCP_SYN_RECV : entry.state,
     receiveQueue: 0,
     sendQueue: 0,
@@ -172,6 +179,7 @@ function datagramEntry(sock: DatagramSock, owners: readonly SocketOwner[]): Sock
   const ping = sock.type === SOCK_DGRAM && sock.protocol === IPPROTO_ICMP;
   return {
     kind: raw ? "raw" : ping ? "icmp" : "udp",
+    ipv6: sock.family === AF_INET6,
     state: sock.established ? TCP_ESTABLISHED : TCP_CLOSE,
     receiveQueue: queuedBytes(sock),
     sendQueue: 0,
@@ -198,6 +206,7 @@ function queuedBytes(sock: DatagramSock): number {
 function packetEntry(sock: Sock, owners: readonly SocketOwner[]): SocketEntry {
   return {
     kind: "packet",
+    ipv6: false,
     state: TCP_CLOSE,
     receiveQueue: 0,
     sendQueue: 0,

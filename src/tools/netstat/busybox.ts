@@ -5,7 +5,15 @@ import type { Process, Program } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { route } from "../net-tools/route.ts";
 import { getopt } from "../net-util/getopt.ts";
-import { internetHeading, rowsOf, type Style, type Transport, unixHeading, type Which } from "./sockets.ts";
+import {
+  BOTH_FAMILIES,
+  internetHeading,
+  rowsOf,
+  type Style,
+  type Transport,
+  unixHeading,
+  type Which,
+} from "./sockets.ts";
 import { BUSYBOX_USAGE } from "./usage.ts";
 
 const START_NS: Ns = 500 * USEC;
@@ -37,6 +45,7 @@ export const busyboxNetstat: Program = function* (proc: Process): Task<number> {
     programs: false,
     timers: false,
     padding: " ",
+    ipv6Apart: false,
     protocolAsState: true,
   };
   const chosen = ["t", "u", "w", "x"].some((letter) => letters.has(letter));
@@ -47,7 +56,7 @@ export const busyboxNetstat: Program = function* (proc: Process): Task<number> {
   ];
   const wanted = transports.filter(([letter]) => !chosen || letters.has(letter));
   let text = wanted.length > 0 ? internetHeading(which, style) : "";
-  for (const [, transport] of wanted) text += yield* rowsOf(proc, transport, which, style);
+  for (const [, transport] of wanted) text += yield* rowsOf(proc, transport, which, style, BOTH_FAMILIES);
   if (!chosen || letters.has("x")) text += unixHeading(which, "I-Node Path");
   yield* proc.print(text);
   return 0;

@@ -9,7 +9,7 @@ import { ifconfig, shortLines } from "../net-tools/ifconfig.ts";
 import { route } from "../net-tools/route.ts";
 import { getopt, type LongOption, type ParsedOption } from "../net-util/getopt.ts";
 import { groupsText } from "./groups.ts";
-import { internetHeading, rowsOf, type Style, unixHeading, type Which } from "./sockets.ts";
+import { type Families, internetHeading, rowsOf, type Style, unixHeading, type Which } from "./sockets.ts";
 import { statisticsText } from "./statistics.ts";
 import { FAMILIES, USAGE, VERSION } from "./usage.ts";
 
@@ -186,6 +186,7 @@ function* sockets(proc: Process, letters: ReadonlySet<string>, extend: number): 
     programs: has("p"),
     timers: has("o"),
     padding: "",
+    ipv6Apart: true,
     protocolAsState: false,
   };
   const transports = INTERNET.some(has);
@@ -195,11 +196,11 @@ function* sockets(proc: Process, letters: ReadonlySet<string>, extend: number): 
   const wanted = (letter: string): boolean => (transports ? has(letter) : families || everything);
   if (transports || families || everything) {
     yield* proc.print(internetHeading(which, style));
-    const ipv4 = !has("6") || has("4");
-    if (ipv4 && wanted("t")) yield* proc.print(yield* rowsOf(proc, "tcp", which, style));
+    const shown: Families = { ipv4: !has("6") || has("4"), ipv6: !has("4") || has("6") };
+    if (wanted("t")) yield* proc.print(yield* rowsOf(proc, "tcp", which, style, shown));
     if (has("S")) throw notSupported("AF INET (sctp)");
-    if (ipv4 && wanted("u")) yield* proc.print(yield* rowsOf(proc, "udp", which, style));
-    if (ipv4 && wanted("w")) yield* proc.print(yield* rowsOf(proc, "raw", which, style));
+    if (wanted("u")) yield* proc.print(yield* rowsOf(proc, "udp", which, style, shown));
+    if (wanted("w")) yield* proc.print(yield* rowsOf(proc, "raw", which, style, shown));
   }
   if (everything || has("x"))
     yield* proc.print(unixHeading(which, has("p") ? "I-Node   PID/Program name     Path" : "I-Node   Path"));

@@ -1,4 +1,5 @@
-// The tables of sockets that netstat prints, net-tools' and busybox's. No IPv6 and no Unix sockets exist to be shown.
+// The tables of sockets that netstat prints, net-tools' and busybox's. IPv6 sockets have mapped addresses or none; no Unix
+// sockets exist to be shown.
 
 import { TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN, TcpSock } from "../../net/ipv4/tcp-sock.ts";
 import type { Process } from "../../posix/process.ts";
@@ -39,6 +40,8 @@ export interface Style {
   readonly timers: boolean;
   /** after the state's column */
   readonly padding: string;
+  /** net-tools calls an IPv6 socket tcp6 and shows mapped addresses bare; busybox does neither */
+  readonly ipv6Apart: boolean;
   /** busybox shows a raw socket's protocol as its state, too */
   readonly protocolAsState: boolean;
 }
@@ -50,6 +53,14 @@ export interface Which {
 }
 
 export type Transport = "tcp" | "udp" | "raw";
+
+/** Families, in the order shown. */
+export interface Families {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+}
+
+export const BOTH_FAMILIES: Families = { ipv4: true, ipv6: true };
 
 /** "servers and established" */
 function heading({ all, listening }: Which): string {
@@ -71,10 +82,17 @@ Proto RefCnt Flags       Type       State         ${columns}\n`;
 }
 
 /** The rows of one protocol. */
-export function* rowsOf(proc: Process, transport: Transport, which: Which, style: Style): Task<string> {
+export function* rowsOf(
+  proc: Process,
+  transport: Transport,
+  which: Which,
+  style: Style,
+  families: Families,
+): Task<string> {
   let text = "";
-  for (const entry of socketEntries(proc))
-    if (entry.kind === transport && isShown(entry, which)) text += yield* row(proc, entry, style);
+  const entries = socketEntries(proc).filter((entry) => entry.kind === transport && isShown(entry, which));
+  for (const entry of entries) if (families.ipv4 && !entry.ipv6) text += yield* row(proc, entry, style);
+  for (const entry of entries) if (families.ipv6 && entry.ipv6) text += yield* row(proc, entry, style);
   return text;
 }
 
@@ -92,7 +110,8 @@ function* row(proc: Process, entry: SocketEntry, style: Style): Task<string> {
   else if (entry.kind === "raw") state = String(style.protocolAsState ? entry.localPort : entry.state);
   // /proc/net/tcp has no backlog of a listener where ss shows it
   const sendQueue = entry.kind === "tcp" && entry.state === TCP_LISTEN ? 0 : entry.sendQueue;
-  let text = `${entry.kind.padEnd(4)}  ${String(entry.receiveQueue).padStart(6)} ${String(sendQueue).padStart(6)} `;
+  const protocol = entry.ipv6 && style.ipv6Apart ? `${entry.kind}6` : entry.kind;
+  let text = `${protocol.padEnd(4)} ${String(entry.receiveQueue).padStart(7)} ${String(sendQueue).padStart(6)} `;
   text += `${local.padEnd(ADDRESS_COLUMNS)} ${remote.padEnd(ADDRESS_COLUMNS)} ${state.padEnd(11)}${style.padding}`;
   if (style.extended) {
     const user = style.numericUsers ? undefined : userName(proc, entry.uid);
@@ -112,9 +131,15 @@ function* endpoint(proc: Process, entry: SocketEntry, address: number, port: num
   const protocol = entry.kind === "tcp" ? "tcp" : "udp";
   const service = style.numericPorts || entry.kind === "raw" ? undefined : serviceName(port, protocol);
   const portText = port === 0 ? "*" : (service ?? String(port));
-  const host = name ?? formatIpv4(address);
+  const host = name ?? addressText(entry, address, style);
   const room = style.wide ? host.length : ADDRESS_COLUMNS - portText.length - 1;
   return `${host.slice(0, room)}:${portText}`;
+}
+
+function addressText({ ipv6 }: SocketEntry, address: number, style: Style): string {
+  if (!ipv6) return formatIpv4(address);
+  if (address === 0) return style.numericHosts || !style.ipv6Apart ? "::" : "[::]";
+  return style.ipv6Apart ? formatIpv4(address) : `::ffff:${formatIpv4(address)}`;
 }
 
 /** "off (0.00/0/0)": what runs, seconds left, retransmissions, probes */

@@ -135,7 +135,8 @@ export interface Settings {
   /** -N */
   readonly netns: string | undefined;
   /** only IPv6 sockets: there are none */
-  readonly ipv6: boolean;
+  /** only sockets of this family; undefined: of both */
+  readonly family: "inet" | "inet6" | undefined;
   /** tables were named, or states */
   readonly explicit: boolean;
 }
@@ -181,7 +182,7 @@ export function parseSettings(args: readonly string[]): Settings {
     expression: parseExpression(words),
     letters,
     netns,
-    ipv6: family === "inet6",
+    family: family === "inet" || family === "inet6" ? family : undefined,
     explicit: named.size > 0 || family !== undefined || states !== undefined || letters.has("a") || letters.has("l"),
   };
 }

@@ -86,11 +86,14 @@ export const ss: Program = function* (proc: Process): Task<number> {
 function* table(proc: Process, settings: Settings): Task<string> {
   const { letters, tables } = settings;
   const rows: string[][] = [];
-  const entries = settings.ipv6 ? [] : socketEntries(proc);
+  const numbered = [...socketEntries(proc).entries()];
   for (const name of TABLES) {
     if (!tables.has(name)) continue;
     const states = settings.statesOfTable(name);
-    for (const [i, entry] of entries.entries()) {
+    // the kernel is asked for one family after the other
+    const inOrder = [false, true].flatMap((ipv6) => numbered.filter(([, entry]) => entry.ipv6 === ipv6));
+    for (const [i, entry] of inOrder) {
+      if (settings.family !== undefined && (settings.family === "inet6") !== entry.ipv6) continue;
       if (!isIn(entry, name) || !states.has(entry.state)) continue;
       // A closed TCP socket is in no table; datagram sockets are "closed" when not connected.
       if (name === "tcp" && entry.state === TCP_CLOSE) continue;
@@ -129,7 +132,7 @@ function* row(
   };
   const address = function* (value: number, local: boolean): Task<string> {
     const name = letters.has("r") && value !== 0 ? yield* getnameinfo(proc, value) : undefined;
-    return `${name ?? formatIpv4(value)}${local && device !== undefined ? `%${device}` : ""}:`;
+    return `${name ?? addressText(entry, value)}${local && device !== undefined ? `%${device}` : ""}:`;
   };
   return [
     ...head,
@@ -139,6 +142,13 @@ function* row(
     port(entry.remotePort),
     tail,
   ];
+}
+
+/** inet_addr_print: "*" for what takes both families */
+function addressText({ ipv6, sock }: SocketEntry, address: number): string {
+  if (!ipv6) return formatIpv4(address);
+  if (address === 0) return sock?.ipv6Only ? "[::]" : "*";
+  return `[::ffff:${formatIpv4(address)}]`;
 }
 
 function protocolName(number: number): string {
@@ -166,11 +176,10 @@ function extra(entry: SocketEntry, letters: ReadonlySet<string>, cookie: number)
 /** -s */
 function summary(proc: Process): string {
   const entries = socketEntries(proc);
-  const count = (...kinds: SocketKind[]): number =>
-    entries.filter((e) => kinds.includes(e.kind) && !isTimewait(e)).length;
+  const counted = (kinds: readonly SocketKind[], ipv6: boolean): number =>
+    entries.filter((e) => kinds.includes(e.kind) && e.ipv6 === ipv6 && !isTimewait(e)).length;
+  const count = (...kinds: SocketKind[]): number => counted(kinds, false) + counted(kinds, true);
   const tcp = count("tcp");
-  const raw = count("raw");
-  const udp = count("udp");
   const timewait = entries.filter(isTimewait).length;
   const established = entries.filter(
     (e) => e.kind === "tcp" && (e.state === TCP_ESTABLISHED || e.state === TCP_CLOSE_WAIT),
@@ -179,17 +188,17 @@ function summary(proc: Process): string {
     (e) => e.kind === "tcp" && e.sock && e.owners.length === 0 && e.state !== TCP_SYN_RECV,
   ).length;
   const total = count("tcp", "udp", "raw", "icmp", "packet");
-  const line = (name: string, value: number): string =>
-    `${name}\t  ${String(value).padEnd(9)} ${String(value).padEnd(9)} ${"0".padEnd(9)}\n`;
+  const line = (name: string, ...kinds: SocketKind[]): string =>
+    `${name}\t  ${[count(...kinds), counted(kinds, false), counted(kinds, true)].map((n) => String(n).padEnd(9)).join(" ")}\n`;
   return [
     `Total: ${total}\n`,
     `TCP:   ${tcp + timewait} (estab ${established}, closed ${timewait}, orphaned ${orphaned}, timewait ${timewait})\n\n`,
     "Transport Total     IP        IPv6\n",
-    line("RAW", raw),
-    line("UDP", udp),
-    line("TCP", tcp),
-    line("INET", raw + udp + tcp),
-    line("FRAG", 0),
+    line("RAW", "raw"),
+    line("UDP", "udp"),
+    line("TCP", "tcp"),
+    line("INET", "raw", "udp", "tcp"),
+    line("FRAG"),
     "\n",
   ].join("");
 }
