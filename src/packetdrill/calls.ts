@@ -57,7 +57,7 @@ export interface World {
 type Run = (world: World, call: Call) => Task<number>;
 
 const MAX_PAYLOAD = 16 * 1024 * 1024;
-const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_EOR;
+const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_EOR | MSG_FASTOPEN;
 const RECV_FLAGS = MSG_DONTWAIT | MSG_PEEK | MSG_OOB | MSG_TRUNC | MSG_WAITALL | MSG_ERRQUEUE;
 
 const TABLE: Readonly<Record<string, Run>> = {
@@ -253,7 +253,8 @@ function* connect(world: World, call: Call): Task<number> {
     descriptor.connecting = false;
     return 0;
   }
-  if (sock instanceof TcpStreamSock && sock.dport !== 0 && sock.state !== 7) throw new NetError(Errno.EISCONN);
+  if (sock instanceof TcpStreamSock && sock.dport !== 0 && sock.state !== 7)
+    throw new NetError(sock.state === 2 && !sock.deferConnect ? Errno.EALREADY : Errno.EISCONN);
   connection.remote = { ...to };
   connection.stage = "connecting";
   if (!descriptor.nonBlocking || !(sock instanceof TcpStreamSock)) {
@@ -381,16 +382,25 @@ function* send(world: World, call: Call): Task<number> {
 }
 
 /** sendto's address: `...` is the live remote one for datagrams, and nothing for a stream. */
-function destination(
-  world: World,
-  call: Call,
-  { connection }: SocketDescriptor,
-): { addr: number; port: number } | null {
+function destination(world: World, call: Call, descriptor: SocketDescriptor): { addr: number; port: number } | null {
+  const { connection } = descriptor;
+  if (arg(call, 4).kind === "word" && word(call, 4) === "AF_UNSPEC") throw new NetError(Errno.EOPNOTSUPP);
   const named = addressOf(call, arg(call, 4));
-  if (connection.protocol === "tcp") return named;
+  if (connection.protocol === "tcp" && !(number(call, 3) & MSG_FASTOPEN)) return named;
+  return fastopenDestination(world, descriptor, named);
+}
+
+/** Where a socket sends that may not be connected yet. */
+function fastopenDestination(
+  world: World,
+  { connection }: SocketDescriptor,
+  named: { addr: number; port: number } | null,
+): { addr: number; port: number } {
   const to = named ?? { addr: world.config.remoteIp, port: world.config.connectPort };
-  connection.remote = { ...to };
-  if (connection.stage === "new") connection.stage = "connecting";
+  if (connection.stage === "new") {
+    connection.remote = { ...to };
+    connection.stage = "connecting";
+  }
   return to;
 }
 
@@ -401,14 +411,14 @@ function* sendBytes(
   flags: number,
   to: { addr: number; port: number } | null,
 ): Task<number> {
-  if (flags & MSG_FASTOPEN) throw fail(call, "TCP Fast Open (MSG_FASTOPEN) is not supported");
   if (flags & ~SEND_FLAGS) throw fail(call, `flags 0x${(flags & ~SEND_FLAGS).toString(16)} are not supported`);
   return yield* s.send(bytes, {
     more: (flags & MSG_MORE) !== 0,
     oob: (flags & MSG_OOB) !== 0,
     eor: (flags & MSG_EOR) !== 0,
     dontWait: nonBlocking || (flags & MSG_DONTWAIT) !== 0,
-    ...(to && !(s.sock instanceof TcpStreamSock) ? { to } : {}),
+    fastopen: (flags & MSG_FASTOPEN) !== 0,
+    ...(to && (flags & MSG_FASTOPEN || !(s.sock instanceof TcpStreamSock)) ? { to } : {}),
   });
 }
 
@@ -421,7 +431,10 @@ function* sendMessage(world: World, call: Call): Task<number> {
   const message = arg(call, 1);
   refuseControl(call, message);
   const bytes = new Uint8Array(total(vectorLengths(call, fieldOf(call, message, "msg_iov"))));
-  return yield* sendBytes(call, socketAt(world, call, 0), bytes, number(call, 2), null);
+  const flags = number(call, 2);
+  const descriptor = socketAt(world, call, 0);
+  const to = flags & MSG_FASTOPEN ? fastopenDestination(world, descriptor, null) : null;
+  return yield* sendBytes(call, descriptor, bytes, flags, to);
 }
 
 // --- options and control
@@ -432,6 +445,11 @@ function* setsockopt(world: World, call: Call): Task<number> {
   const value = arg(call, 3);
   if (name === "TCP_CONGESTION" && value.kind === "string") {
     setCongestion(call, sock, value.value);
+    return 0;
+  }
+  if (name === "TCP_FASTOPEN_KEY" && value.kind === "string" && sock instanceof TcpStreamSock) {
+    if (number(call, 4) !== 16) throw new NetError(Errno.EINVAL);
+    sock.fastopenKey = payload(call, value, 16);
     return 0;
   }
   if (name === "SO_LINGER") {

@@ -39,6 +39,13 @@ export class Connection {
     this.protocol = protocol;
   }
 
+  /** True when a live packet was surely sent by this TCP connection, whose ports are known. */
+  owns(b: Uint8Array): boolean {
+    if (ipv4.getProtocol(b, 0) !== ipv4.IPPROTO_TCP || this.local.port === 0) return false;
+    const at = ipv4.getHeaderLength(b, 0);
+    return tcp.getSourcePort(b, at) === this.local.port && tcp.getDestinationPort(b, at) === this.remote.port;
+  }
+
   /** True when a live packet was sent by this connection. */
   sends(b: Uint8Array): boolean {
     if (ipv4.getDestination(b, 0) !== this.remote.addr) return false;
@@ -48,7 +55,9 @@ export class Connection {
     if (protocol !== (this.protocol === "tcp" ? ipv4.IPPROTO_TCP : ipv4.IPPROTO_UDP)) return false;
     // ports stand at the same place in both
     if (tcp.getDestinationPort(b, at) !== this.remote.port) return false;
-    if (this.stage === "connecting" || this.stage === "syn sent") return true;
+    // its port is not known before its SYN; earlier connections may still send
+    if (this.stage === "connecting" || this.stage === "syn sent")
+      if (this.protocol !== "tcp" || (tcp.getFlags(b, at) & (tcp.SYN | tcp.ACK)) === tcp.SYN) return true;
     return tcp.getSourcePort(b, at) === this.local.port && ipv4.getSource(b, 0) === this.local.addr;
   }
 

@@ -62,7 +62,8 @@ export function pollMask(sock: Sock): number {
   if (sock.state === TCP_LISTEN) return sock.readable() ? POLLIN | POLLRDNORM : 0;
   if ((sock.rcvShutdown && sock.sndShutdown) || sock.state === TCP_CLOSE) mask |= POLLHUP;
   if (sock.rcvShutdown) mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-  if (sock.state !== TCP_SYN_SENT && sock.state !== TCP_SYN_RECV) {
+  if (sock.state === TCP_SYN_SENT && sock.deferConnect) mask |= POLLOUT | POLLWRNORM;
+  if (sock.state !== TCP_SYN_SENT && (sock.state !== TCP_SYN_RECV || sock.fastopenRsk)) {
     if (sock.readable()) mask |= POLLIN | POLLRDNORM;
     if (sock.sndShutdown || sock.writable()) mask |= POLLOUT | POLLWRNORM;
     if (sock.urgData & 0x0100) mask |= POLLPRI;

@@ -352,8 +352,16 @@ class Runner implements World {
       const came = await this.#until(() => sent.length > 0, deadline);
       if (!came) throw new Failure("error handling packet: Timed out waiting for packet");
       const next = sent.shift()!;
-      if (connection.sends(next.bytes)) return next;
+      if (connection.sends(next.bytes) && !this.#ofAnother(connection, next.bytes)) return next;
     }
+  }
+
+  /** Another connection's packet, though this one's port is not known yet. */
+  #ofAnother(connection: Connection, bytes: Uint8Array): boolean {
+    for (const descriptor of this.descriptors.values())
+      if (descriptor.kind === "socket" && descriptor.connection !== connection && descriptor.connection.owns(bytes))
+        return true;
+    return false;
   }
 
   #dump(type: string, time: Ns, bytes: Uint8Array): string {

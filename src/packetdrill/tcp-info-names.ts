@@ -46,7 +46,8 @@ export function namesOf(info: TcpInfo | null): Map<string, Value> {
     flag(info.sack, TCPI_OPT_SACK) |
     flag(info.windowScaling, TCPI_OPT_WSCALE) |
     flag(info.ecn, TCPI_OPT_ECN) |
-    flag(info.ecnSeen, TCPI_OPT_ECN_SEEN);
+    flag(info.ecnSeen, TCPI_OPT_ECN_SEEN) |
+    flag(info.synData, TCPI_OPT_SYN_DATA);
   const fields: Readonly<Record<string, number>> = {
     state: info.state,
     ca_state: info.caState,

@@ -3,7 +3,9 @@
 
 import { get16, get32, set32 } from "../wire/layout.ts";
 import {
+  FASTOPEN_MAGIC,
   OPT_EOL,
+  OPT_EXPERIMENTAL,
   OPT_FASTOPEN,
   OPT_MD5SIG,
   OPT_MSS,
@@ -14,10 +16,6 @@ import {
   OPT_WINDOW,
 } from "../wire/tcp-options.ts";
 import type { TcpOption } from "./script.ts";
-
-const OPT_EXPERIMENTAL = 254;
-/** The experiment's number of TCP Fast Open (RFC 6994, RFC 7413). */
-const FASTOPEN_MAGIC = 0xf989;
 
 const word32 = (value: number): number[] => [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
 

@@ -1,6 +1,7 @@
 // TCP options: MSS (RFC 9293), window scale and timestamps (RFC 7323), selective acknowledgment (RFC 2018). Parsed into and
 // written from one reusable object, so that a segment costs no allocation; written in the order and with the padding of
-// Linux's tcp_options_write. Leaves out MD5, TCP-AO, Fast Open and MPTCP, which parsing skips by their length.
+// Linux's tcp_options_write. Fast Open cookies (RFC 7413) in both of their forms. Leaves
+// out MD5, TCP-AO and MPTCP, which parsing skips by their length.
 import { get16, get32, set16, set32 } from "./layout.ts";
 
 export const OPT_EOL = 0;
@@ -12,6 +13,9 @@ export const OPT_SACK = 5;
 export const OPT_TIMESTAMP = 8;
 export const OPT_MD5SIG = 19;
 export const OPT_FASTOPEN = 34;
+export const OPT_EXPERIMENTAL = 254;
+/** The experiment's number of TCP Fast Open (RFC 6994, RFC 7413). */
+export const FASTOPEN_MAGIC = 0xf989;
 
 /** What a segment's options say. `sackBlocks` holds `sackCount` pairs of left and right edge. */
 export interface TcpOptions {
@@ -25,6 +29,10 @@ export interface TcpOptions {
   tsEcr: number;
   sackCount: number;
   readonly sackBlocks: Uint32Array;
+  /** Fast Open cookie, no bytes for the request of one; null when absent or of no valid length */
+  fastopen: Uint8Array | null;
+  /** it is in the experimental form */
+  fastopenExp: boolean;
 }
 
 export function newOptions(): TcpOptions {
@@ -37,6 +45,8 @@ export function newOptions(): TcpOptions {
     tsEcr: 0,
     sackCount: 0,
     sackBlocks: new Uint32Array(8),
+    fastopen: null,
+    fastopenExp: false,
   };
 }
 
@@ -48,6 +58,7 @@ export function clear(options: TcpOptions): void {
   options.tsVal = 0;
   options.tsEcr = 0;
   options.sackCount = 0;
+  options.fastopen = null;
 }
 
 /** Clears `out` and fills it from `b[from..to)`. Stops silently at an option whose length is impossible, as Linux does. */
@@ -93,6 +104,12 @@ function readOption(b: Uint8Array, at: number, kind: number, length: number, out
       out.tsVal = get32(b, at + 2);
       out.tsEcr = get32(b, at + 6);
       return;
+    case OPT_FASTOPEN:
+      readFastopen(b, at + 2, length - 2, false, out);
+      return;
+    case OPT_EXPERIMENTAL:
+      if (length >= 4 && get16(b, at + 2) === FASTOPEN_MAGIC) readFastopen(b, at + 4, length - 4, true, out);
+      return;
     case OPT_SACK:
       if (length < 10 || (length - 2) % 8 !== 0) return;
       out.sackCount = Math.min((length - 2) / 8, 4);
@@ -101,13 +118,26 @@ function readOption(b: Uint8Array, at: number, kind: number, length: number, out
   }
 }
 
+/** tcp_parse_fastopen_option: a cookie has an even number of bytes, 4 to 16. */
+function readFastopen(b: Uint8Array, at: number, length: number, exp: boolean, out: TcpOptions): void {
+  if (length % 2 !== 0) return;
+  out.fastopen = length === 0 || (length >= 4 && length <= 16) ? b.slice(at, at + length) : null;
+  out.fastopenExp = exp;
+}
+
+/** Bytes that a cookie takes in its form, padding included. */
+export function fastopenLength(cookie: Uint8Array, exp: boolean): number {
+  return ((exp ? 4 : 2) + cookie.length + 3) & ~3;
+}
+
 /** Bytes that `emit` will write: a multiple of four, at most forty for anything that fits in a header. */
 export function length(options: TcpOptions): number {
   return (
     (options.mss >= 0 ? 4 : 0) +
     (options.timestamps ? 12 : options.sackPermitted ? 4 : 0) +
     (options.windowScale >= 0 ? 4 : 0) +
-    (options.sackCount > 0 ? 4 + 8 * options.sackCount : 0)
+    (options.sackCount > 0 ? 4 + 8 * options.sackCount : 0) +
+    (options.fastopen ? fastopenLength(options.fastopen, options.fastopenExp) : 0)
   );
 }
 
@@ -138,5 +168,17 @@ export function emit(options: TcpOptions, b: Uint8Array, at: number): number {
     at += 4;
     for (let i = 0; i < options.sackCount * 2; i++, at += 4) set32(b, at, options.sackBlocks[i]!);
   }
+  if (options.fastopen) at = emitFastopen(options.fastopen, options.fastopenExp, b, at);
   return at;
+}
+
+function emitFastopen(cookie: Uint8Array, exp: boolean, b: Uint8Array, at: number): number {
+  const base = exp ? 4 : 2;
+  b[at] = exp ? OPT_EXPERIMENTAL : OPT_FASTOPEN;
+  b[at + 1] = base + cookie.length;
+  if (exp) set16(b, at + 2, FASTOPEN_MAGIC);
+  b.set(cookie, at + base);
+  const end = at + fastopenLength(cookie, exp);
+  b.fill(OPT_NOP, at + base + cookie.length, end);
+  return end;
 }

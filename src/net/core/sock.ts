@@ -69,6 +69,8 @@ export interface SendOptions {
   /** MSG_MORE: more follows (cork) */
   readonly more?: boolean;
   readonly oob?: boolean;
+  /** MSG_FASTOPEN: connects to `to` (TCP), the bytes go with the SYN */
+  readonly fastopen?: boolean;
   /** MSG_EOR: what is sent later goes into no segment with this */
   readonly eor?: boolean;
   /**

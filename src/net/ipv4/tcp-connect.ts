@@ -2,15 +2,18 @@
 // to tcp_v4_connect in net/ipv4/tcp_ipv4.c and tcp_connect in net/ipv4/tcp_output.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import { CWR, ECE, SYN } from "../../wire/tcp.ts";
+import { ACK, CWR, ECE, PSH, SYN } from "../../wire/tcp.ts";
 import type { SockAddr } from "../core/sock.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import { inetAddrType, ipRouteOutputKey } from "./route.ts";
 import { FlowKey, RTCF_BROADCAST, RTCF_MULTICAST, type Rtable } from "./rtable.ts";
+import { TCP_CHRONO_BUSY, tcpChronoStart } from "./tcp-chrono.ts";
 import { tcpSetState, tcpWriteQueuePurge } from "./tcp-done.ts";
-import { tcpSetupCaps, tcpSyncMss, tcpTransmit } from "./tcp-output.ts";
+import { type FastopenRequest, fastopenRequest, tcpFastopenCookieCheck } from "./tcp-fastopen.ts";
+import { tcpMtuToMssBare, tcpSetupCaps, tcpSyncMss, tcpTransmit } from "./tcp-output.ts";
 import { clampMss } from "./tcp-request.ts";
 import { securePortEphemeral, secureTcpSeq, secureTcpTsOff } from "./tcp-secure.ts";
+import type { TxSeg } from "./tcp-segment.ts";
 import {
   ICSK_TIME_RETRANS,
   SKB_OVERHEAD,
@@ -28,6 +31,9 @@ import {
 import { TimewaitSock, tcpTwskUnique, twskKill } from "./tcp-timewait.ts";
 import { type InitialWindow, tcpInitializeRcvMss, tcpSelectInitialWindow } from "./tcp-window.ts";
 import { resetXmitTimer } from "./tcp-xmit-timer.ts";
+
+/** MAX_TCP_OPTION_SPACE */
+const MAX_TCP_OPTION_SPACE = 40;
 
 function flow(sk: TcpSock, daddr: number, dport: number): FlowKey {
   const fl = new FlowKey();
@@ -94,7 +100,19 @@ export function tcpV4Connect(sk: TcpSock, address: SockAddr): void {
   if (sk.writeSeq === 0) sk.writeSeq = secureTcpSeq(tcp, sk.saddr, sk.daddr, sk.sport, sk.dport);
   sk.tsoffset = secureTcpTsOff(tcp, sk.saddr, sk.daddr);
   sk.inetId = ip4.idents.random16();
-  tcpConnect(sk, rt);
+  if (!fastopenDefer(sk)) tcpConnect(sk, rt);
+}
+
+/** TCP_FASTOPEN_CONNECT: with a cookie the SYN waits for the first write (tcp_fastopen_defer_connect). */
+function fastopenDefer(sk: TcpSock): boolean {
+  if (!sk.fastopenConnect || sk.fastopenReq) return false;
+  const req = fastopenRequest(new Uint8Array(0));
+  if (tcpFastopenCookieCheck(sk, req) !== null) {
+    sk.deferConnect = true;
+    return true;
+  }
+  sk.fastopenReq = req;
+  return false;
 }
 
 /** The port it is bound to, or one of the ephemeral ones; into the tables (inet_hash_connect). */
@@ -177,8 +195,47 @@ function connectInit(sk: TcpSock, rt: Rtable): void {
   sk.totalRto = 0;
 }
 
+/** Sends the SYN with data, or asks for a cookie (tcp_send_syn_data). */
+function sendSynData(sk: TcpSock, syn: TxSeg, req: FastopenRequest): void {
+  sk.rxOpt.mssClamp = sk.advmss;
+  const mss = tcpFastopenCookieCheck(sk, req);
+  if (mss === null) {
+    req.cookie = req.cookie && new Uint8Array(0);
+    tcpTransmit(sk, syn, syn.seq, syn.flags, 0);
+  } else {
+    sk.rxOpt.mssClamp = clampMss(sk, mss || sk.advmss);
+    tcpSyncMss(sk, sk.pmtuCookie);
+    // room for the longest options, so that no middlebox is surprised
+    const space = Math.min(tcpMtuToMssBare(sk, sk.pmtuCookie) - MAX_TCP_OPTION_SPACE, req.data.length);
+    req.copied = space;
+    if (space === 0) tcpTransmit(sk, syn, syn.seq, syn.flags, 0);
+    else {
+      // the SYN and its data go as one packet, and stay as two records: what is repeated is the bare SYN
+      const data = sk.tcp.segs.take();
+      data.seq = syn.seq;
+      data.endSeq = (syn.endSeq + space) >>> 0;
+      data.len = space;
+      data.pcount = 1;
+      sk.ring.append(req.data, 0, space);
+      sk.writeSeq = data.endSeq;
+      sk.wmemQueued += SKB_OVERHEAD + space;
+      sk.packetsOut += 1;
+      tcpTransmit(sk, data, data.seq, syn.flags, space);
+      syn.sentNs = data.sentNs;
+      data.seq = syn.endSeq;
+      data.flags = ACK | PSH;
+      sk.rtxQueue.push(data);
+      sk.synData = true;
+      tcpChronoStart(sk, TCP_CHRONO_BUSY);
+      sk.tcp.mib.ext.TCPOrigDataSent++;
+    }
+  }
+  // a repeated SYN has no option
+  req.cookie = null;
+}
+
 /** Sends the SYN (tcp_connect). */
-function tcpConnect(sk: TcpSock, rt: Rtable): void {
+export function tcpConnect(sk: TcpSock, rt: Rtable): void {
   connectInit(sk, rt);
   const syn = sk.tcp.segs.take();
   syn.seq = sk.writeSeq;
@@ -197,7 +254,10 @@ function tcpConnect(sk: TcpSock, rt: Rtable): void {
   sk.wmemQueued += SKB_OVERHEAD;
   sk.rtxQueue.push(syn);
   sk.packetsOut += 1;
-  tcpTransmit(sk, syn, syn.seq, syn.flags, 0);
+  sk.synFastopen = false;
+  sk.synData = false;
+  if (sk.fastopenReq) sendSynData(sk, syn, sk.fastopenReq);
+  else tcpTransmit(sk, syn, syn.seq, syn.flags, 0);
   sk.sndNxt = sk.writeSeq;
   sk.pushedSeq = sk.writeSeq;
   sk.tcp.mib.tcp.ActiveOpens++;

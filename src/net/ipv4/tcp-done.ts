@@ -4,6 +4,7 @@
 import { DropReason } from "../core/drop-reason.ts";
 import { drop } from "../core/skb.ts";
 import { TCP_CHRONO_BUSY, tcpChronoStop } from "./tcp-chrono.ts";
+import { tcpFastopenRemove } from "./tcp-fastopen.ts";
 import { tsortedRemove } from "./tcp-output.ts";
 import {
   SOCK_BINDPORT_LOCK,
@@ -90,6 +91,7 @@ export function tcpDone(sk: TcpSock): void {
   if (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) sk.tcp.mib.tcp.AttemptFails++;
   tcpSetState(sk, TCP_CLOSE);
   clearXmitTimers(sk);
+  tcpFastopenRemove(sk);
   sk.rcvShutdown = true;
   sk.sndShutdown = true;
   if (sk.dead) tcpDestroySock(sk);

@@ -39,6 +39,8 @@ export interface TcpInfo {
   readonly sack: boolean;
   readonly ecn: boolean;
   readonly ecnSeen: boolean;
+  /** the data of a SYN was taken at once (TCPI_OPT_SYN_DATA) */
+  readonly synData: boolean;
   readonly windowScaling: boolean;
   readonly sndWscale: number;
   readonly rcvWscale: number;
@@ -115,6 +117,7 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     sack: sk.rxOpt.sackOk !== 0,
     ecn: (sk.ecnFlags & TCP_ECN_OK) !== 0,
     ecnSeen: (sk.ecnFlags & TCP_ECN_SEEN) !== 0,
+    synData: sk.synDataAcked,
     windowScaling: sk.rxOpt.wscaleOk,
     sndWscale: sk.rxOpt.wscaleOk ? sk.rxOpt.sndWscale : 0,
     rcvWscale: sk.rxOpt.wscaleOk ? sk.rxOpt.rcvWscale : 0,

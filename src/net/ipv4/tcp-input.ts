@@ -323,6 +323,18 @@ function queueInOrder(sk: TcpSock, skb: SkBuff): void {
   if (!sk.dead) sk.readQueue.wakeAll();
 }
 
+/** The data of a SYN or SYN-ACK is taken at once (tcp_fastopen_add_skb). The packet stays the caller's. */
+export function tcpFastopenAddSkb(sk: TcpSock, skb: SkBuff): void {
+  if (skb.endSeq === sk.rcvNxt) return;
+  const copy = skb.pool.copy(skb);
+  copy.seq = (skb.seq + 1) >>> 0;
+  copy.endSeq = skb.endSeq;
+  copy.tcpFlags = skb.tcpFlags & ~SYN;
+  tcpQueueRcv(sk, copy);
+  sk.synDataAcked = true;
+  if (skb.tcpFlags & FIN) tcpFin(sk);
+}
+
 /** Urgent data is announced (tcp_urg, tcp_check_urg), kept to what SO_OOBINLINE off and MSG_OOB need. */
 export function tcpUrg(sk: TcpSock, skb: SkBuff): void {
   const { head, transportHeader: at } = skb;

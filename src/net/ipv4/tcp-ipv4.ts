@@ -28,23 +28,21 @@ import { ipRtUpdatePmtu } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { FlowKey } from "./rtable.ts";
 import { tcpAddBacklog } from "./tcp-backlog.ts";
-import { tcpCurrentSsthresh, tcpSetCaState } from "./tcp-cong.ts";
 import { tcpDoneWithError } from "./tcp-done.ts";
 import { tcpRcvEstablished } from "./tcp-input.ts";
+import { tcpNonCongestionLossRetransmit } from "./tcp-loss.ts";
 import { tcpCheckReq, tcpConnRequest, tcpCookieCheck } from "./tcp-minisocks.ts";
 import { tcpCurrentMss, tcpDst, tcpSendAck, tcpSyncMss } from "./tcp-output.ts";
 import { tcpRcvStateProcess } from "./tcp-rcv-state.ts";
 import { tcpMarkSkbLost } from "./tcp-recovery.ts";
 import { sendAckFor, sendReset } from "./tcp-reply.ts";
 import { RequestSock, requestQueueRemove } from "./tcp-request.ts";
-import { tcpXmitRetransmitQueue } from "./tcp-retransmit.ts";
 import {
   ackScheduled,
   BOOT_NS,
   between,
   ICSK_TIME_RETRANS,
   TCP_ACK_DEFERRED,
-  TCP_CA_LOSS,
   TCP_CLOSE,
   TCP_DELACK_TIMER_DEFERRED,
   TCP_ESTABLISHED,
@@ -339,13 +337,16 @@ export function tcpV4Err(tcp: TcpState, skb: SkBuff, type: number, code: number,
   const fragNeeded = type === icmp.ICMP_DEST_UNREACH && code === icmp.ICMP_FRAG_NEEDED;
   if (sk.owned && !fragNeeded) tcp.mib.ext.LockDroppedIcmps++;
   if (sk.state === TCP_CLOSE) return;
-  if (sk.state !== TCP_LISTEN && !between(seq, sk.sndUna, sk.sndNxt)) {
+  const una = sk.fastopenRsk ? sk.fastopenRsk.sntIsn : sk.sndUna;
+  if (sk.state !== TCP_LISTEN && !between(seq, una, sk.sndNxt)) {
     tcp.mib.ext.OutOfWindowIcmps++;
     return;
   }
   const error = icmpErrno(sk, skb, seq, type, code, info);
   if (error === 0) return;
-  if (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) {
+  // one that a SYN has made and a program holds is as good as established
+  const held = sk.fastopenRsk !== null && sk.listener === null;
+  if (sk.state === TCP_SYN_SENT || (sk.state === TCP_SYN_RECV && !held)) {
     sk.errorQueued = true;
     if (sk.owned) {
       sk.softErr = error;
@@ -415,18 +416,12 @@ function mtuReduced(sk: TcpSock): void {
 
 /** Segments longer than the MSS are taken for lost, and it is not congestion (tcp_simple_retransmit). */
 function simpleRetransmit(sk: TcpSock): void {
-  const mss = tcpCurrentMss(sk);
+  // a SYN and its data were one packet: that was too long
+  const mss = sk.synData && sk.state === TCP_SYN_SENT ? -1 : tcpCurrentMss(sk);
   for (let seg = sk.rtxQueue.head; seg; seg = seg.next)
     if ((seg.pcount > 1 ? seg.gsoSize : seg.len) > mss) tcpMarkSkbLost(sk, seg);
   if (sk.lostOut === 0) return;
-  if (sk.caState !== TCP_CA_LOSS) {
-    sk.highSeq = sk.sndNxt;
-    sk.sndSsthresh = tcpCurrentSsthresh(sk);
-    sk.priorSsthresh = 0;
-    sk.undoMarker = 0;
-    tcpSetCaState(sk, TCP_CA_LOSS);
-  }
-  tcpXmitRetransmitQueue(sk);
+  tcpNonCongestionLossRetransmit(sk);
 }
 
 /** The path was down, not congested: one step of backing off is taken back (tcp_ld_RTO_revert; RFC 6069). */

@@ -275,6 +275,18 @@ export function tcpEndCwndReduction(sk: TcpSock): void {
   tcpCaEvent(sk, CA_EVENT_COMPLETE_CWR);
 }
 
+/** What is marked lost goes again, though not because of congestion (tcp_non_congestion_loss_retransmit). */
+export function tcpNonCongestionLossRetransmit(sk: TcpSock): void {
+  if (sk.caState !== TCP_CA_LOSS) {
+    sk.highSeq = sk.sndNxt;
+    sk.sndSsthresh = tcpCurrentSsthresh(sk);
+    sk.priorSsthresh = 0;
+    sk.undoMarker = 0;
+    tcpSetCaState(sk, TCP_CA_LOSS);
+  }
+  tcpXmitRetransmitQueue(sk);
+}
+
 /** The network is congested, nothing is lost (tcp_enter_cwr; RFC 3168 section 6.1.2). */
 export function tcpEnterCwr(sk: TcpSock): void {
   sk.priorSsthresh = 0;

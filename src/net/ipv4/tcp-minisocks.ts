@@ -10,7 +10,10 @@ import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
 import { tcpSynRtt } from "./tcp-ack.ts";
 import { tcpInheritCongestionControl } from "./tcp-cong.ts";
+import { tcpFastopenJudge } from "./tcp-fastopen.ts";
+import { tcpFastopenAddSkb } from "./tcp-input.ts";
 import { tcpSetupCaps, tcpSyncMss } from "./tcp-output.ts";
+import { tcpInitTransfer } from "./tcp-rcv-state.ts";
 import { sendAckFor, sendReset } from "./tcp-reply.ts";
 import {
   clampMss,
@@ -28,6 +31,7 @@ import {
   BOOT_NS,
   between,
   HZ,
+  ICSK_TIME_RETRANS,
   jiffies,
   TCP_ECN_OK,
   TCP_MSS_DEFAULT,
@@ -44,7 +48,7 @@ import {
 } from "./tcp-syncookies.ts";
 import { inWindow } from "./tcp-timewait.ts";
 import { tcpInitializeRcvMss } from "./tcp-window.ts";
-import { resetKeepaliveTimer } from "./tcp-xmit-timer.ts";
+import { resetKeepaliveTimer, resetXmitTimer } from "./tcp-xmit-timer.ts";
 
 /** sk_acceptq_is_full */
 function acceptQueueFull(sk: TcpSock): boolean {
@@ -142,8 +146,33 @@ function connRequest(sk: TcpSock, skb: SkBuff, isn: number): boolean {
   }
   req.sntIsn = isn;
   initRequestWindow(req, route);
+  if (!cookie && tryFastopen(sk, req, skb, route)) return true;
   if (!cookie) requestQueueAdd(req);
   sendSynack(req, route);
+  return true;
+}
+
+/** Data with a SYN and a good cookie: a connection at once (tcp_try_fastopen, tcp_fastopen_create_child). */
+function tryFastopen(listener: TcpSock, req: RequestSock, skb: SkBuff, route: Rtable): boolean {
+  const { rxOptions } = req.tcp;
+  const synData = skb.endSeq !== (skb.seq + 1) >>> 0;
+  const { fastopen, fastopenExp } = rxOptions;
+  const verdict = tcpFastopenJudge(listener, synData, fastopen, req.daddr, req.rcvSaddr);
+  req.fastopen = verdict.cookie;
+  req.fastopenExp = fastopenExp;
+  if (!verdict.accept) return false;
+  const child = createChild(req, skb, route);
+  listener.fastopenQlen++;
+  child.fastopenRsk = req;
+  child.sndWnd = getWindow(skb.head, skb.transportHeader);
+  child.maxWindow = child.sndWnd;
+  resetXmitTimer(child, ICSK_TIME_RETRANS, req.timeout, false);
+  tcpInitTransfer(child);
+  tcpFastopenAddSkb(child, skb);
+  req.rcvNxt = child.rcvNxt;
+  child.rcvWup = child.rcvNxt;
+  sendSynack(req, route);
+  listener.readQueue.wakeOne();
   return true;
 }
 

@@ -1,6 +1,7 @@
 // One segment on its way out: its route, options, window and header, then the IP layer; ACKs, resets and the first SYN.
 // Which segments may go, and when, is in tcp-write.ts and tcp-retransmit.ts. Answers to net/ipv4/tcp_output.c and
-// net/ipv4/inet_connection_sock.c; options: RFC 7323, RFC 2018; ECN: RFC 3168. Leaves out Fast Open, MD5, AO and MPTCP.
+// net/ipv4/inet_connection_sock.c; options: RFC 7323, RFC 2018; ECN: RFC 3168. Fast Open: RFC 7413.
+// Leaves out MD5, AO and MPTCP.
 
 import { Errno } from "../../base/errno.ts";
 import { pseudoHeaderSum4 } from "../../wire/checksum.ts";
@@ -78,14 +79,14 @@ export function tcpSetupCaps(sk: TcpSock, rt: Rtable): void {
 }
 
 /** The MSS for a path MTU, without timestamps' bytes taken off (__tcp_mtu_to_mss). */
-function mtuToMssBare(sk: TcpSock, pmtu: number): number {
+export function tcpMtuToMssBare(sk: TcpSock, pmtu: number): number {
   const mss = Math.min(pmtu - 40, sk.rxOpt.mssClamp) - sk.extHdrLen;
   return Math.max(mss, sk.tcp.sysctl.minSndMss);
 }
 
 /** tcp_mtu_to_mss */
 export function tcpMtuToMss(sk: TcpSock, pmtu: number): number {
-  return mtuToMssBare(sk, pmtu) - (sk.tcpHeaderLen - 20);
+  return tcpMtuToMssBare(sk, pmtu) - (sk.tcpHeaderLen - 20);
 }
 
 /** Not more than half of the greatest window the peer ever offered (tcp_bound_to_half_wnd). */
@@ -164,6 +165,16 @@ function synOptions(sk: TcpSock): number {
   }
   if (sysctl.windowScaling) opts.windowScale = sk.rxOpt.rcvWscale;
   if (sysctl.sack) opts.sackPermitted = true;
+  const cookie = sk.fastopenReq?.cookie;
+  if (cookie) {
+    const exp = sk.fastopenReq!.cookieExp;
+    if (options.length(opts) + options.fastopenLength(cookie, exp) <= MAX_OPTION_SPACE) {
+      opts.fastopen = cookie;
+      opts.fastopenExp = exp;
+      sk.synFastopen = true;
+      sk.synFastopenExp = exp;
+    }
+  }
   return options.length(opts);
 }
 
@@ -271,8 +282,9 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   setDataOffsetAndFlags(head, at, headerLength, flags);
   options.emit(tcp.txOptions, head, at + 20);
   if (here > 0) {
-    sk.ring.copyTo(head, at + headerLength, seq, here);
-    skb.pagePhase = sk.ring.pagePhase(seq);
+    const from = syn ? (seq + 1) >>> 0 : seq;
+    sk.ring.copyTo(head, at + headerLength, from, here);
+    skb.pagePhase = sk.ring.pagePhase(from);
   }
   if (fits && pcount > 1) {
     skb.gsoSize = seg!.gsoSize;

@@ -6,22 +6,33 @@ import { ACK, CWR, ECE, FIN, getFlags, getWindow, RST, SYN } from "../../wire/tc
 import * as options from "../../wire/tcp-options.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
-import { tcpAck, tcpPawsCheck, tcpStoreTsRecent } from "./tcp-ack.ts";
+import { tcpAck, tcpPawsCheck, tcpStoreTsRecent, tcpSynRtt } from "./tcp-ack.ts";
 import { tcpSendChallengeAck } from "./tcp-challenge.ts";
 import { tcpInitCongestionControl } from "./tcp-cong.ts";
 import { tcpDone, tcpSetState } from "./tcp-done.ts";
+import { tcpFastopenCacheSet, tcpFastopenRemove } from "./tcp-fastopen.ts";
 import {
   tcpAckSndCheck,
   tcpDataQueue,
   tcpDataSndCheck,
+  tcpFastopenAddSkb,
   tcpParseEstablished,
   tcpReset,
   tcpUrg,
   tcpValidateIncoming,
 } from "./tcp-input.ts";
-import { FLAG_NO_CHALLENGE_ACK, FLAG_SLOWPATH, FLAG_UPDATE_TS_RECENT, tcpUpdatePacingRate } from "./tcp-loss.ts";
+import {
+  FLAG_NO_CHALLENGE_ACK,
+  FLAG_SLOWPATH,
+  FLAG_UPDATE_TS_RECENT,
+  tcpNonCongestionLossRetransmit,
+  tcpUpdatePacingRate,
+} from "./tcp-loss.ts";
 import { tcpDst, tcpSendAck, tcpSyncMss, tcpTransmit } from "./tcp-output.ts";
 import { tcpEnterQuickackMode } from "./tcp-quickack.ts";
+import { tcpMarkSkbLost } from "./tcp-recovery.ts";
+import { rtxSynack } from "./tcp-request.ts";
+import type { TxSeg } from "./tcp-segment.ts";
 import { tcpSendFinAfterHandshake } from "./tcp-shutdown.ts";
 import {
   after,
@@ -57,7 +68,7 @@ import {
 } from "./tcp-sock.ts";
 import { tcpTimeWait } from "./tcp-timewait.ts";
 import { tcpInitBufferSpace, tcpInitializeRcvMss } from "./tcp-window.ts";
-import { resetDackTimer, resetKeepaliveTimer, resetXmitTimer } from "./tcp-xmit-timer.ts";
+import { resetDackTimer, resetKeepaliveTimer, resetXmitTimer, tcpRearmRto } from "./tcp-xmit-timer.ts";
 
 /** Reads a SYN's options into the connection (tcp_parse_options with estab 0). */
 export function tcpParseSyn(sk: TcpSock, skb: SkBuff): void {
@@ -90,7 +101,7 @@ function undoSpuriousSyn(sk: TcpSock): void {
 }
 
 /** Window, buffers and congestion control for a new connection (tcp_init_transfer). */
-function initTransfer(sk: TcpSock): void {
+export function tcpInitTransfer(sk: TcpSock): void {
   tcpDst(sk);
   sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
   if (sk.srttUs === 0) {
@@ -110,7 +121,7 @@ function initTransfer(sk: TcpSock): void {
 function finishConnect(sk: TcpSock): void {
   tcpSetState(sk, TCP_ESTABLISHED);
   sk.ackLrcvtime = jiffies(sk.net);
-  initTransfer(sk);
+  tcpInitTransfer(sk);
   sk.lsndtime = jiffies(sk.net);
   if (sk.keepOpen) resetKeepaliveTimer(sk, sk.keepaliveTime || sk.tcp.sysctl.keepaliveTime);
 }
@@ -176,6 +187,28 @@ function rcvSynsent(sk: TcpSock, skb: SkBuff): boolean {
   return discard(DropReason.TCP_INVALID_SYN);
 }
 
+/** What a SYN-ACK says of Fast Open (tcp_rcv_fastopen_synack). True: the data in the SYN was not taken and goes again. */
+function rcvFastopenSynack(sk: TcpSock, skb: SkBuff): boolean {
+  const { rxOptions } = sk.tcp;
+  const data = sk.synData ? sk.rtxQueue.head : null;
+  const mss = rxOptions.mss > 0 ? rxOptions.mss : sk.rxOpt.mssClamp;
+  let cookie = rxOptions.fastopen;
+  let tryExp = 0;
+  if (!sk.synFastopen) cookie = null;
+  else if (sk.totalRetrans === 0 && !cookie && !sk.synData) tryExp = sk.synFastopenExp ? 2 : 1;
+  tcpFastopenCacheSet(sk, mss, cookie, rxOptions.fastopenExp, tryExp);
+  if (data) {
+    for (let seg: TxSeg | null = data; seg; seg = seg.next) tcpMarkSkbLost(sk, seg);
+    tcpNonCongestionLossRetransmit(sk);
+    return true;
+  }
+  sk.synDataAcked = sk.synData;
+  // SYN and data were counted as two
+  if (sk.synDataAcked && sk.delivered > 1) sk.delivered--;
+  tcpFastopenAddSkb(sk, skb);
+  return false;
+}
+
 /** Our SYN was answered: the connection stands. */
 function connected(sk: TcpSock, skb: SkBuff, flags: number): void {
   const { rxOpt } = sk;
@@ -197,8 +230,14 @@ function connected(sk: TcpSock, skb: SkBuff, flags: number): void {
   tcpInitializeRcvMss(sk);
   sk.copiedSeq = sk.rcvNxt;
   finishConnect(sk);
+  const fastopenFailed = (sk.synFastopen || sk.synData) && rcvFastopenSynack(sk, skb);
   if (!sk.dead) sk.wake();
-  if (sk.deferAccept > 0 || inPingpongMode(sk)) {
+  if (fastopenFailed) {
+    consumeSkb(skb);
+    tcpDataSndCheck(sk);
+    return;
+  }
+  if (sk.writePending > 0 || sk.deferAccept > 0 || inPingpongMode(sk)) {
     scheduleAck(sk);
     tcpEnterQuickackMode(sk, TCP_MAX_QUICKACKS);
     resetDackTimer(sk, TCP_DELACK_MAX);
@@ -232,14 +271,28 @@ function simultaneousOpen(sk: TcpSock, skb: SkBuff, flags: number): void {
   tcpTransmit(sk, syn, syn.seq, syn.flags, 0);
 }
 
+/** The ACK of a connection that a SYN has made: its request is done with (tcp_rcv_synrecv_state_fastopen). */
+function fastopenEstablished(sk: TcpSock): void {
+  sk.retransStamp = 0;
+  sk.icskRetransmits = 0;
+  tcpFastopenRemove(sk);
+  tcpRearmRto(sk);
+}
+
 /** The SYN-ACK was acknowledged. */
 function synRecvEstablished(sk: TcpSock, skb: SkBuff): void {
   sk.delivered++;
+  const req = sk.fastopenRsk;
+  if (req && sk.srttUs === 0 && req.numRetrans === 0 && req.sntSynack !== 0)
+    tcpSynRtt(sk, Math.max(0, sk.mstamp - req.sntSynack));
   if (sk.rxOpt.tstampOk) sk.advmss -= 12;
-  undoSpuriousSyn(sk);
-  sk.retransStamp = 0;
-  initTransfer(sk);
-  sk.copiedSeq = sk.rcvNxt;
+  if (req) fastopenEstablished(sk);
+  else {
+    undoSpuriousSyn(sk);
+    sk.retransStamp = 0;
+    tcpInitTransfer(sk);
+    sk.copiedSeq = sk.rcvNxt;
+  }
   tcpSetState(sk, TCP_ESTABLISHED);
   sk.wake();
   sk.sndUna = skb.ackSeq;
@@ -294,6 +347,15 @@ export function tcpRcvStateProcess(sk: TcpSock, skb: SkBuff): boolean {
     drop(skb, DropReason.TCP_FLAGS);
     return false;
   }
+  const rsk = sk.fastopenRsk;
+  if (rsk) {
+    // tcp_check_req: the SYN once more, or nothing to go by
+    if ((flags & (SYN | ACK | RST)) === SYN && skb.seq === rsk.rcvIsn) rtxSynack(rsk);
+    if (!(flags & (ACK | RST))) {
+      drop(skb, DropReason.TCP_FLAGS);
+      return false;
+    }
+  }
   if (!tcpValidateIncoming(sk, skb, false)) return false;
   const result = tcpAck(sk, skb, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT | FLAG_NO_CHALLENGE_ACK);
   if (result !== 1) {
@@ -309,6 +371,7 @@ export function tcpRcvStateProcess(sk: TcpSock, skb: SkBuff): boolean {
       synRecvEstablished(sk, skb);
       break;
     case TCP_FIN_WAIT1:
+      if (sk.fastopenRsk) fastopenEstablished(sk);
       if (sk.sndUna === sk.writeSeq && finWait1Acked(sk, skb)) return (sk.state as number) === TCP_CLOSE && !skb.free;
       break;
     case TCP_CLOSING:

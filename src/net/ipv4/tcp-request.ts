@@ -57,6 +57,9 @@ export class RequestSock implements InetHashed, InitialWindow {
   sntSynack = 0;
   numTimeout = 0;
   numRetrans = 0;
+  /** Fast Open cookie for the SYN-ACK, in the SYN's form */
+  fastopen: Uint8Array | null = null;
+  fastopenExp = false;
   lastOowAckTime = 0;
   /** jiffies from which the retransmission backs off */
   timeout: number = TCP_TIMEOUT_INIT;
@@ -130,6 +133,13 @@ export function sendSynack(req: RequestSock, route: Rtable | null): boolean {
   }
   if (req.wscaleOk) opts.windowScale = req.rcvWscale;
   if (req.sackOk) opts.sackPermitted = true;
+  const { fastopen } = req;
+  if (fastopen && options.length(opts) + options.fastopenLength(fastopen, req.fastopenExp) <= 40) {
+    opts.fastopen = fastopen;
+    opts.fastopenExp = req.fastopenExp;
+  }
+  // it is said once
+  req.fastopen = null;
   if (req.sntSynack === 0) req.sntSynack = Math.floor(nowNs / 1000);
   const headerLength = 20 + options.length(opts);
   const skb = tcp.net.kernel.skbs.alloc(headerLength);

@@ -30,6 +30,8 @@ import {
   TCP_MSS_DEFAULT,
   TCP_TIMEOUT_INIT,
 } from "./tcp-const.ts";
+import type { FastopenRequest } from "./tcp-fastopen.ts";
+import type { RequestSock } from "./tcp-request.ts";
 import { SegList, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
 import type { TcpState } from "./tcp-state.ts";
 import { type MinMax, newMinMax } from "./win-minmax.ts";
@@ -167,6 +169,25 @@ export abstract class TcpSock extends Sock {
   /** the listener, for a child not yet accepted */
   listener: TcpSock | null = null;
   deferAccept = 0;
+  // Fast Open (tcp-fastopen.ts)
+  fastopenReq: FastopenRequest | null = null;
+  /** the SYN carried data; an option; it in the experimental form; the data was taken at once */
+  synData = false;
+  synFastopen = false;
+  synFastopenExp = false;
+  synDataAcked = false;
+  /** TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE; connect(2) has left the SYN to the first write */
+  fastopenConnect = false;
+  fastopenNoCookie = false;
+  deferConnect = false;
+  /** of a child that was made by a SYN: its request, until the ACK */
+  fastopenRsk: RequestSock | null = null;
+  /** of a listener (struct fastopen_queue) */
+  fastopenMaxQlen = 0;
+  fastopenQlen = 0;
+  fastopenKey: Uint8Array | null = null;
+  /** writers that wait (sk_write_pending) */
+  writePending = 0;
   retransmitTimer!: Timer;
   delackTimer!: Timer;
   /** sk_timer: keepalive, FIN_WAIT_2 */

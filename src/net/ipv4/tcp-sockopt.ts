@@ -3,6 +3,7 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { SEC } from "../../base/time.ts";
+import { TFO_CLIENT_ENABLE, tcpFastopenQueueTune } from "./tcp-fastopen.ts";
 import {
   enterPingpongMode,
   exitPingpongMode,
@@ -133,6 +134,20 @@ export function tcpSetOption(sk: TcpSock, name: string, value: number): void {
       sk.notsentLowat = value >>> 0;
       tcpCheckSpace(sk);
       return;
+    case "TCP_FASTOPEN":
+      tcpFastopenQueueTune(sk, value);
+      return;
+    case "TCP_FASTOPEN_CONNECT":
+      range(value, 0, 1);
+      if (!(sk.tcp.sysctl.fastopen & TFO_CLIENT_ENABLE)) throw new NetError(Errno.EOPNOTSUPP);
+      if (sk.state !== TCP_CLOSE) throw new NetError(Errno.EINVAL);
+      sk.fastopenConnect = on;
+      return;
+    case "TCP_FASTOPEN_NO_COOKIE":
+      range(value, 0, 1);
+      if (sk.state !== TCP_CLOSE && sk.state !== TCP_LISTEN) throw new NetError(Errno.EINVAL);
+      sk.fastopenNoCookie = on;
+      return;
     case "TCP_INQ":
       sk.recvmsgInq = range(value, 0, 1) === 1;
       return;
@@ -248,6 +263,12 @@ export function tcpGetOption(sk: TcpSock, name: string): number {
       return sk.icskUserTimeout;
     case "TCP_NOTSENT_LOWAT":
       return sk.notsentLowat;
+    case "TCP_FASTOPEN":
+      return sk.fastopenMaxQlen;
+    case "TCP_FASTOPEN_CONNECT":
+      return +sk.fastopenConnect;
+    case "TCP_FASTOPEN_NO_COOKIE":
+      return +sk.fastopenNoCookie;
     case "TCP_INQ":
       return +sk.recvmsgInq;
     case "TCP_THIN_LINEAR_TIMEOUTS":

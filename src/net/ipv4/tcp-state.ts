@@ -6,6 +6,7 @@ import type { TcpOptions } from "../../wire/tcp-options.ts";
 import type { Net } from "../core/net.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { HZ } from "./tcp-const.ts";
+import type { FastopenMetrics } from "./tcp-fastopen.ts";
 import type { TcpHashtables } from "./tcp-hashtables.ts";
 import type { AlertResult } from "./tcp-loss.ts";
 import type { TcpMib } from "./tcp-mib.ts";
@@ -32,6 +33,8 @@ export class TcpSysctl {
   /** 0 off, 1 ask and answer, 2 answer only */
   ecn = 2;
   ecnFallback = 1;
+  /** TFO_* */
+  fastopen = 1;
   finTimeout: number = 60 * HZ;
   frto = 2;
   invalidRatelimit: number = HZ / 2;
@@ -104,6 +107,9 @@ export interface TcpState {
   /** challenge ACKs sent in this second (RFC 5961 section 7) */
   challengeTimestamp: number;
   challengeCount: number;
+  /** Fast Open: the server's key, null while none was needed; what clients know of destinations */
+  fastopenKey: Uint8Array | null;
+  readonly fastopenCache: Map<string, FastopenMetrics>;
   /** last moment a SYN flood was noticed, in jiffies; -1 never */
   synqOverflowTs: number;
   /** makes a socket of this namespace, closed */

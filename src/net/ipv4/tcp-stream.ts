@@ -1,6 +1,6 @@
 // TCP's socket: the system calls over the engine of the other tcp-*.ts files. Sending is a Task: it fills segments, lets
 // softirqs run after each packet as the real CPU does, and waits for room. Answers to net/ipv4/tcp.c and the stream part
-// of net/ipv4/af_inet.c. Leaves out Fast Open, zero-copy, repair, MD5 and AO.
+// of net/ipv4/af_inet.c. Leaves out zero-copy, repair, MD5 and AO.
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
@@ -18,8 +18,9 @@ import {
 import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from "./fib-types.ts";
 import { inetAddrType } from "./route.ts";
 import { tcpAssignCongestionControl, tcpSetCongestionControl } from "./tcp-cong.ts";
-import { tcpV4Connect } from "./tcp-connect.ts";
+import { tcpConnect, tcpV4Connect } from "./tcp-connect.ts";
 import { tcpSetState } from "./tcp-done.ts";
+import { fastopenRequest, TFO_CLIENT_ENABLE, tcpFastopenListen } from "./tcp-fastopen.ts";
 import { lockSock, processBacklog, processBacklogTask, RUN_SOFTIRQS, releaseSock } from "./tcp-ipv4.ts";
 import { tcpCurrentMss, tcpSendAck } from "./tcp-output.ts";
 import { tcpRateCheckAppLimited } from "./tcp-rate.ts";
@@ -67,6 +68,11 @@ import {
 } from "./tcp-write.ts";
 import { tcpResetRttMin } from "./tcp-xmit-timer.ts";
 
+/** tcp_passive_fastopen */
+function tcpPassiveFastopen(sk: TcpSock): boolean {
+  return sk.state === TCP_SYN_RECV && sk.fastopenRsk !== null;
+}
+
 /** What shutdown(2) takes on the recorded machine: until its FIN is on its way, and from there to letting go. */
 const SHUTDOWN_NS: Ns = 16 * USEC;
 const FIN_SENT_NS: Ns = 20 * USEC;
@@ -77,6 +83,8 @@ const EMPTY = new Uint8Array(0);
 
 export class TcpStreamSock extends TcpSock {
   #urgInline = false;
+  /** a Fast Open that does not wait is on its way (SS_CONNECTING) */
+  #connecting = false;
 
   constructor(tcp: TcpState) {
     super(tcp);
@@ -122,6 +130,7 @@ export class TcpStreamSock extends TcpSock {
     if (this.state !== TCP_CLOSE && this.state !== TCP_LISTEN) throw new NetError(Errno.EINVAL);
     if (this.state === TCP_CLOSE && this.daddr !== 0) throw new NetError(Errno.EINVAL);
     this.maxAckBacklog = backlog < 0 || backlog > somaxconn ? somaxconn : backlog;
+    tcpFastopenListen(this, backlog);
     if (this.state === TCP_LISTEN) return;
     const { hash } = this.tcp;
     if (this.bindNum === 0) {
@@ -207,16 +216,22 @@ export class TcpStreamSock extends TcpSock {
 
   /** tcp_sendmsg_locked */
   *#sendLocked(bytes: Uint8Array, options: SendOptions): Task<number> {
+    let withSyn = 0;
+    if (options.fastopen || this.deferConnect) {
+      const { copied: n, done } = yield* this.#sendFastopen(bytes, options);
+      if (done) return n;
+      withSyn = n;
+    }
     tcpRateCheckAppLimited(this);
-    if (this.state !== TCP_ESTABLISHED && this.state !== TCP_CLOSE_WAIT) {
+    if (!tcpPassiveFastopen(this) && this.state !== TCP_ESTABLISHED && this.state !== TCP_CLOSE_WAIT) {
       if (this.state !== TCP_SYN_SENT && this.state !== TCP_SYN_RECV) throw this.#pipeError();
-      yield* this.#waitUntil(() => this.state !== TCP_SYN_SENT && this.state !== TCP_SYN_RECV, options);
+      yield* this.#waitConnected(options, true);
     }
     let mss = tcpCurrentMss(this);
     let goal = tcpXmitSizeGoal(this, mss, !options.oob);
     // the file has ended: what was held back for more goes (tcp_splice_eof)
     if (options.splice && bytes.length === 0) yield* this.#push(options, mss, this.nonagle);
-    let copied = 0;
+    let copied = withSyn;
     let processed = 0;
     const total = bytes.length;
     if (options.splice && total > 0) this.ring.notePages(total);
@@ -251,7 +266,7 @@ export class TcpStreamSock extends TcpSock {
       }
       const n = Math.min(room, total - copied);
       this.#append(seg, bytes, copied, n);
-      if (copied === 0) seg.flags &= ~PSH;
+      if (copied === withSyn) seg.flags &= ~PSH;
       copied += n;
       if (copied === total) {
         if (options.eor) seg.eor = true;
@@ -265,6 +280,59 @@ export class TcpStreamSock extends TcpSock {
     }
     if (copied > 0) yield* this.#push(options, mss, this.nonagle);
     return copied;
+  }
+
+  /** Until the handshake is over. @param pending data waits for that: the last ACK of the handshake waits for it in turn */
+  *#waitConnected(options: SendOptions, pending: boolean): Task<void> {
+    if (pending) this.writePending++;
+    try {
+      yield* this.#waitUntil(() => this.state !== TCP_SYN_SENT && this.state !== TCP_SYN_RECV, options);
+    } finally {
+      if (pending) this.writePending--;
+    }
+  }
+
+  /**
+   * Connects with data in the SYN (tcp_sendmsg_fastopen, __inet_stream_connect).
+   * @returns how much went with it; done: the caller does not wait for the rest
+   */
+  *#sendFastopen(bytes: Uint8Array, options: SendOptions): Task<{ copied: number; done: boolean }> {
+    if (!(this.tcp.sysctl.fastopen & TFO_CLIENT_ENABLE)) throw new NetError(Errno.EOPNOTSUPP);
+    if (this.fastopenReq && options.fastopen) throw new NetError(Errno.EALREADY);
+    let errno: number = Errno.EINPROGRESS;
+    const req = fastopenRequest(bytes);
+    if (this.deferConnect) {
+      this.fastopenReq = req;
+      tcpConnect(this, this.dst!);
+    } else if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV) errno = Errno.EALREADY;
+    else {
+      if (this.state !== TCP_CLOSE) {
+        // the first call after the handshake finds it done
+        if (!this.#connecting) throw new NetError(Errno.EISCONN);
+        this.#connecting = false;
+        return { copied: 0, done: false };
+      }
+      if (!options.to) throw new NetError(Errno.EDESTADDRREQ);
+      this.fastopenReq = req;
+      try {
+        this.connectStart(options.to);
+      } catch (error) {
+        this.fastopenReq = null;
+        throw error;
+      }
+    }
+    try {
+      if (options.dontWait) {
+        this.#connecting = true;
+        if (errno === Errno.EINPROGRESS && req.copied > 0) return { copied: req.copied, done: true };
+        throw new NetError(errno);
+      }
+      yield* this.#waitConnected(options, req.copied < bytes.length);
+      return { copied: req.copied, done: false };
+    } finally {
+      this.fastopenReq = null;
+      this.deferConnect = false;
+    }
   }
 
   /** What was taken so far counts; an error waits for the next call. */
@@ -488,13 +556,14 @@ export class TcpStreamSock extends TcpSock {
   readable(): boolean {
     if (this.state === TCP_LISTEN) return this.acceptQueue.length > 0;
     if (this.err !== 0 || this.rcvShutdown) return true;
-    if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV) return false;
+    if (this.state === TCP_SYN_SENT || (this.state === TCP_SYN_RECV && !this.fastopenRsk)) return false;
     return this.#unread() >= this.rcvLowat || (this.urgData & URG_VALID) !== 0;
   }
 
   writable(): boolean {
     if (this.err !== 0) return true;
-    if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV || this.state === TCP_LISTEN) return false;
+    if (this.state === TCP_SYN_SENT) return this.deferConnect;
+    if ((this.state === TCP_SYN_RECV && !this.fastopenRsk) || this.state === TCP_LISTEN) return false;
     if (this.sndShutdown || skStreamIsWriteable(this)) return true;
     this.noSpace = true;
     return false;
@@ -520,7 +589,7 @@ export class TcpStreamSock extends TcpSock {
 
   /** Bytes that a reader has before it (tcp_inq, SIOCINQ). */
   get unreadBytes(): number {
-    if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV) return 0;
+    if (this.state === TCP_SYN_SENT || (this.state === TCP_SYN_RECV && !this.fastopenRsk)) return 0;
     return this.#unread();
   }
 

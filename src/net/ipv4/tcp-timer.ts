@@ -6,6 +6,7 @@ import { Errno } from "../../base/errno.ts";
 import { tcpDone, tcpDoneWithError } from "./tcp-done.ts";
 import { tcpEnterLoss, tcpRackReoTimeout } from "./tcp-loss.ts";
 import { tcpCurrentMss, tcpSendAck, tcpSendActiveReset } from "./tcp-output.ts";
+import { type RequestSock, rtxSynack } from "./tcp-request.ts";
 import {
   tcpRetransmitSkb,
   tcpSendLossProbe,
@@ -186,8 +187,26 @@ function rtxProbe0TimedOut(sk: TcpSock, sentNs: number): boolean {
   return rcvDelta > timeout && msecsToJiffies(rtxDeltaMs) > timeout;
 }
 
+/** The SYN-ACK of a connection made by a SYN goes again (tcp_fastopen_synack_timer). */
+function fastopenSynackTimer(sk: TcpSock, req: RequestSock): void {
+  if (req.numTimeout >= (sk.icskSynRetries || sk.tcp.sysctl.synackRetries + 1)) {
+    writeErr(sk);
+    return;
+  }
+  if (sk.icskRetransmits === 1) tcpEnterLoss(sk);
+  if (rtxSynack(req)) req.numRetrans++;
+  req.numTimeout++;
+  sk.icskRetransmits++;
+  if (sk.retransStamp === 0) sk.retransStamp = tcpTimeStampMs(sk);
+  resetXmitTimer(sk, ICSK_TIME_RETRANS, req.timeout * 2 ** req.numTimeout, false);
+}
+
 /** The oldest segment was not acknowledged in time (tcp_retransmit_timer). */
 function retransmitTimer(sk: TcpSock): void {
+  if (sk.fastopenRsk) {
+    fastopenSynackTimer(sk, sk.fastopenRsk);
+    return;
+  }
   const head = sk.rtxQueue.head;
   if (sk.packetsOut === 0 || !head) return;
   const { sysctl, mib } = sk.tcp;

@@ -156,6 +156,8 @@ export function tcpRtoDeltaUs(sk: TcpSock): number {
 
 /** Restarts the retransmission timer, or stops it when all is acknowledged (tcp_rearm_rto; RFC 6298 section 5). */
 export function tcpRearmRto(sk: TcpSock): void {
+  // the timer is the SYN-ACK's
+  if (sk.fastopenRsk) return;
   if (sk.packetsOut === 0) {
     clearRetransTimer(sk);
     return;
@@ -168,6 +170,8 @@ export function tcpRearmRto(sk: TcpSock): void {
 
 /** Arms the tail loss probe; false when none is due (tcp_schedule_loss_probe; RFC 8985 section 7.2). */
 export function tcpScheduleLossProbe(sk: TcpSock, advancingRto: boolean): boolean {
+  // not before a connection that a SYN has made is acknowledged
+  if (sk.fastopenRsk) return false;
   const early = sk.tcp.sysctl.earlyRetrans;
   if (
     (early !== 3 && early !== 4) ||

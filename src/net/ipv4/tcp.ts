@@ -7,6 +7,7 @@ import { SOCK_STREAM } from "../core/sock.ts";
 import { inetRegisterSocketType } from "./af-inet.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { TCP_CONGESTION_CONTROLS } from "./tcp-cong.ts";
+import { tcpFastopenKeyText, tcpFastopenSetKeyText } from "./tcp-fastopen.ts";
 import { TcpHashtables } from "./tcp-hashtables.ts";
 import { tcpProtocol } from "./tcp-ipv4.ts";
 import { TcpMib } from "./tcp-mib.ts";
@@ -29,6 +30,7 @@ const INTS: readonly (readonly [string, IntField, number?, number?, number?])[] 
   ["early_retrans", "earlyRetrans", 0, 4],
   ["ecn", "ecn", 0, 2],
   ["ecn_fallback", "ecnFallback", 0, 1],
+  ["fastopen", "fastopen"],
   ["fin_timeout", "finTimeout", 0, 2147483, HZ],
   ["frto", "frto", 0, 255],
   ["invalid_ratelimit", "invalidRatelimit", 0, 2147483, HZ / 1000],
@@ -91,6 +93,8 @@ export function tcpInit(ip4: Ipv4): TcpState {
     challengeTimestamp: -1,
     challengeCount: 0,
     synqOverflowTs: -1,
+    fastopenKey: null,
+    fastopenCache: new Map(),
     newSock: () => new TcpStreamSock(tcp),
   };
   ip4.addProtocol(IPPROTO_TCP, tcpProtocol(tcp));
@@ -117,6 +121,18 @@ function registerSysctls(tcp: TcpState): void {
       min,
       max,
     );
+  table.register("net/ipv4/tcp_fastopen_key", {
+    read: () => `${tcpFastopenKeyText(tcp)}\n`,
+    write: (text) => tcpFastopenSetKeyText(tcp, text),
+  });
+  // other values would mean a search for firewalls that swallow SYNs with data
+  table.registerInt(
+    "net/ipv4/tcp_fastopen_blackhole_timeout_sec",
+    () => 0,
+    () => {},
+    0,
+    0,
+  );
   registerTriple(tcp, "rmem");
   registerTriple(tcp, "wmem");
   const available = TCP_CONGESTION_CONTROLS.map((ops) => ops.name);

@@ -72,6 +72,7 @@ export function tcpInfoText(sock: TcpSock, options: boolean, numeric: boolean): 
   if (options && info.sack) parts.push("sack");
   if (options && info.ecn) parts.push("ecn");
   if (options && info.ecnSeen) parts.push("ecnseen");
+  if (options && info.synData) parts.push("fastopen");
   parts.push(info.congestion);
   if (info.state === TCP_LISTEN) {
     add("cwnd:", info.sndCwnd);
