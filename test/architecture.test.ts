@@ -19,6 +19,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["docker"],
   ["scenario"],
   ["packetdrill", "pictures"],
+  ["explain"],
   ["index.ts"],
   ["node", "playground"],
 ];

@@ -2,6 +2,7 @@
 // The command line: `vethlab run`, `vethlab shell`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
 
 import { compareCommand } from "./compare-command.ts";
+import { explainCommand } from "./explain-command.ts";
 import { packetdrillCommand } from "./packetdrill-command.ts";
 import { flowCommand, topologyCommand } from "./picture-commands.ts";
 import { runCommand } from "./run-command.ts";
@@ -21,6 +22,7 @@ const HELP = `vethlab ${version()}: a packet-level emulator of Linux container n
 
   vethlab topology SCRIPT           draw the hosts, namespaces, bridges and links that a script builds
   vethlab flow SCRIPT|CAPTURE...    draw the exchange between addresses as a ladder
+  vethlab explain SCRIPT PACKET     a packet's way through a machine: every rule, route and rewrite; --ports for published ports
   vethlab packetdrill FILE.pkt...   run packetdrill scripts against the emulated TCP stack
 
   vethlab COMMAND --help            more about one of them
@@ -45,6 +47,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return await topologyCommand(rest);
     case "flow":
       return await flowCommand(rest);
+    case "explain":
+      return await explainCommand(rest);
     case "packetdrill":
       return await packetdrillCommand(rest);
     case undefined:

@@ -63,14 +63,14 @@ export function topologyOf(lab: Lab): Topology {
   return { hosts, links: linksOf(ids) };
 }
 
-interface Named {
+export interface Named {
   readonly netns: NetNamespace;
   readonly name: string;
   readonly kind: TopologyNamespace["kind"];
 }
 
 /** The host's own first, then by names, containers, and what only a process holds. */
-function namespacesOf(host: Host): Named[] {
+export function namespacesOf(host: Host): Named[] {
   const found = new Map<NetNamespace, Named>();
   const add = (netns: NetNamespace, name: string, kind: Named["kind"]): void => {
     if (!found.has(netns)) found.set(netns, { netns, name, kind });

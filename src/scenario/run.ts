@@ -37,8 +37,8 @@ export interface ScenarioOptions {
   readonly stderr?: (bytes: Uint8Array) => void;
   /** Called between slices of work, for progress; may wait. */
   readonly between?: (lab: Lab) => Promise<void> | void;
-  /** Called when the script is over and all that it made still stands. */
-  readonly inspect?: (lab: Lab) => void;
+  /** Called when the script is over and all that it made still stands; may let time pass. */
+  readonly inspect?: (lab: Lab) => Promise<void> | void;
   /** Docker's generation, "20" or "28"; wins over the script's own directive. */
   readonly docker?: Generation;
 }
@@ -91,7 +91,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
   try {
     status = (await lab.wait(proc, between)).status;
     await lab.advance(AFTERGLOW_NS);
-    options.inspect?.(lab);
+    await options.inspect?.(lab);
     lab.killAll();
   } catch (error) {
     if (!(error instanceof LimitReached) && !(error instanceof Stuck)) throw error;

@@ -22,7 +22,7 @@ import {
 } from "../../net/ipv4/tcp-sock.ts";
 import { TimewaitSock } from "../../net/ipv4/tcp-timewait.ts";
 import { Socket } from "../../net/socket.ts";
-import type { Process } from "../../posix/process.ts";
+import type { Machine, Process } from "../../posix/process.ts";
 
 export type SocketKind = "tcp" | "udp" | "raw" | "icmp" | "packet";
 
@@ -92,6 +92,14 @@ function ownersOf(proc: Process): Map<Sock, SocketOwner[]> {
       owners.set(file.sock, list);
     }
   return owners;
+}
+
+/** The first process of a machine that holds a socket. */
+export function socketOwner(machine: Machine, sock: Sock): SocketOwner | undefined {
+  for (const process of machine.processes.values())
+    for (const [fd, file] of process.fds)
+      if (file instanceof Socket && file.sock === sock) return { pid: process.pid, name: process.name, fd };
+  return undefined;
 }
 
 function tcpEntry(sock: TcpSock, owners: readonly SocketOwner[], now: Ns): SocketEntry {
