@@ -12,6 +12,7 @@ import { dig } from "./dig/dig.ts";
 import { busyboxNslookup, host, nslookup } from "./dig/nslookup.ts";
 import { getent } from "./getent.ts";
 import { httpd } from "./httpd/httpd.ts";
+import { iperf3 } from "./iperf3/iperf3.ts";
 import { ncProgram } from "./nc/nc.ts";
 import { NCAT_7_93, type NcatRelease } from "./nc/release.ts";
 import { busyboxNetstat } from "./netstat/busybox.ts";
@@ -41,6 +42,7 @@ export function makeAppTools(versions: AppVersions): ReadonlyMap<string, Program
     ["getent", getent],
     ["host", host],
     ["httpd", httpd],
+    ["iperf3", iperf3],
     ["nc", ncProgram(versions.ncat)],
     ["ncat", ncProgram(versions.ncat)],
     ["netstat", netstat],

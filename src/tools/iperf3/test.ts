@@ -1,0 +1,508 @@
+// What iperf3's client and server share (iperf_api.c): the streams of a test and their counts, the control connection's
+// states and JSON messages, sending and receiving, timers.
+
+import { concatBytes } from "../../base/bytes.ts";
+import { Errno } from "../../base/errno.ts";
+import { decodeUtf8, encodeUtf8 } from "../../base/text.ts";
+import { MSEC, type Ns, USEC } from "../../base/time.ts";
+import { tcpInfo } from "../../net/ipv4/tcp-info.ts";
+import { TcpSock } from "../../net/ipv4/tcp-sock.ts";
+import type { Socket } from "../../net/socket.ts";
+import type { Process } from "../../posix/process.ts";
+import { sleep, type Task } from "../../sim/task.ts";
+import { get32, set32 } from "../../wire/layout.ts";
+import { errnoOf } from "../net-util/sockets.ts";
+import { JsonObject, jsonText } from "./json.ts";
+import type { Iperf3Options } from "./options.ts";
+
+export const State = {
+  TEST_START: 1,
+  TEST_RUNNING: 2,
+  TEST_END: 4,
+  PARAM_EXCHANGE: 9,
+  CREATE_STREAMS: 10,
+  SERVER_TERMINATE: 11,
+  CLIENT_TERMINATE: 12,
+  EXCHANGE_RESULTS: 13,
+  DISPLAY_RESULTS: 14,
+  IPERF_START: 15,
+  IPERF_DONE: 16,
+  ACCESS_DENIED: 255,
+} as const;
+
+/** Bytes of a cookie, with the zero at its end. */
+export const COOKIE_SIZE = 37;
+/** One round of the select loop. */
+const ROUND_NS: Ns = 3 * USEC;
+/** Copying to or from the kernel, a byte: about 5 GB/s. */
+const COPY_NS_PER_BYTE = 0.2;
+/** Without a rate, writes in one round (multisend). */
+const MULTISEND = 10;
+/** How often a stream with a rate looks whether it may send (--pacing-timer). */
+export const PACING_NS: Ns = MSEC;
+const UDP_HEADER = 12;
+
+/** One report of one stream (struct iperf_interval_results). */
+export interface Interval {
+  readonly bytes: number;
+  readonly startNs: Ns;
+  readonly endNs: Ns;
+  readonly omitted: boolean;
+  readonly retransmits: number;
+  readonly cwnd: number;
+  readonly sndWnd: number;
+  readonly rtt: number;
+  readonly rttvar: number;
+  readonly pmtu: number;
+  readonly packets: number;
+  readonly lost: number;
+  readonly jitter: number;
+  /** counts up to here */
+  readonly allPackets: number;
+  readonly allLost: number;
+}
+
+export class Stream {
+  readonly socket: Socket;
+  /** the descriptor's number in the reports */
+  readonly number: number;
+  /** in the results: 1, 3, 4 … (iperf_add_stream) */
+  readonly id: number;
+  readonly sender: boolean;
+  greenLight = true;
+  pending = 0;
+  bytesSent = 0;
+  bytesSentOmitted = 0;
+  bytesReceived = 0;
+  bytesThisInterval = 0;
+  startNs: Ns = 0;
+  /** the start of the first second, for the rate: not moved by -O */
+  fixedStartNs: Ns = 0;
+  endNs: Ns = 0;
+  last: Interval | undefined;
+  retransmits = 0;
+  retransmitsBefore = 0;
+  maxCwnd = 0;
+  maxWnd = 0;
+  maxRtt = 0;
+  minRtt = 0;
+  sumRtt = 0;
+  countRtt = 0;
+  packets = 0;
+  peerPackets = 0;
+  lost = 0;
+  outOfOrder = 0;
+  omittedPackets = 0;
+  omittedLost = 0;
+  omittedOutOfOrder = 0;
+  jitter = 0;
+  transit = 0;
+  /** seconds; 0 until known */
+  senderTime = 0;
+  receiverTime = 0;
+
+  constructor(socket: Socket, number: number, id: number, sender: boolean) {
+    this.socket = socket;
+    this.number = number;
+    this.id = id;
+    this.sender = sender;
+  }
+}
+
+interface Timer {
+  at: Ns;
+  /** 0: once */
+  readonly every: Ns;
+  readonly fire: () => Task<void>;
+}
+
+export class Test {
+  readonly proc: Process;
+  readonly options: Iperf3Options;
+  readonly streams: Stream[] = [];
+  readonly jsonStart: JsonObject = new JsonObject();
+  readonly jsonConnected: JsonObject[] = [];
+  readonly jsonIntervals: JsonObject[] = [];
+  readonly jsonEnd: JsonObject = new JsonObject();
+  state: number = State.IPERF_START;
+  control: Socket | undefined;
+  cookie = "";
+  /** this side sends */
+  sending: boolean;
+  senderHasRetransmits: number;
+  omitting = false;
+  done = false;
+  bytesSent = 0;
+  blocksSent = 0;
+  bytesReceived = 0;
+  blocksReceived = 0;
+  controlMss = 0;
+  congestionUsed: string | undefined;
+  remoteCongestionUsed: string | undefined;
+  remoteCpu = 0;
+  #timers: Timer[] = [];
+  #busyNs: Ns = 0;
+  #cpuSinceNs: Ns = 0;
+  cpu = 0;
+  readonly #buffer: Uint8Array;
+
+  constructor(proc: Process, options: Iperf3Options, sending: boolean) {
+    this.proc = proc;
+    this.options = options;
+    this.sending = sending;
+    this.senderHasRetransmits = sending && !options.udp ? 1 : 0;
+    this.#buffer = proc.machine.rng.fork(`iperf3-${proc.hostPid}`).bytes(128 * 1024);
+  }
+
+  get now(): Ns {
+    return this.proc.sim.now;
+  }
+
+  /** Starts counting the share of the processor that the program itself takes. */
+  beginCpu(): void {
+    this.#busyNs = 0;
+    this.#cpuSinceNs = this.now;
+  }
+
+  endCpu(): void {
+    this.cpu = (100 * this.#busyNs) / Math.max(this.now - this.#cpuSinceNs, 1);
+  }
+
+  *busy(ns: Ns): Task<void> {
+    this.#busyNs += Math.round(ns);
+    yield* sleep(Math.round(ns));
+  }
+
+  // --- timers (timer.c): sorted by time, a periodic one starts anew from when it ran
+
+  timer(afterNs: Ns, every: Ns, fire: () => Task<void>): Timer {
+    const timer = { at: this.now + afterNs, every, fire };
+    this.#insert(timer);
+    return timer;
+  }
+
+  #insert(timer: Timer): void {
+    const at = this.#timers.findIndex((one) => one.at > timer.at);
+    this.#timers.splice(at < 0 ? this.#timers.length : at, 0, timer);
+  }
+
+  resetTimer(timer: Timer | undefined): void {
+    if (!timer || !this.#timers.includes(timer)) return;
+    this.#timers.splice(this.#timers.indexOf(timer), 1);
+    timer.at = this.now + timer.every;
+    this.#insert(timer);
+  }
+
+  clearTimers(): void {
+    this.#timers = [];
+  }
+
+  /** Until the next one; without any for ever. */
+  timeout(): Ns {
+    const [first] = this.#timers;
+    return first ? Math.max(first.at - this.now, 0) : Number.POSITIVE_INFINITY;
+  }
+
+  *runTimers(): Task<void> {
+    const { now } = this;
+    for (let first = this.#timers[0]; first && first.at <= now; first = this.#timers[0]) {
+      this.#timers.shift();
+      yield* first.fire();
+      if (first.every === 0) continue;
+      first.at = now + first.every;
+      this.#insert(first);
+    }
+  }
+
+  // --- the control connection
+
+  *sendState(state: number): Task<void> {
+    this.state = state;
+    yield* this.control!.send(Uint8Array.of(state));
+  }
+
+  /** JSON_write: four bytes of length, then the text, in two segments */
+  *writeJson(json: JsonObject): Task<void> {
+    const text = encodeUtf8(jsonText(json, false));
+    const length = new Uint8Array(4);
+    set32(length, 0, text.length);
+    yield* this.control!.send(length);
+    yield* this.control!.send(text);
+  }
+
+  /** Undefined: the peer has gone. */
+  *readJson(): Task<Record<string, unknown> | undefined> {
+    const length = yield* readFully(this.control!, 4);
+    if (length.length < 4) return undefined;
+    const text = yield* readFully(this.control!, get32(length, 0));
+    try {
+      return JSON.parse(decodeUtf8(text)) as Record<string, unknown>;
+    } catch {
+      return undefined;
+    }
+  }
+
+  // --- results
+
+  *sendResults(): Task<void> {
+    const json = new JsonObject({
+      cpu_util_total: this.cpu,
+      cpu_util_user: 0,
+      cpu_util_system: this.cpu,
+      sender_has_retransmits: this.sending ? this.senderHasRetransmits : -1,
+    });
+    if (this.congestionUsed !== undefined) json.add("congestion_used", this.congestionUsed);
+    json.add(
+      "streams",
+      this.streams.map(
+        (stream) =>
+          new JsonObject({
+            id: stream.id,
+            bytes: stream.sender ? stream.bytesSent - stream.bytesSentOmitted : stream.bytesReceived,
+            retransmits: stream.sender && this.senderHasRetransmits ? stream.retransmits : -1,
+            jitter: stream.jitter,
+            errors: stream.lost,
+            packets: stream.packets,
+            start_time: 0,
+            end_time: seconds(stream.endNs - stream.startNs),
+          }),
+      ),
+    );
+    yield* this.writeJson(json);
+  }
+
+  /** False: they did not come. */
+  *getResults(): Task<boolean> {
+    const json = yield* this.readJson();
+    if (!json || !Array.isArray(json.streams)) return false;
+    this.remoteCpu = Number(json.cpu_util_total);
+    if (!this.sending) this.senderHasRetransmits = json.sender_has_retransmits === 1 ? 1 : 0;
+    for (const theirs of json.streams as Record<string, number>[]) {
+      const stream = this.streams.find(({ id }) => id === theirs.id);
+      if (!stream) return false;
+      const time = theirs.end_time! - theirs.start_time!;
+      stream.peerPackets = theirs.packets!;
+      if (stream.sender) {
+        stream.jitter = theirs.jitter!;
+        stream.lost = theirs.errors!;
+        stream.bytesReceived = theirs.bytes!;
+        stream.receiverTime = time;
+      } else {
+        stream.bytesSent = theirs.bytes!;
+        stream.retransmits = theirs.retransmits!;
+        stream.senderTime = time;
+      }
+    }
+    if (typeof json.congestion_used === "string") this.remoteCongestionUsed = json.congestion_used;
+    return true;
+  }
+
+  // --- counting
+
+  startStreams(): void {
+    for (const stream of this.streams) stream.startNs = stream.fixedStartNs = this.now;
+  }
+
+  /** An interval ends here (iperf_stats_callback). */
+  takeStats(): void {
+    for (const stream of this.streams) {
+      const before = stream.last;
+      const startNs = before ? stream.endNs : stream.startNs;
+      stream.endNs = this.now;
+      let retransmits = 0;
+      let [cwnd, sndWnd, rtt, rttvar, pmtu] = [0, 0, 0, 0, 0];
+      const { sock } = stream.socket;
+      if (sock instanceof TcpSock && this.senderHasRetransmits === 1) {
+        const info = tcpInfo(sock);
+        retransmits = info.totalRetrans - stream.retransmitsBefore;
+        stream.retransmits += retransmits;
+        stream.retransmitsBefore = info.totalRetrans;
+        cwnd = info.sndCwnd * info.sndMss;
+        sndWnd = info.sndWnd;
+        rtt = info.rttUs;
+        rttvar = info.rttvarUs;
+        pmtu = info.pmtu;
+        stream.maxCwnd = Math.max(stream.maxCwnd, cwnd);
+        stream.maxWnd = Math.max(stream.maxWnd, sndWnd);
+        stream.maxRtt = Math.max(stream.maxRtt, rtt);
+        stream.minRtt = stream.minRtt === 0 ? rtt : Math.min(stream.minRtt, rtt);
+        stream.sumRtt += rtt;
+        stream.countRtt++;
+      }
+      stream.last = {
+        bytes: stream.bytesThisInterval,
+        startNs,
+        endNs: stream.endNs,
+        omitted: this.omitting,
+        retransmits,
+        cwnd,
+        sndWnd,
+        rtt,
+        rttvar,
+        pmtu,
+        packets: stream.packets - (before?.allPackets ?? 0),
+        lost: stream.lost - (before?.allLost ?? 0),
+        jitter: stream.jitter,
+        allPackets: stream.packets,
+        allLost: stream.lost,
+      };
+      stream.bytesThisInterval = 0;
+    }
+  }
+
+  /** The omitted seconds are over (iperf_reset_stats). */
+  resetStats(): void {
+    this.omitting = false;
+    this.bytesSent = 0;
+    this.blocksSent = 0;
+    for (const stream of this.streams) {
+      stream.omittedPackets = stream.packets;
+      stream.omittedLost = stream.lost;
+      stream.omittedOutOfOrder = stream.outOfOrder;
+      stream.jitter = 0;
+      stream.bytesSentOmitted = stream.bytesSent;
+      stream.bytesReceived = 0;
+      stream.bytesThisInterval = 0;
+      const { sock } = stream.socket;
+      if (this.senderHasRetransmits === 1 && sock instanceof TcpSock) stream.retransmitsBefore = sock.totalRetrans;
+      stream.retransmits = 0;
+      stream.startNs = this.now;
+    }
+  }
+
+  // --- data
+
+  /** May this stream send yet (iperf_check_throttle)? */
+  throttle(stream: Stream): void {
+    if (this.done || this.options.rate === 0) return;
+    const elapsed = seconds(this.now - stream.fixedStartNs);
+    stream.greenLight = (stream.bytesSent * 8) / elapsed < this.options.rate || stream.bytesSent === 0;
+  }
+
+  /** iperf_send: errno when a stream broke, 0 else. */
+  *send(): Task<number> {
+    const { options } = this;
+    const paced = options.rate !== 0 && options.burst === 0;
+    const rounds = options.burst !== 0 ? options.burst : options.rate === 0 ? MULTISEND : 1;
+    yield* this.busy(ROUND_NS);
+    for (let round = rounds; round > 0; round--) {
+      let active = false;
+      for (const stream of this.streams) {
+        if (!stream.greenLight || !stream.sender || !stream.socket.writable()) continue;
+        if (round > 1 && options.bytes !== 0 && this.bytesSent >= options.bytes) break;
+        if (round > 1 && options.blocks !== 0 && this.blocksSent >= options.blocks) break;
+        const sent = options.udp ? yield* this.#sendUdp(stream) : yield* this.#sendTcp(stream);
+        if (sent < 0) return -sent;
+        active = true;
+        this.bytesSent += sent;
+        if (stream.pending === 0) this.blocksSent++;
+        if (paced) this.throttle(stream);
+      }
+      if (!active) break;
+    }
+    if (!paced) for (const stream of this.streams) if (stream.sender) this.throttle(stream);
+    return 0;
+  }
+
+  /** Writes until the buffer is full (Nwrite on a non-blocking socket). */
+  *#sendTcp(stream: Stream): Task<number> {
+    if (stream.pending === 0) stream.pending = this.options.blockSize;
+    let sent = 0;
+    while (stream.pending > 0) {
+      const part = this.#buffer.subarray(0, Math.min(stream.pending, this.#buffer.length));
+      try {
+        const taken = yield* stream.socket.send(part, { dontWait: true });
+        yield* this.busy(taken * COPY_NS_PER_BYTE);
+        stream.pending -= taken;
+        sent += taken;
+      } catch (error) {
+        const errno = errnoOf(error);
+        if (errno !== Errno.EAGAIN) return -errno;
+        break;
+      }
+    }
+    stream.bytesSent += sent;
+    stream.bytesThisInterval += sent;
+    return sent;
+  }
+
+  /** iperf_udp_send: seconds, microseconds and a number at the beginning of each datagram */
+  *#sendUdp(stream: Stream): Task<number> {
+    const packet = new Uint8Array(this.options.blockSize);
+    packet.set(this.#buffer.subarray(0, packet.length));
+    const micros = this.proc.machine.wallClockNs() / 1000n;
+    stream.packets++;
+    set32(packet, 0, Number(micros / 1_000_000n));
+    set32(packet, 4, Number(micros % 1_000_000n));
+    set32(packet, 8, stream.packets);
+    let sent = 0;
+    try {
+      sent = yield* stream.socket.send(packet);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno !== Errno.EAGAIN && errno !== Errno.ENOBUFS) return -errno;
+    }
+    stream.bytesSent += sent;
+    stream.bytesThisInterval += sent;
+    return sent;
+  }
+
+  /** iperf_recv: errno when a stream broke, 0 else. */
+  *receive(): Task<number> {
+    for (const stream of this.streams) {
+      if (stream.sender || !stream.socket.readable()) continue;
+      let bytes: Uint8Array;
+      try {
+        ({ bytes } = yield* stream.socket.recv(this.options.blockSize, { dontWait: true }));
+      } catch (error) {
+        const errno = errnoOf(error);
+        if (errno === Errno.EAGAIN) continue;
+        return errno;
+      }
+      yield* this.busy(ROUND_NS + bytes.length * COPY_NS_PER_BYTE);
+      if (this.state === State.TEST_RUNNING) {
+        stream.bytesReceived += bytes.length;
+        stream.bytesThisInterval += bytes.length;
+        if (this.options.udp && bytes.length >= UDP_HEADER) this.#countDatagram(stream, bytes);
+      }
+      this.bytesReceived += bytes.length;
+      this.blocksReceived++;
+    }
+    return 0;
+  }
+
+  /** Losses by the numbers, jitter by RFC 1889 appendix A.8 (iperf_udp_recv). */
+  #countDatagram(stream: Stream, bytes: Uint8Array): void {
+    const number = get32(bytes, 8);
+    if (number > stream.packets) {
+      stream.lost += number - 1 - stream.packets;
+      stream.packets = number;
+    } else {
+      stream.outOfOrder++;
+      if (stream.lost > 0) stream.lost--;
+    }
+    const arrived = Number(this.proc.machine.wallClockNs() / 1000n) / 1e6;
+    const transit = Math.abs(arrived - (get32(bytes, 0) + get32(bytes, 4) / 1e6));
+    if (stream.bytesReceived === bytes.length) stream.transit = transit;
+    stream.jitter += (Math.abs(transit - stream.transit) - stream.jitter) / 16;
+    stream.transit = transit;
+  }
+}
+
+/** As iperf_time has them: whole microseconds. */
+export function seconds(ns: Ns): number {
+  return Math.floor(Math.abs(ns) / 1000) / 1e6;
+}
+
+/** Nread on a blocking socket: less than `length` bytes when the peer ended. */
+export function* readFully(socket: Socket, length: number): Task<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let got = 0;
+  while (got < length) {
+    const { bytes } = yield* socket.recv(length - got);
+    if (bytes.length === 0) break;
+    parts.push(bytes.slice());
+    got += bytes.length;
+  }
+  return concatBytes(parts);
+}
