@@ -1,5 +1,6 @@
 // What the identifiers of a capture filter stand for: ports and port ranges, protocols, partial addresses, MAC addresses
 // (libpcap's nametoaddr.c and the tables of gencode.c). Every failure is a FilterError in libpcap's words.
+import { parseIpv6 } from "../wire/addr.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import { PROTOCOL_NAMES } from "../wire/print-core.ts";
 import { servicePort } from "../wire/services.ts";
@@ -111,4 +112,16 @@ export function prefixMask(prefix: number): number {
 export function macBytes(text: string): Uint8Array {
   const parts = /[:-]/.test(text) ? text.split(/[:-]/) : (text.replaceAll(".", "").match(/../g) ?? []);
   return Uint8Array.from(parts, (part) => Number.parseInt(part, 16));
+}
+
+/** An IPv6 address and the mask of its prefix, as sixteen bytes each. */
+export function addressMask6(text: string, prefix: number): { address: Uint8Array; mask: Uint8Array } {
+  const address = parseIpv6(text);
+  if (address === undefined) throw new FilterError(`bogus IPv6 address ${text}`);
+  if (prefix > 128) throw new FilterError("mask length must be <= 128");
+  const mask = Uint8Array.from({ length: 16 }, (_, i) => (0xff00 >>> Math.min(8, Math.max(0, prefix - 8 * i))) & 0xff);
+  if (address.some((byte, i) => (byte & ~mask[i]!) !== 0)) {
+    throw new FilterError(`non-network bits set in "${text}/${prefix}"`);
+  }
+  return { address, mask };
 }

@@ -1,11 +1,35 @@
-// Compiles capture filter expressions (`tcpdump icmp and host 10.0.0.1`) to a predicate on frames, with the meaning that
-// libpcap's generated BPF code has (gencode.c): a read past the end of the frame rejects it whatever the rest says, a vlan
-// test moves all later tests four bytes on. Per frame nothing is allocated. Link types: Ethernet and LINUX_SLL2.
-import { type Ipv4Addr, parseIpv6 } from "../wire/addr.ts";
+// Compiles capture filter expressions (`tcpdump icmp and host 10.0.0.1`) to classic BPF, instruction for instruction as
+// libpcap 1.10.3 does before it optimises (the functions of gencode.c are named below). Link types: Ethernet and
+// LINUX_SLL2.
+import type { Ipv4Addr } from "../wire/addr.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import { get16, get32 } from "../wire/layout.ts";
-import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "./capture.ts";
 import {
+  BPF_ABS,
+  BPF_ALU,
+  BPF_AND,
+  BPF_B,
+  BPF_H,
+  BPF_IMM,
+  BPF_IND,
+  BPF_JEQ,
+  BPF_JGE,
+  BPF_JGT,
+  BPF_JMP,
+  BPF_JSET,
+  BPF_LD,
+  BPF_LDX,
+  BPF_LEN,
+  BPF_MSH,
+  BPF_W,
+  type BpfInstruction,
+  runBpf,
+} from "./bpf.ts";
+import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "./capture.ts";
+import { compileComparison, type LoadContext, Registers } from "./filter-arithmetic.ts";
+import { Block, both, either, finish, layOut, negated, returning, type Statement } from "./filter-blocks.ts";
+import {
+  addressMask6,
   checkPortProto,
   IPV4_ONLY,
   macBytes,
@@ -18,7 +42,6 @@ import {
 } from "./filter-names.ts";
 import {
   type AddressKind,
-  type Arithmetic,
   type Direction,
   type Expression,
   FilterError,
@@ -39,76 +62,39 @@ export interface FilterOptions {
   readonly linkType?: number;
   /** The interface's netmask, for `ip broadcast`; 0 when it has none. */
   readonly netmask?: number;
+  /** As libpcap's program before it optimises (tcpdump -O). Otherwise no bytes are read of which none counts. */
+  readonly unoptimized?: boolean;
+  /** What the program returns for a frame that passes; 262144 unless given. */
+  readonly snapLength?: number;
   /** IPv4 addresses of a host name; without it no name is known. */
   readonly resolveHost?: (name: string) => readonly Ipv4Addr[] | undefined;
 }
 
 /** Compiles an expression; an empty one passes every frame. Throws FilterError with the words after `tcpdump: `. */
 export function compileFilter(text: string, options: FilterOptions = {}): FrameFilter {
+  const program = filterProgram(text, options);
+  return (b, length, from = 0, wireLength = length) => runBpf(program, b, from, length, wireLength) !== 0;
+}
+
+/** The program of an expression, which returns how many bytes of a frame to keep: 0 or the snapshot length. */
+export function filterProgram(text: string, options: FilterOptions = {}): BpfInstruction[] {
+  const accept = options.snapLength ?? 262144;
   const expression = parseFilter(text);
-  if (expression === undefined) return () => true;
-  const test = new Compiler(options).compile(expression);
-  const frame: Frame = { b: EMPTY, at: 0, end: 0, wireLength: 0, failed: false };
-  return (b, length, from = 0, wireLength = length) => {
-    frame.b = b;
-    frame.at = from;
-    frame.end = from + length;
-    frame.wireLength = wireLength;
-    frame.failed = false;
-    return test(frame) && !frame.failed;
-  };
+  if (expression === undefined) return layOut(returning(accept));
+  return layOut(finish(new Compiler(options).compile(expression), accept));
 }
 
-const EMPTY = new Uint8Array(0);
-
-/** The frame under test; `failed` once a test has read past its end. */
-interface Frame {
-  b: Uint8Array;
-  at: number;
-  end: number;
-  wireLength: number;
-  failed: boolean;
-}
-type Test = (frame: Frame) => boolean;
-type Value = (frame: Frame) => number;
-
-function u8(frame: Frame, offset: number): number {
-  const at = frame.at + offset;
-  if (offset >= 0 && at < frame.end) return frame.b[at]!;
-  frame.failed = true;
-  return 0;
-}
-
-function u16(frame: Frame, offset: number): number {
-  const at = frame.at + offset;
-  if (offset >= 0 && at + 2 <= frame.end) return get16(frame.b, at);
-  frame.failed = true;
-  return 0;
-}
-
-function u32(frame: Frame, offset: number): number {
-  const at = frame.at + offset;
-  if (offset >= 0 && at + 4 <= frame.end) return get32(frame.b, at);
-  frame.failed = true;
-  return 0;
-}
-
-const STP_SAP = 0x42;
 const ETHERMTU = 1500;
+const STP_SAP = 0x42;
+const ALL_ONES = 0xffffffff;
+/** Where a transport header's fields are: behind IPv4's header of any length, or IPv6's fixed one. */
+type Transport = "ip" | "ip6";
 
-const both =
-  (left: Test, right: Test): Test =>
-  (frame) =>
-    left(frame) && right(frame);
-const any =
-  (left: Test, right: Test): Test =>
-  (frame) =>
-    left(frame) || right(frame);
-
-class Compiler {
+class Compiler implements LoadContext {
   /** Where the link layer's type and payload are; a vlan test moves both on. */
   private typeAt: number;
-  private payloadAt: number;
+  payloadAt: number;
+  readonly registers: Registers = new Registers();
   private readonly isEthernet: boolean;
   private readonly options: FilterOptions;
 
@@ -123,32 +109,30 @@ class Compiler {
     this.payloadAt = this.isEthernet ? 14 : 20;
   }
 
-  compile(expression: Expression): Test {
+  compile(expression: Expression): Block {
     switch (expression.node) {
       case "and":
       case "or": {
         const left = this.compile(expression.left);
         const right = this.compile(expression.right); // in this order: a vlan test on the left moves the right
-        return expression.node === "and" ? both(left, right) : any(left, right);
+        return expression.node === "and" ? both(left, right) : either(left, right);
       }
-      case "not": {
-        const operand = this.compile(expression.operand);
-        return (frame) => !operand(frame);
-      }
+      case "not":
+        return negated(this.compile(expression.operand));
       case "proto":
         return this.abbreviation(expression.proto);
       case "match":
         return this.match(expression.qualifier, expression.id);
       case "compare":
-        return this.comparison(expression);
+        return compileComparison(expression, this);
       case "broadcast":
         return this.broadcast(expression.proto);
       case "multicast":
         return this.multicast(expression.proto);
       case "less":
-        return (frame) => frame.wireLength <= expression.bytes;
+        return negated(new Block([{ code: BPF_LD | BPF_LEN, k: 0 }], BPF_JMP | BPF_JGT, expression.bytes));
       case "greater":
-        return (frame) => frame.wireLength >= expression.bytes;
+        return new Block([{ code: BPF_LD | BPF_LEN, k: 0 }], BPF_JMP | BPF_JGE, expression.bytes);
       case "inbound":
       case "outbound":
         return this.passage(expression.node === "outbound");
@@ -157,17 +141,24 @@ class Compiler {
     }
   }
 
-  private etherType(type: number): Test {
-    const { typeAt, isEthernet } = this;
-    if (type > ETHERMTU) return (frame) => u16(frame, typeAt) === type;
-    // A number this low is an LLC service access point.
-    if (isEthernet) return (frame) => u16(frame, typeAt) <= ETHERMTU && u8(frame, typeAt + 2) === type;
-    const { payloadAt } = this;
-    return (frame) => u16(frame, typeAt) === 4 && u8(frame, payloadAt) === type;
+  /** A field of the network header. */
+  field(offset: number, size: number, k: number, mask: number = ALL_ONES, jump: number = BPF_JEQ): Block {
+    if (mask === 0 && !this.options.unoptimized) return test([{ code: BPF_LD | BPF_IMM, k: 0 }], k, ALL_ONES, jump);
+    return test([load(this.payloadAt + offset, size)], k, mask, jump);
   }
 
-  /** A protocol's name alone. */
-  private abbreviation(proto: Proto): Test {
+  /** gen_linktype, gen_ether_linktype */
+  private etherType(type: number): Block {
+    const here = load(this.typeAt, BPF_H);
+    if (type > ETHERMTU || !this.isEthernet) return test([here], type);
+    // A number this low is an LLC service access point; the network layer's come in pairs.
+    const llc = negated(test([here], ETHERMTU, ALL_ONES, BPF_JGT));
+    const isPair = type === 0xfe || type === 0x06 || type === 0xf0;
+    return both(llc, isPair ? this.field(0, BPF_H, (type << 8) | type) : this.field(0, BPF_B, type));
+  }
+
+  /** A protocol's name alone (gen_proto_abbrev). */
+  abbreviation(proto: Proto): Block {
     switch (proto) {
       case "ip":
         return this.etherType(ethernet.ETH_P_IP);
@@ -186,26 +177,24 @@ class Compiler {
         return this.nextHeader(58);
       default: {
         const number = PROTOCOL_NUMBERS.get(proto)!;
-        return IPV4_ONLY.has(proto) ? this.ipProtocol(number) : any(this.ipProtocol(number), this.nextHeader(number));
+        return IPV4_ONLY.has(proto)
+          ? this.ipProtocol(number)
+          : either(this.ipProtocol(number), this.nextHeader(number));
       }
     }
   }
 
-  private ipProtocol(number: number): Test {
-    const { payloadAt } = this;
-    return both(this.etherType(ethernet.ETH_P_IP), (frame) => u8(frame, payloadAt + 9) === number);
+  private ipProtocol(number: number): Block {
+    return both(this.etherType(ethernet.ETH_P_IP), this.field(9, BPF_B, number));
   }
 
   /** IPv6's next header, or that of a fragment header right behind it. */
-  private nextHeader(number: number): Test {
-    const { payloadAt } = this;
-    return both(this.etherType(ethernet.ETH_P_IPV6), (frame) => {
-      const next = u8(frame, payloadAt + 6);
-      return next === number || (next === 44 && u8(frame, payloadAt + 40) === number);
-    });
+  private nextHeader(number: number): Block {
+    const behindFragment = both(this.field(6, BPF_B, 44), this.field(40, BPF_B, number));
+    return both(this.etherType(ethernet.ETH_P_IPV6), either(this.field(6, BPF_B, number), behindFragment));
   }
 
-  private match(qualifier: Qualifier | undefined, id: Identifier): Test {
+  private match(qualifier: Qualifier | undefined, id: Identifier): Block {
     if (qualifier === undefined) throw new FilterError("syntax error in filter expression");
     switch (id.kind) {
       case "name":
@@ -224,7 +213,7 @@ class Compiler {
     }
   }
 
-  private matchName({ proto, direction, kind }: Qualifier, name: string): Test {
+  private matchName({ proto, direction, kind }: Qualifier, name: string): Block {
     switch (kind) {
       case "default":
       case "host": {
@@ -233,7 +222,7 @@ class Compiler {
         if (addresses.length === 0) throw new FilterError(`unknown host '${name}'`);
         return addresses
           .map((address) => this.ipHost(address, 0xffffffff, proto, direction, kind))
-          .reduce((left, right) => any(left, right));
+          .reduce((left, right) => either(left, right));
       }
       case "net":
         throw new FilterError(`unknown network '${name}'`);
@@ -265,7 +254,7 @@ class Compiler {
     }
   }
 
-  private matchNumber({ proto, direction, kind }: Qualifier, value: number): Test {
+  private matchNumber({ proto, direction, kind }: Qualifier, value: number): Block {
     switch (kind) {
       case "default":
       case "host":
@@ -297,7 +286,7 @@ class Compiler {
     text: string,
     prefix: number | undefined,
     maskText: string | undefined,
-  ): Test {
+  ): Block {
     const { address, mask } = partialAddress(text);
     if (prefix === undefined && maskText === undefined) {
       if (kind === "port" || kind === "portrange" || kind === "proto") {
@@ -314,17 +303,8 @@ class Compiler {
     return this.ipHost(address, wanted, proto, direction, kind);
   }
 
-  private matchAddress6({ proto, direction, kind }: Qualifier, text: string, prefix: number = 128): Test {
-    const address = parseIpv6(text);
-    if (address === undefined) throw new FilterError(`bogus IPv6 address ${text}`);
-    if (prefix > 128) throw new FilterError("mask length must be <= 128");
-    const mask = Uint8Array.from(
-      { length: 16 },
-      (_, i) => (0xff00 >>> Math.min(8, Math.max(0, prefix - 8 * i))) & 0xff,
-    );
-    if (address.some((byte, i) => (byte & ~mask[i]!) !== 0)) {
-      throw new FilterError(`non-network bits set in "${text}/${prefix}"`);
-    }
+  private matchAddress6({ proto, direction, kind }: Qualifier, text: string, prefix: number = 128): Block {
+    const { address, mask } = addressMask6(text, prefix);
     if (kind !== "net" && kind !== "host" && kind !== "default") {
       throw new FilterError("invalid qualifier against IPv6 address");
     }
@@ -332,59 +312,65 @@ class Compiler {
     const what = kind === "net" ? "net" : "host";
     if (proto === "link") throw new FilterError(`link-layer modifier applied to ip6 ${what}`);
     if (proto !== "default" && proto !== "ip6") throw new FilterError(`'${proto}' modifier applied to ip6 ${what}`);
-    const words = [0, 4, 8, 12]
-      .map((at) => ({ at, value: get32(address, at), mask: get32(mask, at) }))
-      .filter((word) => word.mask !== 0);
-    const { payloadAt } = this;
-    const at =
-      (offset: number): Test =>
-      (frame) => {
-        for (const word of words) {
-          if ((u32(frame, payloadAt + offset + word.at) & word.mask) >>> 0 !== word.value) return false;
-        }
-        return true;
-      };
-    return both(this.etherType(ethernet.ETH_P_IPV6), directed(direction, at(8), at(24)));
+    const at = (offset: number): Block => {
+      const words = [0, 4, 8, 12].map((i) => this.field(offset + i, BPF_W, get32(address, i), get32(mask, i)));
+      return both(
+        this.etherType(ethernet.ETH_P_IPV6),
+        words.reduceRight((rest, word) => both(word, rest)),
+      );
+    };
+    return directed(
+      direction,
+      () => at(8),
+      () => at(24),
+    );
   }
 
-  private ipHost(address: number, mask: number, proto: Proto, direction: Direction, kind: AddressKind): Test {
+  /** gen_host, gen_hostop */
+  private ipHost(address: number, mask: number, proto: Proto, direction: Direction, kind: AddressKind): Block {
     const what = kind === "net" ? "net" : "host";
     if (proto === "ip6") throw new FilterError("'ip6' modifier applied to ip host");
     if (proto === "link") throw new FilterError(`link-layer modifier applied to ${what}`);
     if (proto !== "default" && proto !== "ip" && proto !== "arp" && proto !== "rarp") {
       throw new FilterError(`'${proto}' modifier applied to ${what}`);
     }
-    const { payloadAt } = this;
-    const at =
-      (offset: number): Test =>
-      (frame) =>
-        mask === 0 || ((u32(frame, payloadAt + offset) ^ address) & mask) === 0;
-    const ip = (): Test => both(this.etherType(ethernet.ETH_P_IP), directed(direction, at(12), at(16)));
-    const arp = (type: number): Test => both(this.etherType(type), directed(direction, at(14), at(24)));
-    if (proto === "ip") return ip();
-    if (proto === "arp") return arp(ethernet.ETH_P_ARP);
-    if (proto === "rarp") return arp(ethernet.ETH_P_RARP);
-    return any(ip(), any(arp(ethernet.ETH_P_ARP), arp(ethernet.ETH_P_RARP)));
+    const at = (type: number, source: number, destination: number): Block => {
+      const one = (offset: number): Block =>
+        both(this.etherType(type), this.field(offset, BPF_W, (address & mask) >>> 0, mask));
+      return directed(
+        direction,
+        () => one(source),
+        () => one(destination),
+      );
+    };
+    if (proto === "ip") return at(ethernet.ETH_P_IP, 12, 16);
+    if (proto === "arp") return at(ethernet.ETH_P_ARP, 14, 24);
+    if (proto === "rarp") return at(ethernet.ETH_P_RARP, 14, 24);
+    const ip = at(ethernet.ETH_P_IP, 12, 16);
+    return either(either(ip, at(ethernet.ETH_P_ARP, 14, 24)), at(ethernet.ETH_P_RARP, 14, 24));
   }
 
-  private etherHost(mac: Uint8Array, direction: Direction): Test {
+  /** gen_ehostop, gen_bcmp: the last four bytes first */
+  private etherHost(mac: Uint8Array, direction: Direction): Block {
     if (!this.isEthernet) {
       throw new FilterError(
         "ethernet addresses supported only on ethernet/FDDI/token ring/802.11/ATM LANE/Fibre Channel",
       );
     }
-    const at =
-      (offset: number): Test =>
-      (frame) =>
-        u32(frame, offset + 2) === get32(mac, 2) && u16(frame, offset) === get16(mac, 0);
-    return directed(direction, at(ethernet.SOURCE), at(ethernet.DESTINATION));
+    const at = (offset: number): Block =>
+      both(test([load(offset + 2, BPF_W)], get32(mac, 2)), test([load(offset, BPF_H)], get16(mac, 0)));
+    return directed(
+      direction,
+      () => at(ethernet.SOURCE),
+      () => at(ethernet.DESTINATION),
+    );
   }
 
-  private protocol(number: number, proto: Proto, direction: Direction): Test {
+  private protocol(number: number, proto: Proto, direction: Direction): Block {
     if (direction !== "default") throw new FilterError("direction applied to 'proto'");
     switch (proto) {
       case "default":
-        return any(this.ipProtocol(number), this.nextHeader(number));
+        return either(this.ipProtocol(number), this.nextHeader(number));
       case "link":
         return this.etherType(number);
       case "ip":
@@ -399,195 +385,109 @@ class Compiler {
     }
   }
 
-  /** Ports from `low` to `high` of TCP, UDP or SCTP, in IPv4 packets that are no later fragments and in plain IPv6. */
-  private port(low: number, high: number, proto: Proto, direction: Direction): Test {
-    if (low > high) return this.port(high, low, proto, direction);
+  /**
+   * Ports from `low` to `high` of TCP, UDP or SCTP, in IPv4 packets that are no later fragments and in plain IPv6
+   * (gen_port, gen_port6, gen_portrange).
+   */
+  private port(low: number, high: number, proto: Proto, direction: Direction, isRange: boolean = low !== high): Block {
+    if (low > high) return this.port(high, low, proto, direction, isRange);
     const wanted = PROTOCOL_NUMBERS.get(proto);
-    const carries = (protocol: number): boolean =>
-      wanted === undefined ? protocol === 6 || protocol === 17 || protocol === 132 : protocol === wanted;
-    const { payloadAt } = this;
-    const within = (port: number): boolean => port >= low && port <= high;
-    const ports4 = directed(
-      direction,
-      (frame) => within(u16(frame, transportAt(frame, payloadAt))),
-      (frame) => within(u16(frame, transportAt(frame, payloadAt) + 2)),
-    );
-    const ports6 = directed(
-      direction,
-      (frame) => within(u16(frame, payloadAt + 40)),
-      (frame) => within(u16(frame, payloadAt + 42)),
-    );
-    const ip: Test = (frame) =>
-      carries(u8(frame, payloadAt + 9)) && (u16(frame, payloadAt + 6) & 0x1fff) === 0 && ports4(frame);
-    const ip6: Test = (frame) => carries(u8(frame, payloadAt + 6)) && ports6(frame);
-    return any(both(this.etherType(ethernet.ETH_P_IP), ip), both(this.etherType(ethernet.ETH_P_IPV6), ip6));
+    const protocols = wanted === undefined ? [132, 6, 17] : [wanted];
+    const within = (transport: Transport, offset: number): Block => {
+      const field = (k: number, jump: number): Block => test(this.transport(transport, offset), k, ALL_ONES, jump);
+      return isRange ? both(field(low, BPF_JGE), negated(field(high, BPF_JGT))) : field(low, BPF_JEQ);
+    };
+    const ports = (transport: Transport): Block =>
+      directed(
+        direction,
+        () => within(transport, 0),
+        () => within(transport, 2),
+      );
+    const ip = protocols
+      .map((number) => both(both(this.field(9, BPF_B, number), this.noLaterFragment()), ports("ip")))
+      .reduce((left, right) => either(left, right));
+    const ip6 = protocols
+      .map((number) => both(this.field(6, BPF_B, number), ports("ip6")))
+      .reduce((left, right) => either(left, right));
+    return either(both(this.etherType(ethernet.ETH_P_IPV6), ip6), both(this.etherType(ethernet.ETH_P_IP), ip));
   }
 
-  private broadcast(proto: Proto): Test {
+  private transport(transport: Transport, offset: number): Statement[] {
+    if (transport === "ip6") return [load(this.payloadAt + 40 + offset, BPF_H)];
+    return [this.ipHeaderLength(), { code: BPF_LD | BPF_IND | BPF_H, k: this.payloadAt + offset }];
+  }
+
+  ipHeaderLength(): Statement {
+    return { code: BPF_LDX | BPF_MSH | BPF_B, k: this.payloadAt };
+  }
+
+  /** gen_ipfrag */
+  noLaterFragment(): Block {
+    return negated(this.field(6, BPF_H, 0x1fff, ALL_ONES, BPF_JSET));
+  }
+
+  private broadcast(proto: Proto): Block {
     if (proto === "default" || proto === "link") {
       if (!this.isEthernet) throw new FilterError("not a broadcast link");
-      return (frame) => u32(frame, 2) === 0xffffffff && u16(frame, 0) === 0xffff;
+      return this.etherHost(new Uint8Array(6).fill(255), "dst");
     }
     if (proto !== "ip") throw new FilterError("only link-layer/IP broadcast filters supported");
     const hostMask = ~(this.options.netmask ?? 0) >>> 0;
-    const { payloadAt } = this;
-    return both(this.etherType(ethernet.ETH_P_IP), (frame) => {
-      const host = (u32(frame, payloadAt + 16) & hostMask) >>> 0;
-      return host === 0 || host === hostMask;
-    });
+    const zeros = this.field(16, BPF_W, 0, hostMask);
+    return both(this.etherType(ethernet.ETH_P_IP), either(zeros, this.field(16, BPF_W, hostMask, hostMask)));
   }
 
-  private multicast(proto: Proto): Test {
-    const { payloadAt } = this;
-    if ((proto === "default" || proto === "link") && this.isEthernet) return (frame) => (u8(frame, 0) & 1) !== 0;
+  private multicast(proto: Proto): Block {
+    if ((proto === "default" || proto === "link") && this.isEthernet) {
+      return test([load(0, BPF_B)], 1, ALL_ONES, BPF_JSET);
+    }
     if (proto === "ip") {
-      return both(this.etherType(ethernet.ETH_P_IP), (frame) => u8(frame, payloadAt + 16) >= 224);
+      return both(this.etherType(ethernet.ETH_P_IP), this.field(16, BPF_B, 224, ALL_ONES, BPF_JGE));
     }
-    if (proto === "ip6") {
-      return both(this.etherType(ethernet.ETH_P_IPV6), (frame) => u8(frame, payloadAt + 24) === 255);
-    }
+    if (proto === "ip6") return both(this.etherType(ethernet.ETH_P_IPV6), this.field(24, BPF_B, 255));
     throw new FilterError(
       "link-layer multicast filters supported only on ethernet/FDDI/token ring/ARCNET/802.11/ATM LANE/Fibre Channel",
     );
   }
 
   /** Only a cooked capture's frames say which way they went. */
-  private passage(outbound: boolean): Test {
+  private passage(outbound: boolean): Block {
     if (this.isEthernet) throw new FilterError("inbound/outbound not supported on Ethernet when reading savefiles");
-    return (frame) => (u8(frame, 10) === PACKET_OUTGOING) === outbound;
+    const outgoing = test([load(10, BPF_B)], PACKET_OUTGOING);
+    return outbound ? outgoing : negated(outgoing);
   }
 
-  private vlan(id: number | undefined): Test {
+  /** gen_vlan_no_bpf_extensions */
+  private vlan(id: number | undefined): Block {
     if (!this.isEthernet) throw new FilterError("no VLAN support for Linux cooked v2");
     if (id !== undefined && id > 4095) throw new FilterError(`VLAN tag ${id} greater than maximum 4095`);
-    const { typeAt, payloadAt } = this;
+    const tagged = either(either(this.etherType(0x8100), this.etherType(0x88a8)), this.etherType(0x9100));
+    const matched = id === undefined ? tagged : both(tagged, this.field(0, BPF_H, id, 0x0fff));
     this.typeAt += 4;
     this.payloadAt += 4;
-    return (frame) => {
-      const type = u16(frame, typeAt);
-      if (type !== 0x8100 && type !== 0x88a8 && type !== 0x9100) return false;
-      return id === undefined || (u16(frame, payloadAt) & 0x0fff) === id;
-    };
-  }
-
-  private comparison(expression: Extract<Expression, { node: "compare" }>): Test {
-    const checks: Test[] = [];
-    const left = this.value(expression.left, checks);
-    const right = this.value(expression.right, checks);
-    const compare = COMPARISONS.get(expression.operator)!;
-    const test: Test = (frame) => compare(left(frame), right(frame));
-    return checks.reduceRight((rest, check) => both(check, rest), test);
-  }
-
-  /** What computes a value, and in `checks` what must hold before its bytes mean anything. */
-  private value(node: Arithmetic, checks: Test[]): Value {
-    switch (node.node) {
-      case "number":
-        return () => node.value;
-      case "length":
-        return (frame) => frame.wireLength;
-      case "negate": {
-        const operand = this.value(node.operand, checks);
-        return (frame) => -operand(frame) >>> 0;
-      }
-      case "binary": {
-        const left = this.value(node.left, checks);
-        const right = this.value(node.right, []); // libpcap, too, keeps only the left side's protocol checks
-        if (
-          (node.operator === "/" || node.operator === "%") &&
-          node.right.node === "number" &&
-          node.right.value === 0
-        ) {
-          throw new FilterError(node.operator === "/" ? "division by zero" : "modulus by zero");
-        }
-        const operate = OPERATORS.get(node.operator)!;
-        return (frame) => operate(left(frame), right(frame), frame);
-      }
-      case "load": {
-        const index = this.value(node.index, checks);
-        const base = this.loadBase(node.proto, checks);
-        const read = node.size === 1 ? u8 : node.size === 2 ? u16 : u32;
-        return (frame) => read(frame, (base(frame) + index(frame)) >>> 0);
-      }
-    }
-  }
-
-  private loadBase(proto: Proto, checks: Test[]): Value {
-    const { payloadAt } = this;
-    switch (proto) {
-      case "link":
-        return () => 0;
-      case "ip":
-      case "ip6":
-      case "arp":
-      case "rarp":
-        checks.push(this.abbreviation(proto));
-        return () => payloadAt;
-      case "icmp6":
-        checks.push(this.abbreviation("ip6"), (frame) => u8(frame, payloadAt + 6) === 58);
-        return () => payloadAt + 40;
-      case "tcp":
-      case "udp":
-      case "sctp":
-      case "icmp":
-      case "igmp":
-      case "igrp":
-      case "pim":
-      case "vrrp":
-      case "carp":
-        checks.push(
-          this.abbreviation("ip"),
-          this.abbreviation(proto),
-          (frame) => (u16(frame, payloadAt + 6) & 0x1fff) === 0,
-        );
-        return (frame) => transportAt(frame, payloadAt);
-      default:
-        throw new FilterError("unsupported index operation");
-    }
+    return matched;
   }
 }
 
-function transportAt(frame: Frame, payloadAt: number): number {
-  return payloadAt + (u8(frame, payloadAt) & 15) * 4;
+function load(at: number, size: number): Statement {
+  return { code: BPF_LD | BPF_ABS | size, k: at };
 }
 
-function directed(direction: Direction, source: Test, destination: Test): Test {
+/** gen_ncmp */
+function test(statements: Statement[], k: number, mask: number = ALL_ONES, jump: number = BPF_JEQ): Block {
+  if (mask !== ALL_ONES) statements.push({ code: BPF_ALU | BPF_AND, k: mask });
+  return new Block(statements, BPF_JMP | jump, k);
+}
+
+function directed(direction: Direction, source: () => Block, destination: () => Block): Block {
   switch (direction) {
     case "src":
-      return source;
+      return source();
     case "dst":
-      return destination;
+      return destination();
     case "and":
-      return both(source, destination);
+      return both(source(), destination());
     default:
-      return any(source, destination);
+      return either(source(), destination());
   }
-}
-
-const COMPARISONS: ReadonlyMap<string, (a: number, b: number) => boolean> = new Map([
-  [">", (a: number, b: number): boolean => a > b],
-  [">=", (a: number, b: number): boolean => a >= b],
-  ["=", (a: number, b: number): boolean => a === b],
-  ["<", (a: number, b: number): boolean => a < b],
-  ["<=", (a: number, b: number): boolean => a <= b],
-  ["!=", (a: number, b: number): boolean => a !== b],
-]);
-
-/** Unsigned 32-bit arithmetic; dividing by zero rejects the frame. */
-const OPERATORS: ReadonlyMap<string, (a: number, b: number, frame: Frame) => number> = new Map([
-  ["+", (a: number, b: number): number => (a + b) >>> 0],
-  ["-", (a: number, b: number): number => (a - b) >>> 0],
-  ["*", (a: number, b: number): number => Math.imul(a, b) >>> 0],
-  ["/", (a: number, b: number, frame: Frame): number => (b === 0 ? divideByZero(frame) : Math.floor(a / b))],
-  ["%", (a: number, b: number, frame: Frame): number => (b === 0 ? divideByZero(frame) : a % b)],
-  ["&", (a: number, b: number): number => (a & b) >>> 0],
-  ["|", (a: number, b: number): number => (a | b) >>> 0],
-  ["^", (a: number, b: number): number => (a ^ b) >>> 0],
-  ["<<", (a: number, b: number): number => (b > 31 ? 0 : (a << b) >>> 0)],
-  [">>", (a: number, b: number): number => (b > 31 ? 0 : a >>> b)],
-]);
-
-function divideByZero(frame: Frame): number {
-  frame.failed = true;
-  return 0;
 }

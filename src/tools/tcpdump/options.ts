@@ -37,7 +37,8 @@ export interface TcpdumpOptions {
   readonly absoluteSequence: boolean;
   readonly noChecksums: boolean;
   readonly number: boolean;
-  /** -d: print the filter's code and stop: not emulated */
+  /** -d, -dd, -ddd: print the filter's program and stop */
+  readonly dumpCode: number;
   readonly filterFile: string | undefined;
   readonly expression: string;
 }
@@ -118,9 +119,11 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
     absoluteSequence: false,
     noChecksums: false,
     number: false,
+    dumpCode: 0,
     filterFile: undefined as string | undefined,
     expression: parsed.operands.join(" "),
   };
+  let optimized = true;
   for (const { name, value } of parsed.options) {
     switch (name) {
       case "i":
@@ -220,8 +223,13 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
       case "immediate-mode":
         o.immediate = true;
         break;
-      // nothing of these can be seen from outside: optimiser, dropping privileges
+      case "d":
+        o.dumpCode++;
+        break;
       case "O":
+        optimized = false;
+        break;
+      // dropping privileges cannot be seen from outside
       case "Z":
         break;
       case "h":
@@ -231,6 +239,9 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
       default:
         return refuse(`tcpdump: option -${name.length > 1 ? "-" : ""}${name} is not emulated by vethlab\n`);
     }
+  }
+  if (o.dumpCode > 0 && optimized) {
+    return refuse("tcpdump: option -d without -O is not emulated by vethlab (programs are not optimized)\n");
   }
   return { options: o };
 }

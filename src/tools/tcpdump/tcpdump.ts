@@ -6,8 +6,9 @@
 import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import { MSEC, SEC } from "../../base/time.ts";
+import { bpfAssembly, bpfInitializers, bpfNumbers } from "../../capture/bpf-text.ts";
 import { type Capture, CaptureError, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "../../capture/capture.ts";
-import { compileFilter, FilterError, type FrameFilter } from "../../capture/filter.ts";
+import { compileFilter, FilterError, type FrameFilter, filterProgram } from "../../capture/filter.ts";
 import { readCapture } from "../../capture/read.ts";
 import { CaptureWriter } from "../../capture/writer.ts";
 import { hostOf, netnsOf } from "../../host/host.ts";
@@ -76,6 +77,7 @@ export function* tcpdump(proc: Process): Task<number> {
     );
     return 0;
   }
+  if (options.dumpCode > 0) return yield* dumpCode(proc, options, linkType);
   const filter = yield* filterOf(proc, options);
   if (typeof filter === "number") return filter;
 
@@ -98,7 +100,43 @@ export function* tcpdump(proc: Process): Task<number> {
 }
 
 /** The compiled filter, or the status to end with. */
-function* filterOf(proc: Process, options: TcpdumpOptions): Task<FrameFilter | null | number> {
+function* filterOf(proc: Process, options: TcpdumpOptions, linkType?: number): Task<FrameFilter | null | number> {
+  const text = yield* filterText(proc, options);
+  if (typeof text === "number") return text;
+  if (text.trim() === "") return null;
+  return yield* orComplaint(proc, () => compileFilter(text, linkType === undefined ? {} : { linkType }));
+}
+
+/** -d: the filter's program instead of any capture. */
+function* dumpCode(proc: Process, options: TcpdumpOptions, linkType: number): Task<number> {
+  const text = yield* filterText(proc, options);
+  if (typeof text === "number") return text;
+  if (options.read === undefined && /\bvlan\b/.test(text)) {
+    yield* proc.printError("tcpdump: option -d is not emulated by vethlab for vlan on a live interface\n");
+    return 1;
+  }
+  const program = yield* orComplaint(proc, () =>
+    filterProgram(text, { linkType, snapLength: options.snapLength, unoptimized: true }),
+  );
+  if (typeof program === "number") return program;
+  const print = options.dumpCode === 1 ? bpfAssembly : options.dumpCode === 2 ? bpfInitializers : bpfNumbers;
+  yield* proc.print(print(program));
+  return 0;
+}
+
+/** What `make` makes, or the status to end with when the filter is wrong. */
+function* orComplaint<Result>(proc: Process, make: () => Result): Task<Result | number> {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    yield* proc.printError(`tcpdump: ${error.message}\n`);
+    return 1;
+  }
+}
+
+/** The expression on the command line or in the filter file. */
+function* filterText(proc: Process, options: TcpdumpOptions): Task<string | number> {
   let text = options.expression;
   if (options.filterFile !== undefined) {
     try {
@@ -110,14 +148,7 @@ function* filterOf(proc: Process, options: TcpdumpOptions): Task<FrameFilter | n
       return 1;
     }
   }
-  if (text.trim() === "") return null;
-  try {
-    return compileFilter(text);
-  } catch (error) {
-    if (!(error instanceof FilterError)) throw error;
-    yield* proc.printError(`tcpdump: ${error.message}\n`);
-    return 1;
-  }
+  return text;
 }
 
 class Session implements Tap {
@@ -434,19 +465,20 @@ function* readBack(proc: Process, options: TcpdumpOptions): Task<number> {
     else throw error;
     return 1;
   }
-  const filter = yield* filterOf(proc, options);
-  if (typeof filter === "number") return filter;
   const linkType = capture.interfaces[0]?.linkType ?? LINKTYPE_ETHERNET;
   const snapLength = capture.interfaces[0]?.snapLength ?? options.snapLength;
   yield* proc.printError(
     `reading from file ${path}, link-type ${LINK_TYPES.get(linkType) ?? linkType}, snapshot length ${snapLength}\n`,
   );
+  if (options.dumpCode > 0) return yield* dumpCode(proc, options, linkType);
+  const filter = yield* filterOf(proc, options, linkType);
+  if (typeof filter === "number") return filter;
   const printer = new FramePrinter(linkType, printOptions(options));
   const stdout = new Stdout(proc, options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
   const writer = options.write === undefined ? null : new CaptureWriter({ linkType, snapLength });
   let count = 0;
   for (const frame of capture.frames) {
-    if (filter && !filter(capture.bytes, frame.to - frame.from, frame.from)) continue;
+    if (filter && !filter(capture.bytes, frame.to - frame.from, frame.from, frame.wireLength)) continue;
     count++;
     if (writer)
       writer.write(capture.bytes, frame.from, frame.to, frame.seconds * SEC + frame.nanoseconds, frame.wireLength);

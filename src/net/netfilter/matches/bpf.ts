@@ -1,7 +1,8 @@
 // Match bpf: a classic BPF program over the packet from its IP header on. Answers to xt_bpf.c (revision 1); pinned programs
 // are eBPF, which is not here.
 
-import { type BpfInstruction, checkBpf, runBpf } from "../classic-bpf.ts";
+import { type BpfInstruction, checkBpf } from "../../../capture/bpf.ts";
+import { runBpfOnSkb } from "../classic-bpf.ts";
 import type { XtMatch } from "../x-tables.ts";
 
 export interface BpfInfo {
@@ -12,7 +13,7 @@ export const bpfMatch: XtMatch<BpfInfo> = {
   name: "bpf",
   create({ program }) {
     checkBpf(program);
-    return { fn: ({ skb, iph }) => runBpf(program, skb, iph) !== 0 };
+    return { fn: ({ skb, iph }) => runBpfOnSkb(program, skb, iph) !== 0 };
   },
   keys: () => [],
 };

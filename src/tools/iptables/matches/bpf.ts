@@ -1,6 +1,6 @@
 // Text of the match bpf (extensions/libxt_bpf.c, revision 1); --object-pinned is refused.
 
-import type { BpfInstruction } from "../../../net/netfilter/classic-bpf.ts";
+import type { BpfInstruction } from "../../../capture/bpf.ts";
 import type { BpfInfo } from "../../../net/netfilter/matches/bpf.ts";
 import type { UserExtension } from "../extension.ts";
 import { parameterProblem } from "../xtables.ts";
