@@ -137,7 +137,11 @@ class Builder implements Imported {
       if (name !== "lo" && text(each.master) === "") {
         const bridge = kind === "bridge" || (kind === "" && (masters.has(name) || /^(docker\d|br-)/.test(name)));
         if (bridge) await this.#run(where, `ip link add ${word(name)} address ${word(each.address)} type bridge`);
-        else if (kind === "" || kind === "veth" || kind === "dummy") {
+        else if (each.link !== undefined && kind !== "dummy") {
+          const what = kind === "" ? "one of a kind that --link would tell," : `one of kind ${kind}`;
+          this.unknown.push(`${where}: a device over another here (${text(each.link)}), ${what}`);
+          continue;
+        } else if (kind === "" || kind === "veth" || kind === "dummy") {
           const far = `e${i}`;
           const mac = text(each.link_type) === "ether" ? `address ${word(each.address)}` : "";
           await this.#run(
@@ -149,7 +153,11 @@ class Builder implements Imported {
           continue;
         }
       }
-      if (text(each.master) !== "") continue;
+      if (text(each.master) !== "") {
+        const own = Array.isArray(each.addr_info) && each.addr_info.some((info: Json) => info.family === "inet");
+        if (own) this.unknown.push(`${where}: an address on a port of ${text(each.master)}`);
+        continue;
+      }
       for (const info of Array.isArray(each.addr_info) ? (each.addr_info as Json[]) : []) {
         if (info.family !== "inet" || (name === "lo" && info.local === "127.0.0.1")) continue;
         await this.#run(where, `ip addr add ${text(info.local)}/${text(info.prefixlen)} brd + dev ${word(name)}`);
@@ -167,10 +175,13 @@ class Builder implements Imported {
       // what decides about ways; the rest tunes
       if (
         !match ||
-        !/ip_forward|rp_filter|route_localnet|accept_local|forwarding|bridge-nf|src_valid_mark/.test(match[1]!)
+        !/ip_forward|\brp_filter|route_localnet|accept_local|forwarding|bridge-nf|src_valid_mark/.test(match[1]!)
       )
         continue;
       if (/bc_forwarding|mc_forwarding|\.veth|log_martians|proxy_arp/.test(match[1]!)) continue;
+      // a port of a bridge routes nothing, and is not built
+      const dev = /^net\.ipv4\.conf\.(.+)\./.exec(match[1]!)?.[1]?.replaceAll("/", ".");
+      if (entries.some((each) => each.ifname === dev && text(each.master) !== "")) continue;
       await this.#run(`${sysctl.name}:${i + 1}`, `sysctl -qw ${word(`${match[1]}=${match[2]}`)}`);
     }
   }
@@ -192,6 +203,11 @@ class Builder implements Imported {
       const settings = object(each.NetworkSettings);
       if (object(each.State).Running === false) continue;
       const where = `${containers!.name}: container ${name}`;
+      const mode = text(object(each.HostConfig).NetworkMode);
+      if (mode === "host" || mode.startsWith("container:")) {
+        this.assumed.push(`container ${name} shares a network (${mode}): packets are asked from there`);
+        continue;
+      }
       await this.#run(where, `ip netns add ${word(name)} && ip -n ${word(name)} link set lo up`);
       for (const [i, [netName, raw]] of Object.entries(object(settings.Networks)).entries()) {
         const end = object(raw);
@@ -238,10 +254,8 @@ class Builder implements Imported {
       if (each.table === "local" || (each.protocol === "kernel" && each.table === undefined)) continue;
       // IPv6 routes come with `table all`
       if (/:/.test(text(each.dst)) || /:/.test(text(each.gateway))) continue;
-      if (each.nexthops !== undefined || each.encap !== undefined || each.via !== undefined) {
-        this.unknown.push(
-          `${route!.name}: route ${i + 1} (${text(each.dst)}): nexthops, encap and via are not understood`,
-        );
+      if (each.encap !== undefined || each.via !== undefined) {
+        this.unknown.push(`${route!.name}: route ${i + 1} (${text(each.dst)}): encap and via are not understood`);
         continue;
       }
       if (text(each.dst) === "default" && /^(fe80|::)/.test(text(each.prefsrc))) continue;
@@ -255,6 +269,12 @@ class Builder implements Imported {
         ["scope", "scope"],
       ] as const)
         if (each[key] !== undefined) parts.push(option, word(each[key]));
+      for (const hop of Array.isArray(each.nexthops) ? (each.nexthops as Json[]) : []) {
+        parts.push("nexthop");
+        if (hop.gateway !== undefined) parts.push("via", word(hop.gateway));
+        if (hop.dev !== undefined) parts.push("dev", word(hop.dev));
+        parts.push("weight", text(hop.weight) || "1");
+      }
       if (Array.isArray(each.flags) && each.flags.includes("onlink")) parts.push("onlink");
       await this.#run(`${route!.name}: route ${i + 1}`, `ip route add ${parts.join(" ")}`);
     }

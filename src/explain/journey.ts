@@ -1,6 +1,7 @@
 // One packet's way through a machine, from the trace of the engine that carried it: rules looked at, what was rewritten,
 // routes taken, and where it ended and why. Nothing here judges a packet; it only reads what happened.
 
+import { strerror } from "../base/errno.ts";
 import type { Host } from "../host/host.ts";
 import type { Lab } from "../host/lab.ts";
 import type { SkBuff } from "../net/core/skb.ts";
@@ -100,6 +101,7 @@ class Traveller {
   readonly #known: Known | null;
   readonly #steps: Step[] = [];
   #hook = "";
+  #namespace = "";
   #packet = "";
   #mark: number;
   #decided: RuleStep | null = null;
@@ -127,9 +129,11 @@ class Traveller {
       this.#rule(namespace, event.rule);
       return;
     }
+    if (namespace !== "") this.#namespace = namespace;
     if (where === "kfreeSkb") {
       if (event.detail === "OTHERHOST" || event.detail.startsWith("BRIDGE_")) return;
-      this.#dropped = { namespace, reason: event.detail };
+      // what is dropped on its way out is on no device yet
+      this.#dropped = { namespace: namespace || this.#namespace, reason: event.detail };
       return;
     }
     const hook = HOOKS.get(where);
@@ -224,7 +228,7 @@ class Traveller {
       const { namespace, dev, via } = this.#left;
       return done(true, `forwarded by ${namespace} to ${dev}${viaText(via)}`);
     }
-    if (errno !== 0) return done(false, `${origin.net.label} has no route to it (errno ${errno})`);
+    if (errno !== 0) return done(false, `${origin.net.label} does not send it: ${strerror(errno)}`);
     return done(false, "lost: no trace of its end");
   }
 

@@ -13,7 +13,7 @@ import { furnishHost, standardPrograms } from "../scenario/programs.ts";
 import { SCENARIO_HOST } from "../scenario/run.ts";
 import { nodeFilters } from "./filters.ts";
 import { runQuietly } from "./script-file.ts";
-import { labOptions, parse, UsageError } from "./terminal.ts";
+import { labOptions, parse, systemErrorText, UsageError } from "./terminal.ts";
 
 const HELP = `vethlab explain SCRIPT PACKET [options]
 vethlab explain --rules FILE --addr FILE --route FILE … PACKET [options]
@@ -127,8 +127,14 @@ export async function explainCommand(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** 1 says that a packet does not arrive: a file that cannot be read is a mistake. */
 function source(name: string): SourceFile {
-  return { name, text: readFileSync(name, "utf8") };
+  try {
+    return { name, text: readFileSync(name, "utf8") };
+  } catch (error) {
+    const reason = systemErrorText(error);
+    throw reason === undefined ? error : new UsageError(reason);
+  }
 }
 
 function notes(from: Imported | null): string {

@@ -161,3 +161,37 @@ it.each([
 ])("points at the mistake in '%s'", (question, message) => {
   expect(() => parseQuestion(question)).toThrow(message);
 });
+
+it("takes the way that a mark chooses, by the rules and tables of ip -j rule and ip -j route", async () => {
+  const json = (name: string, value: unknown): { name: string; text: string } => ({
+    name,
+    text: JSON.stringify(value),
+  });
+  const device = (ifname: string, local: string, address: string): object => ({
+    ifname,
+    flags: ["UP"],
+    link_type: "ether",
+    address,
+    addr_info: [{ family: "inet", local, prefixlen: 24 }],
+  });
+  const { lab, host, imported } = await machine({
+    addr: json("addr", [
+      device("eth0", "192.0.2.10", "02:00:00:00:01:01"),
+      device("eth1", "198.51.100.2", "02:00:00:00:01:02"),
+    ]),
+    route: json("route", [
+      { dst: "default", gateway: "192.0.2.1", dev: "eth0", flags: [] },
+      { dst: "default", gateway: "198.51.100.1", dev: "eth1", table: "100", flags: [] },
+    ]),
+    rule: json("rule", [{ priority: 1000, src: "all", fwmark: "0x5", table: "100" }]),
+    rules: { name: "rules", text: "*mangle\n-A OUTPUT -p tcp --dport 443 -j MARK --set-mark 5\nCOMMIT\n" },
+  });
+  expect(imported.unknown).toEqual([]);
+  const ends: string[] = [];
+  for (const port of [80, 443])
+    ends.push((await explainPacket(lab, host, parseQuestion(`tcp from host to 203.0.113.9:${port}`), imported)).end);
+  expect(ends).toEqual([
+    "forwarded by docker-host to eth0, next hop 192.0.2.1",
+    "forwarded by docker-host to eth1, next hop 198.51.100.1",
+  ]);
+});
