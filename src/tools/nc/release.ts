@@ -6,7 +6,11 @@ export interface NcatRelease {
   readonly anyIpv6: string;
   /** -v names a TCP peer without its port, and again with it */
   readonly announcesTwice: boolean;
-  /** children that are no handlers count as ended handlers, until an assertion ends the program (get_conn_count) */
+  /**
+   * Children that are no handlers (orphaned programs, in a container's first process) count as ended handlers, until an
+   * assertion ends the program (get_conn_count). 7.99 still counts them when their signals come apart, which is a race;
+   * in most of the recordings the server lives on.
+   */
   readonly countsOrphans: boolean;
   /** after the peer's end of file what a program (-e, -c) still says is passed on */
   readonly readsOn: boolean;
