@@ -82,9 +82,16 @@ function printPayload(d: Dissector, at: number, length: number, sport: number, d
   else if (either(5060)) printHttp(d, at, length, "sip");
   else if (either(vxlan.LINUX_PORT)) printOtv(d, at, length);
   else if (either(vxlan.PORT)) printVxlan(d, at, length);
+  else if ((isRx(sport) || isRx(dport)) && !d.has(at, RX_HEADER_LENGTH)) d.out += ` [|rx] (${length})`;
   else return false;
   return true;
 }
+
+/** AFS's ports, where tcpdump looks for Rx; only what is too short for its header is told as it tells it (print-rx.c). */
+function isRx(port: number): boolean {
+  return port >= 7000 && port <= 7009;
+}
+const RX_HEADER_LENGTH = 28;
 
 function printVxlan(d: Dissector, at: number, length: number): void {
   d.protocol = "vxlan";

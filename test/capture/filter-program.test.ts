@@ -14,7 +14,7 @@ const fixture = (name: string): Uint8Array =>
 
 /** Each filter with what tcpdump -O -ddd prints for it, or says against it. */
 const PROGRAMS: [string, string][] = new TextDecoder()
-  .decode(fixture("filter-programs.txt"))
+  .decode(fixture("filter-programs.ddd"))
   .split(/^# /m)
   .slice(1)
   .map((entry) => [entry.slice(0, entry.indexOf("\n")), entry.slice(entry.indexOf("\n") + 1)]);

@@ -56,6 +56,11 @@ describe("the text of a frame", () => {
     expect(textOf(path, letters!)).toBe(readFileSync(join(CAPTURES, file), "latin1"));
   });
 
+  it("calls what is short on the ports of AFS a cut Rx packet", () => {
+    const capture = join(KERNEL, "own/60-rules-reject-types-forward/lan0.pcap");
+    expect(textOf(capture, "nt").split("\n")[2]).toBe("IP 10.1.0.2.41129 > 203.0.113.2.7000:  [|rx] (2)");
+  });
+
   it("exists for any bytes, with any options, on any link", () => {
     const letters = fc.constantFrom("", "n", "nv", "nevvv", "nq", "eqq", "nX", "xx", "A", "ttt", "nS");
     const link = fc.constantFrom(LINKTYPE_ETHERNET, LINKTYPE_RAW, LINKTYPE_LINUX_SLL2, 999);
