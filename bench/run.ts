@@ -2,6 +2,7 @@
 // are comparable with each other; across runs only ratios are, scaled by a calibration loop.
 //   --json          one object: figures by key (medians), spread and calibration beside them
 //   --against FILE  ratios to an earlier --json; exit status 1 when one has lost more than 20 %
+//   goodput         also the table of goodput over loss and delay (bench/goodput.ts), which takes minutes
 //   NAME…           only figures and files whose name holds NAME
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,6 +12,7 @@ import { forwardFigures } from "./figures/forward.ts";
 import { memoryFigures } from "./figures/memory.ts";
 import { scaleFigures } from "./figures/scale.ts";
 import { tcpFigures } from "./figures/tcp.ts";
+import { printGoodput } from "./goodput.ts";
 
 /** A loss of more than this part counts. */
 const TOLERANCE = 0.2;
@@ -48,6 +50,7 @@ for (const figure of FIGURES) {
   results.push(result);
   if (!json) console.log(line(result));
 }
+if (wanted.includes("goodput")) await printGoodput();
 if (json) {
   const out: Record<string, unknown> = {};
   for (const { figure, median } of results) out[figure.key] = round(median);
