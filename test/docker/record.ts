@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Folder, normal, parseSession, promptOf, readSessions, scriptOf } from "./sessions.ts";
 
-const RECORDER = process.env["RECORDER"] ?? fileURLToPath(new URL("../kernel/record.sh", import.meta.url));
+const RECORDER = process.env.RECORDER ?? fileURLToPath(new URL("../kernel/record.sh", import.meta.url));
 /** Debian's client, should another one come first. */
 const PROLOGUE = 'mkdir -p client; ln -sf /usr/bin/docker client/docker; PATH="$PWD/client:$PATH"\n';
 

@@ -83,6 +83,7 @@ describe("the examples of a sweep over machines", () => {
     mkdirSync(bin);
     writeFileSync(join(bin, "vethlab"), `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`);
     // GNU parallel as far as the example uses it, one after the other
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: bash's own
     writeFileSync(
       join(bin, "parallel"),
       '#!/bin/bash\nshift 2; cmd=(); while [ "$1" != ::: ]; do cmd+=("$1"); shift; done; shift\nfor x; do "${cmd[@]//{\\}/$x}" >/dev/null; done\n',

@@ -5,7 +5,6 @@ import { NetError } from "../../base/errno.ts";
 import { signalNumber } from "../../posix/process.ts";
 import { parseIpv4, parseIpv6, parseMac } from "../../wire/addr.ts";
 import type { ContainerRequest, EndpointRequest, PortBinding, RestartPolicy } from "../container.ts";
-import type { Texts } from "../generations/generation.ts";
 import { isUserDefined } from "../network.ts";
 import { ClientError, type Command, type Context, readClientFile } from "./command.ts";
 import { parseExpose, parsePortSpec } from "./port-spec.ts";

@@ -10,7 +10,7 @@ import type { Image } from "../../shell/exec.ts";
 import { sleep, type Task, WaitQueue, waitAny } from "../../sim/task.ts";
 import { type Container, mergeEnv } from "../container.ts";
 import { userOf } from "../credentials.ts";
-import { badRequest, conflict, DaemonError } from "../errors.ts";
+import { conflict, DaemonError } from "../errors.ts";
 import { loadProgram } from "../load-program.ts";
 import { environment, spawnIn, withTerminal } from "../start.ts";
 import type { Command, Context } from "./command.ts";

@@ -11,7 +11,7 @@ import { startContainer } from "../start.ts";
 import { attachTo } from "./attach.ts";
 import { ClientError, type Command, type Context } from "./command.ts";
 
-const MANY = "CONTAINER [CONTAINER...]";
+const _MANY = "CONTAINER [CONTAINER...]";
 
 export const start: Command = {
   name: "start",
