@@ -11,13 +11,13 @@ const PORT = 8000;
 
 async function bulk(offload: "on" | "off"): Promise<Batch> {
   const path = await natPath();
-  const { lab, host, outsideHost, containerProcess } = path;
+  const { lab, host, outsideHost, containerProcess, containerPid } = path;
   const { engine } = lab;
   const flags = `tso ${offload} gso ${offload} gro ${offload}`;
   for (const command of [
     `ethtool -K eth0 ${flags}`,
     `for v in $(ls /sys/class/net | grep veth); do ethtool -K $v ${flags}; done`,
-    `nsenter -n -t ${containerProcess.pid} ethtool -K eth0 ${flags}`,
+    `nsenter -n -t ${containerPid} ethtool -K eth0 ${flags}`,
   ]) {
     const { status, stderr } = await host.sh(command);
     if (status !== 0) throw new Error(stderr);

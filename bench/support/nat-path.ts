@@ -19,6 +19,8 @@ export interface NatPath {
   readonly host: LabHost;
   readonly container: NetNamespace;
   readonly containerProcess: Process;
+  /** as the host counts it */
+  readonly containerPid: number;
   readonly outsideHost: LabHost;
   /** bound to PORT */
   readonly outside: UdpSock;
@@ -62,6 +64,7 @@ export async function natPath(more = ""): Promise<NatPath> {
     host,
     container,
     containerProcess,
+    containerPid: pid,
     outsideHost,
     outside: listen(PORT),
     listen,
