@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import { prepareFolder } from "../folders.ts";
-import { duration, parse, UsageError, wholeNumber } from "../terminal.ts";
+import { duration, labOptions, parse, UsageError, wholeNumber } from "../terminal.ts";
 import { type Job, parseSeeds, parseSetting, parseShard, plan, shardOf } from "./plan.ts";
 import { runJobs } from "./pool.ts";
 
@@ -47,9 +47,8 @@ export async function sweepCommand(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (positionals.length === 0) throw new UsageError("sweep needs a script: vethlab sweep SCRIPT…");
-  const { docker, keep = "failed" } = values;
-  if (docker !== undefined && docker !== "20" && docker !== "28")
-    throw new UsageError(`--docker is 20 or 28, not '${docker}'`);
+  const { docker } = labOptions({ docker: values.docker });
+  const { keep = "failed" } = values;
   if (keep !== "failed" && keep !== "all" && keep !== "none")
     throw new UsageError(`--keep is failed, all or none, not '${keep}'`);
   if (values.keep !== undefined && keep !== "none" && values.out === undefined)
