@@ -7,7 +7,7 @@ import type { Lab } from "../host/lab.ts";
 import type { SkBuff } from "../net/core/skb.ts";
 import type { Rule } from "../net/netfilter/rule.ts";
 import type { NetNamespace } from "../net/netns.ts";
-import { namespacesOf } from "../pictures/topology.ts";
+import { namespacesOf } from "../scenario/namespaces.ts";
 import type { TraceEvent, TraceRule } from "../sim/trace.ts";
 import { PLAIN_NAMES, withSets } from "../tools/iptables/names.ts";
 import { socketOwner } from "../tools/net-util/sock-table.ts";

@@ -9,7 +9,7 @@ import { ipLocalOut } from "../net/ipv4/ip-output.ts";
 import { ipRouteOutputKey } from "../net/ipv4/route.ts";
 import { FlowKey } from "../net/ipv4/rtable.ts";
 import type { NetNamespace } from "../net/netns.ts";
-import { namespacesOf } from "../pictures/topology.ts";
+import { namespacesOf } from "../scenario/namespaces.ts";
 import { formatIpv4 } from "../wire/addr.ts";
 import { internetChecksum, pseudoHeaderSum4 } from "../wire/checksum.ts";
 import * as ethernet from "../wire/ethernet.ts";

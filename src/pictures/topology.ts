@@ -1,14 +1,12 @@
 // What there is after a script: hosts, their network namespaces, the devices in them, and what joins them (veth pairs,
 // bridge ports, tunnels over a device). Plain data; mermaid.ts and dot.ts draw it.
 
-import { runningDocker } from "../docker/daemon.ts";
-import { type Host, NETNS_RUN_DIR, netnsFromNode } from "../host/host.ts";
 import type { Lab } from "../host/lab.ts";
 import type { NetDevice } from "../net/core/net-device.ts";
 import { inetAddrDump } from "../net/ipv4/devinet.ts";
 import { vethPeer } from "../net/link/veth.ts";
 import type { NetNamespace } from "../net/netns.ts";
-import type { Process } from "../posix/process.ts";
+import { type NamespaceKind, namespacesOf } from "../scenario/namespaces.ts";
 import { formatIpv4, formatMac } from "../wire/addr.ts";
 
 export interface TopologyDevice {
@@ -27,7 +25,7 @@ export interface TopologyNamespace {
   readonly id: string;
   /** "docker-host", a name of `ip netns`, a container's name, "pid 4711" */
   readonly name: string;
-  readonly kind: "host" | "netns" | "container" | "unnamed";
+  readonly kind: NamespaceKind;
   readonly devices: readonly TopologyDevice[];
 }
 
@@ -61,32 +59,6 @@ export function topologyOf(lab: Lab): Topology {
     })),
   }));
   return { hosts, links: linksOf(ids) };
-}
-
-export interface Named {
-  readonly netns: NetNamespace;
-  readonly name: string;
-  readonly kind: TopologyNamespace["kind"];
-}
-
-/** The host's own first, then by names, containers, and what only a process holds. */
-export function namespacesOf(host: Host): Named[] {
-  const found = new Map<NetNamespace, Named>();
-  const add = (netns: NetNamespace, name: string, kind: Named["kind"]): void => {
-    if (!found.has(netns)) found.set(netns, { netns, name, kind });
-  };
-  add(host.netns, host.name, "host");
-  for (const container of runningDocker(host)?.containers.values() ?? [])
-    if (container.process) add(container.process.ns.net as NetNamespace, container.name, "container");
-  // the folder is the host's own: an absolute path needs nothing of a process but a folder to start from
-  const folder = host.root.lookup({ cwd: "/" } as Process, NETNS_RUN_DIR);
-  if (folder.kind === "dir")
-    for (const [name, node] of folder.children) {
-      const netns = netnsFromNode(node);
-      if (netns) add(netns, name, "netns");
-    }
-  for (const proc of host.machine.processes.values()) add(proc.ns.net as NetNamespace, `pid ${proc.pid}`, "unnamed");
-  return [...found.values()];
 }
 
 function describe(netns: NetNamespace, dev: NetDevice, ids: Map<NetDevice, string>): TopologyDevice {

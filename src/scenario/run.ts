@@ -37,6 +37,8 @@ export interface ScenarioOptions {
   readonly stderr?: (bytes: Uint8Array) => void;
   /** Called between slices of work, for progress; may wait. */
   readonly between?: (lab: Lab) => Promise<void> | void;
+  /** Called when the lab is made, before its first host: whoever listens to packets begins here. */
+  readonly prepare?: (lab: Lab) => void;
   /** Called when the script is over and all that it made still stands; may let time pass. */
   readonly inspect?: (lab: Lab) => Promise<void> | void;
   /** Docker's generation, "20" or "28"; wins over the script's own directive. */
@@ -66,6 +68,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
     ...(options.startMs !== undefined ? { startMs: options.startMs } : {}),
     ...(options.limits ? { limits: options.limits } : {}),
   });
+  options.prepare?.(lab);
   const host = lab.addHost(SCENARIO_HOST);
   prepareDocker(host, options.script, generation, directives.images);
   const scriptName = options.name === "-" ? "bash" : options.name;

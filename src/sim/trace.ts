@@ -26,8 +26,15 @@ export interface TraceEvent {
   readonly packet: number;
   /** e.g. a drop reason or a verdict */
   readonly detail: string;
+  /** the device itself (struct net_device), null where there is none */
+  readonly device: object | null;
   /** with `where` nftDoChain */
-  readonly rule?: TraceRule;
+  readonly rule: TraceRule | null;
+  /**
+   * what else the event is about: of a copy (skbCopy, ipCopyMetadata) the packet that it is made from, of a fragment put
+   * together with others (ipFragReasm) the packet that goes on, of a delivery (tcpV4Rcv, udpRcv …) the socket
+   */
+  readonly other: object | null;
 }
 
 /** Is told at once: the packet is as it is at that moment, and is to be read only, and not kept. */

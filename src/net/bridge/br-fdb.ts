@@ -3,8 +3,9 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { MSEC, type Ns } from "../../base/time.ts";
-import { equalMac, isMulticast, isZero } from "../../wire/ethernet.ts";
+import { equalMac, isMulticast, isZero, SOURCE } from "../../wire/ethernet.ts";
 import type { NetDevice } from "../core/net-device.ts";
+import { type SkBuff, trace } from "../core/skb.ts";
 import {
   BR_STATE_FORWARDING,
   BR_STATE_LEARNING,
@@ -19,13 +20,16 @@ import { BR_FDB_ADDED_BY_USER, BR_FDB_LOCAL, BR_FDB_STATIC, BR_FDB_STICKY, FDB_N
 /** Rounds of the garbage collector are at least this far apart. */
 const GC_MIN_DELAY: Ns = 10 * MSEC;
 
-/** A frame came from `b[at…]` by `source`: remember it (br_fdb_update). */
-export function brFdbUpdate(br: NetBridge, source: BridgePort, b: Uint8Array, at: number, vid: number): void {
+/** The frame came by `source`: remember where its sender is (br_fdb_update). */
+export function brFdbUpdate(br: NetBridge, source: BridgePort, skb: SkBuff, vid: number): void {
   if (holdTime(br) === 0) return;
   const { fdb, now } = br;
+  const b = skb.head;
+  const at = skb.macHeader + SOURCE;
   const entry = fdb.find(b, at, vid);
   if (entry < 0) {
     fdb.create(b, at, vid, source.portNo, 0, now);
+    if (skb.pool.trace !== null) trace(skb, "brFdbUpdate", source.dev, "learned");
     return;
   }
   const flags = fdb.flags(entry);
@@ -34,7 +38,9 @@ export function brFdbUpdate(br: NetBridge, source: BridgePort, b: Uint8Array, at
     return;
   }
   fdb.setUpdated(entry, now);
-  if (fdb.port(entry) !== source.portNo && !(flags & BR_FDB_STICKY)) fdb.setPort(entry, source.portNo);
+  if (fdb.port(entry) === source.portNo || flags & BR_FDB_STICKY) return;
+  fdb.setPort(entry, source.portNo);
+  if (skb.pool.trace !== null) trace(skb, "brFdbUpdate", source.dev, "moved");
 }
 
 /** Forgets what has not been heard for the ageing time, and comes back when the next one is due (br_fdb_cleanup). */

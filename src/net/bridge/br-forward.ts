@@ -5,7 +5,7 @@ import { HEADER_LENGTH } from "../../wire/ethernet.ts";
 import { devQueueXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
-import { drop, type SkBuff } from "../core/skb.ts";
+import { drop, type SkBuff, trace } from "../core/skb.ts";
 import {
   BR_BCAST_FLOOD,
   BR_FLOOD,
@@ -30,6 +30,8 @@ export const BR_PKT_UNICAST = 0;
 export const BR_PKT_MULTICAST = 1;
 export const BR_PKT_BROADCAST = 2;
 
+const KIND_NAMES = ["unicast", "multicast", "broadcast"];
+
 const VLAN_HLEN = 4;
 
 /**
@@ -51,6 +53,7 @@ export function brFlood(br: NetBridge, skb: SkBuff, kind: number, localRcv: bool
   const wanted = kind === BR_PKT_UNICAST ? BR_FLOOD : kind === BR_PKT_MULTICAST ? BR_MCAST_FLOOD : BR_BCAST_FLOOD;
   // what this host sends to many goes everywhere
   const always = kind !== BR_PKT_UNICAST && skb.dev === br.dev;
+  if (skb.pool.trace !== null) trace(skb, "brFlood", br.dev, KIND_NAMES[kind]!);
   let previous: BridgePort | null = null;
   const { ports } = br;
   for (let i = 0; i < ports.length; i++) {
@@ -76,6 +79,7 @@ export function shouldDeliver(port: BridgePort, skb: SkBuff): boolean {
 
 /** Through FORWARD or LOCAL_OUT and out; takes the frame over (__br_forward). */
 export function deliver(to: BridgePort, skb: SkBuff, localOrig: boolean): void {
+  if (skb.pool.trace !== null) trace(skb, "__brForward", to.dev);
   if (!brHandleVlan(to.br, to, skb)) return;
   const indev = localOrig ? null : skb.dev;
   skb.dev = to.dev;

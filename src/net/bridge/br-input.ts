@@ -56,7 +56,7 @@ export function brHandleFrame(skb: SkBuff, dev: NetDevice): number {
     const learns = port.state === BR_STATE_LEARNING || port.state === BR_STATE_FORWARDING;
     if (port.flags & BR_LEARNING && learns && !br.noLinkLocalLearn) {
       const vid = brShouldLearn(port, skb);
-      if (vid >= 0) brFdbUpdate(br, port, head, mac + ethernet.SOURCE, vid);
+      if (vid >= 0) brFdbUpdate(br, port, skb, vid);
     }
     return dev.net.hooksBridge.run(NF_BR_LOCAL_IN, skb, dev, null, null) ? RX_HANDLER_PASS : RX_HANDLER_CONSUMED;
   }
@@ -91,7 +91,7 @@ export function brHandleFrameFinish(skb: SkBuff): void {
     drop(skb, DropReason.NOT_SPECIFIED);
     return;
   }
-  if (port.flags & BR_LEARNING) brFdbUpdate(br, port, head, mac + ethernet.SOURCE, vid);
+  if (port.flags & BR_LEARNING) brFdbUpdate(br, port, skb, vid);
   if (port.state === BR_STATE_LEARNING) {
     drop(skb, DropReason.BRIDGE_INGRESS_STP_STATE);
     return;
@@ -149,6 +149,7 @@ function handleMulticast(br: NetBridge, port: BridgePort, skb: SkBuff, vid: numb
 export function brPassFrameUp(br: NetBridge, skb: SkBuff, promisc: boolean): void {
   if (promisc) skb.ct = null;
   const { dev } = br;
+  if (skb.pool.trace !== null) trace(skb, "brPassFrameUp", dev);
   dev.stats.rxPackets++;
   dev.stats.rxBytes += skb.len;
   if (!(dev.flags & IFF_PROMISC) && !brAllowedEgress(br, null, skb)) {

@@ -304,6 +304,7 @@ export function devHardStartXmit(skb: SkBuff, dev: NetDevice): number {
 function xmitOne(skb: SkBuff, dev: NetDevice): number {
   const { kernel } = dev.net;
   kernel.sim.elapse(kernel.costs.transmit);
+  if (skb.pool.trace !== null) trace(skb, "devHardStartXmit", dev);
   if (dev.taps.length > 0) tapAll(dev, skb, true);
   if (dev.net.taps.length > 0) tapNet(dev, skb, true);
   return dev.ops.startXmit(skb, dev);

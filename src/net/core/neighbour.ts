@@ -10,7 +10,7 @@ import { DropReason } from "./drop-reason.ts";
 import type { NeighParms } from "./neigh-parms.ts";
 import type { NeighTable } from "./neigh-table.ts";
 import { NET_XMIT_DROP, type NetDevice } from "./net-device.ts";
-import { drop, type SkBuff, SkbQueue } from "./skb.ts";
+import { drop, type SkBuff, SkbQueue, trace } from "./skb.ts";
 import { wheelExpiry } from "./timer-wheel.ts";
 
 export { NeighParms } from "./neigh-parms.ts";
@@ -158,6 +158,7 @@ export class Neighbour {
   }
 
   #enqueue(skb: SkBuff): void {
+    if (skb.pool.trace !== null) trace(skb, "neighResolveOutput", this.dev, "waits");
     const size = skbTruesize(skb);
     while (this.#queueBytes + size > this.parms.queueLenBytes) {
       const oldest = this.queue.shift();

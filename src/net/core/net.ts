@@ -86,10 +86,10 @@ export class Net {
   readonly sysctl: SysctlTable = new SysctlTable();
   /** A packet made in answer to another belongs to its connection (nf_ct_attach); null: nobody tracks connections. */
   ctAttach: ((skb: SkBuff, from: SkBuff) => void) | null = null;
-  readonly hooksIpv4: NfHooks = new NfHooks();
-  readonly hooksIpv6: NfHooks = new NfHooks();
-  readonly hooksArp: NfHooks = new NfHooks();
-  readonly hooksBridge: NfHooks = new NfHooks();
+  readonly hooksIpv4: NfHooks = new NfHooks(NFPROTO_IPV4);
+  readonly hooksIpv6: NfHooks = new NfHooks(NFPROTO_IPV6);
+  readonly hooksArp: NfHooks = new NfHooks(NFPROTO_ARP);
+  readonly hooksBridge: NfHooks = new NfHooks(NFPROTO_BRIDGE);
   /** by ifindex, in order of registration */
   readonly devices: Map<number, NetDevice> = new Map();
   readonly packetTypes: Map<number, PacketTypeFn> = new Map();

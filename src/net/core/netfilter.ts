@@ -14,6 +14,8 @@ export const NF_INET_POST_ROUTING = 4;
 export const NF_INET_NUMHOOKS = 5;
 
 const HOOK_NAMES = ["PRE_ROUTING", "LOCAL_IN", "FORWARD", "LOCAL_OUT", "POST_ROUTING"];
+const BRIDGE_HOOK_NAMES = HOOK_NAMES.map((name) => `NF_BR_${name}`);
+const ARP_HOOK_NAMES = ["NF_ARP_IN", "NF_ARP_OUT", "NF_ARP_FORWARD", "", ""];
 
 export const NFPROTO_IPV4 = 2;
 export const NFPROTO_ARP = 3;
@@ -61,9 +63,15 @@ export interface NfHookEntry {
 export class NfHooks {
   readonly #entries: NfHookEntry[][] = [[], [], [], [], []];
   readonly #states: NfHookState[][] = [[], [], [], [], []];
+  readonly #names: readonly string[];
   #depth = 0;
   /** what ended the last run: NF_DROP or NF_STOLEN after `run` said false */
   lastVerdict: number = NF_ACCEPT;
+
+  /** @param family NFPROTO_* */
+  constructor(family: number) {
+    this.#names = family === NFPROTO_BRIDGE ? BRIDGE_HOOK_NAMES : family === NFPROTO_ARP ? ARP_HOOK_NAMES : HOOK_NAMES;
+  }
 
   /** Adds a function; of equal priorities the first registered runs first. Returns what takes it away again. */
   register(hook: number, entry: NfHookEntry): () => void {
@@ -95,7 +103,7 @@ export class NfHooks {
     after: number = Number.NEGATIVE_INFINITY,
   ): boolean {
     const entries = this.#entries[hook]!;
-    trace(skb, HOOK_NAMES[hook]!, indev ?? outdev);
+    trace(skb, this.#names[hook]!, indev ?? outdev);
     if (entries.length === 0) return true;
     const states = this.#states[hook]!;
     const depth = this.#depth++;

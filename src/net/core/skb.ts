@@ -223,7 +223,10 @@ export class SkbPool {
   #nextId = 1;
   /** packets handed out and not yet returned */
   inUse = 0;
-  /** told of every drop and of what else is worth telling; null costs one comparison */
+  /**
+   * Told of every drop and of what else is worth telling; null costs one comparison. While it is set, every packet goes the
+   * long way: a short cut that would pass by a function which tells is not taken.
+   */
   trace: TraceSink<SkBuff> | null = null;
   /** called for every dropped packet: counters */
   onDrop: ((skb: SkBuff, reason: DropReason) => void) | null = null;
@@ -288,6 +291,7 @@ export class SkbPool {
     skb.nfTrace = from.nfTrace;
     skb.dstPendingConfirm = from.dstPendingConfirm;
     skb.id = from.id;
+    if (this.trace !== null) trace(skb, "skbCopy", skb.dev, "", null, from);
     return skb;
   }
 
@@ -303,7 +307,7 @@ export class SkbPool {
     return true;
   }
 
-  /** The packet has served its purpose (consume_skb). */
+  /** Takes the buffer back, untold: consumeSkb and drop are for packets. */
   consume(skb: SkBuff): void {
     assert(!skb.free, "a packet is freed twice");
     skb.free = true;
@@ -406,7 +410,8 @@ export function trace(
   where: string,
   dev: NetDevice | null = skb.dev,
   detail: string = "",
-  rule?: TraceRule,
+  rule: TraceRule | null = null,
+  other: object | null = null,
 ): void {
   const sink = skb.pool.trace;
   if (sink === null) return;
@@ -418,8 +423,11 @@ export function trace(
     dev: dev?.name ?? "",
     packet: skb.id,
     detail,
+    device: dev,
+    rule,
+    other,
   };
-  sink(rule === undefined ? event : { ...event, rule }, skb);
+  sink(event, skb);
 }
 
 /** Throws a packet away, for a reason that is always told (kfree_skb_reason). */
@@ -431,6 +439,7 @@ export function drop(skb: SkBuff, reason: DropReason): void {
 
 /** The packet has been delivered or used up (consume_skb). */
 export function consumeSkb(skb: SkBuff): void {
+  if (skb.pool.trace !== null) trace(skb, "consumeSkb");
   skb.pool.consume(skb);
 }
 

@@ -1,6 +1,7 @@
 // ARP (RFC 826, RFC 5227, RFC 1027 for proxy ARP) as Linux does it: what is asked of whom with which source, which
 // questions are answered, and what is believed of what is heard. Answers to net/ipv4/arp.c. RARP is left out.
 
+import { formatIpv4 } from "../../wire/addr.ts";
 import * as arp from "../../wire/arp.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from "../../wire/icmp.ts";
@@ -20,7 +21,7 @@ import {
 } from "../core/neighbour.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { IFF_NOARP, IFF_POINTOPOINT } from "../core/net-device.ts";
-import { consumeSkb, drop, PACKET_HOST, PACKET_LOOPBACK, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
+import { consumeSkb, drop, PACKET_HOST, PACKET_LOOPBACK, PACKET_OTHERHOST, type SkBuff, trace } from "../core/skb.ts";
 import { type InDevice, inDevOf } from "./devconf.ts";
 import { inetAddrOnlink, inetConfirmAddr, inetSelectAddr } from "./devinet-addr.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from "./fib-types.ts";
@@ -146,6 +147,7 @@ export function arpXmit(ip4: Ipv4, skb: SkBuff): void {
 
 /** Receives ARP (arp_rcv): skb.data is at the message. Takes the packet over. */
 export function arpRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
+  if (skb.pool.trace !== null) trace(skb, "arpRcv", dev);
   if (dev.flags & IFF_NOARP || skb.pktType === PACKET_OTHERHOST || skb.pktType === PACKET_LOOPBACK) {
     consumeSkb(skb);
     return;
@@ -187,7 +189,10 @@ function arpProcess(ip4: Ipv4, skb: SkBuff, fl: FlowKey): void {
     drop(skb, DropReason.ARP_IGNORED);
     return;
   }
-  const reply = (): void => arpSend(ip4, dev, arp.OP_REPLY, sip, tip, head, sha, head, sha);
+  const reply = (): void => {
+    if (skb.pool.trace !== null) trace(skb, "arpSend", dev, "reply");
+    arpSend(ip4, dev, arp.OP_REPLY, sip, tip, head, sha, head, sha);
+  };
 
   if (sip === 0) {
     // duplicate address detection (RFC 5227: a probe)
@@ -251,6 +256,7 @@ function learn(
   const override = garp || ip4.net.now > neigh.updated + neigh.parms.lockTime;
   // only an answer to ourselves shows that the neighbour hears us
   const state = operation === arp.OP_REPLY && skb.pktType === PACKET_HOST ? NUD_REACHABLE : NUD_STALE;
+  if (skb.pool.trace !== null) trace(skb, "neighUpdate", dev, formatIpv4(sip));
   neigh.update(head, sha, state, override ? NEIGH_UPDATE_F_OVERRIDE : 0);
 }
 

@@ -17,6 +17,7 @@ import {
   drop,
   PACKET_HOST,
   type SkBuff,
+  trace,
 } from "../core/skb.ts";
 import { AF_INET, type InetProtocol, SOCK_RAW } from "../core/sock.ts";
 import { inetSelectAddr } from "./devinet-addr.ts";
@@ -121,6 +122,7 @@ export function icmpSend(ip4: Ipv4, skbIn: SkBuff, type: number, code: number, i
   icmp.setCode(skb.head, at, code);
   icmp.setRest32(skb.head, at, info);
   if (isError) ip4.net.ctAttach?.(skb, skbIn);
+  if (skb.pool.trace !== null) trace(skbIn, "icmpSend", rt.dev, `${type}/${code}`, null, skb);
   pushReply(ip4, skb);
 }
 
@@ -195,6 +197,7 @@ function icmpReply(ip4: Ipv4, skbIn: SkBuff, type: number, payload: Uint8Array, 
   icmp.setType(skb.head, at, type);
   icmp.setCode(skb.head, at, 0);
   icmp.setRest32(skb.head, at, icmp.getRest32(head, skbIn.transportHeader));
+  if (skb.pool.trace !== null) trace(skbIn, "icmpReply", rt.dev, "", null, skb);
   pushReply(ip4, skb);
 }
 
@@ -209,6 +212,7 @@ export function icmpProtocol(ip4: Ipv4): InetProtocol {
 
 /** Receives ICMP (icmp_rcv): skb.data is at its header. Takes the packet over. */
 export function icmpRcv(ip4: Ipv4, skb: SkBuff): void {
+  if (skb.pool.trace !== null) trace(skb, "icmpRcv");
   const { icmp: mib, icmpMsgIn } = ip4.mib;
   const { head, data: at } = skb;
   mib.InMsgs++;

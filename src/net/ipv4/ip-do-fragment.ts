@@ -3,13 +3,14 @@
 
 import * as ipv4 from "../../wire/ipv4.ts";
 import { completeChecksum } from "../core/gso.ts";
-import { consumeSkb, moveBytes, type SkBuff } from "../core/skb.ts";
+import { consumeSkb, moveBytes, type SkBuff, trace } from "../core/skb.ts";
 import { IPSKB_FRAG_PMTU } from "./ip-cb.ts";
 import { ipOptionsFragment } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
 /** Sends the packet in pieces by `output`. skb.data is at the IP header. Takes the packet over. 0 or a positive errno. */
 export function ipDoFragment(ip4: Ipv4, skb: SkBuff, mtu: number, output: (ip4: Ipv4, skb: SkBuff) => number): number {
+  if (skb.pool.trace !== null) trace(skb, "ipDoFragment", skb.dev, `mtu ${mtu}`);
   // a checksum left to the device cannot be completed in pieces
   completeChecksum(skb);
   const { head } = skb;
@@ -84,5 +85,7 @@ function makePiece(skb: SkBuff, ip: number, hlen: number, from: number, size: nu
   piece.physOutDev = skb.physOutDev;
   piece.nfBridge = skb.nfBridge;
   piece.nfTrace = skb.nfTrace;
+  piece.id = skb.id;
+  if (skb.pool.trace !== null) trace(piece, "ipCopyMetadata", piece.dev, "", null, skb);
   return piece;
 }

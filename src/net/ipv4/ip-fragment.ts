@@ -8,7 +8,7 @@ import { ICMP_EXC_FRAGTIME, ICMP_TIME_EXCEEDED } from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { skbTruesize } from "../core/neighbour.ts";
-import { CHECKSUM_NONE, consumeSkb, drop, moveBytes, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_NONE, consumeSkb, drop, moveBytes, type SkBuff, trace } from "../core/skb.ts";
 import { wheelExpiry } from "../core/timer-wheel.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import { IPSKB_FRAG_PMTU } from "./ip-cb.ts";
@@ -200,6 +200,7 @@ export class IpFragments {
     if (word & ipv4.DF) queue.maxDfSize = Math.max(queue.maxDfSize, fragSize);
 
     if (queue.flags === (FIRST_IN | LAST_IN) && queue.meat === queue.length) return this.#reassemble(queue, skb);
+    if (skb.pool.trace !== null) trace(skb, "ipFragQueue");
     skb.dst = null;
     skb.sk = null;
     return false;
@@ -298,6 +299,7 @@ export class IpFragments {
       moveBytes(head, ip - macLen, first.head, first.macHeader, macLen);
       whole.macHeader = ip - macLen;
     }
+    if (last.pool.trace !== null) for (const skb of frags) trace(skb, "ipFragReasm", last.dev, "", null, last);
     frags.splice(frags.indexOf(last), 1);
     this.#kill(queue, null);
     morph(last, whole);
@@ -361,7 +363,7 @@ function morph(skb: SkBuff, donor: SkBuff): void {
   skb.data = donor.data;
   skb.tail = donor.tail;
   skb.macHeader = donor.macHeader;
-  consumeSkb(donor);
+  donor.pool.consume(donor);
 }
 
 /**

@@ -115,6 +115,7 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
       drop(skb, reason);
       return;
     }
+    if (skb.pool.trace !== null) trace(skb, "ipRouteInput", dev);
   }
   if (ipv4.getHeaderLength(head, at) > ipv4.HEADER_LENGTH && !ipRcvOptions(ip4, skb, dev)) {
     drop(skb, DropReason.IP_INHDR);

@@ -7,7 +7,7 @@ import { ETH_P_IP } from "../../wire/ethernet.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { NF_DROP, NF_INET_LOCAL_OUT } from "../core/netfilter.ts";
-import type { SkBuff } from "../core/skb.ts";
+import { type SkBuff, trace } from "../core/skb.ts";
 import { type Message, type SendOptions, SOCK_RAW, type SockAddr } from "../core/sock.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { DatagramSock } from "./inet-sock.ts";
@@ -49,6 +49,7 @@ export class RawTable {
       if (protocol === ipv4.IPPROTO_ICMP && sock.filters(icmp.getType(head, skb.data))) continue;
       const copy = skb.pool.copy(skb);
       copy.data = copy.networkHeader;
+      if (skb.pool.trace !== null) trace(copy, "rawRcv", copy.dev, "", null, sock);
       sock.enqueue(copy);
     }
     return delivered;

@@ -5,7 +5,7 @@ import { Errno } from "../../base/errno.ts";
 import { SEC } from "../../base/time.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import type { NetDevice } from "../core/net-device.ts";
-import type { SkBuff } from "../core/skb.ts";
+import { type SkBuff, trace } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
 import { inDevOf } from "./devconf.ts";
 import { inetSelectAddr, ipDevFind } from "./devinet-addr.ts";
@@ -307,6 +307,7 @@ export function ipRouteMeHarder(ip4: Ipv4, skb: SkBuff, addrType = 0): number {
   const rt = ipRouteOutputKey(ip4, fl);
   if (rt.error !== 0) return rt.error;
   skb.dst = rt;
+  if (skb.pool.trace !== null) trace(skb, "ipRouteMeHarder", rt.dev);
   return 0;
 }
 

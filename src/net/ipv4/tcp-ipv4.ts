@@ -20,7 +20,15 @@ import {
   SYN,
 } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, consumeSkb, drop, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import {
+  CHECKSUM_PARTIAL,
+  CHECKSUM_UNNECESSARY,
+  consumeSkb,
+  drop,
+  PACKET_HOST,
+  type SkBuff,
+  trace,
+} from "../core/skb.ts";
 import type { InetProtocol } from "../core/sock.ts";
 import { ICMP_ERR_CONVERT } from "./inet-sock.ts";
 import { ipDontFragment, pmtuDiscOf } from "./ip-output.ts";
@@ -129,6 +137,7 @@ function lookup(tcp: TcpState, skb: SkBuff): void {
   const sk =
     tcp.hash.lookupEstablished(saddr, sport, daddr, dport, skb.skbIif) ??
     tcp.hash.lookupListener(saddr, sport, daddr, dport, skb.skbIif);
+  if (skb.pool.trace !== null) trace(skb, "tcpV4Rcv", skb.dev, "", null, sk ?? null);
   if (sk instanceof TcpSock) deliver(sk, skb, 0);
   else if (sk instanceof TimewaitSock) rcvTimewait(tcp, sk, skb);
   else if (sk instanceof RequestSock) rcvRequest(tcp, sk, skb);

@@ -6,7 +6,7 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import { set16, set32 } from "../../wire/layout.ts";
 import { ACK, getAcknowledgment, getFlags, RST, setDataOffsetAndFlags } from "../../wire/tcp.ts";
 import * as options from "../../wire/tcp-options.ts";
-import type { SkBuff } from "../core/skb.ts";
+import { type SkBuff, trace } from "../core/skb.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import { ipSendUnicastReply } from "./ip-output.ts";
 import { skbRtable } from "./rtable.ts";
@@ -45,6 +45,7 @@ export function sendReset(tcp: TcpState, sk: TcpSock | null, skb: SkBuff): void 
   set16(reply.head, to + 14, 0);
   tcp.mib.tcp.OutSegs++;
   tcp.mib.tcp.OutRsts++;
+  if (skb.pool.trace !== null) trace(skb, "tcpV4SendReset", skb.dev, "", null, reply);
   ipSendUnicastReply(
     tcp.ip4,
     skb,

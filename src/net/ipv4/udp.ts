@@ -17,6 +17,7 @@ import {
   drop,
   moveBytes,
   type SkBuff,
+  trace,
 } from "../core/skb.ts";
 import { AF_INET, type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
@@ -105,14 +106,19 @@ export class UdpTable {
         if (sock.rcvSaddr !== 0 && sock.rcvSaddr !== daddr) continue;
         if (sock.boundDevIf !== 0 && sock.boundDevIf !== skb.skbIif) continue;
         if (first === null) first = sock;
-        else sock.receive(skb.pool.copy(skb));
+        else receive(sock, skb.pool.copy(skb));
       }
-    if (first) first.receive(skb);
+    if (first) receive(first, skb);
     else {
       this.#ip4.mib.udp.IgnoredMulti++;
       consumeSkb(skb);
     }
   }
+}
+
+function receive(sock: UdpSock, skb: SkBuff): void {
+  if (skb.pool.trace !== null) trace(skb, "udpRcv", skb.dev, "", null, sock);
+  sock.receive(skb);
 }
 
 /** Highest score of those bound to `bound` (compute_score); equal ones with SO_REUSEPORT share by a hash. */
@@ -411,7 +417,7 @@ export function udpRcv(ip4: Ipv4, skb: SkBuff): void {
   }
   const sock = ip4.udp.lookup(saddr, sport, daddr, dport, skb.skbIif);
   if (sock) {
-    sock.receive(skb);
+    receive(sock, skb);
     return;
   }
   mib.NoPorts++;

@@ -131,3 +131,17 @@ export function nfCtGet(skb: SkBuff): NfConn | null {
 export function ctinfo2dir(ctinfo: number): number {
   return ctinfo >= IP_CT_IS_REPLY ? 1 : 0;
 }
+
+/** What a packet is to its connection, as `-m conntrack --ctstate` says it. */
+export function ctinfoName(skb: SkBuff): string {
+  if (nfCtGet(skb) === null) return skb.ctinfo === IP_CT_UNTRACKED ? "UNTRACKED" : "INVALID";
+  switch (skb.ctinfo) {
+    case IP_CT_NEW:
+      return "NEW";
+    case IP_CT_RELATED:
+    case IP_CT_RELATED_REPLY:
+      return "RELATED";
+    default:
+      return "ESTABLISHED";
+  }
+}

@@ -161,8 +161,16 @@ export class Nat {
       (ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY) &&
       skb.head[skb.networkHeader + 9] === ip.IPPROTO_ICMP
     )
-      return natIcmpError(skb, conn, ctinfo, hook2manip(state.hook), this.#scratch) ? NF_ACCEPT : NF_DROP;
+      return this.#icmpError(skb, state, conn);
     return this.#inetFn(skb, state, conn);
+  }
+
+  /** An error about a translated packet is translated, and what it quotes too. */
+  #icmpError(skb: SkBuff, state: NfHookState, conn: NfConn): number {
+    const manip = hook2manip(state.hook);
+    if (!natIcmpError(skb, conn, skb.ctinfo, manip, this.#scratch)) return NF_DROP;
+    if (skb.pool.trace !== null) trace(skb, "nfNatIcmpReplyTranslation", state.in ?? state.out, "", null, conn);
+    return NF_ACCEPT;
   }
 
   /** nf_nat_inet_fn */
@@ -177,6 +185,8 @@ export class Nat {
       for (let i = 0; i < chains.length && !(conn.status & done); i++) {
         const verdict = chains[i]!.fn(skb, state);
         if (verdict !== NF_ACCEPT) return verdict;
+        if (skb.pool.trace !== null && conn.status & done)
+          trace(skb, "nfNatSetupInfo", state.in ?? state.out, manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT", null, conn);
       }
       if (!(conn.status & done)) {
         const verdict = this.#nullBinding(conn, manip);
@@ -204,7 +214,8 @@ export class Nat {
     if (!(conn.status & bit)) return;
     invertTuple(this.#scratch, conn.tuple(1 - dir));
     manipPacket(skb, skb.networkHeader, this.#scratch, manip, this.#scratch.protonum);
-    trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT");
+    const what = manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT";
+    if (skb.pool.trace !== null) trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, what, null, conn);
   }
 
   /** The connection stays as it is, but its tuple is taken (nf_nat_alloc_null_binding). */

@@ -20,7 +20,7 @@ import {
   type NfHookFn,
   type NfHookState,
 } from "../core/netfilter.ts";
-import type { SkBuff } from "../core/skb.ts";
+import { type SkBuff, trace } from "../core/skb.ts";
 import { IFA_F_SECONDARY, inDevOf } from "../ipv4/devconf.ts";
 import {
   IP_DEFRAG_CONNTRACK_BRIDGE_IN,
@@ -32,7 +32,14 @@ import { ipRcvFinish } from "../ipv4/ip-input.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { skbRtable } from "../ipv4/rtable.ts";
 import { Conntrack } from "./conntrack.ts";
-import { IP_CT_RELATED_REPLY, IP_CT_UNTRACKED, IPS_SEQ_ADJUST, type NfConn } from "./conntrack-entry.ts";
+import {
+  ctinfoName,
+  IP_CT_RELATED_REPLY,
+  IP_CT_UNTRACKED,
+  IPS_SEQ_ADJUST,
+  type NfConn,
+  nfCtGet,
+} from "./conntrack-entry.ts";
 import type { HashlimitTable } from "./hashlimit-table.ts";
 import { FTP_HELPER, ftpHelp } from "./helper-ftp.ts";
 import { IpSets } from "./ip-set.ts";
@@ -167,11 +174,13 @@ export class Netfilter {
     const defrag: NfHookFn = (skb, state) => this.#defrag(skb, state);
     hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);
     hook(NF_INET_LOCAL_OUT, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);
-    hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK, "nf_conntrack", (skb, state) => ct.in(skb, state));
+    hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK, "nf_conntrack", (skb, state) =>
+      tracked(skb, state, ct.in(skb, state)),
+    );
     hook(NF_INET_LOCAL_OUT, NF_IP_PRI_CONNTRACK, "nf_conntrack", (skb, state) => {
       // a fragment that its sender wants left alone (IP_NODEFRAG)
       if (ip.isFragment(skb.head, skb.networkHeader)) return NF_ACCEPT;
-      return ct.in(skb, state);
+      return tracked(skb, state, ct.in(skb, state));
     });
     hook(NF_INET_LOCAL_IN, NF_IP_PRI_CONNTRACK_CONFIRM, "nf_confirm", (skb) => ct.confirm(skb));
     hook(NF_INET_POST_ROUTING, NF_IP_PRI_CONNTRACK_CONFIRM, "nf_confirm", (skb) => ct.confirm(skb));
@@ -219,6 +228,14 @@ export class Netfilter {
   #flushMasquerade(test: (ct: NfConn) => boolean): void {
     if (this.#masqueradeUsers > 0) this.ct.killWhere((ct) => ct.masqIndex !== 0 && test(ct));
   }
+}
+
+/** Tells whoever traces what conntrack makes of the packet. */
+function tracked(skb: SkBuff, state: NfHookState, verdict: number): number {
+  // what it did not accept is no longer this one's to look at
+  if (skb.pool.trace !== null && verdict === NF_ACCEPT)
+    trace(skb, "nfConntrackIn", state.in ?? state.out, ctinfoName(skb), null, nfCtGet(skb));
+  return verdict;
 }
 
 /** The interface's first address that is no secondary one; 0: none. */

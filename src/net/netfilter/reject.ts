@@ -10,7 +10,7 @@ import * as tcp from "../../wire/tcp.ts";
 import { devQueueXmit } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
-import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, drop, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, drop, type SkBuff, trace } from "../core/skb.ts";
 import { icmpSend } from "../ipv4/icmp.ts";
 import { ipLocalOut } from "../ipv4/ip-output.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
@@ -102,6 +102,7 @@ export function nfSendReset(env: XtEnv, old: SkBuff): void {
     return;
   }
   ct.attach(skb, old);
+  if (skb.pool.trace !== null) trace(old, "nfSendReset", old.dev, "", null, skb);
   if (old.ct !== null) tcpSetClosing(ct, old.ct as NfConn);
   if (old.nfBridge !== 0 && old.physInDev) sendBridged(skb, old, old.physInDev);
   else ipLocalOut(ip4, skb);
