@@ -19,8 +19,8 @@ export interface Figure {
   readonly unit: string;
   /** builds the world; a batch to time, or a measured value */
   readonly prepare: () => Promise<Batch | number>;
-  /** milliseconds to measure for */
-  readonly timeMs?: number;
+  /** of a measured value: in how many fresh processes; once when absent */
+  readonly repeat?: number;
   /** less is better */
   readonly lower?: boolean;
 }

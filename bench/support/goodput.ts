@@ -5,7 +5,7 @@ import { Lab } from "../../src/scenario/lab.ts";
 import { netnsByName } from "../../src/tools/ip/netns-names.ts";
 import { parseIpv4 } from "../../src/wire/addr.ts";
 
-/** The table that is held against. */
+/** The table that is held against. bench/support and out/bench, where the bundle is, are equally deep. */
 export const GOLDEN: URL = new URL("../../fixtures/golden/goodput.txt", import.meta.url);
 
 export const LOSSES: readonly number[] = [0.01, 0.1, 0.5, 1, 2, 5];

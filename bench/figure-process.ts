@@ -1,0 +1,44 @@
+// One figure in a process of its own: what an earlier figure made V8 believe about types, and the memory it left, would
+// otherwise be measured with it (tcp_segments after the others: 15 % slower). Told over the channel of fork() how long to
+// measure, it answers with what each run took; `support/figure-runner.ts` is the other end.
+
+import { Bench } from "tinybench";
+import { FIGURES } from "./figures/all.ts";
+import type { Batch } from "./figures/figure.ts";
+import { calibrate } from "./support/calibrate.ts";
+import type { Answer, Question } from "./support/figure-runner.ts";
+
+const key = process.argv[2];
+const figure = FIGURES.find((one) => one.key === key)!;
+const answer = (message: Answer): boolean => process.send!(message);
+
+const prepared = await figure.prepare();
+if (typeof prepared === "number") answer({ value: prepared, calibration: calibrate() });
+else {
+  await samples(prepared, 1000); // JIT
+  process.on("message", (question: Question) => void round(prepared, question));
+  answer({ ready: true });
+}
+
+async function round(batch: Batch, question: Question): Promise<void> {
+  if (question.check) {
+    batch.check?.();
+    answer({ checked: true });
+    process.disconnect();
+    return;
+  }
+  const before = calibrate();
+  const perSecond = (await samples(batch, question.ms)).map((ms) => (batch.units * 1000) / ms);
+  answer({ perSecond, calibration: Math.max(before, calibrate()) });
+}
+
+/** What each run took in so many milliseconds. */
+async function samples(batch: Batch, ms: number): Promise<readonly number[]> {
+  const bench = new Bench({ time: ms, iterations: 3, warmup: false, retainSamples: true });
+  bench.add(figure.key, batch.run, batch.before ? { beforeEach: batch.before } : {});
+  await bench.run();
+  const { result } = bench.tasks[0]!;
+  if ("error" in result) throw result.error;
+  if (!("latency" in result)) throw new Error(`${figure.key}: ${JSON.stringify(result)}`);
+  return result.latency.samples!;
+}

@@ -1,0 +1,114 @@
+// Starts a figure's process, asks it for rounds, and makes medians of them.
+
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Figure } from "../figures/figure.ts";
+
+export interface Question {
+  /** measure for so long */
+  readonly ms: number;
+  /** or: was the work done right? The process ends afterwards. */
+  readonly check?: boolean;
+}
+
+export type Answer =
+  | { readonly ready: true }
+  | { readonly checked: true }
+  | { readonly value: number; readonly calibration: number }
+  | Round;
+
+/** Runs that were measured one after the other, and the calibration around them. */
+export interface Round {
+  readonly perSecond: readonly number[];
+  readonly calibration: number;
+}
+
+export interface Result {
+  readonly figure: Figure;
+  readonly median: number;
+  /** lowest and highest quarter */
+  readonly low: number;
+  readonly high: number;
+  /** loops a millisecond around the measurement: what the machine did then */
+  readonly calibration: number;
+  /** the figure in units of the calibration; what two runs are compared by */
+  readonly scaled: number;
+}
+
+const ROUNDS = 5;
+const ROUND_MS = 400;
+
+/** All of a figure: rounds in one process, or values of as many fresh processes as it wants. */
+export async function measure(figure: Figure): Promise<Result> {
+  const process = new FigureProcess(figure);
+  const first = await process.started();
+  const rounds: Round[] = [];
+  if ("value" in first) {
+    rounds.push(asRound(first));
+    while (rounds.length < (figure.repeat ?? 1)) {
+      const next = await new FigureProcess(figure).started();
+      if ("value" in next) rounds.push(asRound(next));
+    }
+  } else {
+    while (rounds.length < ROUNDS) rounds.push(await process.round(ROUND_MS));
+    await process.end();
+  }
+  return summary(figure, rounds);
+}
+
+export function summary(figure: Figure, rounds: readonly Round[]): Result {
+  const all = rounds.flatMap(({ perSecond }) => perSecond).sort((a, b) => a - b);
+  const [low, median, high] = [0.25, 0.5, 0.75].map((part) => all[Math.floor(all.length * part)]!);
+  const calibration = Math.max(...rounds.map((one) => one.calibration));
+  // Medians follow the load of the machine. The best tenth of the runs beside the best calibration hardly does.
+  const undisturbed = all[Math.floor(all.length * (figure.lower ? 0.1 : 0.9))]!;
+  const scaled = scale(figure, undisturbed, calibration);
+  return { figure, median: median!, low: low!, high: high!, calibration, scaled };
+}
+
+/** A figure as a faster or slower machine would have it; bytes and ratios are the same on each. */
+function scale(figure: Figure, value: number, calibration: number): number {
+  if (figure.unit.endsWith("/s")) return value / calibration;
+  return figure.unit === "ms" ? value * calibration : value;
+}
+
+function asRound({ value, calibration }: { value: number; calibration: number }): Round {
+  return { perSecond: [value], calibration };
+}
+
+export class FigureProcess {
+  private readonly child: ChildProcess;
+  private readonly key: string;
+
+  constructor({ key }: Figure) {
+    this.key = key;
+    this.child = fork(fileURLToPath(new URL("./figure-process.js", import.meta.url)), [key]);
+  }
+
+  /** The world is built and the code is warm; or the value, where that is all. */
+  started(): Promise<Answer> {
+    return this.next();
+  }
+
+  async round(ms: number): Promise<Round> {
+    this.child.send({ ms } satisfies Question);
+    return (await this.next()) as Round;
+  }
+
+  /** Throws when the work was not done right. */
+  async end(): Promise<void> {
+    this.child.send({ ms: 0, check: true } satisfies Question);
+    await this.next();
+  }
+
+  private next(): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const ended = (code: number | null): void => reject(new Error(`${this.key}: ended with ${code}, see above`));
+      this.child.once("exit", ended);
+      this.child.once("message", (message: Answer) => {
+        this.child.off("exit", ended);
+        resolve(message);
+      });
+    });
+  }
+}
