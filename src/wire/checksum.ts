@@ -1,7 +1,7 @@
 // The Internet checksum: whole (RFC 1071), with the pseudo-headers of RFC 9293 and RFC 8200, and repaired in place when a
 // field changes (RFC 1624), also where only the pseudo-header's sum is stored because the device is to finish the rest.
 // Answers to Linux lib/checksum.c, net/core/utils.c and skb_checksum_help. Sums are plain numbers that `fold` brings to 16 bits.
-import { get16, get32, set16 } from "./layout.ts";
+import { get16, set16 } from "./layout.ts";
 
 /** Folded 16-bit one's-complement sum of `b[from..to)`, an odd last byte padded with zero, added to `initial`. */
 export function sum(b: Uint8Array, from: number, to: number, initial: number = 0): number {
@@ -27,8 +27,10 @@ export function sum(b: Uint8Array, from: number, to: number, initial: number = 0
 
 /** Brings a sum of 16-bit words to 16 bits, carries added in. Good for sums below 2^53. */
 export function fold(value: number): number {
-  while (value > 0xffff) value = (value & 0xffff) + Math.floor(value / 0x10000);
-  return value;
+  // sums of packets are small: two steps without a division
+  while (value > 0x7fffffff) value = (value & 0xffff) + Math.floor(value / 0x10000);
+  const once = (value & 0xffff) + (value >>> 16);
+  return (once & 0xffff) + (once >>> 16);
 }
 
 /** The checksum to store over `b[from..to)`, whose own checksum field is zero; over a good packet it gives 0. */
@@ -147,5 +149,7 @@ export function headerIsValid(b: Uint8Array, at: number, lengthBytes: number): b
 
 /** Source and destination of an IPv4 header at `at`, summed with protocol and payload length: its pseudo-header. */
 export function pseudoHeaderSumAt(b: Uint8Array, at: number, protocol: number, length: number): number {
-  return pseudoHeaderSum4(get32(b, at + 12), get32(b, at + 16), protocol, length);
+  return fold(
+    get16(b, at + 12) + get16(b, at + 14) + get16(b, at + 16) + get16(b, at + 18) + protocol + (length & 0xffff),
+  );
 }

@@ -317,9 +317,7 @@ export class Neighbour {
 export function skbTruesize(skb: SkBuff): number {
   const need = skb.len + 64 + 320;
   // small ones have a cache of their own (skb_small_head)
-  let size = 576;
-  if (need > size) for (size = 1024; size < need; ) size *= 2;
-  return size + 256;
+  return (need <= 576 ? 576 : need <= 1024 ? 1024 : need <= 2048 ? 2048 : 1 << (32 - Math.clz32(need - 1))) + 256;
 }
 
 /** One entry as dumped (RTM_GETNEIGH). */

@@ -107,6 +107,11 @@ export class Net {
   readonly #byName: Map<string, NetDevice> = new Map();
   /** the loopback device, there from the start (down) */
   loopback!: NetDevice;
+  /**
+   * Generation of everything that decides what becomes of a packet: routes, addresses, devices, settings. What is remembered
+   * of an earlier packet's way counts while this is the same.
+   */
+  pathGenid = 1;
 
   constructor(kernel: Kernel, label: string, inode: number) {
     this.kernel = kernel;
@@ -115,6 +120,12 @@ export class Net {
     this.inode = inode;
     this.macRng = kernel.rng.fork(`mac/${this.id}`);
     kernel.nets.add(this);
+    this.sysctl.onWrite = () => this.pathFlush();
+  }
+
+  /** Something changed that may send packets another way: nothing that is remembered of their ways counts any more. */
+  pathFlush(): void {
+    this.pathGenid = (this.pathGenid + 1) | 0;
   }
 
   /** The namespace is gone: its number is free in the others (unhash_nsid). */
@@ -173,6 +184,7 @@ export class Net {
   }
 
   notify(event: NetdevEvent, dev: NetDevice): void {
+    this.pathFlush();
     for (const notifier of this.notifiers) notifier(event, dev);
     if (dev.uppers.length > 0) for (const upper of [...dev.uppers]) upper(event);
     if (event !== NETDEV_UNREGISTER) this.linkMessage(dev);
@@ -186,6 +198,7 @@ export class Net {
 
   /** @internal */
   addDevice(dev: NetDevice): void {
+    this.pathFlush();
     this.devices.set(dev.ifindex, dev);
     this.#byName.set(dev.name, dev);
     for (const name of dev.altNames) this.#byName.set(name, dev);
@@ -193,6 +206,7 @@ export class Net {
 
   /** @internal */
   removeDevice(dev: NetDevice): void {
+    this.pathFlush();
     this.devices.delete(dev.ifindex);
     this.#byName.delete(dev.name);
     for (const name of dev.altNames) this.#byName.delete(name);
@@ -200,6 +214,7 @@ export class Net {
 
   /** @internal */
   renameDevice(dev: NetDevice, name: string): void {
+    this.pathFlush();
     this.#byName.delete(dev.name);
     dev.name = name;
     this.#byName.set(name, dev);

@@ -102,9 +102,20 @@ export class NfHooks {
     sk: object | null,
     after: number = Number.NEGATIVE_INFINITY,
   ): boolean {
+    if (skb.pool.trace !== null) trace(skb, this.#names[hook]!, indev ?? outdev);
     const entries = this.#entries[hook]!;
-    trace(skb, this.#names[hook]!, indev ?? outdev);
-    if (entries.length === 0) return true;
+    return entries.length === 0 || this.#runAll(entries, hook, skb, indev, outdev, sk, after);
+  }
+
+  #runAll(
+    entries: readonly NfHookEntry[],
+    hook: number,
+    skb: SkBuff,
+    indev: NetDevice | null,
+    outdev: NetDevice | null,
+    sk: object | null,
+    after: number,
+  ): boolean {
     const states = this.#states[hook]!;
     const depth = this.#depth++;
     let state = states[depth];

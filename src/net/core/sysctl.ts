@@ -14,10 +14,23 @@ export class SysctlTable {
   readonly #entries: Map<string, SysctlEntry> = new Map();
   /** beginnings of keys → what registers them: a namespace has a thousand keys, and nobody looks at most of them */
   readonly #provided: Map<string, (() => void)[]> = new Map();
+  /** called after every write */
+  onWrite: (() => void) | null = null;
 
   /** @param key with slashes between the parts, as under /proc/sys: "net/ipv4/ip_forward" */
   register(key: string, entry: SysctlEntry): void {
-    this.#entries.set(key, entry);
+    const { read, write } = entry;
+    if (!write) {
+      this.#entries.set(key, entry);
+      return;
+    }
+    this.#entries.set(key, {
+      read,
+      write: (text) => {
+        write(text);
+        this.onWrite?.();
+      },
+    });
   }
 
   /** An integer kept elsewhere; `min` and `max` refuse with EINVAL. */

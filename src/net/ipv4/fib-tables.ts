@@ -114,6 +114,12 @@ export class FibTables {
     return localErr;
   }
 
+  /** Some table has default routes to choose among by what is known of their gateways. */
+  get severalDefaults(): boolean {
+    for (const table of this.#tables.values()) if (table.numDefault > 1) return true;
+    return false;
+  }
+
   /** RTN_* of an address by table local (inet_addr_type). */
   addrType(addr: number): number {
     return this.addrTypeIn(addr, RT_TABLE_LOCAL);

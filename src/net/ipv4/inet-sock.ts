@@ -298,12 +298,26 @@ export abstract class DatagramSock extends Sock {
     }
     if (this.options?.srr) fl.daddr = this.options.faddr;
     if (this.transparent || this.freebind || this.hdrIncl) fl.flags = FLOWI_FLAG_ANYSRC;
+    const { outputs } = ip4.route;
+    const asked = fl.saddr | 0;
+    // the oif that the look-up may write back is not part of the question
+    const { oif } = fl;
+    const ordinary = fl.mark === 0 && fl.flags === 0 && fl.scope === 0 && fl.daddr !== 0;
+    if (ordinary) {
+      const known = outputs.find(fl.daddr | 0, asked, fl.tos, oif, ip4.net.pathGenid);
+      if (known !== null) {
+        fl.saddr = outputs.saddr >>> 0;
+        return known;
+      }
+    }
     const rt = ipRouteOutputKey(ip4, fl);
     if (rt.error !== 0) {
       if (rt.error === Errno.ENETUNREACH) ip4.mib.ip.OutNoRoutes++;
       throw new NetError(rt.error);
     }
     if (rt.flags & RTCF_BROADCAST && !this.broadcast) throw new NetError(Errno.EACCES);
+    if (ordinary && !(rt.flags & RTCF_BROADCAST) && rt.lasting && !ip4.fib.severalDefaults)
+      outputs.remember(fl.daddr | 0, asked, fl.tos, oif, ip4.net.pathGenid, rt, fl.saddr | 0);
     return rt;
   }
 
@@ -381,7 +395,11 @@ export abstract class DatagramSock extends Sock {
 
   // --- options by Linux name
 
+  /** Something that headers or routes depend on was set. */
+  protected optionsChanged(): void {}
+
   override setOption(name: string, value: number): void {
+    this.optionsChanged();
     switch (name) {
       case "SO_REUSEADDR":
         this.reuseAddr = value !== 0;
@@ -498,6 +516,7 @@ export abstract class DatagramSock extends Sock {
 
   /** setsockopt IP_OPTIONS: the options' bytes without the fixed header, none to take them away. Throws EINVAL. */
   setIpOptions(options: Uint8Array): void {
+    this.optionsChanged();
     if (options.length === 0) {
       this.options = null;
       return;

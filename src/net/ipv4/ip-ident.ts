@@ -4,7 +4,9 @@
 
 import { MSEC } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
+import type { Sim } from "../../sim/sim.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
+import { getInt32 } from "../../wire/layout.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
@@ -27,12 +29,12 @@ export class IpIdents {
   }
 
   /** The next of `segs` numbers for packets from `saddr` to `daddr`. */
-  next(daddr: number, saddr: number, protocol: number, segs: number, now: number): number {
+  next(daddr: number, saddr: number, protocol: number, segs: number, sim: Sim): number {
     let h = Math.imul(daddr ^ this.#key, 0x9e3779b1);
     h = Math.imul((h ^ (h >>> 15)) + saddr, 0x85ebca6b);
     h = Math.imul((h ^ (h >>> 13)) + protocol, 0xc2b2ae35);
     const bucket = (h ^ (h >>> 16)) & (BUCKETS - 1);
-    const jiffies = Math.floor(now / JIFFY);
+    const jiffies = Math.floor(sim.now / JIFFY);
     const passed = jiffies - this.#stamps[bucket]!;
     let jump = 0;
     if (passed > 0) {
@@ -67,11 +69,11 @@ export function ipSelectIdent(ip4: Ipv4, skb: SkBuff, sk: Sock | null, segs: num
 /** From the hashed counters (__ip_select_ident). */
 export function ipSelectIdentHashed(ip4: Ipv4, head: Uint8Array, at: number, segs: number): void {
   const id = ip4.idents.next(
-    ipv4.getDestination(head, at),
-    ipv4.getSource(head, at),
+    getInt32(head, at + ipv4.DESTINATION),
+    getInt32(head, at + ipv4.SOURCE),
     ipv4.getProtocol(head, at),
     segs,
-    ip4.net.now,
+    ip4.net.kernel.sim,
   );
   ipv4.setIdentification(head, at, id);
 }

@@ -11,6 +11,7 @@ import {
   ICMP_PROT_UNREACH,
 } from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
+import { getInt32 } from "../../wire/layout.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
@@ -26,6 +27,7 @@ import {
 import { inDevOf } from "./devconf.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { peerErrorAllow } from "./inet-peer.ts";
+import { IPSKB_DOREDIRECT } from "./ip-cb.ts";
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from "./ip-fragment.ts";
 import { ipRcvOptions } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
@@ -102,14 +104,7 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
   const { head } = skb;
   const at = skb.data;
   if (skb.dst === null) {
-    const reason = ipRouteInput(
-      ip4,
-      skb,
-      ipv4.getDestination(head, at),
-      ipv4.getSource(head, at),
-      ipv4.getTos(head, at),
-      dev,
-    );
+    const reason = routeReceived(ip4, skb, dev);
     if (reason !== null) {
       if (reason === DropReason.IP_RPFILTER) ip4.mib.linux.IPReversePathFilter++;
       drop(skb, reason);
@@ -136,6 +131,30 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
     }
   }
   rt.input(skb);
+}
+
+/** As an earlier packet with these addresses, if nothing has changed since; else by the tables. */
+function routeReceived(ip4: Ipv4, skb: SkBuff, dev: NetDevice): DropReason | null {
+  const { head } = skb;
+  const at = skb.data;
+  const daddr = getInt32(head, at + ipv4.DESTINATION);
+  const saddr = getInt32(head, at + ipv4.SOURCE);
+  const tos = ipv4.getTos(head, at);
+  const { inputs } = ip4.route;
+  const { ifindex } = dev;
+  if (skb.mark === 0) {
+    const known = inputs.find(daddr, saddr, tos, ifindex, ip4.net.pathGenid);
+    if (known !== null) {
+      skb.dst = known;
+      return null;
+    }
+  }
+  const reason = ipRouteInput(ip4, skb, daddr >>> 0, saddr >>> 0, tos, dev);
+  if (reason === null && skb.mark === 0 && !(skb.ipcbFlags & IPSKB_DOREDIRECT)) {
+    const rt = skbRtable(skb)!;
+    if (rt.lasting) inputs.remember(daddr, saddr, tos, ifindex, ip4.net.pathGenid, rt, 0);
+  }
+  return reason;
 }
 
 /** For this host (ip_local_deliver): whole packets only go on. Takes the packet over. */

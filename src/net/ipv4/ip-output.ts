@@ -8,11 +8,11 @@ import { internetChecksum, pseudoHeaderSum4 } from "../../wire/checksum.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { set16 } from "../../wire/layout.ts";
+import { getInt32, set16 } from "../../wire/layout.ts";
 import { netifRx } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { segmentAndSend } from "../core/gso.ts";
-import { IFF_POINTOPOINT, type NetDevice } from "../core/net-device.ts";
+import { IFF_LOOPBACK, IFF_POINTOPOINT, type NetDevice } from "../core/net-device.ts";
 import { NF_DROP, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } from "../core/netfilter.ts";
 import {
   CHECKSUM_NONE,
@@ -263,13 +263,17 @@ export function ipFinishOutput2(ip4: Ipv4, skb: SkBuff): number {
   }
   mib.OutTransmits++;
   ipExt.OutOctets += skb.len;
-  let key = rt.gateway !== 0 ? rt.gateway : (ipv4.getDestination(skb.head, skb.data) as number);
-  if (dev.loopback || dev.flags & IFF_POINTOPOINT) key = 0;
-  if (skb.pool.trace !== null) trace(skb, "ipFinishOutput2", dev, key === 0 ? "" : formatIpv4(key));
-  const neigh = ip4.arp.lookupOrCreate(dev, key);
-  if (!neigh) {
-    drop(skb, DropReason.NEIGH_CREATEFAIL);
-    return Errno.EINVAL;
+  let key = rt.gateway !== 0 ? rt.gateway | 0 : getInt32(skb.head, skb.data + ipv4.DESTINATION);
+  if (dev.flags & (IFF_LOOPBACK | IFF_POINTOPOINT)) key = 0;
+  if (skb.pool.trace !== null) trace(skb, "ipFinishOutput2", dev, key === 0 ? "" : formatIpv4(key >>> 0));
+  let { neigh } = rt;
+  if (neigh === null || neigh.dead || (neigh.key | 0) !== key || neigh.dev !== dev) {
+    neigh = ip4.arp.lookup(dev, key) ?? ip4.arp.create(dev, key >>> 0, false);
+    if (!neigh) {
+      drop(skb, DropReason.NEIGH_CREATEFAIL);
+      return Errno.EINVAL;
+    }
+    rt.neigh = neigh;
   }
   // sock_confirm_neigh
   if (skb.dstPendingConfirm) {

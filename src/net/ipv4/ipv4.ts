@@ -188,6 +188,7 @@ export class Ipv4 {
   /** Cached routes are looked up again (rt_cache_flush). */
   rtCacheFlush(): void {
     this.rtGenid++;
+    this.net.pathFlush();
   }
 
   get loopback(): NetDevice {

@@ -36,6 +36,7 @@ export class RawTable {
 
   /** Copies to every socket that wants the packet (raw_local_deliver); skb.data is behind the IP header. */
   localDeliver(skb: SkBuff, protocol: number): boolean {
+    if (this.#socks.size === 0) return false;
     const list = this.#socks.get(protocol);
     if (!list) return false;
     const { head } = skb;

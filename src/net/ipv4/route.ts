@@ -23,6 +23,7 @@ import {
   RTN_UNREACHABLE,
 } from "./fib-types.ts";
 import type { Ipv4 } from "./ipv4.ts";
+import { RouteCache } from "./route-cache.ts";
 import { fillFromException, findException, updateException } from "./route-exception.ts";
 import {
   DST_LOCAL_DELIVER,
@@ -49,6 +50,9 @@ export class RouteState {
   readonly meHarderFlow: FlowKey = new FlowKey();
   readonly pmtuFlow: FlowKey = new FlowKey();
   readonly arpFlow: FlowKey = new FlowKey();
+  /** the ways of earlier packets, received and sent */
+  readonly inputs: RouteCache = new RouteCache();
+  readonly outputs: RouteCache = new RouteCache();
   /** answers of look-ups that failed, by errno */
   readonly errors: Map<number, Rtable> = new Map();
   /** input routes of packets that cannot go on, by errno */

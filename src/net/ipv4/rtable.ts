@@ -3,6 +3,7 @@
 // exception of it, and is good while its generation is the namespace's (rt_is_expired).
 
 import { Errno } from "../../base/errno.ts";
+import type { Neighbour } from "../core/neighbour.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { FibInfo } from "./fib-types.ts";
@@ -126,6 +127,8 @@ export class Rtable {
   dead = false;
   inputKind: number = DST_DISCARD;
   outputKind: number = DST_OUTPUT;
+  /** the next hop of the packet that went this way last, to be looked up again when it is dead or another's */
+  neigh: Neighbour | null = null;
   /** virtual ns when it was made (dst->lastuse, which nothing here moves) */
   readonly madeNs: number;
 
@@ -150,6 +153,17 @@ export class Rtable {
   /** rt_is_expired or killed: look it up again. */
   get expired(): boolean {
     return this.dead || this.genid !== this.ip4.rtGenid;
+  }
+
+  /**
+   * What the tables answered will be answered again to the same question: one nexthop that knows of no exceptions, and no
+   * choice among several default routes.
+   */
+  get lasting(): boolean {
+    const info = this.fromFib;
+    if (info === null || this.dead || this.isException || this.ip4.fib.rules.custom) return false;
+    const nh = info.nhs[0]!;
+    return info.nhs.length === 1 && nh.exceptions === null && (nh.rthInput === this || nh.rthOutput === this);
   }
 
   /** The same route for a packet that goes to this next hop, whatever its destination (FLOWI_FLAG_KNOWN_NH). */

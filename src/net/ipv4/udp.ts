@@ -7,6 +7,7 @@ import type { Task } from "../../sim/task.ts";
 import { internetChecksum, pseudoHeaderSumAt, udpChecksum } from "../../wire/checksum.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
+import { getInt32 } from "../../wire/layout.ts";
 import * as udp from "../../wire/udp.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import {
@@ -29,11 +30,12 @@ import { dstCheck, inetAddrType, ipv4UpdatePmtu, type Rtable } from "./route.ts"
 import { ipv4Redirect } from "./route-input.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, skbRtable } from "./rtable.ts";
 import { familiesApart } from "./tcp-hashtables.ts";
+import { UdpHeaders } from "./udp-headers.ts";
 
 /** Receives for a port in place of a socket (udp_tunnel's encap_rcv): skb.data is behind the UDP header. Takes it over. */
 export type UdpEncapRcv = (skb: SkBuff) => void;
 
-/** The UDP sockets of one namespace, by local port. */
+/** The UDP sockets of one namespace, by local port. Addresses of packets may be signed or unsigned numbers. */
 export class UdpTable {
   readonly #ip4: Ipv4;
   readonly #socks: Map<number, UdpSock[]> = new Map();
@@ -91,19 +93,26 @@ export class UdpTable {
   lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
     const list = this.#socks.get(dport);
     if (!list) return null;
+    if (list.length === 1) {
+      const sock = list[0]!;
+      return sock.score(sock.rcvSaddr === 0 ? 0 : daddr, saddr, sport, ifindex) < 0 ? null : sock;
+    }
     return best(list, daddr, saddr, sport, daddr, dport, ifindex) ?? best(list, 0, saddr, sport, daddr, dport, ifindex);
   }
 
-  /** Every socket that a multicast or broadcast datagram is for (__udp4_lib_mcast_deliver). Takes the packet over. */
+  /**
+   * Every socket that a multicast or broadcast datagram is for (__udp4_lib_mcast_deliver); addresses as signed numbers. Takes
+   * the packet over.
+   */
   deliverToMany(skb: SkBuff, saddr: number, sport: number, daddr: number, dport: number): void {
     const list = this.#socks.get(dport);
     let first: UdpSock | null = null;
     if (list)
       for (const sock of list) {
         if (sock.ipv6Only) continue;
-        if (sock.daddr !== 0 && sock.daddr !== saddr) continue;
+        if (sock.daddr !== 0 && (sock.daddr | 0) !== saddr) continue;
         if (sock.dport !== 0 && sock.dport !== sport) continue;
-        if (sock.rcvSaddr !== 0 && sock.rcvSaddr !== daddr) continue;
+        if (sock.rcvSaddr !== 0 && (sock.rcvSaddr | 0) !== daddr) continue;
         if (sock.boundDevIf !== 0 && sock.boundDevIf !== skb.skbIif) continue;
         if (first === null) first = sock;
         else receive(sock, skb.pool.copy(skb));
@@ -159,6 +168,7 @@ export class UdpSock extends DatagramSock {
   /** a tunnel device's port: packets go there */
   encapRcv: UdpEncapRcv | null = null;
   #corked: Uint8Array[] = [];
+  readonly #headers: UdpHeaders = new UdpHeaders();
   #dst: Rtable | null = null;
   #dstKey = Number.NaN;
 
@@ -168,10 +178,10 @@ export class UdpSock extends DatagramSock {
 
   /** −1: not for this socket. */
   score(bound: number, saddr: number, sport: number, ifindex: number): number {
-    if (this.rcvSaddr !== bound || this.ipv6Only) return -1;
+    if ((this.rcvSaddr | 0) !== (bound | 0) || this.ipv6Only) return -1;
     let score = this.family === AF_INET ? 2 : 1;
     if (this.daddr !== 0) {
-      if (this.daddr !== saddr) return -1;
+      if ((this.daddr | 0) !== (saddr | 0)) return -1;
       score += 4;
     }
     if (this.dport !== 0) {
@@ -255,10 +265,29 @@ export class UdpSock extends DatagramSock {
     return this.boundDevIf * 256 + this.tos;
   }
 
+  /** Options changed: the next datagram's headers are made anew. */
+  protected override optionsChanged(): void {
+    this.#headers.rt = null;
+  }
+
   /** udp_sendmsg and udp_send_skb */
   #send(payload: Uint8Array, to: SockAddr, corked: boolean): void {
     const { ip4, fl } = this;
     const rt = this.#connectedRoute(to) ?? this.#routeTo(to);
+    const headers = this.#headers;
+    if (!headers.areFor(rt)) headers.make(this, rt);
+    const skb =
+      !corked && payload.length <= headers.mostBytes
+        ? headers.makeSkb(this, fl, to.port, payload)
+        : this.#makeSkb(rt, payload, to, corked);
+    const err = ipSendSkb(ip4, skb);
+    if (err !== 0) throw new NetError(err);
+    ip4.mib.udp.OutDatagrams++;
+  }
+
+  /** ip_make_skb and the UDP header. */
+  #makeSkb(rt: Rtable, payload: Uint8Array, to: SockAddr, corked: boolean): SkBuff {
+    const { ip4, fl } = this;
     let skb: SkBuff;
     try {
       skb = ipMakeSkb(ip4, this, fl, rt, this.cookie(to.addr), udp.HEADER_LENGTH, payload, corked);
@@ -280,9 +309,7 @@ export class UdpSock extends DatagramSock {
       skb.csumStart = at;
       skb.csumOffset = udp.CHECKSUM;
     } else udp.setChecksum(head, at, udpChecksum(internetChecksum(head, at, skb.tail, pseudo)));
-    const err = ipSendSkb(ip4, skb);
-    if (err !== 0) throw new NetError(err);
-    ip4.mib.udp.OutDatagrams++;
+    return skb;
   }
 
   /** A datagram for this socket (udp_queue_rcv_skb): skb.data is at the UDP header. Takes the packet over. */
@@ -407,8 +434,8 @@ export function udpRcv(ip4: Ipv4, skb: SkBuff): void {
     drop(skb, DropReason.UDP_CSUM);
     return;
   }
-  const saddr = ipv4.getSource(head, ip);
-  const daddr = ipv4.getDestination(head, ip);
+  const saddr = getInt32(head, ip + ipv4.SOURCE);
+  const daddr = getInt32(head, ip + ipv4.DESTINATION);
   const sport = udp.getSourcePort(head, at);
   const dport = udp.getDestinationPort(head, at);
   if ((skbRtable(skb)?.flags ?? 0) & (RTCF_BROADCAST | RTCF_MULTICAST)) {
