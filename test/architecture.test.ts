@@ -13,7 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["net/netfilter"],
   ["net/socket.ts"],
   ["net/netns.ts"],
-  ["net/proc-net.ts"],
+  ["net/proc-net.ts", "net/proc-net-tcp.ts"],
   ["host"],
   ["tools"],
   ["docker"],

@@ -6,6 +6,7 @@ import { nfConntrackExpectText, nfConntrackStatText, nfConntrackText } from "../
 import type { NamedTables } from "../net/netfilter/named-tables.ts";
 import type { Netfilter } from "../net/netfilter/netfilter.ts";
 import { devText, netstatText, snmpText, sockstatText } from "../net/proc-net.ts";
+import { procTcpText } from "../net/proc-net-tcp.ts";
 import type { Process } from "../posix/process.ts";
 import type { SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
 import { netnsOf } from "./host.ts";
@@ -25,6 +26,8 @@ export function netProcEntries(): Map<string, VfsNode> {
       ["snmp", file((proc) => snmpText(netnsOf(proc)))],
       ["sockstat", file((proc) => sockstatText(netnsOf(proc)))],
       ["stat", stat],
+      ["tcp", file((proc) => procTcpText(netnsOf(proc), false))],
+      ["tcp6", file((proc) => procTcpText(netnsOf(proc), true))],
       ["xt_recent", tables((nf) => nf.recent)],
     ]),
   );

@@ -27,7 +27,7 @@ src/packetdrill/README.md says what of the language is supported.
 `;
 
 /** Options that take their value from the next word when there is no "=". */
-const FLAGS: readonly string[] = ["verbose", "dry_run", "tcp_ts_ecr_scaled"];
+const FLAGS: readonly string[] = ["verbose", "dry_run", "tcp_ts_ecr_scaled", "strict_segments", "send_omit_free"];
 
 export async function packetdrillCommand(argv: readonly string[]): Promise<number> {
   const { files, options, seed, help } = readArguments(argv);

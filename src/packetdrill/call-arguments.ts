@@ -19,6 +19,8 @@ export interface World {
   readonly descriptors: Map<number, Descriptor>;
   /** connections that packets have opened and nobody has accepted yet, the oldest first */
   readonly connections: Connection[];
+  /** a file of the emulated machine; throws ENOENT, EISDIR … */
+  readFile(path: string): Uint8Array;
   /** the connection under test is another from now on */
   use(connection: Connection): void;
 }

@@ -1,7 +1,7 @@
 // socket, bind, listen, accept, connect, close, shutdown.
 
 import { Errno, NetError } from "../base/errno.ts";
-import { AF_INET, SOCK_STREAM } from "../net/core/sock.ts";
+import { AF_INET, AF_INET6, SOCK_STREAM } from "../net/core/sock.ts";
 import { TcpStreamSock } from "../net/ipv4/tcp.ts";
 import type { Task } from "../sim/task.ts";
 import { addressOf, arg, fail, number, numberOf, socketAt, type World } from "./call-arguments.ts";
@@ -10,9 +10,10 @@ import type { Call } from "./script.ts";
 import { O_NONBLOCK } from "./symbols.ts";
 
 export function* socket(world: World, call: Call): Task<number> {
-  const family = arg(call, 0).kind === "ellipsis" ? AF_INET : number(call, 0);
+  const usual = world.config.mapped ? AF_INET6 : AF_INET;
+  const family = arg(call, 0).kind === "ellipsis" ? usual : number(call, 0);
   const type = number(call, 1);
-  if (family !== AF_INET) throw fail(call, "IPv6 is not supported");
+  if (family !== usual) throw fail(call, "IPv6 is not supported");
   const made = world.netns.socket(family, type & 0xf, number(call, 2));
   const { protocol } = made.sock;
   const connection = new Connection(type === SOCK_STREAM ? "tcp" : protocol === 1 ? "icmp" : "udp");
@@ -63,6 +64,12 @@ export function* connect(world: World, call: Call): Task<number> {
   const descriptor = socketAt(world, call, 0);
   const { socket: s, connection } = descriptor;
   const { sock } = s;
+  const where = arg(call, 1);
+  if (where.kind === "word" && where.name === "AF_UNSPEC") {
+    sock.disconnect();
+    descriptor.connecting = false;
+    return 0;
+  }
   const to = addressOf(call, arg(call, 1)) ?? { addr: world.config.remoteIp, port: world.config.connectPort };
   if (descriptor.connecting) {
     // inet_stream_connect: an earlier call's handshake

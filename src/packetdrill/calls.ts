@@ -4,6 +4,7 @@
 import type { Task } from "../sim/task.ts";
 import type { World } from "./call-arguments.ts";
 import { receive, receiveMessage, receiveVector, send, sendMessage, sendVector } from "./calls-data.ts";
+import { open, pipe, sendfile, splice } from "./calls-files.ts";
 import { fcntl, getsockopt, ioctl, setsockopt } from "./calls-options.ts";
 import { epollCreate, epollCtl, epollWait, poll } from "./calls-poll.ts";
 import { accept, bind, close, connect, listen, shutdown, socket } from "./calls-sockets.ts";
@@ -29,6 +30,10 @@ const TABLE: Readonly<Record<string, Run>> = {
   sendto: send,
   writev: sendVector,
   sendmsg: sendMessage,
+  open,
+  pipe,
+  sendfile,
+  splice,
   setsockopt,
   getsockopt,
   fcntl,

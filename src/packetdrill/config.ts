@@ -5,6 +5,8 @@ import { formatIpv4, parseCidr, parseIpv4 } from "../wire/addr.ts";
 import { ScriptError } from "./script.ts";
 
 export interface Config {
+  /** sockets are of AF_INET6, what they send is IPv4 */
+  mapped: boolean;
   localIp: number;
   gatewayIp: number;
   /** of the local network */
@@ -34,6 +36,7 @@ export interface Config {
 
 export function defaultConfig(): Config {
   return {
+    mapped: false,
     localIp: parseIpv4("192.168.0.2")!,
     gatewayIp: parseIpv4("192.168.0.1")!,
     prefixLen: 16,
@@ -68,7 +71,6 @@ const UNSUPPORTED: readonly string[] = [
   "so_filename",
   "so_flags",
   "is_anyip",
-  "send_omit_free",
   "psp_udp_port",
   "speed",
   "code_format",
@@ -110,7 +112,9 @@ export function setOption(config: Config, name: string, value: string, line: num
       return;
     }
     case "ip_version":
-      if (value !== "ipv4") throw fail(`--ip_version=${value} is not supported: ipv4 is`);
+      if (value !== "ipv4" && value !== "ipv4-mapped-ipv6")
+        throw fail(`--ip_version=${value} is not supported: ipv4 and ipv4-mapped-ipv6 are`);
+      config.mapped = value === "ipv4-mapped-ipv6";
       return;
     case "mtu":
       config.mtuBytes = number(68, 65535);
@@ -149,6 +153,8 @@ export function setOption(config: Config, name: string, value: string, line: num
     case "code_command":
       if (!/^python3?$/.test(value)) throw fail(`--code_command=${value} is not supported: python3 is`);
       return;
+    case "send_omit_free":
+      return; // nothing is sent out of memory that the script's process would use again
     case "verbose":
       config.verbose = true;
       return;

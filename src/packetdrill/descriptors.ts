@@ -49,7 +49,20 @@ export interface EpollDescriptor {
   readonly items: Map<number, EpollItem>;
 }
 
-export type Descriptor = SocketDescriptor | EpollDescriptor;
+export interface FileDescriptor {
+  readonly kind: "file";
+  readonly bytes: Uint8Array;
+  offset: number;
+}
+
+export interface PipeDescriptor {
+  readonly kind: "pipe";
+  readonly end: "read" | "write";
+  /** what lies in it; only how much is kept, as scripts never see the bytes */
+  readonly buffer: { bytes: number };
+}
+
+export type Descriptor = SocketDescriptor | EpollDescriptor | FileDescriptor | PipeDescriptor;
 
 /** tcp_poll and datagram_poll: the events that hold now. */
 export function pollMask(sock: Sock): number {

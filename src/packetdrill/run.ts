@@ -10,13 +10,13 @@ import type { Host } from "../host/host.ts";
 import { defaultEnvironment, Lab as Engine, Stuck } from "../host/lab.ts";
 import { SKB_GSO_TCPV4 } from "../net/core/skb.ts";
 import { TcpStreamSock } from "../net/ipv4/tcp.ts";
-import { tcpInfo } from "../net/ipv4/tcp-info.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { NullFile, SinkFile } from "../posix/file.ts";
 import { fileNode } from "../posix/vfs.ts";
 import { furnishHost, standardPrograms } from "../scenario/programs.ts";
 import type { FilterLibrary } from "../shell/filters.ts";
 import { programNode } from "../shell/install.ts";
+import type { Task } from "../sim/task.ts";
 import { formatIpv4 } from "../wire/addr.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { get32 } from "../wire/layout.ts";
@@ -87,6 +87,11 @@ export async function runPacketdrill(input: PacketdrillInput): Promise<Packetdri
   for (const { name, value, line } of script.options) setOption(config, name, value, line);
   if (config.dryRun) return { ok: true, message: "", warnings: [], virtualNs: 0 };
   return await new Runner(input, script, config).run();
+}
+
+/** A process that only looks at files. */
+function* nobody(): Task<number> {
+  return 0;
 }
 
 /** A call that blocks, on its way. */
@@ -188,6 +193,10 @@ class Runner implements World {
     if (this.#script.cleanup) await this.#shell(this.#script.cleanup.text).catch(() => undefined);
     this.#lab.killAll();
     return { ok: message === "", message, warnings: this.#warnings, virtualNs };
+  }
+
+  readFile(path: string): Uint8Array {
+    return this.#host.root.readFile(this.#host.spawn(nobody, { argv: ["packetdrill"], cwd: this.#input.folder }), path);
   }
 
   #located(line: number, message: string): string {
@@ -526,7 +535,7 @@ class Runner implements World {
   #code(code: Code): void {
     const descriptor = this.descriptors.get(this.#connection?.fd ?? -1);
     const sock = descriptor?.kind === "socket" ? descriptor.socket.sock : null;
-    const names = namesOf(sock instanceof TcpStreamSock ? tcpInfo(sock) : null);
+    const names = namesOf(sock instanceof TcpStreamSock ? sock : null);
     const failed = this.#python.run(code.text, code.line, names);
     if (failed !== null) throw new Failure(`code failed: ${failed}`);
   }

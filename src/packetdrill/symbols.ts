@@ -1,6 +1,8 @@
 // Constants that system calls of a script name, with the numbers of x86-64 Linux. Socket options are not here: they are
 // known by their names.
 
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
 export const O_NONBLOCK = 0o4000;
 
 export const POLLIN = 0x1;
@@ -54,8 +56,8 @@ export const SYMBOLS: ReadonlyMap<string, number> = new Map(
     SHUT_WR: 1,
     SHUT_RDWR: 2,
     O_RDONLY: 0,
-    O_WRONLY: 1,
-    O_RDWR: 2,
+    O_WRONLY,
+    O_RDWR,
     O_NONBLOCK,
     F_GETFL,
     F_SETFL,

@@ -1,6 +1,7 @@
 // struct tcp_info under the names that assertions use, and the constants they compare with (include/uapi/linux/tcp.h).
 
-import type { TcpInfo } from "../net/ipv4/tcp-info.ts";
+import { tcpInfo } from "../net/ipv4/tcp-info.ts";
+import type { TcpSock } from "../net/ipv4/tcp-sock.ts";
 import type { Value } from "./python.ts";
 
 export const TCPI_OPT_TIMESTAMPS = 1;
@@ -36,10 +37,17 @@ const CONSTANTS: readonly (readonly [string, number])[] = [
   ["TCP_CLOSING", 11],
 ];
 
-/** What code in a script sees: `tcpi_snd_cwnd` and the like; without a socket the constants alone. */
-export function namesOf(info: TcpInfo | null): Map<string, Value> {
+/** What code in a script sees: `tcpi_snd_cwnd`, `SK_MEMINFO_RCVBUF` and the like; without a socket the constants alone. */
+export function namesOf(sock: TcpSock | null): Map<string, Value> {
   const names = new Map<string, Value>(CONSTANTS);
-  if (!info) return names;
+  if (!sock) return names;
+  // SO_MEMINFO, without what is not kept here: memory reserved ahead, options, drops
+  names.set("SK_MEMINFO_RMEM_ALLOC", sock.rmemAlloc);
+  names.set("SK_MEMINFO_RCVBUF", sock.rcvBuf);
+  names.set("SK_MEMINFO_SNDBUF", sock.sndBuf);
+  names.set("SK_MEMINFO_WMEM_QUEUED", sock.wmemQueued);
+  names.set("SK_MEMINFO_BACKLOG", sock.backlogLen);
+  const info = tcpInfo(sock);
   const flag = (on: boolean, bit: number): number => (on ? bit : 0);
   const options =
     flag(info.timestamps, TCPI_OPT_TIMESTAMPS) |

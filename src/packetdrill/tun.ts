@@ -22,6 +22,36 @@ export interface Sent {
   readonly bytes: Uint8Array;
 }
 
+/** In front of a packet (NET_SKB_PAD), struct skb_shared_info behind it, struct sk_buff beside it. */
+const PAD = 64;
+const SHARED_INFO = 320;
+const SK_BUFF = 256;
+const PAGE = 4096;
+/** The most that goes into a packet's own buffer before pages are taken (SKB_MAX_HEAD). */
+const GOOD_LINEAR = PAGE - PAD - SHARED_INFO;
+/** Small heads come from a cache of one size (SKB_SMALL_HEAD_SIZE). */
+const SMALL_HEAD = 640;
+const LARGEST_ORDER = 3;
+
+/**
+ * What a packet written to the device costs in memory: a buffer of its own, and pages for what is beyond
+ * (tun_alloc_skb, sock_alloc_send_pskb, alloc_skb_with_frags).
+ */
+function charge(skb: SkBuff, length: number): void {
+  const linear = PAD + length < PAGE ? length : GOOD_LINEAR;
+  const wanted = Math.ceil((PAD + linear) / 64) * 64 + SHARED_INFO;
+  const buffer = wanted <= SMALL_HEAD ? SMALL_HEAD : 2 ** Math.ceil(Math.log2(wanted));
+  skb.truesize = buffer + SK_BUFF;
+  let left = length - linear;
+  if (left === 0) skb.endRoom = buffer - SHARED_INFO - PAD - linear;
+  for (let order = LARGEST_ORDER; left > 0; ) {
+    const pages = Math.ceil(left / PAGE) * PAGE;
+    while (order > 0 && pages < PAGE << order) order--;
+    skb.truesize += PAGE << order;
+    left -= Math.min(left, PAGE << order);
+  }
+}
+
 export class Tun {
   readonly dev: NetDevice;
   /** packets that have left and were not looked at yet, the oldest first */
@@ -61,6 +91,7 @@ export class Tun {
     ethernet.setEtherType(skb.head, at, ethernet.ETH_P_IP);
     skb.head.set(packet, at + ethernet.HEADER_LENGTH);
     ethTypeTrans(skb, dev);
+    charge(skb, packet.length);
     if (gsoSize > 0) {
       skb.gsoSize = gsoSize;
       skb.gsoSegs = Math.ceil(packet.length / gsoSize);

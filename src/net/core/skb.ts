@@ -98,6 +98,9 @@ export class SkBuff {
   tstampNs = 0;
   /** payload out of the page cache (sendfile): its first byte's offset in a 4 KiB page, plus 1; 0: it lies in one piece */
   pagePhase = 0;
+  /** what it costs in memory, where the driver says so, and room behind its bytes in the driver's buffer; 0: as its sender made it */
+  truesize = 0;
+  endRoom = 0;
   /** the sender's queue still refers to the same bytes (skb_cloned) while cloneOf.gen is cloneGen; copies are their own */
   cloneOf: { readonly gen: number } | null = null;
   cloneGen = 0;
@@ -278,6 +281,8 @@ export class SkbPool {
     skb.macLen = from.macLen;
     skb.tstampNs = from.tstampNs;
     skb.pagePhase = from.pagePhase;
+    skb.truesize = from.truesize;
+    skb.endRoom = from.endRoom;
     skb.seq = from.seq;
     skb.endSeq = from.endSeq;
     skb.ackSeq = from.ackSeq;
@@ -367,6 +372,8 @@ export class SkbPool {
     skb.macLen = 0;
     skb.tstampNs = 0;
     skb.pagePhase = 0;
+    skb.truesize = 0;
+    skb.endRoom = 0;
     skb.seq = 0;
     skb.endSeq = 0;
     skb.ackSeq = 0;

@@ -159,6 +159,11 @@ export abstract class Sock {
   /** connect(2) without waiting for a handshake: datagram sockets are connected on return. Throws NetError. */
   abstract connectStart(address: SockAddr): void;
 
+  /** connect(2) to AF_UNSPEC. Throws EOPNOTSUPP where there is no such thing. */
+  disconnect(): void {
+    throw new NetError(Errno.EOPNOTSUPP);
+  }
+
   /** The same as a thread does it: with a lock that it holds meanwhile, where the protocol has one. */
   *connectNow(address: SockAddr): Task<void> {
     this.connectStart(address);

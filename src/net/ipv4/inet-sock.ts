@@ -366,7 +366,7 @@ export abstract class DatagramSock extends Sock {
   }
 
   /** __udp_disconnect: connect to AF_UNSPEC. */
-  disconnect(): void {
+  override disconnect(): void {
     this.established = false;
     this.daddr = 0;
     this.dport = 0;

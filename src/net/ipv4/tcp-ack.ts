@@ -306,7 +306,10 @@ export function tcpAck(sk: TcpSock, skb: SkBuff, flag: number): AckResult {
     }
     return 0;
   }
-  if (after(ack, sk.sndNxt)) return DropReason.TCP_ACK_UNSENT_DATA;
+  if (after(ack, sk.sndNxt)) {
+    if (!(flag & loss.FLAG_NO_CHALLENGE_ACK)) tcpSendChallengeAck(sk);
+    return DropReason.TCP_ACK_UNSENT_DATA;
+  }
   if (after(ack, priorSndUna)) {
     flag |= loss.FLAG_SND_UNA_ADVANCED;
     sk.icskRetransmits = 0;

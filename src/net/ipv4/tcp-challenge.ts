@@ -9,33 +9,38 @@ import { tcpEnterQuickackMode } from "./tcp-quickack.ts";
 import { tcpDsackSet } from "./tcp-sack-send.ts";
 import { after, before, jiffies, TCP_MAX_QUICKACKS, type TcpSock, type TcpState, tcpIsSack } from "./tcp-sock.ts";
 
+/** A connection or a request for one: when it last answered something out of its window, jiffies. */
+interface OowAnswerer {
+  readonly tcp: TcpState;
+  lastOowAckTime: number;
+}
+
 /** True: too soon after the last one (__tcp_oow_rate_limited). */
-function tooSoon(sk: TcpSock, counter: TcpExtName): boolean {
-  const now = jiffies(sk.net);
-  if (sk.lastOowAckTime !== 0 && now - sk.lastOowAckTime < sk.tcp.sysctl.invalidRatelimit) {
-    sk.tcp.mib.ext[counter]++;
+export function oowTooSoon(who: OowAnswerer, counter: TcpExtName): boolean {
+  const now = jiffies(who.tcp.net);
+  if (who.lastOowAckTime !== 0 && now - who.lastOowAckTime < who.tcp.sysctl.invalidRatelimit) {
+    who.tcp.mib.ext[counter]++;
     return true;
   }
-  sk.lastOowAckTime = now;
+  who.lastOowAckTime = now;
   return false;
 }
 
 /** The same, but data is never part of a loop of ACKs (tcp_oow_rate_limited). */
 export function tcpOowRateLimited(sk: TcpSock, skb: SkBuff, counter: TcpExtName): boolean {
   if (skb.seq !== skb.endSeq && !(getFlags(skb.head, skb.transportHeader) & SYN)) return false;
-  return tooSoon(sk, counter);
+  return oowTooSoon(sk, counter);
 }
 
 /** tcp_send_challenge_ack */
 export function tcpSendChallengeAck(sk: TcpSock): void {
-  if (tooSoon(sk, "TCPACKSkippedChallenge")) return;
-  if (!hostMaySend(sk.tcp)) return;
+  if (oowTooSoon(sk, "TCPACKSkippedChallenge") || !challengeAckAllowed(sk.tcp)) return;
   sk.tcp.mib.ext.TCPChallengeACK++;
   tcpSendAck(sk);
 }
 
-/** The host's own limit, drawn anew each second so that it tells an attacker nothing (RFC 5961 section 7). */
-function hostMaySend(tcp: TcpState): boolean {
+/** The host's own limit, drawn anew each second so that it tells an attacker nothing (tcp_challenge_ack_allowed; RFC 5961 section 7). */
+export function challengeAckAllowed(tcp: TcpState): boolean {
   const limit = tcp.sysctl.challengeAckLimit;
   if (limit === 2147483647) return true;
   const now = Math.floor(tcp.net.now / 1_000_000_000);

@@ -135,10 +135,13 @@ function resetCheck(sk: TcpSock, skb: SkBuff): boolean {
 }
 
 /** Outside the window, and how; null inside (tcp_sequence). */
-function tcpSequence(sk: TcpSock, seq: number, endSeq: number): DropReason | null {
+function tcpSequence(sk: TcpSock, skb: SkBuff): DropReason | null {
+  const { seq, endSeq } = skb;
   if (before(endSeq, sk.rcvWup)) return DropReason.TCP_OLD_SEQUENCE;
   const right = (sk.rcvNxt + tcpReceiveWindow(sk)) >>> 0;
   if (!after(endSeq, right)) return null;
+  // a FIN may lie behind the window: some stacks send it even when that is closed
+  if (skb.tcpFlags & FIN && !after((endSeq - 1) >>> 0, right)) return null;
   if (after(seq, right)) return DropReason.TCP_INVALID_SEQUENCE;
   return sk.receiveQueue.length > 0 ? DropReason.TCP_INVALID_END_SEQUENCE : null;
 }
@@ -166,7 +169,7 @@ export function tcpValidateIncoming(sk: TcpSock, skb: SkBuff, synInErr: boolean)
     drop(skb, DropReason.TCP_RFC7323_PAWS);
     return false;
   }
-  const outside = tcpSequence(sk, skb.seq, skb.endSeq);
+  const outside = tcpSequence(sk, skb);
   if (outside !== null) {
     if (!rst) {
       if (syn) return challenge(outside);
@@ -292,8 +295,10 @@ export function tcpDataQueue(sk: TcpSock, skb: SkBuff): void {
   }
   if (before(skb.seq, sk.rcvNxt)) {
     tcpDsackSet(sk, skb.seq, sk.rcvNxt);
-    if (tcpReceiveWindow(sk) === 0) outOfWindow(sk, skb, DropReason.TCP_ZEROWINDOW);
-    else queueInOrder(sk, skb);
+    if (tcpReceiveWindow(sk) === 0) {
+      ext.TCPZeroWindowDrop++;
+      outOfWindow(sk, skb, DropReason.TCP_ZEROWINDOW);
+    } else queueInOrder(sk, skb);
     return;
   }
   dataEcnCheck(sk, skb);

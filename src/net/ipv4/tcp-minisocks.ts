@@ -9,6 +9,7 @@ import { DropReason } from "../core/drop-reason.ts";
 import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
 import { tcpSynRtt } from "./tcp-ack.ts";
+import { challengeAckAllowed, oowTooSoon } from "./tcp-challenge.ts";
 import { tcpInheritCongestionControl } from "./tcp-cong.ts";
 import { tcpFastopenJudge } from "./tcp-fastopen.ts";
 import { tcpFastopenAddSkb } from "./tcp-input.ts";
@@ -188,13 +189,7 @@ const LISTENER: CheckReq = { kind: "listener" };
 
 function oowRateLimited(req: RequestSock, skb: SkBuff): boolean {
   if (skb.seq !== skb.endSeq && !(getFlags(skb.head, skb.transportHeader) & SYN)) return false;
-  const now = jiffies(req.tcp.net);
-  if (req.lastOowAckTime !== 0 && now - req.lastOowAckTime < req.tcp.sysctl.invalidRatelimit) {
-    req.tcp.mib.ext.TCPACKSkippedSynRecv++;
-    return true;
-  }
-  req.lastOowAckTime = now;
-  return false;
+  return oowTooSoon(req, "TCPACKSkippedSynRecv");
 }
 
 /** A segment for a connection request (tcp_check_req). Unless it is the listener's or the child's, the packet is gone. */
@@ -221,14 +216,22 @@ export function tcpCheckReq(req: RequestSock, skb: SkBuff): CheckReq {
     if (!oowRateLimited(req, skb) && rtxSynack(req)) requestTimerRestart(req);
     return gone(DropReason.NOT_SPECIFIED);
   }
-  if (flags & ACK && skb.ackSeq !== (req.sntIsn + 1) >>> 0) return LISTENER;
+  if (flags & ACK && !rst && skb.ackSeq !== (req.sntIsn + 1) >>> 0) return LISTENER;
   const right = (req.rcvNxt + Math.min(req.rcvWnd, 65535)) >>> 0;
   if (paws || badEcho || !inWindow(skb.seq, skb.endSeq, req.rcvNxt, right)) {
     if (!rst && !oowRateLimited(req, skb)) requestSendAck(req, skb);
     if (paws) tcp.mib.ext.PAWSEstab++;
-    return gone(DropReason.TCP_RFC7323_PAWS);
+    else if (badEcho) tcp.mib.ext.TSEcrRejected++;
+    return gone(
+      paws ? DropReason.TCP_RFC7323_PAWS : badEcho ? DropReason.TCP_RFC7323_TSECR : DropReason.TCP_OVERWINDOW,
+    );
   }
   if (skb.seq === req.rcvIsn) flags &= ~SYN;
+  // only the exact reset counts (RFC 5961 section 3.2, RFC 9293 section 3.10.7.4)
+  if (rst && skb.seq !== req.rcvNxt) {
+    requestChallengeAck(req, skb);
+    return gone(DropReason.TCP_RESET);
+  }
   if (flags & (RST | SYN)) {
     tcp.mib.tcp.AttemptFails++;
     return embryonicReset(req, skb, rst);
@@ -263,6 +266,13 @@ function embryonicReset(req: RequestSock, skb: SkBuff, rst: boolean): CheckReq {
   requestQueueRemove(req);
   drop(skb, DropReason.TCP_RESET);
   return DONE;
+}
+
+/** tcp_reqsk_send_challenge_ack */
+function requestChallengeAck(req: RequestSock, skb: SkBuff): void {
+  if (oowTooSoon(req, "TCPACKSkippedChallenge") || !challengeAckAllowed(req.tcp)) return;
+  req.tcp.mib.ext.TCPChallengeACK++;
+  requestSendAck(req, skb);
 }
 
 /** An ACK in the name of a request (tcp_v4_reqsk_send_ack). */

@@ -17,6 +17,16 @@ function tryCoalesce(sk: TcpSock, tail: SkBuff | null, skb: SkBuff): boolean {
   if (!tail || tail.endSeq !== skb.seq) return false;
   // what the sender's queue still refers to is left alone (skb_cloned)
   if (skbCloned(tail)) return false;
+  if (skb.truesize > 0) {
+    // a driver's own buffer: its bytes are copied where the one before has room, else it stays by itself
+    if (skb.len > tail.endRoom) return false;
+    skb.cb1 = tail.cb1;
+    skb.cb2 = tail.cb2;
+    skb.truesize = tail.truesize;
+    skb.endRoom = tail.endRoom - skb.len;
+    tail.cb1 = 0;
+    return true;
+  }
   const frags = tail.cb2 + (skb.len > 0 ? fragsOf(skb) : 0);
   if (frags > MAX_SKB_FRAGS) return false;
   skb.cb1 = tail.cb1 + skb.len;
@@ -59,7 +69,7 @@ export function tcpTryRmemSchedule(sk: TcpSock, skb: SkBuff): boolean {
   if (canIngest(sk, skb)) return false;
   pruneOfoQueue(sk, skb);
   if (canIngest(sk, skb)) return false;
-  sk.tcp.mib.ext.TCPRcvQDrop++;
+  sk.tcp.mib.ext.RcvPruned++;
   sk.predFlags = 0;
   return true;
 }
@@ -170,15 +180,13 @@ function dropCovered(sk: TcpSock, at: number): void {
 /** The hole is filled: what now follows in order goes to the reader (tcp_ofo_queue). True when a FIN was among it. */
 export function tcpOfoQueue(sk: TcpSock): boolean {
   const queue = sk.outOfOrder;
-  let dsackHigh = sk.rcvNxt;
+  const dsackHigh = sk.rcvNxt;
   let fin = false;
   while (queue.length > 0) {
     const skb = queue[0]!;
     if (after(skb.seq, sk.rcvNxt)) break;
     if (before(skb.seq, dsackHigh)) {
-      const dsack = dsackHigh;
-      if (before(dsackHigh, skb.endSeq)) dsackHigh = skb.endSeq;
-      tcpDsackExtend(sk, skb.seq, dsack);
+      tcpDsackExtend(sk, skb.seq, before(skb.endSeq, dsackHigh) ? skb.endSeq : dsackHigh);
     }
     queue.shift();
     sk.rmemAlloc -= skb.cb1;

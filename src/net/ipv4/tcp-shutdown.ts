@@ -4,23 +4,33 @@
 import { Errno } from "../../base/errno.ts";
 import { FIN } from "../../wire/tcp.ts";
 import { tcpDestroySock, tcpReceiveQueuePurge, tcpSetState, tcpWriteQueuePurge } from "./tcp-done.ts";
+import { tcpFastopenRemove } from "./tcp-fastopen.ts";
 import { tcpSendActiveReset } from "./tcp-output.ts";
 import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
 import {
   after,
+  JIFFY_US,
+  SOCK_BINDADDR_LOCK,
+  TCP_CA_OPEN,
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
   TCP_CLOSING,
+  TCP_DELACK_MAX,
   TCP_ESTABLISHED,
   TCP_FIN_WAIT1,
   TCP_FIN_WAIT2,
+  TCP_INFINITE_SSTHRESH,
+  TCP_INIT_CWND,
   TCP_LAST_ACK,
   TCP_LISTEN,
+  TCP_MIN_MSS,
   TCP_SYN_RECV,
   TCP_SYN_SENT,
+  TCP_TIMEOUT_INIT,
   TCP_TIMEWAIT_LEN,
   type TcpSock,
   tcpFinTime,
+  usecsToJiffies,
 } from "./tcp-sock.ts";
 import { tcpTimeWait } from "./tcp-timewait.ts";
 import { tcpSendFin } from "./tcp-write.ts";
@@ -90,6 +100,81 @@ export function tcpDisconnect(sk: TcpSock): void {
   tcpReceiveQueuePurge(sk);
   tcpWriteQueuePurge(sk);
   sk.copiedSeq = sk.rcvNxt;
+  tcpFastopenRemove(sk);
+  forgetConnection(sk);
+}
+
+/** The socket is as new, but for its options: it may connect again, with numbers beyond those it used. */
+function forgetConnection(sk: TcpSock): void {
+  sk.urgData = 0;
+  sk.dport = 0;
+  if (!(sk.userlocks & SOCK_BINDADDR_LOCK)) {
+    sk.saddr = 0;
+    sk.rcvSaddr = 0;
+  }
+  sk.rcvShutdown = false;
+  sk.sndShutdown = false;
+  sk.srttUs = 0;
+  sk.mdevUs = TCP_TIMEOUT_INIT * JIFFY_US;
+  sk.rcvRttLastTsecr = 0;
+  sk.writeSeq = (sk.writeSeq + sk.maxWindow + 2) >>> 0 || 1;
+  sk.ring.reset(sk.writeSeq);
+  sk.icskBackoff = 0;
+  sk.icskProbesOut = 0;
+  sk.icskProbesTstamp = 0;
+  sk.icskRto = TCP_TIMEOUT_INIT;
+  sk.icskRtoMin = usecsToJiffies(sk.tcp.sysctl.rtoMinUs);
+  sk.icskDelackMax = TCP_DELACK_MAX;
+  sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
+  sk.sndCwnd = TCP_INIT_CWND;
+  sk.sndCwndCnt = 0;
+  sk.isCwndLimited = false;
+  sk.maxPacketsOut = 0;
+  sk.windowClamp = 0;
+  sk.delivered = 0;
+  sk.deliveredCe = 0;
+  sk.ca = sk.caOps.newState?.() ?? null;
+  sk.caInitialized = false;
+  sk.caState = TCP_CA_OPEN;
+  sk.isSackReneg = false;
+  sk.retransOut = 0;
+  sk.lostOut = 0;
+  sk.undoMarker = 0;
+  sk.undoRetrans = -1;
+  sk.sackedOut = 0;
+  sk.totalRetrans = 0;
+  sk.ackPending = 0;
+  sk.ackQuick = 0;
+  sk.ackPingpong = 0;
+  sk.ackAto = 0;
+  sk.ackRcvMss = TCP_MIN_MSS;
+  sk.rxOpt.forget();
+  sk.dst = null;
+  sk.compressedAck = 0;
+  sk.segsIn = 0;
+  sk.segsOut = 0;
+  sk.bytesSent = 0;
+  sk.bytesAcked = 0;
+  sk.bytesReceived = 0;
+  sk.bytesRetrans = 0;
+  sk.dataSegsIn = 0;
+  sk.dataSegsOut = 0;
+  sk.dsackDups = 0;
+  sk.reordSeen = 0;
+  sk.tlpHighSeq = 0;
+  sk.lastOowAckTime = 0;
+  sk.appLimited = 0xffffffff;
+  sk.rateAppLimited = true;
+  sk.rackMstamp = 0;
+  sk.rackAdvanced = false;
+  sk.rackReoWndSteps = 1;
+  sk.rackLastDelivered = 0;
+  sk.rackReoWndPersist = 0;
+  sk.rackDsackSeen = false;
+  sk.synDataAcked = false;
+  sk.fastopenReq = null;
+  sk.deferConnect = false;
+  sk.wake();
 }
 
 /** Throws away what was not read; true when there was something. */

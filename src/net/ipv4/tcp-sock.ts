@@ -57,6 +57,11 @@ export class TcpOptionsReceived {
   numSacks = 0;
   userMss = 0;
   mssClamp = 0;
+
+  /** All that the last connection's options said, and TCP_MAXSEG. */
+  forget(): void {
+    Object.assign(this, new TcpOptionsReceived());
+  }
 }
 
 /** One delivery-rate sample (struct rate_sample), filled while one ACK is handled. */
@@ -87,6 +92,8 @@ export abstract class TcpSock extends Sock {
   lingerOn = false;
   lingerNs: Ns = 0;
   keepOpen = false;
+  /** IP_FREEBIND: bind(2) takes addresses that are not here */
+  freebind = false;
   /** SO_RCVLOWAT */
   rcvLowat = 1;
   /** sk_socket: a program holds it (an accepted or self-made socket, not closed) */

@@ -226,6 +226,9 @@ function setSocketOption(sk: TcpSock, name: string, value: number): void {
     case "IP_RECVERR":
       sk.recvErr = on;
       return;
+    case "IP_FREEBIND":
+      sk.freebind = on;
+      return;
     default:
       throw new NetError(Errno.ENOPROTOOPT);
   }
@@ -303,6 +306,8 @@ export function tcpGetOption(sk: TcpSock, name: string): number {
       return sk.pmtuDisc >= 0 ? sk.pmtuDisc : sk.ip4.sysctl.noPmtuDisc ? 0 : 1;
     case "IP_RECVERR":
       return +sk.recvErr;
+    case "IP_FREEBIND":
+      return +sk.freebind;
     default:
       throw new NetError(Errno.ENOPROTOOPT);
   }

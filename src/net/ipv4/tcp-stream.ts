@@ -26,7 +26,7 @@ import { tcpCurrentMss, tcpSendAck } from "./tcp-output.ts";
 import { tcpRateCheckAppLimited } from "./tcp-rate.ts";
 import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
 import type { TxSeg } from "./tcp-segment.ts";
-import { tcpClose, tcpShutdownSend } from "./tcp-shutdown.ts";
+import { tcpClose, tcpDisconnect, tcpShutdownSend } from "./tcp-shutdown.ts";
 import {
   ackScheduled,
   after,
@@ -107,7 +107,7 @@ export class TcpStreamSock extends TcpSock {
 
   bind(address: SockAddr): void {
     const { ip4 } = this;
-    if (address.addr !== 0 && !ip4.sysctl.nonlocalBind) {
+    if (address.addr !== 0 && !ip4.sysctl.nonlocalBind && !this.freebind) {
       const type = inetAddrType(ip4, address.addr);
       if (type !== RTN_LOCAL && type !== RTN_MULTICAST && type !== RTN_BROADCAST)
         throw new NetError(Errno.EADDRNOTAVAIL);
@@ -154,11 +154,16 @@ export class TcpStreamSock extends TcpSock {
   connectStart(address: SockAddr): void {
     if (this.state === TCP_SYN_SENT || this.state === TCP_SYN_RECV) throw new NetError(Errno.EALREADY);
     if (this.state !== TCP_CLOSE) throw new NetError(Errno.EISCONN);
-    if (this.err !== 0) this.throwError();
     this.hasSocket = true;
     this.rcvShutdown = false;
     this.sndShutdown = false;
     tcpV4Connect(this, address);
+  }
+
+  /** connect(2) to AF_UNSPEC: the connection ends, with a reset where one is due; the socket may connect again. */
+  override disconnect(): void {
+    tcpDisconnect(this);
+    this.#connecting = false;
   }
 
   /** The socket is locked until softirqs have run: an error that the SYN brings back at once finds it so. */
@@ -422,6 +427,11 @@ export class TcpStreamSock extends TcpSock {
     const end = tail.tcpFlags & FIN ? (tail.endSeq - 1) >>> 0 : tail.endSeq;
     const n = (end - this.copiedSeq) | 0;
     return Math.max(n, 0);
+  }
+
+  /** The next byte is urgent: a splice stops before it. */
+  get urgentNext(): boolean {
+    return this.urgData !== 0 && !this.#urgInline && this.urgSeq === this.copiedSeq && this.#unread() > 0;
   }
 
   /** tcp_inq_hint: a FIN that was read is one more, so that the reader comes back for the end. */

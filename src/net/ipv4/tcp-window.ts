@@ -185,9 +185,9 @@ export function tcpSetWindowClamp(sk: TcpSock, value: number): void {
   else sk.rcvSsthresh = Math.max(sk.rcvSsthresh, Math.min(sk.rcvWnd, clamp));
 }
 
-/** What a received segment costs in memory (skb->truesize): its payload lies in page fragments. */
+/** What a received segment costs in memory (skb->truesize): by its driver, else as TCP sent it, its payload in page fragments. */
 export function rcvTruesize(skb: SkBuff): number {
-  return SKB_OVERHEAD + skb.len;
+  return skb.truesize || SKB_OVERHEAD + skb.len;
 }
 
 /** Learns the sender's segment size, and from it how much of the buffer is payload (tcp_measure_rcv_mss). */
@@ -242,7 +242,7 @@ function growSlowly(sk: TcpSock, skb: SkBuff, truesize: number): number {
 export function tcpGrowWindow(sk: TcpSock, skb: SkBuff, adjust: boolean): void {
   const room = Math.min(sk.windowClamp, tcpSpace(sk)) - sk.rcvSsthresh;
   if (room <= 0) return;
-  const truesize = adjust ? skb.len : rcvTruesize(skb);
+  const truesize = adjust && skb.truesize === 0 ? skb.len : rcvTruesize(skb);
   const incr = tcpWinFromSpace(sk, truesize) <= skb.len ? 2 * sk.advmss : growSlowly(sk, skb, truesize);
   if (incr === 0) return;
   sk.rcvSsthresh += Math.min(room, Math.max(incr, 2 * skb.len));

@@ -1,5 +1,5 @@
 // ip(8) of iproute2 6.1: options, objects, batches. The objects are in files of their own: link, addr, route, neigh, rule,
-// netns, maddr. What iproute2 has beyond them is refused by name. Answers to iproute2's ip/ip.c.
+// netns, maddr, tcp_metrics. What iproute2 has beyond them is refused by name. Answers to iproute2's ip/ip.c.
 
 import { netnsOf } from "../../host/host.ts";
 import type { Process, Program } from "../../posix/process.ts";
@@ -16,6 +16,7 @@ import { doNeigh } from "./neigh.ts";
 import { doNetns } from "./netns.ts";
 import { doRoute } from "./route.ts";
 import { doRule } from "./rule.ts";
+import { doTcpMetrics } from "./tcp-metrics.ts";
 
 const USAGE = `Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
        ip [ -force ] -batch filename
@@ -67,8 +68,8 @@ const OBJECTS: readonly (readonly [string, Handler | null])[] = [
   ["tuntap", null],
   ["tap", null],
   ["token", null],
-  ["tcpmetrics", null],
-  ["tcp_metrics", null],
+  ["tcpmetrics", doTcpMetrics],
+  ["tcp_metrics", doTcpMetrics],
   ["monitor", null],
   ["xfrm", null],
   ["mroute", null],

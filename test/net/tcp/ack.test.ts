@@ -294,10 +294,11 @@ test("a SYN on a connection is challenged, whatever its number", () => {
   ]);
 });
 
-// RFC 5961 section 5.2; tcp_ack with snd_una − max_window
-test("an ACK of something never sent is passed over, one of long ago is challenged", () => {
+// RFC 5961 section 5.2, RFC 9293 section 3.10.7.4; tcp_ack with snd_nxt and snd_una − max_window
+test("an ACK of something never sent is challenged, and so is one of long ago", () => {
   expect(answer((peer) => ({ ...peer, ack: peer.ack + 1, flags: ACK | PSH, payload: bytes(3) }))).toEqual([
     "b [P.] 1:4 ack 2 win 64240 len 3",
+    "a [.] ack 1 win 63",
     "ESTABLISHED",
   ]);
   expect(answer((peer) => ({ ...peer, ack: peer.ack - 1_000_000, flags: ACK | PSH, payload: bytes(3) }))).toEqual([
