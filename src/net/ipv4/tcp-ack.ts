@@ -62,7 +62,7 @@ function mayUpdateWindow(sk: TcpSock, ack: number, ackSeq: number, win: number):
 
 /** The same, for a segment at hand. */
 export function tcpMayUpdateWindow(sk: TcpSock, skb: SkBuff): boolean {
-  const win = getWindow(skb.head, skb.transportHeader) * 2 ** sk.rxOpt.sndWscale;
+  const win = getWindow(skb.head, skb.transportHeader) << sk.rxOpt.sndWscale;
   return mayUpdateWindow(sk, skb.ackSeq, skb.seq, win);
 }
 
@@ -70,7 +70,7 @@ export function tcpMayUpdateWindow(sk: TcpSock, skb: SkBuff): boolean {
 function ackUpdateWindow(sk: TcpSock, skb: SkBuff, ack: number, ackSeq: number): number {
   let flag = 0;
   let win = getWindow(skb.head, skb.transportHeader);
-  if (!(getFlags(skb.head, skb.transportHeader) & SYN)) win *= 2 ** sk.rxOpt.sndWscale;
+  if (!(getFlags(skb.head, skb.transportHeader) & SYN)) win <<= sk.rxOpt.sndWscale;
   if (mayUpdateWindow(sk, ack, ackSeq, win)) {
     flag |= loss.FLAG_WIN_UPDATE;
     sk.sndWl1 = ackSeq;

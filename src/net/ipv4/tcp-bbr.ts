@@ -195,7 +195,7 @@ function setPacingRate(sk: TcpSock, bw: number, gain: number): void {
 
 function tsoSegsGoal(sk: TcpSock): number {
   const rate = sk.pacingRate === PACING_UNLIMITED ? GSO_LEGACY_MAX_SIZE * 1024 : sk.pacingRate;
-  const bytes = Math.min(Math.floor(rate / 2 ** sk.pacingShift), GSO_LEGACY_MAX_SIZE - 1 - MAX_TCP_HEADER);
+  const bytes = Math.min(Math.floor(rate / (1 << sk.pacingShift)), GSO_LEGACY_MAX_SIZE - 1 - MAX_TCP_HEADER);
   return Math.min(Math.max(Math.floor(bytes / sk.mssCache), minTsoSegs(sk)), 127);
 }
 

@@ -330,7 +330,7 @@ function createChild(req: RequestSock, skb: SkBuff, route: Rtable): TcpSock {
     rxOpt.sndWscale = req.sndWscale;
     rxOpt.rcvWscale = req.rcvWscale;
   } else sk.windowClamp = Math.min(sk.windowClamp, 65535);
-  sk.sndWnd = getWindow(skb.head, skb.transportHeader) * 2 ** rxOpt.sndWscale;
+  sk.sndWnd = getWindow(skb.head, skb.transportHeader) << rxOpt.sndWscale;
   sk.maxWindow = sk.sndWnd;
   if (req.tstampOk) {
     rxOpt.tsRecent = req.tsRecent;

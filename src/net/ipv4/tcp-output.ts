@@ -405,7 +405,7 @@ export function tsortedRemove(sk: TcpSock, seg: TxSeg): void {
 export function tcpAcceptableSeq(sk: TcpSock): number {
   const end = tcpWndEnd(sk);
   if (!before(end, sk.sndNxt)) return sk.sndNxt;
-  if (sk.rxOpt.wscaleOk && (sk.sndNxt - end) >>> 0 < 2 ** sk.rxOpt.rcvWscale) return sk.sndNxt;
+  if (sk.rxOpt.wscaleOk && (sk.sndNxt - end) >>> 0 < 1 << sk.rxOpt.rcvWscale) return sk.sndNxt;
   return end;
 }
 

@@ -296,7 +296,7 @@ function synRecvEstablished(sk: TcpSock, skb: SkBuff): void {
   tcpSetState(sk, TCP_ESTABLISHED);
   sk.wake();
   sk.sndUna = skb.ackSeq;
-  sk.sndWnd = getWindow(skb.head, skb.transportHeader) * 2 ** sk.rxOpt.sndWscale;
+  sk.sndWnd = getWindow(skb.head, skb.transportHeader) << sk.rxOpt.sndWscale;
   sk.sndWl1 = skb.seq;
   if (!sk.caOps.congControl) tcpUpdatePacingRate(sk);
   sk.lsndtime = jiffies(sk.net);

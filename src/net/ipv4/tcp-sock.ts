@@ -472,7 +472,7 @@ export function tcpRtxAndWriteQueuesEmpty(sk: TcpSock): boolean {
 /** Bytes that one MSS costs in the send buffer (tcp_sndbuf_expand's estimate). */
 export function perMssMemory(sk: TcpSock): number {
   const bytes = Math.max(sk.rxOpt.mssClamp, sk.mssCache) + MAX_TCP_HEADER + SKB_SHARED_INFO;
-  return 2 ** Math.ceil(Math.log2(bytes)) + SKB_STRUCT;
+  return (1 << (32 - Math.clz32(bytes - 1))) + SKB_STRUCT; // the next power of two
 }
 
 /** sk_stream_memory_free: room in the send buffer, and not too much unsent (TCP_NOTSENT_LOWAT). */

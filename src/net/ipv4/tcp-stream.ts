@@ -474,7 +474,7 @@ export class TcpStreamSock extends TcpSock {
       const offset = (seq - skb.seq) >>> 0;
       const used = Math.min(skb.len - offset, want - n);
       if (used > 0) {
-        out.set(skb.head.subarray(skb.data + offset, skb.data + offset + used), n);
+        out.set(skb.view(0, skb.data + offset, used), n);
         n += used;
         seq = (seq + used) >>> 0;
       }

@@ -50,7 +50,7 @@ export function tcpSelectInitialWindow(
   initRcvWnd: number,
   out: InitialWindow,
 ): void {
-  if (clamp === 0) clamp = 65535 * 2 ** TCP_MAX_WSCALE;
+  if (clamp === 0) clamp = 65535 << TCP_MAX_WSCALE;
   space = Math.min(clamp, Math.max(space, 0));
   if (space > mss) space -= space % mss;
   let rcvWnd = sysctl.workaroundSignedWindows ? Math.min(space, MAX_TCP_WINDOW) : space;
@@ -62,7 +62,7 @@ export function tcpSelectInitialWindow(
   }
   out.rcvWnd = rcvWnd;
   out.rcvWscale = scale;
-  out.windowClamp = Math.min(65535 * 2 ** scale, clamp);
+  out.windowClamp = Math.min(65535 << scale, clamp);
 }
 
 /** The window that the buffer allows now, in bytes (__tcp_select_window). */
@@ -77,7 +77,7 @@ export function tcpSelectWindowBytes(sk: TcpSock): number {
     mss = full;
     if (mss <= 0) return 0;
   }
-  const unit = 2 ** scale;
+  const unit = 1 << scale;
   if (sysctl.shrinkWindow && scale > 0) {
     free = roundDown(free, unit);
     if (free < full >> 1) {
@@ -125,13 +125,13 @@ export function tcpSelectWindow(sk: TcpSock): number {
   if (win < cur && (!sysctl.shrinkWindow || scale === 0)) {
     // what was offered stays offered
     if (win === 0) mib.ext.TCPWantZeroWindowAdv++;
-    win = roundUp(cur, 2 ** scale);
+    win = roundUp(cur, 1 << scale);
   }
   sk.rcvWnd = win;
   sk.rcvWup = sk.rcvNxt;
   if (scale === 0 && sysctl.workaroundSignedWindows) win = Math.min(win, MAX_TCP_WINDOW);
-  else win = Math.min(win, 65535 * 2 ** scale);
-  win = Math.floor(win / 2 ** scale);
+  else win = Math.min(win, 65535 << scale);
+  win >>= scale;
   if (win === 0) {
     sk.predFlags = 0;
     if (old) mib.ext.TCPToZeroWindowAdv++;

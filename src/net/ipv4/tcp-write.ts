@@ -69,9 +69,9 @@ export function tcpInitTsoSegs(seg: TxSeg, mss: number): number {
 /** Segments of a super-packet at the present pacing rate (tcp_tso_segs). */
 export function tcpTsoSegs(sk: TcpSock, mss: number): number {
   const min = sk.caOps.minTsoSegs?.(sk) ?? sk.tcp.sysctl.minTsoSegs;
-  let bytes = sk.pacingRate === PACING_UNLIMITED ? sk.gsoMaxSize : Math.floor(sk.pacingRate / 2 ** sk.pacingShift);
-  const r = Math.floor(minmaxGet(sk.rttMin) / 2 ** sk.tcp.sysctl.tsoRttLog);
-  if (r < 32) bytes += Math.floor(sk.gsoMaxSize / 2 ** r);
+  let bytes = sk.pacingRate === PACING_UNLIMITED ? sk.gsoMaxSize : Math.floor(sk.pacingRate / (1 << sk.pacingShift));
+  const r = minmaxGet(sk.rttMin) >>> sk.tcp.sysctl.tsoRttLog;
+  if (r < 32) bytes += sk.gsoMaxSize >>> r;
   bytes = Math.min(bytes, sk.gsoMaxSize);
   return Math.min(Math.max(Math.floor(bytes / mss), min), sk.gsoMaxSegs);
 }

@@ -144,7 +144,7 @@ export function tcpInWindow(
     } else {
       // the beginning was missed: believe the segment
       sender.end = end;
-      const scaled = win * 2 ** sender.scale;
+      const scaled = win << sender.scale;
       sender.maxWin = scaled === 0 ? 1 : scaled;
       sender.maxEnd = (end + sender.maxWin) >>> 0;
       if (receiver.maxWin === 0) {
@@ -190,7 +190,7 @@ export function tcpInWindow(
   if (receiver.maxWin !== 0 && !after(end, sender.end - receiver.maxWin - 1)) return outside(ct, sender, IGNORED);
   if (!after(sack, receiver.end - ackWindow - 1)) return outside(ct, sender, IGNORED);
 
-  if (!(flags & SYN)) win *= 2 ** sender.scale;
+  if (!(flags & SYN)) win <<= sender.scale;
   const offered = win + ((sack - ack) >>> 0);
   if (sender.maxWin < offered) sender.maxWin = offered;
   if (after(end, sender.end)) {
