@@ -194,8 +194,8 @@ class Traveller {
     const last = this.#steps.findLastIndex((each) => each.kind === "rule");
     const now: RuleStep = {
       ...(this.#steps[last] as RuleStep),
-      matched: true,
-      verdict: verdict === "TARGET" ? "" : verdict,
+      matched: verdict !== "BREAK",
+      verdict: verdict === "TARGET" || verdict === "BREAK" ? "" : verdict,
     };
     this.#steps[last] = now;
     if (now.verdict === "DROP" || (now.verdict === "ACCEPT" && table.endsWith("filter"))) this.#decided = now;

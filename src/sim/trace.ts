@@ -9,7 +9,7 @@ export interface TraceRule {
   readonly number: number;
   /** the packet is held against it; it matched; its target has said what becomes of the packet; the policy has */
   readonly step: "look" | "match" | "verdict" | "policy";
-  /** with "match" and "policy": ACCEPT, DROP, RETURN, CONTINUE, "jump CHAIN", "goto CHAIN", TARGET; with "verdict" also STOLEN */
+  /** with "match" and "policy": ACCEPT, DROP, RETURN, CONTINUE, "jump CHAIN", "goto CHAIN", TARGET; with "verdict" also STOLEN and BREAK (it did not match) */
   readonly verdict: string;
   /** the rule itself, for those who know its kind */
   readonly rule: object | null;

@@ -44,6 +44,8 @@ function start(ipt: Iptables): void {
   addReturn(ipt, STAGE_1);
   addReturn(ipt, STAGE_2);
   ipt.must("-t", "filter", "-P", "FORWARD", "DROP");
+  // of the networks none and host
+  networkAdded(ipt);
   networkAdded(ipt);
 }
 

@@ -68,6 +68,8 @@ export class Table {
   readonly sets: Map<string, NftSet> = new Map();
   /** named counters, quotas, limits, helpers: by kind and name */
   readonly objects: Map<string, NftObject> = new Map();
+  /** names of the sets that stand in rules (nf_tables_set_alloc_name) */
+  readonly anonymous: Set<string> = new Set();
   #lastHandle = 0;
   /** @internal made when a packet comes; null: a rule has changed since */ compiled: CompiledTable | null = null;
 
@@ -76,6 +78,15 @@ export class Table {
     this.family = key.startsWith("inet ") ? "inet" : "ip";
     this.name = this.family === "ip" ? key : key.slice("inet ".length);
     this.handle = handle;
+  }
+
+  /** nf_tables_set_alloc_name: the lowest number that is free. */
+  takeAnonymousName(prefix: string): string {
+    let number = 0;
+    while (this.anonymous.has(`${prefix}${number}`)) number++;
+    const name = `${prefix}${number}`;
+    this.anonymous.add(name);
+    return name;
   }
 
   /** nf_tables_alloc_handle: chains, rules, sets and objects are numbered together. */

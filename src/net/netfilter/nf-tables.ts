@@ -15,6 +15,7 @@ import {
 } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
+import { NfMonitor, type TableChange } from "./nf-monitor.ts";
 import { type BaseChain, Chain, Table } from "./nf-table.ts";
 import { NftError } from "./nft/error.ts";
 import { applyToObjects, applyToSets } from "./nft/set-steps.ts";
@@ -31,6 +32,10 @@ export class NfTables {
   readonly tables: Map<string, Table> = new Map();
   #lastHandle = 0;
   readonly env: XtEnv;
+  /** traced packets and changes, for those who listen */
+  readonly monitor: NfMonitor = new NfMonitor();
+  /** of the transaction under way; null: nobody listens */
+  #changes: TableChange[] | null = null;
   /** counts transactions */
   generation = 1;
 
@@ -54,6 +59,7 @@ export class NfTables {
     const errors: OpError[] = [];
     const touched: Set<string> = new Set();
     this.#lastValid = true;
+    this.#changes = this.monitor.watching ? [] : null;
     for (const [index, op] of ops.entries()) {
       touched.add(op.table);
       try {
@@ -77,7 +83,10 @@ export class NfTables {
       for (const step of undo.reverse()) step();
       return errors;
     }
+    // nf_tables_commit: a transaction in which nothing changes does not count
+    if (ops.every((op) => op.type === "TABLE_ADD") && undo.length === 0) return [];
     this.generation++;
+    if (this.#changes !== null) this.monitor.tell(this.#changes, this.generation);
     for (const step of onCommit) step();
     for (const name of touched) this.#activate(name);
     return [];
@@ -115,6 +124,7 @@ export class NfTables {
         table.dormant = op.dormant ?? false;
         table.comment = op.comment ?? null;
         this.tables.set(op.table, table);
+        this.#changes?.push({ isNew: true, table, kind: "table" });
         undo.push(() => this.tables.delete(op.table));
         return;
       }
@@ -133,12 +143,12 @@ export class NfTables {
       case "SET_FLUSH":
       case "ELEM_ADD":
       case "ELEM_DEL":
-        applyToSets(this.#table(op.table), op, undo);
+        applyToSets(this.#table(op.table), op, undo, this.#changes);
         return;
       case "OBJ_ADD":
       case "OBJ_DEL":
       case "OBJ_RESET":
-        applyToObjects(this.#table(op.table), op, undo);
+        applyToObjects(this.#table(op.table), op, undo, this.#changes);
         return;
       case "CHAIN_DEL":
         this.#deleteChain(this.#chain(op.table, op.chain), undo, onCommit);
@@ -153,6 +163,7 @@ export class NfTables {
         chain.counting = true;
         chain.packets = op.packets;
         chain.bytes = op.bytes;
+        this.#chainChanged(chain, false);
         return;
       }
       case "CHAIN_RENAME":
@@ -166,6 +177,7 @@ export class NfTables {
         if (at < 0) throw new NftError(Errno.ENOENT, "position");
         const rule = this.#newRule(chain, op.rule, op.packets, op.bytes);
         rules.splice(at, 0, rule);
+        this.#ruleChanged(true, chain, rule, op.type === "RULE_INSERT");
         undo.push(() => {
           rules.splice(at, 1);
           rule.destroy();
@@ -179,6 +191,8 @@ export class NfTables {
         const old = rules[index]!;
         const rule = this.#newRule(chain, op.rule, op.packets, op.bytes, old.handle);
         rules[index] = rule;
+        this.#ruleChanged(false, chain, old);
+        this.#ruleChanged(true, chain, rule);
         undo.push(() => {
           rules[index] = old;
           rule.destroy();
@@ -192,6 +206,7 @@ export class NfTables {
         const index = this.#ruleIndex(chain, op);
         const old = rules[index]!;
         rules.splice(index, 1);
+        this.#ruleChanged(false, chain, old);
         undo.push(() => {
           rules.splice(index, 0, old);
         });
@@ -200,9 +215,21 @@ export class NfTables {
       }
       case "RULE_FLUSH": {
         const chains = op.chain === null ? this.#table(op.table).chains.values() : [this.#chain(op.table, op.chain)];
-        for (const chain of chains) flushRules(chain, undo, onCommit);
+        for (const chain of chains) {
+          for (const rule of chain.rules) this.#ruleChanged(false, chain, rule);
+          flushRules(chain, undo, onCommit);
+        }
       }
     }
+  }
+
+  #ruleChanged(isNew: boolean, chain: Chain, rule: Rule, inserted = false): void {
+    this.#changes?.push({ isNew, table: chain.table, kind: "rule", chain, rule, inserted });
+  }
+
+  #chainChanged(chain: Chain, exclusive: boolean): void {
+    const { table, name, policy } = chain;
+    this.#changes?.push({ isNew: true, table, kind: "chain", chain, name, policy, exclusive });
   }
 
   /** nf_tables_updtable: its chains leave their hooks, or come back to them. */
@@ -225,7 +252,9 @@ export class NfTables {
       if (base !== null) return;
       throw new NetError(Errno.EEXIST);
     }
-    table.chains.set(name, new Chain(table, name, base));
+    const chain = new Chain(table, name, base);
+    table.chains.set(name, chain);
+    this.#chainChanged(chain, base === null);
     undo.push(() => table.chains.delete(name));
   }
 
@@ -241,6 +270,7 @@ export class NfTables {
       chain.policy = policy ?? NF_ACCEPT;
       chain.comment = op.comment ?? null;
       table.chains.set(op.chain, chain);
+      this.#chainChanged(chain, op.exclusive);
       undo.push(() => table.chains.delete(op.chain));
       return;
     }
@@ -250,9 +280,13 @@ export class NfTables {
       const same = old.base.type === base.type && old.base.hook === base.hook && old.base.priority === base.priority;
       if (!same) throw new NetError(Errno.EOPNOTSUPP);
     } else if (policy !== undefined && old.base === null) throw new NetError(Errno.EOPNOTSUPP);
-    if (policy === undefined) return;
+    if (policy === undefined) {
+      this.#chainChanged(old, false);
+      return;
+    }
     const before = old.policy;
     old.policy = policy;
+    this.#chainChanged(old, false);
     undo.push(() => {
       old.policy = before;
     });
@@ -263,13 +297,31 @@ export class NfTables {
     const { chains } = chain.table;
     const before = [...chains];
     chains.delete(chain.name);
+    this.#chainGone(chain);
     undo.push(() => restore(chains, before));
     onCommit.push(() => detach(chain));
+  }
+
+  #chainGone(chain: Chain): void {
+    const { table, name, policy } = chain;
+    this.#changes?.push({ isNew: false, table, kind: "chain", chain, name, policy, exclusive: false });
+  }
+
+  /** nft_flush_table: what is in a table goes first. */
+  #tableGone(table: Table): void {
+    const changes = this.#changes;
+    if (changes === null) return;
+    for (const chain of table.chains.values()) for (const rule of chain.rules) this.#ruleChanged(false, chain, rule);
+    for (const set of table.sets.values()) changes.push({ isNew: false, table, kind: "set", set });
+    for (const object of table.objects.values()) changes.push({ isNew: false, table, kind: "object", object });
+    for (const chain of table.chains.values()) this.#chainGone(chain);
+    changes.push({ isNew: false, table, kind: "table" });
   }
 
   #deleteTable(table: Table, undo: (() => void)[], onCommit: (() => void)[]): void {
     const before = [...this.tables];
     this.tables.delete(table.key);
+    this.#tableGone(table);
     undo.push(() => restore(this.tables, before));
     onCommit.push(() => {
       for (const chain of table.chains.values()) {
@@ -293,6 +345,7 @@ export class NfTables {
       before.map(([name, value]) => [name === oldName ? newName : name, value]),
     );
     chain.name = newName;
+    this.#chainChanged(chain, false);
     rename(oldName, newName);
     undo.push(() => {
       restore(chains, before);
@@ -362,7 +415,7 @@ export class NfTables {
   }
 
   #register(chain: Chain, base: BaseChain): void {
-    const program = new ChainProgram(chain);
+    const program = new ChainProgram(chain, this.monitor);
     const run: NfHookFn = (skb, state) => program.run(skb, state);
     if (base.type === "nat") {
       chain.unregister = this.env.nat.registerChain(base.hook, { priority: base.priority, fn: run });

@@ -6,6 +6,7 @@
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { ChainIndex, InterfaceNumbers } from "./chain-index.ts";
+import type { NfMonitor, TraceVerdict } from "./nf-monitor.ts";
 import type { Chain, Table } from "./nf-table.ts";
 import {
   IPT_INV_DSTIP,
@@ -18,7 +19,7 @@ import {
   type RuleAction,
 } from "./rule.ts";
 import { hasWholeHeader, KEY_FIELDS, KEY_IIF, KEY_OIF, loadKeyFields } from "./rule-keys.ts";
-import { traceChainEnd, traceRule } from "./rule-trace.ts";
+import { chainAt, monitorVerdict, traceChainEnd, traceRule } from "./rule-trace.ts";
 import { type MatchFn, type TargetFn, XT_CONTINUE, XT_GOTO, XT_JUMP, XT_RETURN, XtPar } from "./x-tables.ts";
 
 /** Words per rule. */
@@ -157,11 +158,15 @@ class Frame {
 /** A base chain ready to run. */
 export class ChainProgram {
   readonly #chain: Chain;
+  readonly #monitor: NfMonitor;
   readonly #frames: Frame[] = [];
   #depth = 0;
+  /** the packet under way has been told of to those who listen to the monitor */
+  #told = false;
 
-  constructor(chain: Chain) {
+  constructor(chain: Chain, monitor: NfMonitor) {
     this.#chain = chain;
+    this.#monitor = monitor;
   }
 
   /** Runs a packet through; returns NF_ACCEPT, NF_DROP or NF_STOLEN. */
@@ -184,6 +189,7 @@ export class ChainProgram {
     par.fragoff = ((b[iph + 6]! << 8) | b[iph + 7]!) & 0x1fff;
     par.protonum = b[iph + 9]!;
     par.hotdrop = false;
+    this.#told = false;
     const { table } = this.#chain;
     table.compiled ??= compileTable(table);
     const verdict = this.#walk(frame, table.compiled);
@@ -199,7 +205,9 @@ export class ChainProgram {
     let index = this.#chain.start;
     /** whoever traces sees every rule that Linux would look at, so no index */
     const tracing = skb.pool.trace !== null;
-    let indexOfChain = tracing ? null : indexes[index]!;
+    const listened = this.#monitor.tracing;
+    const noIndex = tracing || listened;
+    let indexOfChain = noIndex ? null : indexes[index]!;
     /** rules up to here are walked one by one; beyond, the chain's index says which is next */
     let runEnd = indexOfChain === null ? TO_THE_END : -1;
     let hasFields = false;
@@ -219,7 +227,7 @@ export class ChainProgram {
       if (next === END) {
         if (top === 0) return this.#policy(par);
         index = stack[--top]!;
-        indexOfChain = tracing ? null : indexes[index]!;
+        indexOfChain = noIndex ? null : indexes[index]!;
         runEnd = indexOfChain === null ? TO_THE_END : -1;
         continue;
       }
@@ -269,8 +277,10 @@ export class ChainProgram {
       let to = words[at + JUMP]!;
       if (tracing) traceRule(par, this.#chain.table, index, "match", rule.action);
       if (next === TARGET) {
+        par.held = false;
         const verdict = targets[index]!(par);
         if (tracing) traceRule(par, this.#chain.table, index, "verdict", verdict);
+        if (listened) this.#tell(par, rule, index, verdict);
         hasFields = false; // it may have changed the packet
         switch (verdict) {
           case XT_CONTINUE:
@@ -287,7 +297,7 @@ export class ChainProgram {
           default:
             return verdict;
         }
-      }
+      } else if (listened) this.#tell(par, rule, index, rule.action);
       switch (next) {
         case ACCEPT:
           return NF_ACCEPT;
@@ -307,15 +317,28 @@ export class ChainProgram {
         default:
           index = to;
       }
-      indexOfChain = tracing ? null : indexes[index]!;
+      indexOfChain = noIndex ? null : indexes[index]!;
       runEnd = indexOfChain === null ? TO_THE_END : -1;
     }
+  }
+
+  /** nft_trace_packet: of a packet with nftrace set, a rule that matched. */
+  #tell(par: XtPar, rule: Rule, index: number, verdict: RuleAction | number): void {
+    if (!par.skb.nfTrace || (verdict === XT_CONTINUE && rule.breaks && !par.held)) return;
+    this.#notify(par, chainAt(this.#chain.table, index), rule, monitorVerdict(par, rule, verdict));
+  }
+
+  #notify(par: XtPar, chain: Chain, rule: Rule | null, verdict: TraceVerdict): void {
+    this.#monitor.trace(par, chain, rule, verdict, !this.#told);
+    this.#told = true;
   }
 
   #policy(par: XtPar): number {
     const chain = this.#chain;
     const { skb } = par;
     if (skb.pool.trace !== null) traceChainEnd(par, chain);
+    if (this.#monitor.tracing && skb.nfTrace)
+      this.#notify(par, chain, null, chain.policy === NF_DROP ? "drop" : "accept");
     if (chain.counting) {
       chain.packets++;
       chain.bytes += skb.tail - skb.networkHeader;

@@ -61,6 +61,8 @@ export abstract class Rule {
   abstract readonly action: RuleAction;
   /** with action "target" */
   readonly target: TargetFn | null = null;
+  /** its target may find that the rule does not match after all (NFT_BREAK), and then leaves `par.held` false */
+  readonly breaks: boolean = false;
   /** with action jump and goto: the chain */
   readonly jumpTo: string = "";
   /** what must hold for this to match; more makes long chains quicker, nothing is always right */

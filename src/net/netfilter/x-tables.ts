@@ -36,6 +36,8 @@ export class XtPar {
   /** fragment offset in units of eight bytes; 0 for a whole packet and for a first fragment */
   fragoff = 0;
   protonum = 0;
+  /** all expressions of a rule of nft held, whatever it returned */
+  held = false;
   /** a match found the packet impossible: drop it */
   hotdrop = false;
   /** with XT_JUMP and XT_GOTO: where to */

@@ -4,6 +4,7 @@
 import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import { netnsOf } from "../../host/host.ts";
+import type { Netfilter } from "../../net/netfilter/netfilter.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { formatIpv4, parseIpv4 } from "../../wire/addr.ts";
@@ -16,6 +17,7 @@ import { restoreOptions, restoreTables } from "./restore.ts";
 import { iptables, type Result } from "./run.ts";
 import { saveTables } from "./save.ts";
 import type { IptablesVersion } from "./xtables.ts";
+import { xtablesMonitor } from "./xtables-monitor.ts";
 
 /** A name or an address that only a resolver knows: the program asks it and begins again. */
 class LookupNeeded extends Error {
@@ -126,8 +128,16 @@ function* finish(proc: Process, { status, stdout, stderr }: Result): Task<number
   return status;
 }
 
+/** The firewall, whose monitors shall know who changes it. */
+function actingFor(proc: Process): Netfilter {
+  const { nf } = netnsOf(proc);
+  // a name has fifteen characters (TASK_COMM_LEN)
+  nf.tables.monitor.actor = { pid: proc.pid, name: proc.name.slice(0, 15) };
+  return nf;
+}
+
 function* iptablesProgram(proc: Process, version: IptablesVersion): Task<number> {
-  const nf = netnsOf(proc).nf;
+  const nf = actingFor(proc);
   const result = yield* withNames(proc, (names) => iptables(nf, proc.argv.slice(1), { names, version }));
   return yield* finish(proc, result);
 }
@@ -166,7 +176,7 @@ function* iptablesRestoreProgram(proc: Process, version: IptablesVersion): Task<
     }
     text = content;
   }
-  const nf = netnsOf(proc).nf;
+  const nf = actingFor(proc);
   const result = yield* withNames(proc, (names) => restoreTables(nf, text, options, { names, version }));
   return yield* finish(proc, result);
 }
@@ -204,6 +214,7 @@ export function makeIptablesPrograms(version: IptablesVersion): ReadonlyMap<stri
     ["iptables-legacy", legacy],
     ["iptables-legacy-save", legacy],
     ["iptables-legacy-restore", legacy],
+    ["xtables-monitor", (proc) => xtablesMonitor(proc, version)],
     ["ip6tables", ipv6],
     ["ip6tables-nft", ipv6],
     ["ip6tables-save", ipv6],

@@ -2,7 +2,7 @@
 // a terminal. What matters is when bytes reach the reader, and that a program killed by a signal loses what it had not
 // flushed.
 
-import { encodeUtf8 } from "../../base/text.ts";
+import { decodeUtf8, encodeUtf8 } from "../../base/text.ts";
 import type { Process } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 
@@ -23,13 +23,23 @@ export class Stdout {
   /** printf(3) */
   *print(text: string): Task<void> {
     this.#text += text;
-    if (this.#text.length >= BUFFER_BYTES) yield* this.flush();
+    if (this.#text.length > BUFFER_BYTES) yield* this.#writeBlocks();
     else if (this.#lineBuffered && text.includes("\n")) {
       const end = this.#text.lastIndexOf("\n") + 1;
       const lines = this.#text.slice(0, end);
       this.#text = this.#text.slice(end);
       yield* this.#proc.printBytes(encodeUtf8(lines));
     }
+  }
+
+  /** A full buffer goes out whole; what does not fill another stays (_IO_new_file_xsputn). */
+  *#writeBlocks(): Task<void> {
+    const bytes = encodeUtf8(this.#text);
+    let end = bytes.length - (bytes.length % BUFFER_BYTES);
+    // the rest is kept as text, so that a character is not cut in two
+    while ((bytes[end]! & 0xc0) === 0x80) end--;
+    yield* this.#proc.printBytes(bytes.subarray(0, end));
+    this.#text = decodeUtf8(bytes.subarray(end));
   }
 
   /** fflush(3); also what exit(3) does: call it before the program returns. */

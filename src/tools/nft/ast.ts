@@ -164,7 +164,18 @@ export interface Handle {
   readonly nameLoc: Loc;
 }
 
-export type Verb = "add" | "create" | "insert" | "replace" | "delete" | "flush" | "list" | "rename" | "reset" | "get";
+export type Verb =
+  | "add"
+  | "create"
+  | "insert"
+  | "replace"
+  | "delete"
+  | "flush"
+  | "list"
+  | "rename"
+  | "reset"
+  | "get"
+  | "monitor";
 
 export type Cmd = { readonly verb: Verb; readonly loc: Loc } & (
   | {
@@ -205,6 +216,7 @@ export type Cmd = { readonly verb: Verb; readonly loc: Loc } & (
       readonly type: "counter" | "quota" | "limit" | "ct helper";
     }
   | { readonly c: "ruleset"; readonly family: Family | null }
+  | { readonly c: "monitor"; readonly event: string | null; readonly eventLoc: Loc; readonly object: string | null }
   /** list tables, chains, sets, maps, counters …; `table` where one is given */
   | { readonly c: "all"; readonly what: string; readonly family: Family | null; readonly table: Handle | null }
 );

@@ -1,5 +1,5 @@
 // nft(8) of nftables 1.0.6: reads commands from its arguments, a file or its input, works all of them out, asks the kernel
-// for them in one transaction, and lists. Answers to src/main.c and src/libnftables.c. JSON, monitoring, the interactive
+// for them in one transaction, lists and monitors. Answers to src/main.c and src/libnftables.c. JSON, the interactive
 // prompt and the optimizer are refused by name, as are families other than ip and inet.
 
 import { decodeUtf8 } from "../../base/text.ts";
@@ -13,6 +13,7 @@ import { readTextFile } from "../net-util/sockets.ts";
 import type { Cmd, Handle } from "./ast.ts";
 import type { Names } from "./datatypes.ts";
 import { NftProblem, problemText, type Source, type Token, tokenize } from "./lexer.ts";
+import { type MonitorCmd, nftMonitor } from "./monitor.ts";
 import { type Parsed, parseNft } from "./parse.ts";
 import { ruleLine, SHOW_ALL, type Show, setText, tableText, warningOf } from "./print.ts";
 import type { Format } from "./print-rule.ts";
@@ -199,17 +200,28 @@ class NftTool {
     }
     if (transaction.problems.length > 0) return yield* this.#tell(transaction.problems);
     const checkOnly = flags.has("c");
+    const { pid, name } = this.#proc;
+    this.#kernel.monitor.actor = { pid, name };
     if (!transaction.commit(checkOnly)) return yield* this.#tell(transaction.problems);
     if (flags.has("e") && !checkOnly) yield* this.#echo(cmds, format);
     for (const cmd of cmds) {
       try {
-        yield* this.#show(cmd, format);
+        if (cmd.c === "monitor") yield* this.#monitor(cmd, flags);
+        else yield* this.#show(cmd, format);
       } catch (error) {
         if (!(error instanceof NftProblem)) throw error;
         return yield* this.#tell([error]);
       }
     }
     return 0;
+  }
+
+  /** Never returns where the command is sound. */
+  *#monitor({ event, eventLoc, object }: Cmd & { c: "monitor" }, flags: ReadonlySet<string>): Task<void> {
+    if (event !== null && event !== "new" && event !== "destroy")
+      throw new NftProblem(`invalid event ${event}`, eventLoc);
+    const cmd: MonitorCmd = { event: event ?? "any", object: (object ?? "any") as MonitorCmd["object"] };
+    yield* nftMonitor(this.#proc, this.#kernel, cmd, () => this.#format(flags));
   }
 
   *#tell(problems: readonly NftProblem[]): Task<number> {
@@ -243,7 +255,7 @@ class NftTool {
       yield* this.#get(cmd as Cmd & { c: "element" }, format);
       return;
     }
-    if (cmd.verb !== "list" && cmd.verb !== "reset") return;
+    if ((cmd.verb !== "list" && cmd.verb !== "reset") || cmd.c === "monitor") return;
     if (cmd.c === "ruleset") {
       for (const table of this.#tables(cmd.family)) yield* this.#print(table, SHOW_ALL, format);
       return;

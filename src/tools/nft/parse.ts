@@ -22,6 +22,7 @@ const VERBS: readonly string[] = [
   "get",
 ];
 const LISTS = ["tables", "chains", "sets", "maps", "counters", "quotas", "limits", "flowtables", "meters"];
+const MONITORED = ["tables", "chains", "sets", "rules", "elements", "ruleset", "trace"];
 const MAX_INCLUDE_DEPTH = 16;
 
 export interface Parsed {
@@ -124,7 +125,8 @@ class Parser {
     if (VERBS.includes(start.text) && start.kind === "word") {
       verb = cursor.next().text as Verb;
       explicit = true;
-    } else if (["export", "import", "monitor", "describe"].includes(start.text)) refuse(start.text, start);
+    } else if (start.text === "monitor" && start.kind === "word") return this.#monitor(cursor);
+    if (["export", "import", "describe"].includes(start.text)) refuse(start.text, start);
     const what = cursor.token;
     const cmd = this.#subject(cursor, start, verb, explicit, what);
     // the end of the line belongs to it
@@ -133,6 +135,20 @@ class Parser {
       ...cmd,
       loc: cursor.atEnd || cursor.atSeparator ? { ...loc, to: Math.max(loc.to, cursor.token.from) + 1 } : loc,
     } as Cmd;
+  }
+
+  /** monitor_cmd */
+  #monitor(cursor: Cursor): Cmd {
+    const start = cursor.next();
+    const eventLoc = cursor.token;
+    const word = (): string => (cursor.token.kind === "word" ? cursor.token.text : "");
+    let event: string | null = null;
+    if (word() !== "" && !MONITORED.includes(word()) && !["json", "xml"].includes(word())) event = cursor.next().text;
+    let object: string | null = null;
+    if (MONITORED.includes(word())) object = cursor.next().text;
+    if (["json", "xml", "vm"].includes(word())) refuse(`monitor ${word()}`, cursor.token);
+    if (!cursor.atEnd && !cursor.atSeparator) throw unexpected(cursor.token, "end of file or newline or semicolon");
+    return { verb: "monitor", loc: cursor.since(start), c: "monitor", event, eventLoc, object };
   }
 
   #subject(cursor: Cursor, loc: Token, verb: Verb, explicit: boolean, what: Token): Cmd {

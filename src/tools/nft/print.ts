@@ -28,7 +28,7 @@ function handleText(handle: number, { handles }: Format): string {
 function usesXt({ spec }: XtRule): boolean {
   const { target } = spec;
   return (
-    (target.kind === "target" && target.name !== "NFLOG") ||
+    (target.kind === "target" && !["NFLOG", "TRACE"].includes(target.name)) ||
     spec.matches.some(({ name }) => !["tcp", "udp", "limit", "mark", "comment"].includes(name))
   );
 }
@@ -86,14 +86,18 @@ export function warningOf(table: Table, show: Show): string {
 function chainText(chain: Chain, bare: boolean, format: Format): string {
   let text = `\tchain ${chain.name} {${handleText(chain.handle, format)}\n`;
   if (chain.comment !== null) text += `\t\tcomment "${chain.comment}"\n`;
-  const { base } = chain;
-  if (base !== null) {
-    const hook = HOOKS[base.hook]!;
-    const priority = priorityText(base.priority, hook, format.priorities);
-    text += `\t\ttype ${base.type} hook ${hook} priority ${priority}; policy ${chain.policy === 0 ? "drop" : "accept"};\n`;
-  }
+  const head = chainHead(chain, chain.policy, format);
+  if (head !== "") text += `\t\t${head}\n`;
   if (!bare) for (const rule of chain.rules) text += `\t\t${ruleLine(rule, format)}\n`;
   return `${text}\t}\n`;
+}
+
+/** What a base chain says of itself; "" of another. */
+export function chainHead({ base }: Chain, policy: number, format: Format): string {
+  if (base === null) return "";
+  const hook = HOOKS[base.hook]!;
+  const priority = priorityText(base.priority, hook, format.priorities);
+  return `type ${base.type} hook ${hook} priority ${priority}; policy ${policy === 0 ? "drop" : "accept"};`;
 }
 
 export function setText(set: NftSet, format: Format, only?: NftSet["elements"]): string {
@@ -161,7 +165,7 @@ function elementsPerLine(types: readonly string[]): number {
   return TWO.has(name) ? 2 : 1;
 }
 
-function objectText(object: NftObject, format: Format): string {
+export function objectText(object: NftObject, format: Format): string {
   let text = `\t${object.type} ${object.name} {${handleText(object.handle, format)}\n`;
   if (object.comment !== null) text += `\t\tcomment "${object.comment}"\n`;
   if (object.type === "counter") {

@@ -310,7 +310,9 @@ export class Transaction {
       const name = byHandle === null ? h.name : (found?.spec.name ?? "\0");
       this.#step(cmd, { type: "SET_DEL", table, set: name }, { set: cmd.handleLoc ?? h.nameLoc });
     } else if (verb === "flush") {
-      if (!this.#setSpec(h, h.name)) throw this.#setMissing(h.name, h.nameLoc);
+      const spec = this.#setSpec(h, h.name);
+      if (!spec) throw this.#setMissing(h.name, h.nameLoc);
+      if ((spec.dataTypes !== null) !== cmd.isMap) throw new NftProblem("No such file or directory", h.nameLoc);
       this.#step(cmd, { type: "SET_FLUSH", table, set: h.name });
     }
   }

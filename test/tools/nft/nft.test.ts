@@ -43,7 +43,6 @@ describe("nft refuses by name what is not emulated", () => {
     ["add rule ip t c log level audit", "log level audit is not emulated"],
     ["add rule ip t c jhash ip saddr mod 2", "jhash is not emulated"],
     ["add flowtable ip t f '{ hook ingress priority 0; }'", "flowtable is not emulated"],
-    ["monitor", "monitor is not emulated"],
     ["describe ip saddr", "describe is not emulated"],
   ];
   test.each(refused)("nft %s", async (command, message) => {

@@ -57,6 +57,7 @@ function demandsOf(stmt: NftStmt): { hooks: number; nat: boolean } | null {
 
 export class NftRule extends Rule {
   override readonly action: RuleAction = "target";
+  override readonly breaks: boolean = true;
   override readonly target: TargetFn;
   override readonly keys: readonly RuleKey[];
   readonly stmts: readonly NftStmt[];
@@ -81,6 +82,7 @@ export class NftRule extends Rule {
           const verdict = steps[i]!(par);
           if (verdict !== NEXT) return verdict;
         }
+        par.held = true;
         return XT_CONTINUE;
       };
     } catch (error) {
@@ -127,6 +129,11 @@ export class NftRule extends Rule {
     for (const verdict of this.#verdicts()) if (verdict.chain === from) verdict.chain = to;
   }
 
+  /** Sets that stand in the rule itself, as the kernel names them. */
+  anonymousSets(): readonly string[] {
+    return [...this.#own.values()].map(({ anonymousName }) => anonymousName);
+  }
+
   override destroy(): void {
     for (const release of this.#releases) release();
     this.#releases.length = 0;
@@ -152,7 +159,11 @@ class Compiler implements LoadContext {
 
   set(ref: NftSetRef): NftSet {
     if ("elements" in ref) {
-      const own = this.#own.get(ref) ?? new NftSet(ref.spec, this.#table.nextHandle(), ref.elements);
+      const known = this.#own.get(ref);
+      if (known) return known;
+      const own = new NftSet(ref.spec, this.#table.nextHandle(), ref.elements);
+      own.anonymousName = this.#table.takeAnonymousName(ref.spec.dataTypes === null ? "__set" : "__map");
+      this.#releases.push(() => this.#table.anonymous.delete(own.anonymousName));
       this.#own.set(ref, own);
       return own;
     }

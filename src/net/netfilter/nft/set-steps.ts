@@ -2,6 +2,7 @@
 // nf_tables_newobj and their opposites in net/netfilter/nf_tables_api.c.
 
 import { Errno } from "../../../base/errno.ts";
+import type { TableChange } from "../nf-monitor.ts";
 import type { Table } from "../nf-table.ts";
 import { NftError } from "./error.ts";
 import type { NftElement, NftObject, SetSpec } from "./expr.ts";
@@ -32,9 +33,12 @@ export function objectKey({ type, name }: Pick<NftObject, "type" | "name">): str
 
 type Undo = (() => void)[];
 
-export function applyToSets(table: Table, op: SetOp, undo: Undo): void {
+/** Where changes are told to, while somebody listens. */
+type Changes = TableChange[] | null;
+
+export function applyToSets(table: Table, op: SetOp, undo: Undo, changes: Changes): void {
   if (op.type === "SET_ADD") {
-    addSet(table, op.spec, op.exclusive, undo);
+    addSet(table, op.spec, op.exclusive, undo, changes);
     return;
   }
   const set = table.sets.get(op.set);
@@ -43,6 +47,7 @@ export function applyToSets(table: Table, op: SetOp, undo: Undo): void {
     if (set.users > 0) throw new NftError(Errno.EBUSY, "set");
     const before = [...table.sets];
     table.sets.delete(op.set);
+    changes?.push({ isNew: false, table, kind: "set", set });
     undo.push(() => {
       table.sets.clear();
       for (const [name, each] of before) table.sets.set(name, each);
@@ -55,19 +60,26 @@ export function applyToSets(table: Table, op: SetOp, undo: Undo): void {
     set.changed();
   });
   set.changed();
-  if (op.type === "SET_FLUSH") set.elements.length = 0;
-  else if (op.type === "ELEM_DEL") deleteElement(set, op.element);
+  if (op.type === "SET_FLUSH") {
+    for (const element of before) changes?.push({ isNew: false, table, kind: "element", set, element });
+    set.elements.length = 0;
+    return;
+  }
+  changes?.push({ isNew: op.type === "ELEM_ADD", table, kind: "element", set, element: op.element });
+  if (op.type === "ELEM_DEL") deleteElement(set, op.element);
   else addElement(table, set, op.element, op.exclusive, op.now);
 }
 
-function addSet(table: Table, spec: SetSpec, exclusive: boolean, undo: Undo): void {
+function addSet(table: Table, spec: SetSpec, exclusive: boolean, undo: Undo, changes: Changes): void {
   const old = table.sets.get(spec.name);
   if (old) {
     const types = (s: SetSpec): string => `${s.keyTypes}:${s.dataTypes}`;
     if (exclusive || types(old.spec) !== types(spec)) throw new NftError(Errno.EEXIST, "set");
     return;
   }
-  table.sets.set(spec.name, new NftSet(spec, table.nextHandle()));
+  const set = new NftSet(spec, table.nextHandle());
+  table.sets.set(spec.name, set);
+  changes?.push({ isNew: true, table, kind: "set", set });
   undo.push(() => table.sets.delete(spec.name));
 }
 
@@ -97,7 +109,7 @@ function addElement(table: Table, set: NftSet, element: NftElement, exclusive: b
   set.elements.push(element);
 }
 
-export function applyToObjects(table: Table, op: ObjectOp, undo: Undo): void {
+export function applyToObjects(table: Table, op: ObjectOp, undo: Undo, changes: Changes): void {
   if (op.type === "OBJ_ADD") {
     const key = objectKey(op.object);
     if (table.objects.has(key)) {
@@ -106,6 +118,7 @@ export function applyToObjects(table: Table, op: ObjectOp, undo: Undo): void {
     }
     op.object.handle = table.nextHandle();
     table.objects.set(key, op.object);
+    changes?.push({ isNew: true, table, kind: "object", object: op.object });
     undo.push(() => table.objects.delete(key));
     return;
   }
@@ -129,6 +142,7 @@ export function applyToObjects(table: Table, op: ObjectOp, undo: Undo): void {
     for (const rule of chain.rules) if (rule.objects().includes(op.key)) throw new NftError(Errno.EBUSY, "name");
   const before = [...table.objects];
   table.objects.delete(op.key);
+  changes?.push({ isNew: false, table, kind: "object", object });
   undo.push(() => {
     table.objects.clear();
     for (const [key, each] of before) table.objects.set(key, each);

@@ -28,6 +28,8 @@ export class NftSet {
   readonly elements: NftElement[] = [];
   /** elements at most; null: as many as may be */
   size: number | null;
+  /** of a set that stands in a rule: what the kernel calls it */
+  anonymousName = "";
   /** rules that look here */
   users = 0;
   /** made when a packet comes; null: an element has come or gone since */
