@@ -7,7 +7,7 @@ import { headerIsValid } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import type { Net } from "../core/net.ts";
+import { NETDEV_REGISTER, type Net, type NetdevNotifier } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import {
   NF_ACCEPT,
@@ -73,7 +73,10 @@ export interface BrNetfilterSysctl {
   passVlanInputDev: number;
 }
 
-/** Loads br_netfilter in a namespace: registers its hooks and the keys net.bridge.bridge-nf-*. */
+/**
+ * Loads br_netfilter in a namespace: provides the keys net.bridge.bridge-nf-*, and registers its hooks with the first bridge
+ * (brnf_device_event).
+ */
 export function brNetfilterInit(net: Net, ip: BrNetfilterIp): BrNetfilterSysctl {
   const sysctl: BrNetfilterSysctl = {
     callIptables: 1,
@@ -83,6 +86,19 @@ export function brNetfilterInit(net: Net, ip: BrNetfilterIp): BrNetfilterSysctl 
     filterPppoeTagged: 0,
     passVlanInputDev: 0,
   };
+  net.sysctl.provide("net/bridge/", () => registerKeys(net, sysctl));
+  let enabled = false;
+  const notifier: NetdevNotifier = (event, dev) => {
+    if (enabled || event !== NETDEV_REGISTER || !bridgeOf(dev)) return;
+    enabled = true;
+    registerHooks(net, ip, sysctl);
+  };
+  net.notifiers.push(notifier);
+  for (const dev of net.devices.values()) notifier(NETDEV_REGISTER, dev);
+  return sysctl;
+}
+
+function registerKeys(net: Net, sysctl: BrNetfilterSysctl): void {
   const key = (name: string, field: keyof BrNetfilterSysctl): void =>
     net.sysctl.registerInt(
       `net/bridge/bridge-nf-${name}`,
@@ -97,6 +113,9 @@ export function brNetfilterInit(net: Net, ip: BrNetfilterIp): BrNetfilterSysctl 
   key("filter-vlan-tagged", "filterVlanTagged");
   key("filter-pppoe-tagged", "filterPppoeTagged");
   key("pass-vlan-input-dev", "passVlanInputDev");
+}
+
+function registerHooks(net: Net, ip: BrNetfilterIp, sysctl: BrNetfilterSysctl): void {
   const { hooksBridge, hooksIpv4 } = net;
   hooksBridge.register(NF_BR_PRE_ROUTING, {
     name: "br_netfilter PRE_ROUTING",
@@ -118,7 +137,6 @@ export function brNetfilterInit(net: Net, ip: BrNetfilterIp): BrNetfilterSysctl 
     priority: NF_IP_PRI_FIRST,
     fn: ipSabotageIn,
   });
-  return sysctl;
 }
 
 function isIpv4(skb: SkBuff): boolean {

@@ -26,8 +26,8 @@ export class NeighParms {
   /** drawn from baseReachableTime, and when */
   reachableTime: Ns = 30 * SEC;
   lastRand: Ns = 0;
-  /** sysctl fields written for this device itself */
-  readonly touched: Set<NeighField> = new Set();
+  /** sysctl fields written for this device itself; null: none */
+  touched: Set<NeighField> | null = null;
 
   copy(): NeighParms {
     const out = new NeighParms();
@@ -78,15 +78,17 @@ const KEYS: readonly { readonly name: string; readonly field: NeighField; readon
   { name: "unres_qlen_bytes", field: "queueLenBytes", unit: 1 },
 ];
 
-/** Registers net.ipv4.neigh.NAME.* (neigh_sysctl_register). A write to "default" reaches devices never written to. */
-export function neighSysctlRegister(
-  net: Net,
-  table: NeighTable,
-  family: string,
-  name: string,
-  parms: NeighParms,
-): void {
-  net.sysctl.provide(`net/${family}/neigh/${name}/`, () => registerKeys(net, table, family, name, parms));
+/** Provides net.ipv4.neigh.{default,DEV}.* (neigh_sysctl_register). A write to "default" reaches devices never written to. */
+export function neighSysctlInit(net: Net, table: NeighTable, family: string, devices: () => Iterable<string>): void {
+  net.sysctl.provideFolders(
+    `net/${family}/neigh/`,
+    () => ["default", ...devices()],
+    (name) => {
+      const dev = net.deviceByName(name);
+      const parms = name === "default" ? table.parms : dev?.name === name ? table.knownParms(dev) : undefined;
+      if (parms) registerKeys(net, table, family, name, parms);
+    },
+  );
 }
 
 function registerKeys(net: Net, table: NeighTable, family: string, name: string, parms: NeighParms): void {
@@ -98,11 +100,12 @@ function registerKeys(net: Net, table: NeighTable, family: string, name: string,
         parms[field] = value * unit;
         if (field === "baseReachableTime") table.redraw(parms);
         if (parms !== table.parms) {
+          parms.touched ??= new Set();
           parms.touched.add(field);
           return;
         }
         for (const [, other] of table.devices())
-          if (!other.touched.has(field)) {
+          if (!other.touched?.has(field)) {
             other[field] = value * unit;
             if (field === "baseReachableTime") table.redraw(other);
           }

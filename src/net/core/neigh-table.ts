@@ -83,6 +83,11 @@ export class NeighTable {
     return parms;
   }
 
+  /** those of a device, if it has any */
+  knownParms(dev: NetDevice): NeighParms | undefined {
+    return this.#byDev.get(dev);
+  }
+
   devices(): IterableIterator<[NetDevice, NeighParms]> {
     return this.#byDev.entries();
   }

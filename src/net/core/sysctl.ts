@@ -10,10 +10,30 @@ export interface SysctlEntry {
   readonly write?: (text: string) => void;
 }
 
+/** What registers the keys below a prefix, and its keys while they are the ones that were asked for last. */
+interface Provider {
+  readonly prefix: string;
+  /** the folders below the prefix, for one whose keys are the same for each; null: the keys are right below it */
+  readonly folders: (() => Iterable<string>) | null;
+  /** registers the keys of a folder ("" without folders); none for a folder that is not there */
+  readonly fill: (folder: string) => void;
+}
+
+/**
+ * The keys of the provider that was asked last, in the whole process: `sysctl -w` and `cat` ask one folder again and again,
+ * and a thousand namespaces with a hundred keys each would be 30 KB apiece.
+ */
+let latest: {
+  readonly provider: Provider;
+  readonly folder: string;
+  readonly entries: ReadonlyMap<string, SysctlEntry>;
+} | null = null;
+
 export class SysctlTable {
   readonly #entries: Map<string, SysctlEntry> = new Map();
-  /** beginnings of keys → what registers them: a namespace has a thousand keys, and nobody looks at most of them */
-  readonly #provided: Map<string, (() => void)[]> = new Map();
+  readonly #providers: Provider[] = [];
+  /** where `register` puts keys: the table, or what a provider fills */
+  #into: Map<string, SysctlEntry> = this.#entries;
   /** called after every write */
   onWrite: (() => void) | null = null;
 
@@ -21,10 +41,10 @@ export class SysctlTable {
   register(key: string, entry: SysctlEntry): void {
     const { read, write } = entry;
     if (!write) {
-      this.#entries.set(key, entry);
+      this.#into.set(key, entry);
       return;
     }
-    this.#entries.set(key, {
+    this.#into.set(key, {
       read,
       write: (text) => {
         write(text);
@@ -47,37 +67,52 @@ export class SysctlTable {
     });
   }
 
-  /** Keys that begin with `prefix` are registered by `fill` as soon as somebody asks for one. */
+  /**
+   * Keys that begin with `prefix` are registered by `fill` whenever somebody asks for one, and forgotten: the values are kept
+   * elsewhere, so that `fill` may run many times.
+   */
   provide(prefix: string, fill: () => void): void {
-    const fills = this.#provided.get(prefix);
-    if (fills) fills.push(fill);
-    else this.#provided.set(prefix, [fill]);
+    this.#providers.push({ prefix, folders: null, fill });
   }
 
-  #fillFor(key: string | null): void {
-    for (const [prefix, fills] of this.#provided) {
-      if (key !== null && !key.startsWith(prefix)) continue;
-      this.#provided.delete(prefix);
-      for (const fill of fills) fill();
+  /** The same for keys of folders with changing names: "net/ipv4/conf/" and its devices. */
+  provideFolders(prefix: string, folders: () => Iterable<string>, fill: (folder: string) => void): void {
+    this.#providers.push({ prefix, folders, fill });
+  }
+
+  #keysOf(provider: Provider, folder: string): ReadonlyMap<string, SysctlEntry> {
+    if (latest?.provider === provider && latest.folder === folder) return latest.entries;
+    const before = this.#into;
+    const entries = new Map<string, SysctlEntry>();
+    this.#into = entries;
+    try {
+      provider.fill(folder);
+    } finally {
+      this.#into = before;
     }
-  }
-
-  /** Takes away a key, or all keys below a folder ("net/ipv4/conf/eth0/"). */
-  unregister(prefix: string): void {
-    for (const provided of [...this.#provided.keys()])
-      if (prefix.endsWith("/") && provided.startsWith(prefix)) this.#provided.delete(provided);
-    for (const key of [...this.#entries.keys()])
-      if (key === prefix || (prefix.endsWith("/") && key.startsWith(prefix))) this.#entries.delete(key);
+    // of a folder that comes and goes nothing is kept: another device may have its name by then
+    if (provider.folders === null) latest = { provider, folder, entries };
+    return entries;
   }
 
   get(key: string): SysctlEntry | undefined {
-    if (this.#provided.size > 0) this.#fillFor(key);
-    return this.#entries.get(key);
+    const own = this.#entries.get(key);
+    if (own) return own;
+    for (const provider of this.#providers) {
+      if (!key.startsWith(provider.prefix)) continue;
+      const { length } = provider.prefix;
+      const folder = provider.folders === null ? "" : key.slice(length, key.indexOf("/", length));
+      const entry = this.#keysOf(provider, folder).get(key);
+      if (entry) return entry;
+    }
+    return undefined;
   }
 
   /** All keys, sorted. */
   keys(): string[] {
-    this.#fillFor(null);
-    return [...this.#entries.keys()].sort();
+    const keys = [...this.#entries.keys()];
+    for (const provider of this.#providers)
+      for (const folder of provider.folders?.() ?? [""]) keys.push(...this.#keysOf(provider, folder).keys());
+    return keys.sort();
   }
 }

@@ -40,7 +40,7 @@ export function createIpv4(net: Net): Ipv4 {
   ip4.fib = new FibTables(ip4);
   ip4.route = new RouteState(ip4);
   ip4.arp = createArpTable(ip4);
-  ip4.idents = new IpIdents(ip4.rng.fork("ident"));
+  ip4.idents = new IpIdents(net.kernel, ip4.rng.fork("ident"));
   ip4.fragments = new IpFragments(ip4);
   ip4.peers = new InetPeers();
   ip4.icmp = new IcmpState(ip4);

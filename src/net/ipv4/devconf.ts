@@ -41,8 +41,17 @@ export class Ipv4Devconf {
   promoteSecondaries = 0;
   routeLocalnet = 0;
   dropUnicastInL2Multicast = 0;
-  /** settings written for this device itself: a later write to "default" leaves them alone */
-  readonly touched: Set<DevconfField> = new Set();
+  /** settings written for this device itself: a later write to "default" leaves them alone; null: none */
+  #touched: Set<DevconfField> | null = null;
+
+  touch(field: DevconfField): void {
+    this.#touched ??= new Set();
+    this.#touched.add(field);
+  }
+
+  isTouched(field: DevconfField): boolean {
+    return this.#touched?.has(field) ?? false;
+  }
 
   /** What a new device starts with. */
   copy(): Ipv4Devconf {
@@ -52,7 +61,7 @@ export class Ipv4Devconf {
   }
 }
 
-export type DevconfField = Exclude<keyof Ipv4Devconf, "touched" | "copy">;
+export type DevconfField = Exclude<keyof Ipv4Devconf, "touch" | "isTouched" | "copy">;
 
 /** Sysctl name, field, and whether a change makes cached routes void (DEVINET_SYSCTL_FLUSHING_ENTRY). */
 export const DEVCONF_KEYS: readonly { readonly name: string; readonly field: DevconfField; readonly flush: boolean }[] =
@@ -205,8 +214,6 @@ export class InDevice {
   /** IFF_NOARP as ARP last saw it */
   noArp = false;
   parms!: NeighParms;
-  /** what was registered under net.ipv4.conf */
-  sysctlName = "";
 
   constructor(ip4: Ipv4, dev: NetDevice, conf: Ipv4Devconf) {
     this.ip4 = ip4;

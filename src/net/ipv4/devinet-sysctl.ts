@@ -2,30 +2,34 @@
 // to; forwarding of "all" is net.ipv4.ip_forward and sets every device's. Answers to net/ipv4/devinet.c
 // (devinet_conf_proc, devinet_sysctl_forward, inet_forward_change).
 
-import { neighSysctlRegister } from "../core/neigh-parms.ts";
-import { DEVCONF_KEYS, type DevconfField, type InDevice, type Ipv4Devconf, inDevOf } from "./devconf.ts";
+import { neighSysctlInit } from "../core/neigh-parms.ts";
+import { DEVCONF_KEYS, type DevconfField, type Ipv4Devconf, inDevOf } from "./devconf.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
-/** Registers "all" and "default". */
+/** Provides the folders of "all", "default" and of every device that speaks IPv4. */
 export function devconfInit(ip4: Ipv4): void {
-  provideConf(ip4, "all", ip4.devconfAll);
-  provideConf(ip4, "default", ip4.devconfDflt);
-  neighSysctlRegister(ip4.net, ip4.arp, "ipv4", "default", ip4.arp.parms);
+  const { net } = ip4;
+  net.sysctl.provideFolders(
+    "net/ipv4/conf/",
+    () => ["all", "default", ...ipv4Devices(ip4)],
+    (name) => {
+      const conf = confOf(ip4, name);
+      if (conf) registerConf(ip4, name, conf);
+    },
+  );
+  neighSysctlInit(net, ip4.arp, "ipv4", () => ipv4Devices(ip4));
 }
 
-export function devconfRegister(ip4: Ipv4, inDev: InDevice): void {
-  inDev.sysctlName = inDev.dev.name;
-  provideConf(ip4, inDev.sysctlName, inDev.conf);
-  neighSysctlRegister(ip4.net, ip4.arp, "ipv4", inDev.sysctlName, inDev.parms);
+function* ipv4Devices(ip4: Ipv4): Generator<string> {
+  for (const dev of ip4.net.devices.values()) if (inDevOf(dev)) yield dev.name;
 }
 
-export function devconfUnregister(ip4: Ipv4, inDev: InDevice): void {
-  ip4.net.sysctl.unregister(`net/ipv4/conf/${inDev.sysctlName}/`);
-  ip4.net.sysctl.unregister(`net/ipv4/neigh/${inDev.sysctlName}/`);
-}
-
-function provideConf(ip4: Ipv4, name: string, conf: Ipv4Devconf): void {
-  ip4.net.sysctl.provide(`net/ipv4/conf/${name}/`, () => registerConf(ip4, name, conf));
+function confOf(ip4: Ipv4, name: string): Ipv4Devconf | null {
+  if (name === "all") return ip4.devconfAll;
+  if (name === "default") return ip4.devconfDflt;
+  const dev = ip4.net.deviceByName(name);
+  // an alternative name has no folder
+  return dev?.name === name ? (inDevOf(dev)?.conf ?? null) : null;
 }
 
 function registerConf(ip4: Ipv4, name: string, conf: Ipv4Devconf): void {
@@ -47,7 +51,7 @@ function registerConf(ip4: Ipv4, name: string, conf: Ipv4Devconf): void {
 function setConf(ip4: Ipv4, conf: Ipv4Devconf, field: DevconfField, value: number, flush: boolean): void {
   const old = conf[field];
   conf[field] = value;
-  conf.touched.add(field);
+  conf.touch(field);
   if (field === "forwarding") {
     if (old === value) return;
     if (conf === ip4.devconfAll) inetForwardChange(ip4);
@@ -57,7 +61,7 @@ function setConf(ip4: Ipv4, conf: Ipv4Devconf, field: DevconfField, value: numbe
   if (conf === ip4.devconfDflt)
     for (const dev of ip4.net.devices.values()) {
       const inDev = inDevOf(dev);
-      if (inDev && !inDev.conf.touched.has(field)) inDev.conf[field] = value;
+      if (inDev && !inDev.conf.isTouched(field)) inDev.conf[field] = value;
     }
   if (flush && old !== value) ip4.rtCacheFlush();
 }

@@ -18,7 +18,6 @@ import {
 import { IFF_NOARP, type NetDevice } from "../core/net-device.ts";
 import { arpAnnounce } from "./arp.ts";
 import { IFA_F_MCAUTOJOIN, IFA_F_PERMANENT, IFA_F_SECONDARY, InDevice, InIfaddr, inDevOf } from "./devconf.ts";
-import { devconfRegister, devconfUnregister } from "./devinet-sysctl.ts";
 import { fibAddIfaddr, fibDelIfaddr, fibInetaddrEvent, fibModifyPrefixMetric } from "./fib-frontend.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_UNIVERSE } from "./fib-types.ts";
 import { setIfaLifetime } from "./ifaddr-lifetime.ts";
@@ -226,8 +225,6 @@ export function inetdevEvent(ip4: Ipv4, event: NetdevEvent, dev: NetDevice): voi
         const colon = ifa.label.indexOf(":");
         ifa.label = colon < 0 ? dev.name : `${dev.name}${ifa.label.slice(colon)}`.slice(0, 15);
       }
-      devconfUnregister(ip4, inDev);
-      devconfRegister(ip4, inDev);
       return;
     case NETDEV_CHANGE:
       return;
@@ -249,7 +246,6 @@ function inetdevInit(ip4: Ipv4, dev: NetDevice): InDevice {
   inDev.noArp = (dev.flags & IFF_NOARP) !== 0;
   inDev.parms = ip4.arp.parmsOf(dev);
   dev.inDev = inDev;
-  devconfRegister(ip4, inDev);
   igmpInitDev(ip4, inDev);
   if (dev.up) igmpUp(ip4, inDev);
   return inDev;
@@ -261,6 +257,5 @@ function inetdevDestroy(ip4: Ipv4, inDev: InDevice): void {
   igmpDestroyDev(ip4, inDev);
   while (inDev.addrs.length > 0) inetDelIfa(ip4, inDev.addrs[0]!);
   inDev.dev.inDev = null;
-  devconfUnregister(ip4, inDev);
   ip4.arp.release(inDev.dev);
 }

@@ -7,6 +7,7 @@ import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { getInt32 } from "../../wire/layout.ts";
+import type { Kernel } from "../core/net.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
@@ -16,16 +17,37 @@ const BUCKETS = 2048;
 /** The kernel's tick at HZ=250. */
 const JIFFY = 4 * MSEC;
 
+/** The counters, which all namespaces of a lab share (ip_idents). */
+interface IdentTable {
+  readonly ids: Uint16Array;
+  /** jiffies of each counter's last use (ip_tstamps) */
+  readonly stamps: Float64Array;
+}
+
+const tables: WeakMap<Kernel, IdentTable> = new WeakMap();
+
+function tableOf(kernel: Kernel): IdentTable {
+  let table = tables.get(kernel);
+  if (!table) {
+    table = { ids: new Uint16Array(BUCKETS), stamps: new Float64Array(BUCKETS) };
+    const rng = kernel.rng.fork("ip-idents");
+    for (let i = 0; i < BUCKETS; i++) table.ids[i] = rng.u32();
+    tables.set(kernel, table);
+  }
+  return table;
+}
+
+/** A namespace's way into the counters: by a key of its own (net.ipv4.ip_id_key). */
 export class IpIdents {
-  readonly #ids: Uint16Array = new Uint16Array(BUCKETS);
-  readonly #stamps: Float64Array = new Float64Array(BUCKETS);
+  readonly #ids: Uint16Array;
+  readonly #stamps: Float64Array;
   readonly #rng: Rng;
   readonly #key: number;
 
-  constructor(rng: Rng) {
+  constructor(kernel: Kernel, rng: Rng) {
+    ({ ids: this.#ids, stamps: this.#stamps } = tableOf(kernel));
     this.#rng = rng;
     this.#key = rng.u32();
-    for (let i = 0; i < BUCKETS; i++) this.#ids[i] = rng.u32();
   }
 
   /** The next of `segs` numbers for packets from `saddr` to `daddr`. */

@@ -105,8 +105,18 @@ export class Mib {
   /** those of "TcpExt:" that are IP's */
   readonly linux: Record<"ArpFilter" | "IPReversePathFilter", number> = { ArpFilter: 0, IPReversePathFilter: 0 };
   /** "IcmpMsg:" of /proc/net/snmp: by type, received and sent */
-  readonly icmpMsgIn: Uint32Array = new Uint32Array(256);
-  readonly icmpMsgOut: Uint32Array = new Uint32Array(256);
+  #icmpMsgIn: Uint32Array | null = null;
+  #icmpMsgOut: Uint32Array | null = null;
+
+  get icmpMsgIn(): Uint32Array {
+    this.#icmpMsgIn ??= new Uint32Array(256);
+    return this.#icmpMsgIn;
+  }
+
+  get icmpMsgOut(): Uint32Array {
+    this.#icmpMsgOut ??= new Uint32Array(256);
+    return this.#icmpMsgOut;
+  }
 }
 
 function zeros<K extends string>(names: readonly K[]): Record<K, number> {

@@ -3,8 +3,8 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { newOptions } from "../../wire/tcp-options.ts";
-import { SOCK_STREAM } from "../core/sock.ts";
-import { inetRegisterSocketType } from "./af-inet.ts";
+import { type InetProtocol, SOCK_STREAM } from "../core/sock.ts";
+import { inetCreateSock, inetRegisterSocketType } from "./af-inet.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { TCP_CONGESTION_CONTROLS } from "./tcp-cong.ts";
 import { tcpFastopenKeyText, tcpFastopenSetKeyText } from "./tcp-fastopen.ts";
@@ -73,6 +73,27 @@ const INTS: readonly (readonly [string, IntField, number?, number?, number?])[] 
   ["workaround_signed_windows", "workaroundSignedWindows", 0, 255],
 ];
 
+/** Registers what calls `init` (which is to call tcpInit) as soon as a segment, a socket or a setting asks for TCP. */
+export function tcpInitLater(ip4: Ipv4, init: () => TcpState): void {
+  const ready = (): InetProtocol => {
+    init();
+    return ip4.protocols[IPPROTO_TCP]!;
+  };
+  ip4.addProtocol(IPPROTO_TCP, {
+    name: "TCP",
+    handler: (skb) => ready().handler(skb),
+    errHandler: (skb, type, code, info) => ready().errHandler?.(skb, type, code, info),
+    lookup: (saddr, sport, daddr, dport, ifindex) => ready().lookup?.(saddr, sport, daddr, dport, ifindex) ?? null,
+  });
+  inetRegisterSocketType(ip4, SOCK_STREAM, (protocol) => {
+    ready();
+    return inetCreateSock(ip4, SOCK_STREAM, protocol);
+  });
+  // TCP provides the keys itself once it is there
+  ip4.net.sysctl.provide("net/ipv4/tcp_", () => void init());
+  ip4.net.sysctl.provide("net/core/", () => void init());
+}
+
 /** TCP of one namespace: registers protocol 6, SOCK_STREAM and the settings (tcp_sk_init). */
 export function tcpInit(ip4: Ipv4): TcpState {
   const rng = ip4.rng.fork("tcp");
@@ -105,6 +126,7 @@ export function tcpInit(ip4: Ipv4): TcpState {
     return sk;
   });
   tcp.net.sysctl.provide("net/ipv4/tcp_", () => registerSysctls(tcp));
+  tcp.net.sysctl.provide("net/core/", () => registerCoreSysctls(tcp));
   return tcp;
 }
 
@@ -150,12 +172,16 @@ function registerSysctls(tcp: TcpState): void {
       sysctl.congestionControl = name;
     },
   });
+}
+
+function registerCoreSysctls(tcp: TcpState): void {
+  const { sysctl } = tcp;
   for (const [name, field] of [
     ["rmem_max", "rmemMax"],
     ["wmem_max", "wmemMax"],
     ["somaxconn", "somaxconn"],
   ] as const)
-    table.registerInt(
+    tcp.net.sysctl.registerInt(
       `net/core/${name}`,
       () => sysctl[field],
       (value) => {

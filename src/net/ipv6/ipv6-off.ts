@@ -3,34 +3,36 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import type { Net } from "../core/net.ts";
-import { ARPHRD_ETHER } from "../core/net-device.ts";
-import { NETDEV_CHANGENAME, NETDEV_REGISTER, NETDEV_UNREGISTER } from "../core/netdev-events.ts";
+import { ARPHRD_ETHER, type NetDevice } from "../core/net-device.ts";
+import { NETDEV_REGISTER, type NetdevEvent } from "../core/netdev-events.ts";
+import type { SysctlEntry } from "../core/sysctl.ts";
 
-/** Registers net.ipv6.conf.{all,default,DEV}.disable_ipv6. Writing 0 throws NetError EOPNOTSUPP. */
+/** Provides net.ipv6.conf.{all,default,DEV}.disable_ipv6. Writing 0 throws NetError EOPNOTSUPP. */
 export function ipv6OffInit(net: Net): void {
-  const add = (name: string): void => {
-    net.sysctl.register(`net/ipv6/conf/${name}/disable_ipv6`, {
-      read: () => "1\n",
-      write: (text) => {
-        if (!/^\s*\d+\s*$/.test(text)) throw new NetError(Errno.EINVAL);
-        if (Number(text) === 0) throw new NetError(Errno.EOPNOTSUPP);
-      },
-    });
-  };
-  add("all");
-  add("default");
-  const names = new Map<number, string>();
-  net.notifiers.push((event, dev) => {
-    if (event === NETDEV_UNREGISTER || event === NETDEV_CHANGENAME) {
-      const name = names.get(dev.ifindex);
-      if (name !== undefined) net.sysctl.unregister(`net/ipv6/conf/${name}/`);
-      names.delete(dev.ifindex);
-    }
-    if (event === NETDEV_REGISTER || event === NETDEV_CHANGENAME) {
-      names.set(dev.ifindex, dev.name);
-      add(dev.name);
-      // disabled or not, Ethernet devices listen to the group of all nodes (ff02::1)
-      if (dev.type === ARPHRD_ETHER && event === NETDEV_REGISTER) dev.mcAddresses.set("333300000001", 1);
-    }
-  });
+  net.sysctl.provideFolders(
+    "net/ipv6/conf/",
+    function* () {
+      yield "all";
+      yield "default";
+      for (const dev of net.devices.values()) yield dev.name;
+    },
+    (name) => {
+      if (name === "all" || name === "default" || net.deviceByName(name)?.name === name)
+        net.sysctl.register(`net/ipv6/conf/${name}/disable_ipv6`, DISABLE_IPV6);
+    },
+  );
+  net.notifiers.push(listenToAllNodes);
+}
+
+const DISABLE_IPV6: SysctlEntry = {
+  read: () => "1\n",
+  write: (text) => {
+    if (!/^\s*\d+\s*$/.test(text)) throw new NetError(Errno.EINVAL);
+    if (Number(text) === 0) throw new NetError(Errno.EOPNOTSUPP);
+  },
+};
+
+/** Disabled or not, Ethernet devices listen to the group of all nodes (ff02::1). */
+function listenToAllNodes(event: NetdevEvent, dev: NetDevice): void {
+  if (event === NETDEV_REGISTER && dev.type === ARPHRD_ETHER) dev.mcAddresses.set("333300000001", 1);
 }

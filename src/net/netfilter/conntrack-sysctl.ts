@@ -74,6 +74,21 @@ export class ConntrackSysctl {
 
   constructor(ct: Conntrack) {
     ct.net.sysctl.provide("net/netfilter/nf_conntrack_", () => this.#register(ct));
+    if (ct.net.inode === INIT_NET_INODE)
+      ct.net.sysctl.provide("net/nf_conntrack_max", () => this.#registerMax(ct, "net/nf_conntrack_max"));
+  }
+
+  #registerMax(ct: Conntrack, key: string): void {
+    ct.net.sysctl.registerInt(
+      key,
+      () => this.max,
+      (value) => {
+        // one limit for the machine: only its first namespace sets it
+        if (ct.net.inode !== INIT_NET_INODE) throw new NetError(Errno.EINVAL);
+        this.max = value;
+      },
+      0,
+    );
   }
 
   #register(ct: Conntrack): void {
@@ -130,16 +145,7 @@ export class ConntrackSysctl {
       0,
       255,
     );
-    int(
-      "max",
-      () => this.max,
-      (value) => {
-        // one limit for the machine: only its first namespace sets it
-        if (ct.net.inode !== INIT_NET_INODE) throw new NetError(Errno.EINVAL);
-        this.max = value;
-      },
-    );
-    if (ct.net.inode === INIT_NET_INODE) table.register("net/nf_conntrack_max", table.get(key("max"))!);
+    this.#registerMax(ct, key("max"));
     int(
       "expect_max",
       () => this.expectMax,

@@ -81,14 +81,16 @@ export class Netfilter {
     this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)
-      net.sysctl.registerInt(
-        LOG_ALL_NETNS,
-        () => (this.#logAllNetns ? 1 : 0),
-        (value) => {
-          this.#logAllNetns = value !== 0;
-        },
-        0,
-        1,
+      net.sysctl.provide(LOG_ALL_NETNS, () =>
+        net.sysctl.registerInt(
+          LOG_ALL_NETNS,
+          () => (this.#logAllNetns ? 1 : 0),
+          (value) => {
+            this.#logAllNetns = value !== 0;
+          },
+          0,
+          1,
+        ),
       );
   }
 
