@@ -5,21 +5,10 @@ import { NetError } from "../base/errno.ts";
 import { decodeUtf8 } from "../base/text.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { DirNode, VfsNode } from "../posix/vfs.ts";
-import { populateDev } from "../shell/devices.ts";
-import type { Container } from "./container.ts";
 import type { Daemon } from "./daemon.ts";
 import { DaemonError } from "./errors.ts";
 import type { Texts } from "./generations/generation.ts";
 import { setLoopbackUp, writeSysctl } from "./netlink.ts";
-
-/** Devices, and the host's /proc and /sys: they show each process its own namespaces. */
-export function furnishContainer(daemon: Daemon, container: Container): void {
-  populateDev(container.rootfs);
-  for (const name of ["proc", "sys"]) {
-    const node = daemon.host.root.root.children.get(name);
-    if (node) container.rootfs.put(`/${name}`, node);
-  }
-}
 
 /** lo up, and the settings that dockerd gives every namespace of its own (oci_linux.go). */
 export function prepareNamespace(netns: NetNamespace): void {

@@ -7,11 +7,10 @@ import { addBinds } from "./binds.ts";
 import { Container, type ContainerRequest } from "./container.ts";
 import { validateRequest } from "./container-checks.ts";
 import { mainNetworkOf } from "./container-network.ts";
-import { furnishContainer } from "./container-world.ts";
 import type { Daemon } from "./daemon.ts";
 import { badRequest, conflict, DaemonError, notFound } from "./errors.ts";
 import { randomId, randomName, shortId } from "./names.ts";
-import { buildRootfs, programsOf } from "./rootfs.ts";
+import { buildRootfs } from "./rootfs.ts";
 
 /** `docker create`. Throws DaemonError: no such image (404), name taken (409), options that exclude each other (400). */
 export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<Container> {
@@ -30,9 +29,8 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
   const id = randomId(daemon.rng);
   const name = reserveName(daemon, id, request.name);
   const { host } = daemon;
-  const { kernel, machine } = host;
   const files = { hosts: fileNode(), resolvConf: fileNode(), hostname: fileNode() };
-  const rootfs = buildRootfs(image, programsOf(host), () => kernel.sim.now, machine.epochNs);
+  const rootfs = buildRootfs(image, host);
   const container = new Container({
     id,
     name,
@@ -54,7 +52,6 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
     rootfs.put(`/etc/${path}`, node);
     host.root.put(`/var/lib/docker/containers/${id}/${path}`, node);
   }
-  furnishContainer(daemon, container);
   addBinds(daemon, container);
   registerLinks(daemon, container);
   const main = mainNetworkOf(daemon, request.networkMode);

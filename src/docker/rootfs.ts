@@ -2,8 +2,10 @@
 // nc, dash as sh), users, a page to serve, nginx where the image has it; copied for each container.
 
 import type { Host } from "../host/host.ts";
+import { LayeredChildren } from "../posix/layered.ts";
 import type { Program } from "../posix/process.ts";
 import { type DirNode, dirNode, fileNode, type ProgramNode, Vfs, type VfsNode } from "../posix/vfs.ts";
+import { populateDev } from "../shell/devices.ts";
 import type { Image } from "./images.ts";
 
 /** 2024-01-01T00:00:00Z, as the recordings' pages are dated. */
@@ -61,10 +63,37 @@ export function programsOf(host: Host): FindProgram {
   return (name, applet) => (applet ? host.programs.get(`busybox-${name}`) : undefined) ?? host.programs.get(name);
 }
 
-/** A fresh file system of an image. `epochNs`: wall clock at virtual time 0. */
-export function buildRootfs(image: Image, find: FindProgram, now: () => number, epochNs: bigint): Vfs {
-  const root = new Vfs(now);
-  for (const folder of FOLDERS) root.put(`/${folder}`, dirNode(now()));
+/** The trees of a host's images, each made once: containers lay their own over them. */
+const trees: WeakMap<Host, Map<boolean, DirNode>> = new WeakMap();
+
+/** A fresh file system of an image, with /dev, and /proc and /sys of the host. */
+export function buildRootfs(image: Image, host: Host): Vfs {
+  const { sim } = host.kernel;
+  let byKind = trees.get(host);
+  if (!byKind) {
+    byKind = new Map();
+    trees.set(host, byKind);
+  }
+  let tree = byKind.get(image.nginx);
+  if (!tree) {
+    tree = imageTree(image.nginx, programsOf(host), host.machine.epochNs);
+    byKind.set(image.nginx, tree);
+  }
+  const { now } = sim;
+  const children = new LayeredChildren(tree.children, now);
+  const rootfs = new Vfs(() => sim.now, { ...tree, children });
+  // /proc and /sys show each process its own namespaces
+  for (const name of ["proc", "sys"]) {
+    const node = host.root.root.children.get(name);
+    if (node) children.set(name, node);
+  }
+  return rootfs;
+}
+
+/** `epochNs`: wall clock at virtual time 0. */
+function imageTree(withNginx: boolean, find: FindProgram, epochNs: bigint): DirNode {
+  const root = new Vfs(() => 0);
+  for (const folder of FOLDERS) root.put(`/${folder}`, dirNode());
   const busybox = find("busybox", true);
   if (busybox) root.put("/bin/busybox", programNode(busybox));
   const own = new Set(TOOLS.map(([path]) => path.split("/").at(-1)!));
@@ -84,7 +113,7 @@ export function buildRootfs(image: Image, find: FindProgram, now: () => number, 
   root.put("/etc/nsswitch.conf", fileNode("hosts: files dns\n"));
   const pageTime = Number(PAGE_TIME_NS - epochNs);
   root.put("/www/index.html", fileNode("<html><body><h1>It works!</h1></body></html>\n", pageTime));
-  if (image.nginx) {
+  if (withNginx) {
     const nginx = find("nginx", false);
     if (nginx) root.put("/usr/bin/nginx", programNode(nginx));
     root.put("/etc/nginx/nginx.conf", fileNode(NGINX_CONF));
@@ -96,7 +125,8 @@ export function buildRootfs(image: Image, find: FindProgram, now: () => number, 
       ),
     );
   }
-  return root;
+  populateDev(root);
+  return root.root;
 }
 
 function programNode(program: Program): ProgramNode {
@@ -111,7 +141,7 @@ function linkNode(target: string): VfsNode {
 export function copyNode(node: VfsNode): VfsNode {
   if (node.kind === "file") return { ...node, data: node.data.slice(0, node.size) };
   if (node.kind !== "dir") return node;
-  const copy: DirNode = { ...node, children: new Map() };
-  for (const [name, child] of node.children) copy.children.set(name, copyNode(child));
-  return copy;
+  const children = new Map<string, VfsNode>();
+  for (const [name, child] of node.children) children.set(name, copyNode(child));
+  return { ...node, children };
 }

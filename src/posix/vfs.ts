@@ -31,9 +31,20 @@ export interface FileNode extends NodeBase {
   links?: number;
 }
 
+/** The names in a directory: a Map, or one that is laid over another (layered.ts). */
+export interface DirChildren extends Iterable<[string, VfsNode]> {
+  get(name: string): VfsNode | undefined;
+  has(name: string): boolean;
+  set(name: string, node: VfsNode): void;
+  delete(name: string): boolean;
+  readonly size: number;
+  keys(): Iterable<string>;
+  values(): Iterable<VfsNode>;
+}
+
 export interface DirNode extends NodeBase {
   readonly kind: "dir";
-  readonly children: Map<string, VfsNode>;
+  readonly children: DirChildren;
 }
 
 export interface LinkNode extends NodeBase {
@@ -122,13 +133,15 @@ export interface OpenFlags {
 
 /** One root file system. */
 export class Vfs {
-  readonly root: DirNode = dirNode();
+  readonly root: DirNode;
   readonly #now: () => Ns;
-  readonly #inodes: WeakMap<VfsNode, number> = new WeakMap();
+  /** made when somebody asks for a number */
+  #inodes: WeakMap<VfsNode, number> | null = null;
   #nextInode = 131_073;
 
-  constructor(now: () => Ns) {
+  constructor(now: () => Ns, root: DirNode = dirNode()) {
     this.#now = now;
+    this.root = root;
   }
 
   /** The node at `path` (absolute, or relative to proc.cwd), links followed unless `noFollow`; undefined if absent. */
@@ -259,6 +272,7 @@ export class Vfs {
   /** The number `ls -i` shows for a node: given on first sight, kept for the node's life. */
   inode(node: VfsNode): number {
     if (node.kind === "namespace") return node.inode;
+    this.#inodes ??= new WeakMap();
     let inode = this.#inodes.get(node);
     if (inode === undefined) {
       inode = this.#nextInode++;

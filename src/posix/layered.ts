@@ -1,0 +1,89 @@
+// A directory over another one that many share: what is looked at is copied up, the rest stays where it is. A thousand
+// containers of one image hold one copy of its tree, as overlayfs has it.
+
+import type { Ns } from "../base/time.ts";
+import type { DirChildren, VfsNode } from "./vfs.ts";
+
+const NONE: DirChildren = new Map<string, VfsNode>();
+
+export class LayeredChildren implements DirChildren {
+  /** what was not looked at yet, with what `#own` hides; never changed */
+  #lower: DirChildren;
+  readonly #madeNs: Ns;
+  #own: Map<string, VfsNode> | null = null;
+  /** names of the lower layer that were taken away (whiteouts) */
+  #gone: Set<string> | null = null;
+
+  /** @param madeNs time of the directories below, as if they had been made then */
+  constructor(lower: DirChildren, madeNs: Ns) {
+    this.#lower = lower;
+    this.#madeNs = madeNs;
+  }
+
+  get(name: string): VfsNode | undefined {
+    const own = this.#own?.get(name);
+    if (own || this.#gone?.has(name)) return own;
+    const node = this.#lower.get(name);
+    if (!node) return undefined;
+    const copy = this.#copyUp(node);
+    this.#own ??= new Map();
+    this.#own.set(name, copy);
+    return copy;
+  }
+
+  has(name: string): boolean {
+    return this.#own?.has(name) || (this.#lower.has(name) && !this.#gone?.has(name));
+  }
+
+  set(name: string, node: VfsNode): void {
+    this.#own ??= new Map();
+    this.#own.set(name, node);
+  }
+
+  delete(name: string): boolean {
+    if (!this.has(name)) return false;
+    this.#own?.delete(name);
+    if (this.#lower.has(name)) {
+      this.#gone ??= new Set();
+      this.#gone.add(name);
+    }
+    return true;
+  }
+
+  get size(): number {
+    return this.#whole().size;
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#whole().keys();
+  }
+
+  values(): IterableIterator<VfsNode> {
+    return this.#whole().values();
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, VfsNode]> {
+    return this.#whole()[Symbol.iterator]();
+  }
+
+  /** Everything copied up, in the lower layer's order, then what came later. */
+  #whole(): Map<string, VfsNode> {
+    const whole = new Map<string, VfsNode>();
+    for (const [name, node] of this.#lower) {
+      if (this.#gone?.has(name)) continue;
+      whole.set(name, this.#own?.get(name) ?? this.#copyUp(node));
+    }
+    for (const [name, node] of this.#own ?? NONE) whole.set(name, node);
+    this.#lower = NONE;
+    this.#gone = null;
+    this.#own = whole;
+    return whole;
+  }
+
+  #copyUp(node: VfsNode): VfsNode {
+    if (node.kind === "dir")
+      return { ...node, mtimeNs: this.#madeNs, children: new LayeredChildren(node.children, this.#madeNs) };
+    if (node.kind === "file") return { ...node, data: node.data.slice(0, node.size) };
+    return node.kind === "program" || node.kind === "link" ? { ...node } : node;
+  }
+}
