@@ -22,6 +22,9 @@ const GC_MIN_DELAY: Ns = 10 * MSEC;
 
 /** The frame came by `source`: remember where its sender is (br_fdb_update). */
 export function brFdbUpdate(br: NetBridge, source: BridgePort, skb: SkBuff, vid: number): void {
+  const { record } = skb;
+  // until the address is found at the port where it was before, as it will be the next time
+  skb.record = null;
   if (holdTime(br) === 0) return;
   const { fdb, now } = br;
   const b = skb.head;
@@ -38,7 +41,11 @@ export function brFdbUpdate(br: NetBridge, source: BridgePort, skb: SkBuff, vid:
     return;
   }
   fdb.setUpdated(entry, now);
-  if (fdb.port(entry) === source.portNo || flags & BR_FDB_STICKY) return;
+  if (fdb.port(entry) === source.portNo || flags & BR_FDB_STICKY) {
+    if (record !== null) record.fdbEntry = entry;
+    skb.record = record;
+    return;
+  }
   fdb.setPort(entry, source.portNo);
   if (skb.pool.trace !== null) trace(skb, "brFdbUpdate", source.dev, "moved");
 }

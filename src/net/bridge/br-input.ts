@@ -108,6 +108,7 @@ export function brHandleFrameFinish(skb: SkBuff): void {
   const entry = fdb.find(head, mac, vid);
   if (entry < 0) brFlood(br, skb, BR_PKT_UNICAST, promisc, false);
   else if (fdb.flags(entry) & BR_FDB_LOCAL) {
+    if (skb.record !== null) skb.record.bridge = br.dev;
     brPassFrameUp(br, skb, false);
     return;
   } else {

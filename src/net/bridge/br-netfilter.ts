@@ -119,21 +119,25 @@ function registerHooks(net: Net, ip: BrNetfilterIp, sysctl: BrNetfilterSysctl): 
   const { hooksBridge, hooksIpv4 } = net;
   hooksBridge.register(NF_BR_PRE_ROUTING, {
     name: "br_netfilter PRE_ROUTING",
+    memo: true,
     priority: NF_BR_PRI_BRNF,
     fn: (skb, state) => brNfPreRouting(skb, state, ip, sysctl),
   });
   hooksBridge.register(NF_BR_FORWARD, {
     name: "br_netfilter FORWARD",
+    memo: true,
     priority: NF_BR_PRI_BRNF,
     fn: (skb, state) => brNfForward(skb, state, sysctl),
   });
   hooksBridge.register(NF_BR_POST_ROUTING, {
     name: "br_netfilter POST_ROUTING",
+    memo: true,
     priority: NF_BR_PRI_LAST,
     fn: (skb) => brNfPostRouting(skb, ip),
   });
   hooksIpv4.register(NF_INET_PRE_ROUTING, {
     name: "br_netfilter sabotage",
+    memo: true,
     priority: NF_IP_PRI_FIRST,
     fn: ipSabotageIn,
   });
@@ -174,6 +178,7 @@ function preRoutingFinish(skb: SkBuff, br: NetBridge, oldDaddr: number, ip: BrNe
   skb.nfBridge &= ~BRNF_IN_PREROUTING;
   const daddr = ipv4.getDestination(head, data);
   if (daddr !== oldDaddr) {
+    skb.record = null;
     const tos = ipv4.getTos(head, data);
     const reason = ip.routeInput(skb, daddr, ipv4.getSource(head, data), tos, dev);
     const bridged =

@@ -182,6 +182,7 @@ export const BRIDGE_SETTINGS: Readonly<Record<BridgeSettingName, Setting<NetBrid
     (br) => br.nfCallIptables,
     (br, on) => {
       br.nfCallIptables = on;
+      br.dev.net.pathFlush();
     },
   ),
   nf_call_ip6tables: toggle(

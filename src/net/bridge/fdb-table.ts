@@ -37,6 +37,8 @@ export class Fdb {
   #free = -1;
   #fresh = 0;
   size = 0;
+  /** counts what changes where a known address leads */
+  genid = 0;
 
   /** The entry of a MAC, or −1. */
   find(b: Uint8Array, at: number, vid: number): number {
@@ -76,6 +78,7 @@ export class Fdb {
   }
 
   delete(entry: number): void {
+    this.genid++;
     this.#displace(entry);
     const next = this.#next[entry]!;
     const previous = this.#previous[entry]!;
@@ -101,6 +104,7 @@ export class Fdb {
   }
 
   setPort(entry: number, port: number): void {
+    this.genid++;
     this.#port[entry] = port;
   }
 
@@ -109,6 +113,7 @@ export class Fdb {
   }
 
   setFlags(entry: number, flags: number): void {
+    this.genid++;
     this.#flags[entry] = flags;
   }
 

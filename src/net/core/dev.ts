@@ -236,6 +236,7 @@ function changePromiscuity(dev: NetDevice, by: number): boolean {
   if (before === after) return false;
   if (after) dev.flags |= IFF_PROMISC;
   else dev.flags &= ~IFF_PROMISC;
+  dev.net.pathFlush();
   dev.net.kernel.printk(`${dev.name}: ${after ? "entered" : "left"} promiscuous mode`);
   dev.ops.changeRxFlags?.(dev, IFF_PROMISC);
   return true;
@@ -372,10 +373,7 @@ export function netifReceiveSkb(skb: SkBuff): void {
     skb.networkHeader = skb.data;
     skb.transportHeader = skb.data;
     // a group's packet that comes back to its sender's host was seen going out
-    if (skb.pktType !== PACKET_LOOPBACK) {
-      if (dev.taps.length > 0) tapReceived(dev, skb);
-      if (dev.net.taps.length > 0) tapNetReceived(dev, skb);
-    }
+    if (skb.pktType !== PACKET_LOOPBACK) deliverToTaps(skb, dev);
     // a tag that travels beside the frame comes first
     if (skb.vlanProto === 0 && (skb.protocol === ethernet.ETH_P_8021Q || skb.protocol === ethernet.ETH_P_8021AD)) {
       if (!vlanUntag(skb)) return;
@@ -467,6 +465,12 @@ function tapAll(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
 function tapNet(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
   const now = dev.net.kernel.sim.now;
   for (const tap of dev.net.taps) tap.capture(skb, dev, outgoing, now);
+}
+
+/** All that listen on a device see a received frame. */
+export function deliverToTaps(skb: SkBuff, dev: NetDevice): void {
+  if (dev.taps.length > 0) tapReceived(dev, skb);
+  if (dev.net.taps.length > 0) tapNetReceived(dev, skb);
 }
 
 /** A tap sees a received frame from its link header on. */

@@ -68,6 +68,12 @@ export class Kernel {
 /** Receives packets of one EtherType (struct packet_type). Takes the packet over. */
 export type PacketTypeFn = (skb: SkBuff, dev: NetDevice) => void;
 
+/** Knows the ways that earlier packets took (netfilter/flow-paths.ts). */
+export interface FlowPathCache {
+  /** A frame from the backlog: true when it was taken over and sent on its connection's known way. */
+  receive(skb: SkBuff, dev: NetDevice): boolean;
+}
+
 export * from "./netdev-events.ts";
 
 export type NetdevNotifier = (event: NetdevEvent, dev: NetDevice) => void;
@@ -86,10 +92,10 @@ export class Net {
   readonly sysctl: SysctlTable = new SysctlTable();
   /** A packet made in answer to another belongs to its connection (nf_ct_attach); null: nobody tracks connections. */
   ctAttach: ((skb: SkBuff, from: SkBuff) => void) | null = null;
-  readonly hooksIpv4: NfHooks = new NfHooks(NFPROTO_IPV4);
-  readonly hooksIpv6: NfHooks = new NfHooks(NFPROTO_IPV6);
-  readonly hooksArp: NfHooks = new NfHooks(NFPROTO_ARP);
-  readonly hooksBridge: NfHooks = new NfHooks(NFPROTO_BRIDGE);
+  readonly hooksIpv4: NfHooks = new NfHooks(NFPROTO_IPV4, () => this.pathFlush());
+  readonly hooksIpv6: NfHooks = new NfHooks(NFPROTO_IPV6, () => this.pathFlush());
+  readonly hooksArp: NfHooks = new NfHooks(NFPROTO_ARP, () => this.pathFlush());
+  readonly hooksBridge: NfHooks = new NfHooks(NFPROTO_BRIDGE, () => this.pathFlush());
   /** by ifindex, in order of registration */
   readonly devices: Map<number, NetDevice> = new Map();
   readonly packetTypes: Map<number, PacketTypeFn> = new Map();
@@ -112,6 +118,8 @@ export class Net {
    * of an earlier packet's way counts while this is the same.
    */
   pathGenid = 1;
+  /** the ways of connections' packets through this namespace; null while it tracks none */
+  flowPaths: FlowPathCache | null = null;
 
   constructor(kernel: Kernel, label: string, inode: number) {
     this.kernel = kernel;

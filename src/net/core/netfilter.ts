@@ -57,6 +57,11 @@ export interface NfHookEntry {
   readonly priority: number;
   /** for traces: "iptable_nat PREROUTING", say */
   readonly name: string;
+  /**
+   * What it does may be remembered of a packet's way (path-record.ts): it does the same with the next packet of the connection
+   * while nothing changes, and notes what must be done again.
+   */
+  readonly memo?: boolean;
 }
 
 /** The hook functions of one protocol family in one namespace, by hook point, in order of priority. */
@@ -64,12 +69,14 @@ export class NfHooks {
   readonly #entries: NfHookEntry[][] = [[], [], [], [], []];
   readonly #states: NfHookState[][] = [[], [], [], [], []];
   readonly #names: readonly string[];
+  readonly #onChange: () => void;
   #depth = 0;
   /** what ended the last run: NF_DROP or NF_STOLEN after `run` said false */
   lastVerdict: number = NF_ACCEPT;
 
-  /** @param family NFPROTO_* */
-  constructor(family: number) {
+  /** @param family NFPROTO_*. @param onChange called when a function comes or goes */
+  constructor(family: number, onChange: () => void) {
+    this.#onChange = onChange;
     this.#names = family === NFPROTO_BRIDGE ? BRIDGE_HOOK_NAMES : family === NFPROTO_ARP ? ARP_HOOK_NAMES : HOOK_NAMES;
   }
 
@@ -80,8 +87,10 @@ export class NfHooks {
     if (at < 0) at = list.length;
     list.splice(at, 0, entry);
     this.#entries[hook] = list;
+    this.#onChange();
     return () => {
       this.#entries[hook] = this.#entries[hook]!.filter((other) => other !== entry);
+      this.#onChange();
     };
   }
 
@@ -130,6 +139,7 @@ export class NfHooks {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       if (entry.priority <= after) continue;
+      if (skb.record !== null && entry.memo !== true) skb.record = null;
       verdict = entry.fn(skb, state);
       if (verdict !== NF_ACCEPT) break;
     }

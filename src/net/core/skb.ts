@@ -6,6 +6,7 @@ import { assert } from "../../base/assert.ts";
 import type { TraceRule, TraceSink } from "../../sim/trace.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { NetDevice } from "./net-device.ts";
+import type { PathRecord } from "./path-record.ts";
 
 /** Head-room in front of a new packet: room for Ethernet, VLAN tags and a tunnel's outer headers. */
 export const SKB_HEADROOM = 128;
@@ -128,6 +129,8 @@ export class SkBuff {
   id = 0;
   /** nf_trace: the TRACE target asked to be told of each rule */
   nfTrace = false;
+  /** its way through this host is noted here; null: it is not, or not any more */
+  record: PathRecord | null = null;
   /** nf_skb_duplicated / peeked and the like are not modelled */
   /** @internal */ free = true;
   /** views of `head`, see `view` */
@@ -352,6 +355,7 @@ export class SkbPool {
     skb.fragSizes = null;
     skb.cloneOf = null;
     skb.next = null;
+    skb.record = null;
     this.inUse--;
     if (skb.head.length === SMALL) this.#small.push(skb);
     else if (this.#large.length < 256) this.#large.push(skb);

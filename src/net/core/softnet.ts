@@ -40,7 +40,10 @@ export class Backlog {
       const skb = queue.shift();
       if (!skb) return;
       this.processed++;
-      netifReceiveSkb(skb);
+      skb.record = null;
+      const dev = skb.dev!;
+      const { flowPaths } = dev.net;
+      if (flowPaths === null || !flowPaths.receive(skb, dev)) netifReceiveSkb(skb);
     }
     if (queue.length > 0) this.#softirq.raise();
   }

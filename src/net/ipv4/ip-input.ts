@@ -15,24 +15,26 @@ import { getInt32 } from "../../wire/layout.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
+import type { PathRecord } from "../core/path-record.ts";
 import {
   consumeSkb,
   drop,
   PACKET_BROADCAST,
+  PACKET_HOST,
   PACKET_MULTICAST,
   PACKET_OTHERHOST,
   type SkBuff,
   trace,
 } from "../core/skb.ts";
 import { inDevOf } from "./devconf.ts";
-import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
+import { RTN_BROADCAST, RTN_MULTICAST, RTN_UNICAST } from "./fib-types.ts";
 import { peerErrorAllow } from "./inet-peer.ts";
 import { IPSKB_DOREDIRECT } from "./ip-cb.ts";
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from "./ip-fragment.ts";
 import { ipRcvOptions } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { ipRouteInput } from "./route-input.ts";
-import { skbRtable } from "./rtable.ts";
+import { DST_FORWARD, DST_OUTPUT, type Rtable, skbRtable } from "./rtable.ts";
 
 /** Receives an IPv4 packet (ip_rcv): skb.data is at its IP header. Takes the packet over. */
 export function ipRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
@@ -117,6 +119,7 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
     return;
   }
   const rt = skbRtable(skb)!;
+  if (skb.record !== null) noteRoute(skb, skb.record, rt);
   if (rt.type === RTN_MULTICAST) {
     ip4.mib.ipExt.InMcastPkts++;
     ip4.mib.ipExt.InMcastOctets += skb.len;
@@ -131,6 +134,20 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
     }
   }
   rt.input(skb);
+}
+
+/** Only unicast that is forwarded by a route which lasts, and causes no redirect, is remembered. */
+function noteRoute(skb: SkBuff, record: PathRecord, rt: Rtable): void {
+  const remembered =
+    rt.inputKind === DST_FORWARD &&
+    rt.type === RTN_UNICAST &&
+    rt.outputKind === DST_OUTPUT &&
+    rt.lasting &&
+    !(skb.ipcbFlags & IPSKB_DOREDIRECT) &&
+    skb.pktType === PACKET_HOST;
+  record.dst = rt;
+  record.nfBridge = skb.nfBridge;
+  if (!remembered) skb.record = null;
 }
 
 /** As an earlier packet with these addresses, if nothing has changed since; else by the tables. */

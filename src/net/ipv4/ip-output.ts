@@ -159,6 +159,7 @@ export function ipOutput(skb: SkBuff): number {
     if (!hooks.run(NF_INET_POST_ROUTING, skb, indev, dev, skb.sk))
       return hooks.lastVerdict === NF_DROP ? Errno.EPERM : 0;
   }
+  if (skb.record !== null) skb.record.done(skb);
   return ipFinishOutput(ip4, skb);
 }
 

@@ -93,6 +93,9 @@ export class NfConn {
   stopNs: Ns = 0;
   /** nf_conntrack_events: somebody listened when it began */
   ecache = false;
+  /** number of the way that its last packet took, by direction (flow-paths.ts); 0 none */
+  path0 = 0;
+  path1 = 0;
   /** IPCT_* not yet told */
   events = 0;
 

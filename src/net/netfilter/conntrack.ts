@@ -11,6 +11,7 @@ import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, OFFSET_MASK } from
 import { get16 } from "../../wire/layout.ts";
 import type { Net } from "../core/net.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
+import type { PathRecord } from "../core/path-record.ts";
 import type { SkBuff } from "../core/skb.ts";
 import {
   connExt,
@@ -137,6 +138,7 @@ export class Conntrack {
           conn.status |= IPS_SEEN_REPLY;
           this.eventCache(conn, IPCT_REPLY);
         }
+        if (skb.record !== null) noteConnection(skb, skb.record, conn, template !== null);
         return result;
       }
       skb.ct = null;
@@ -461,6 +463,16 @@ export class Conntrack {
     skb.ct = conn;
     skb.ctinfo = ctinfo2dir(from.ctinfo) === 0 ? IP_CT_RELATED_REPLY : IP_CT_RELATED;
   }
+}
+
+/** Only packets of a connection that is in the table, without a helper or a zone, take a remembered way. */
+function noteConnection(skb: SkBuff, record: PathRecord, conn: NfConn, hasTemplate: boolean): void {
+  record.ct = conn;
+  record.ctinfo = skb.ctinfo;
+  record.status = conn.status;
+  record.mark = conn.mark;
+  record.trackedInBridge = skb.nfBridge !== 0;
+  if (hasTemplate || !(conn.status & IPS_CONFIRMED) || conn.ext !== null || conn.zone !== 0) skb.record = null;
 }
 
 /** NF_CT_EVICTION_RANGE */

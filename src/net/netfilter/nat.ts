@@ -125,7 +125,7 @@ export class Nat {
   #registerHooks(): void {
     const { hooksIpv4 } = this.#ip4.net;
     const hook = (point: number, priority: number, name: string, fn: NfHookFn): void => {
-      this.#unregister.push(hooksIpv4.register(point, { priority, name: `nf_nat ${name}`, fn }));
+      this.#unregister.push(hooksIpv4.register(point, { priority, name: `nf_nat ${name}`, memo: true, fn }));
     };
     hook(NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, "PREROUTING", (skb, state) => this.#preRouting(skb, state));
     hook(NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, "POSTROUTING", (skb, state) => this.#natFn(skb, state));
@@ -181,6 +181,7 @@ export class Nat {
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
     const begins = ctinfo === IP_CT_NEW || ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY;
     if (begins && !(conn.status & done)) {
+      skb.record = null;
       const chains = this.#chains[hook]!;
       for (let i = 0; i < chains.length && !(conn.status & done); i++) {
         const verdict = chains[i]!.fn(skb, state);
@@ -202,12 +203,12 @@ export class Nat {
       this.#ct.killAcct(conn, ctinfo, skb);
       return NF_DROP;
     }
-    this.#packet(skb, conn, ctinfo, manip);
+    this.packet(skb, conn, ctinfo, manip);
     return NF_ACCEPT;
   }
 
-  /** nf_nat_packet */
-  #packet(skb: SkBuff, conn: NfConn, ctinfo: number, manip: number): void {
+  /** nf_nat_packet: the packet gets what its connection says of this side of it. */
+  packet(skb: SkBuff, conn: NfConn, ctinfo: number, manip: number): void {
     const dir = ctinfo2dir(ctinfo);
     let bit = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
     if (dir === 1) bit ^= IPS_NAT_MASK;

@@ -40,6 +40,7 @@ import {
   type NfConn,
   nfCtGet,
 } from "./conntrack-entry.ts";
+import { FlowPaths } from "./flow-paths.ts";
 import type { HashlimitTable } from "./hashlimit-table.ts";
 import { FTP_HELPER, ftpHelp } from "./helper-ftp.ts";
 import { IpSets } from "./ip-set.ts";
@@ -65,6 +66,7 @@ export class Netfilter {
   readonly hashlimit: NamedTables<HashlimitTable> = new NamedTables();
   /** net.netfilter.nf_log_all_netns */
   #logAllNetns = false;
+  readonly #flowPaths: FlowPaths;
   #ctUsers = 0;
   #ctHooks: (() => void)[] = [];
   #masqueradeUsers = 0;
@@ -76,6 +78,7 @@ export class Netfilter {
     this.ct = new Conntrack(net);
     net.ctAttach = (skb, from) => this.ct.attach(skb, from);
     this.nat = new Nat(ip4, this.ct);
+    this.#flowPaths = new FlowPaths(ip4, this.ct, this.nat);
     this.ct.helpers.set(FTP_HELPER.name, FTP_HELPER);
     this.ct.onHelp = (skb, conn) => this.#help(skb, conn);
     this.sets = new IpSets(net);
@@ -157,7 +160,10 @@ export class Netfilter {
 
   /** Tracks connections until the returned function is called (nf_ct_netns_get, nf_ct_netns_put). */
   useConntrack(): () => void {
-    if (this.#ctUsers++ === 0) this.#hookConntrack();
+    if (this.#ctUsers++ === 0) {
+      this.#hookConntrack();
+      this.net.flowPaths = this.#flowPaths;
+    }
     let released = false;
     return () => {
       if (released) return;
@@ -165,13 +171,14 @@ export class Netfilter {
       if (--this.#ctUsers > 0) return;
       for (const unregister of this.#ctHooks) unregister();
       this.#ctHooks = [];
+      this.net.flowPaths = null;
     };
   }
 
   #hookConntrack(): void {
     const { ct } = this;
     const hook = (point: number, priority: number, name: string, fn: NfHookFn): void => {
-      this.#ctHooks.push(this.net.hooksIpv4.register(point, { priority, name, fn }));
+      this.#ctHooks.push(this.net.hooksIpv4.register(point, { priority, name, memo: true, fn }));
     };
     const defrag: NfHookFn = (skb, state) => this.#defrag(skb, state);
     hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);

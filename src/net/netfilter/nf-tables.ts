@@ -410,6 +410,7 @@ export class NfTables {
     const table = this.tables.get(name);
     if (!table) return;
     table.compiled = null;
+    this.env.net.pathFlush();
     for (const chain of table.chains.values())
       if (chain.base !== null && chain.unregister === null && !table.dormant) this.#register(chain, chain.base);
   }
@@ -425,6 +426,7 @@ export class NfTables {
     chain.unregister = this.env.net.hooksIpv4.register(base.hook, {
       priority: base.priority,
       name: `${chain.table.name} ${chain.name}`,
+      memo: base.type === "filter",
       fn,
     });
   }

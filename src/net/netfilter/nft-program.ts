@@ -43,6 +43,8 @@ const HAS_IN = 0x800;
 const HAS_OUT = 0x1000;
 const HAS_FRAG = 0x2000;
 const HAS_MATCH = 0x4000;
+/** what its matches say may be remembered of a packet's way */
+const MEMO = 0x8000;
 
 // What a rule does.
 const CONTINUE = 0;
@@ -133,6 +135,7 @@ function compileRule(out: CompiledTable, index: number, rule: Rule, table: Table
   if (ip.outiface !== "") flags |= HAS_OUT;
   if (ip.frag) flags |= HAS_FRAG;
   if (rule.match !== null) flags |= HAS_MATCH;
+  if (rule.memo) flags |= MEMO;
   words[at + SRC] = ip.src;
   words[at + SMSK] = ip.smsk;
   words[at + DST] = ip.dst;
@@ -266,14 +269,21 @@ export class ChainProgram {
         index++;
         continue;
       }
-      if (flags & HAS_MATCH && !matches[index]!(par)) {
-        if (par.hotdrop) return NF_DROP;
-        index++;
-        continue;
+      if (flags & HAS_MATCH) {
+        if (!(flags & MEMO)) skb.record = null;
+        if (!matches[index]!(par)) {
+          if (par.hotdrop) return NF_DROP;
+          index++;
+          continue;
+        }
       }
       const rule = rules[index]!;
       rule.packets++;
       rule.bytes += skb.tail - iph;
+      if (skb.record !== null) {
+        if (next === TARGET) skb.record = null;
+        else skb.record.count(rule);
+      }
       let to = words[at + JUMP]!;
       if (tracing) traceRule(par, this.#chain.table, index, "match", rule.action);
       if (next === TARGET) {
@@ -342,6 +352,7 @@ export class ChainProgram {
     if (chain.counting) {
       chain.packets++;
       chain.bytes += skb.tail - skb.networkHeader;
+      if (skb.record !== null) skb.record.count(chain);
     }
     return chain.policy;
   }

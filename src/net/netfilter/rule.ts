@@ -67,6 +67,8 @@ export abstract class Rule {
   readonly jumpTo: string = "";
   /** what must hold for this to match; more makes long chains quicker, nothing is always right */
   readonly keys: readonly RuleKey[] = [];
+  /** its match says the same of a connection's next packet with the same TOS and flags, and keeps nothing of packets */
+  readonly memo: boolean = false;
 
   constructor(packets = 0, bytes = 0) {
     this.packets = packets;

@@ -106,6 +106,11 @@ export interface XtMatch<Info = never> extends XtExtension<Info, MatchFn> {
    * sees: it may not be asked about those that do not have this, or about what stands after it in the rule does not hold.
    */
   keys?(info: Info): readonly RuleKey[];
+  /**
+   * True where it says the same of every packet of a connection that has the same direction, status, mark, devices, MAC
+   * addresses, TOS and TCP flags, while the namespace's pathGenid is the same, and keeps nothing of the packets that it sees.
+   */
+  memo?(info: Info): boolean;
 }
 export type XtTarget<Info = never> = XtExtension<Info, TargetFn>;
 

@@ -52,6 +52,7 @@ export class XtRule extends Rule {
   override readonly action: RuleAction;
   override jumpTo: string;
   override readonly keys: readonly RuleKey[];
+  override readonly memo: boolean;
   readonly #instances: XtInstance<unknown>[] = [];
 
   /** Throws NetError: ENOENT (no such extension), EINVAL and others (it may not stand there). */
@@ -67,6 +68,7 @@ export class XtRule extends Rule {
     this.action = target.kind === "verdict" ? target.verdict : target.kind;
     this.jumpTo = target.kind === "jump" || target.kind === "goto" ? target.chain : "";
     this.keys = keysOf(spec);
+    this.memo = matches.every(({ name, info }) => MATCHES.get(name)?.memo?.(info as never) === true);
     try {
       this.match = combine(matches.map((m) => this.#create<MatchFn>(MATCHES.get(m.name), "match", m, check)));
       this.target =

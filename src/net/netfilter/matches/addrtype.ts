@@ -28,6 +28,7 @@ const LIMIT_BOTH = XT_ADDRTYPE_LIMIT_IFACE_IN | XT_ADDRTYPE_LIMIT_IFACE_OUT;
 
 export const addrtypeMatch: XtMatch<AddrtypeInfo> = {
   name: "addrtype",
+  memo: () => true,
   create({ source, dest, flags }, check) {
     if ((flags & LIMIT_BOTH) === LIMIT_BOTH) invalid();
     const outgoing = (1 << NF_INET_LOCAL_OUT) | (1 << NF_INET_POST_ROUTING);

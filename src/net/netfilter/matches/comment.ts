@@ -8,6 +8,7 @@ export interface CommentInfo {
 
 export const commentMatch: XtMatch<CommentInfo> = {
   name: "comment",
+  memo: () => true,
   create: () => ({ fn: () => true }),
   keys: () => [],
 };

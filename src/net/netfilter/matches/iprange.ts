@@ -19,6 +19,7 @@ export interface IprangeInfo {
 
 export const iprangeMatch: XtMatch<IprangeInfo> = {
   name: "iprange",
+  memo: () => true,
   create({ srcMin, srcMax, dstMin, dstMax, flags }) {
     return {
       fn: ({ skb, iph }) => {

@@ -12,6 +12,7 @@ export interface MarkInfo {
 
 export const markMatch: XtMatch<MarkInfo> = {
   name: "mark",
+  memo: () => true,
   create({ mark, mask, invert }) {
     const want = mark | 0;
     return { fn: ({ skb }) => ((skb.mark & mask) === want) !== invert };
@@ -22,6 +23,7 @@ export const markMatch: XtMatch<MarkInfo> = {
 
 export const connmarkMatch: XtMatch<MarkInfo> = {
   name: "connmark",
+  memo: () => true,
   create({ mark, mask, invert }, { env }) {
     const want = mark | 0;
     return {

@@ -21,6 +21,7 @@ const PROTOS = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO
 
 export const multiportMatch: XtMatch<MultiportInfo> = {
   name: "multiport",
+  memo: () => true,
   create({ flags, ports, invert }, check) {
     if (check.invProto || !PROTOS.includes(check.proto)) invalid();
     const low = Uint16Array.from(ports, (p) => p[0]);

@@ -13,6 +13,7 @@ export interface PkttypeInfo {
 
 export const pkttypeMatch: XtMatch<PkttypeInfo> = {
   name: "pkttype",
+  memo: () => true,
   create({ pkttype, invert }) {
     return {
       fn: ({ skb, iph }) => {

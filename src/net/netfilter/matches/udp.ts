@@ -16,6 +16,7 @@ export interface UdpInfo {
 
 export const udpMatch: XtMatch<UdpInfo> = {
   name: "udp",
+  memo: () => true,
   create(info, { proto, invProto }) {
     // with ports it has become expressions, which say nothing of the protocol
     if (!anyPorts(info)) return { fn: portsMt(info) };

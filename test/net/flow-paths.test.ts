@@ -1,0 +1,244 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { SEC } from "../../src/base/time.ts";
+import { AF_INET, SOCK_DGRAM } from "../../src/net/core/sock.ts";
+import type { UdpSock } from "../../src/net/ipv4/udp.ts";
+import type { NetNamespace } from "../../src/net/netns.ts";
+import { Lab, type LabHost } from "../../src/scenario/lab.ts";
+import { netnsByName } from "../../src/tools/ip/netns-names.ts";
+import { parseIpv4 } from "../../src/wire/addr.ts";
+
+// Remembered ways must not be seen. One world runs as it is; in the other every packet walks, because what is remembered
+// never counts there. Everything that a user can see must be the same at the end: captures with their times, counters of
+// rules, devices and protocols, connections with their timeouts, ages in the bridge.
+
+const WORLD = `
+  for ns in c1 c2 out; do ip netns add $ns; ip -n $ns link set lo up; done
+  ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up
+  for i in 1 2; do
+    ip link add veth$i type veth peer name eth0 netns c$i
+    ip link set veth$i master docker0 up
+    ip -n c$i addr add 172.17.0.1$i/16 dev eth0
+    ip -n c$i link set eth0 up
+    ip -n c$i route add default via 172.17.0.1
+  done
+  ip link add eth0 type veth peer name eth0 netns out
+  ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up
+  ip -n out addr add 10.0.0.1/24 dev eth0; ip -n out link set eth0 up
+  ip -n out addr add 10.9.9.9/32 dev lo
+  ip route add default via 10.0.0.1
+  ip -n out route add 172.17.0.0/16 via 10.0.0.2
+  sysctl -qw net.ipv4.ip_forward=1
+  iptables -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+  iptables -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+  iptables -A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+`;
+
+/** Changes that may come between packets; each must leave a lab in which the next can be made. */
+const CHANGES = [
+  "iptables -I FORWARD -p udp --dport 1002 -j DROP",
+  "iptables -D FORWARD -p udp --dport 1002 -j DROP || true",
+  "iptables -I FORWARD -m limit --limit 2/s --limit-burst 3 -j ACCEPT",
+  "iptables -t mangle -A PREROUTING -p udp --dport 1001 -j MARK --set-mark 7",
+  "iptables -t mangle -A POSTROUTING -p udp --dport 1001 -j TOS --set-tos 0x10",
+  "iptables -t mangle -F",
+  "iptables -t raw -A PREROUTING -p udp --dport 1003 -j NOTRACK",
+  "iptables -t raw -F",
+  "iptables -I FORWARD -m statistic --mode nth --every 3 --packet 0 -j ACCEPT",
+  "iptables -I FORWARD -m mac --mac-source 02:00:00:00:00:99 -j DROP; iptables -I FORWARD -m physdev --physdev-in veth1 -j RETURN",
+  "iptables -I FORWARD -m addrtype --dst-type LOCAL; iptables -I FORWARD -m multiport -p udp --ports 1000,1001",
+  "iptables -I FORWARD -m ttl --ttl-eq 63; iptables -I FORWARD -m length --length 0:60",
+  "iptables -I FORWARD -m conntrack --ctstatus ASSURED; iptables -I FORWARD -m connmark --mark 5 -j DROP",
+  "iptables -t mangle -A FORWARD -p udp --dport 1002 -j CONNMARK --set-mark 5",
+  "iptables -N MORE; iptables -I FORWARD -j MORE; iptables -A MORE -s 172.17.0.11 -j RETURN; iptables -A MORE -m tos --tos 0x10 -j ACCEPT || true",
+  "iptables -F FORWARD; iptables -P FORWARD ACCEPT",
+  "iptables -P FORWARD DROP",
+  "iptables -Z",
+  "iptables -t nat -A PREROUTING -i eth0 -p udp --dport 2000 -j DNAT --to-destination 172.17.0.12:1000",
+  "iptables -t nat -F POSTROUTING",
+  "iptables -t nat -A POSTROUTING -o eth0 -j SNAT --to-source 10.0.0.77",
+  "iptables -A FORWARD -m quota --quota 500 -j ACCEPT",
+  "conntrack -D -s 172.17.0.11 2>/dev/null || true",
+  "conntrack -F 2>/dev/null || true",
+  "conntrack -U -p udp --mark 5 2>/dev/null || true",
+  "ip route replace 10.9.9.9/32 via 10.0.0.1 mtu 600",
+  "ip route replace blackhole 10.9.9.9/32",
+  "ip route del 10.9.9.9/32 || true",
+  "ip rule add fwmark 7 lookup 100; ip route replace 10.9.9.9/32 dev docker0 table 100",
+  "ip addr add 10.0.0.3/24 dev eth0 || true",
+  "ip addr del 10.0.0.2/24 dev eth0; ip addr add 10.0.0.2/24 dev eth0; ip route replace default via 10.0.0.1",
+  "ip link set eth0 down; ip link set eth0 up; ip route replace default via 10.0.0.1",
+  "ip link set veth1 down",
+  "ip link set veth1 up",
+  "ip link set docker0 down; ip link set docker0 up",
+  "ip link set eth0 mtu 700",
+  "ip link set eth0 mtu 1500",
+  "ip link set veth1 nomaster; ip link set veth1 master docker0",
+  "ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent",
+  "ip neigh del 10.0.0.1 dev eth0 || true",
+  "ip neigh flush all",
+  "bridge link set dev veth1 learning off || true",
+  "bridge link set dev veth1 state 4 || true",
+  "bridge link set dev veth1 state 3 || true",
+  "ip link set docker0 type bridge ageing_time 0 || true",
+  "ip link set docker0 type bridge ageing_time 30000 || true",
+  "sysctl -qw net.ipv4.ip_forward=0",
+  "sysctl -qw net.ipv4.ip_forward=1",
+  "sysctl -qw net.bridge.bridge-nf-call-iptables=0",
+  "sysctl -qw net.bridge.bridge-nf-call-iptables=1",
+  "sysctl -qw net.ipv4.conf.all.rp_filter=1",
+  "sysctl -qw net.netfilter.nf_conntrack_acct=1",
+  "sysctl -qw net.netfilter.nf_conntrack_udp_timeout=5",
+  "tc qdisc add dev eth0 root netem delay 3ms 1ms || true",
+  "tc qdisc del dev eth0 root || true",
+  "ethtool -K eth0 tx off",
+  "ip netns exec c1 ethtool -K eth0 tx off",
+  "ip netns exec out sysctl -qw net.ipv4.conf.all.rp_filter=1",
+  "ip -n out addr del 10.9.9.9/32 dev lo || true",
+  "ip -n out addr add 10.9.9.9/32 dev lo || true",
+];
+
+type Step =
+  | {
+      readonly kind: "send";
+      readonly from: number;
+      readonly to: number;
+      readonly port: number;
+      readonly bytes: number;
+      readonly times: number;
+      readonly tos: number;
+    }
+  | { readonly kind: "answer"; readonly port: number }
+  | { readonly kind: "change"; readonly which: number }
+  | { readonly kind: "tap"; readonly which: number }
+  | { readonly kind: "wait"; readonly ms: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      kind: fc.constant("send" as const),
+      from: fc.nat(1),
+      to: fc.nat(2),
+      port: fc.integer({ min: 1000, max: 1003 }),
+      bytes: fc.constantFrom(0, 18, 600, 2000),
+      times: fc.constantFrom(1, 2, 5),
+      tos: fc.constantFrom(0, 0, 0, 16),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ kind: fc.constant("answer" as const), port: fc.integer({ min: 1000, max: 1003 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("change" as const), which: fc.nat(CHANGES.length - 1) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("tap" as const), which: fc.nat(3) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.constantFrom(1, 30, 2500, 40000) }) },
+);
+
+const SEEN = `
+  for t in filter nat mangle raw; do iptables -t $t -nvxL; done
+  for ns in c1 c2 out; do ip -n $ns -s link; ip netns exec $ns cat /proc/net/snmp /proc/net/netstat; done
+  ip -s link; cat /proc/net/snmp /proc/net/netstat
+  conntrack -L 2>/dev/null; cat /proc/net/stat/nf_conntrack; bridge -s fdb; ip -s neigh; dmesg
+`;
+
+/** more by hand */
+const RUNS = Number(process.env["RUNS"] ?? 60);
+const TAPS = ["veth1", "docker0", "eth0", "veth2"];
+const DESTINATIONS = ["10.0.0.1", "10.9.9.9", "172.17.0.12"];
+
+/** Nothing that is remembered in a namespace ever counts. */
+function forgetAlways(ns: NetNamespace): void {
+  let genid = 0;
+  Object.defineProperty(ns.net, "pathGenid", { get: () => ++genid, set: () => {} });
+}
+
+class World {
+  readonly lab: Lab = new Lab({ seed: 1 });
+  readonly host: LabHost = this.lab.addHost("host");
+  readonly senders: UdpSock[] = [];
+  readonly receivers: UdpSock[] = [];
+  readonly taps: { bytes(): Uint8Array; readonly frames: number }[] = [];
+
+  async begin(forget: boolean): Promise<this> {
+    await this.host.sh(WORLD);
+    const of = (name: string): NetNamespace => netnsByName(this.host.host, name);
+    if (forget) for (const ns of [this.host.host.netns, of("c1"), of("c2"), of("out")]) forgetAlways(ns);
+    for (const name of ["c1", "c2"]) this.senders.push(of(name).socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock);
+    for (const sock of this.senders) sock.bind({ addr: 0, port: 5000 });
+    for (let port = 1000; port < 1004; port++) {
+      const sock = of("out").socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
+      sock.bind({ addr: 0, port });
+      this.receivers.push(sock);
+    }
+    const inner = of("c2").socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
+    inner.bind({ addr: 0, port: 1000 });
+    this.receivers.push(inner);
+    return this;
+  }
+
+  async take(step: Step): Promise<string> {
+    switch (step.kind) {
+      case "send": {
+        const to = { addr: parseIpv4(DESTINATIONS[step.to]!)!, port: step.port };
+        let said = "";
+        this.senders[step.from]!.setOption("IP_TOS", step.tos);
+        for (let i = 0; i < step.times; i++)
+          said += this.#send(this.senders[step.from]!, new Uint8Array(step.bytes).fill(step.port + i), to);
+        return said;
+      }
+      case "answer": {
+        // to whoever wrote last, and one more to a published port
+        const sock = this.receivers[step.port - 1000]!;
+        let said = "";
+        for (let message = sock.recvNow(100, {}); message; message = sock.recvNow(100, {}))
+          said += this.#send(sock, Uint8Array.of(1, 2, 3), message.from);
+        return said + this.#send(sock, Uint8Array.of(4), { addr: parseIpv4("10.0.0.2")!, port: 2000 });
+      }
+      case "change": {
+        const { status, stdout, stderr } = await this.host.sh(CHANGES[step.which]!);
+        return `${status} ${stdout} ${stderr}`;
+      }
+      case "tap":
+        this.taps.push(this.host.tap(TAPS[step.which]!));
+        return "";
+      case "wait":
+        await this.lab.advance((step.ms * SEC) / 1000);
+        return "";
+    }
+  }
+
+  #send(sock: UdpSock, bytes: Uint8Array, to: { addr: number; port: number }): string {
+    let said = "";
+    try {
+      sock.sendNow(bytes, { to });
+    } catch (error) {
+      said = String(error);
+    }
+    this.lab.engine.sim.doSoftirq();
+    return said;
+  }
+
+  async seen(): Promise<string> {
+    const { stdout, stderr } = await this.host.sh(SEEN);
+    return `${this.lab.now}\n${stdout}${stderr}`;
+  }
+}
+
+it("packets that take a remembered way leave everything as if they had walked", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60, size: "max" }), async (steps) => {
+      const quick = await new World().begin(false);
+      const slow = await new World().begin(true);
+      for (const step of steps) {
+        const [a, b] = [await quick.take(step), await slow.take(step)];
+        expect(a).toBe(b);
+        expect(quick.lab.now).toBe(slow.lab.now);
+      }
+      for (const [i, tap] of quick.taps.entries())
+        expect([tap.frames, [...tap.bytes()]]).toEqual([slow.taps[i]!.frames, [...slow.taps[i]!.bytes()]]);
+      expect(await quick.seen()).toBe(await slow.seen());
+    }),
+    { numRuns: RUNS },
+  );
+}, 120_000);
