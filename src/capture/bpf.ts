@@ -1,6 +1,6 @@
 // Classic BPF: checked when a program is loaded, then run over a packet. Answers to bpf_check_classic and the meaning of
 // instructions in net/core/filter.c, Documentation/networking/filter.rst and the paper by McCanne and Jacobson (1993).
-// Capture filters and iptables' -m bpf run here.
+// Capture filters and iptables' -m bpf are such programs; bpf-compile.ts makes functions of them.
 import { Errno, NetError } from "../base/errno.ts";
 import { get16, get32 } from "../wire/layout.ts";
 
@@ -54,8 +54,8 @@ export const BPF_TXA = 0x87;
 export const MEM_WORDS = 16;
 const MAX_INSTRUCTIONS = 4096;
 /** Offsets from here on ask about the packet's companions (SKF_AD_OFF), link header, network header. */
-const SKF_AD_OFF = 0xfffff000;
-const SKF_NET_OFF = 0xfff00000;
+export const SKF_AD_OFF = 0xfffff000;
+export const SKF_NET_OFF = 0xfff00000;
 export const SKF_AD_PROTOCOL = 0;
 export const SKF_AD_PKTTYPE = 4;
 export const SKF_AD_IFINDEX = 8;
@@ -97,7 +97,8 @@ export function checkBpf(program: readonly BpfInstruction[]): void {
 }
 
 const memory = new Int32Array(MEM_WORDS);
-const noAncillary = (): number => 0;
+/** A packet without companions: a frame of a capture. */
+export const noAncillary = (): number => 0;
 
 /**
  * Runs a checked program over `b[from..from+length)`; 0 where it reads beyond. `wireLength` is what `ld #pktlen` says,

@@ -23,8 +23,9 @@ import {
   BPF_MSH,
   BPF_W,
   type BpfInstruction,
-  runBpf,
+  noAncillary,
 } from "./bpf.ts";
+import { compileBpf } from "./bpf-compile.ts";
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "./capture.ts";
 import { compileComparison, type LoadContext, Registers } from "./filter-arithmetic.ts";
 import { Block, both, either, finish, layOut, negated, returning, type Statement } from "./filter-blocks.ts";
@@ -72,8 +73,8 @@ export interface FilterOptions {
 
 /** Compiles an expression; an empty one passes every frame. Throws FilterError with the words after `tcpdump: `. */
 export function compileFilter(text: string, options: FilterOptions = {}): FrameFilter {
-  const program = filterProgram(text, options);
-  return (b, length, from = 0, wireLength = length) => runBpf(program, b, from, length, wireLength) !== 0;
+  const run = compileBpf(filterProgram(text, options));
+  return (b, length, from = 0, wireLength = length) => run(b, from, length, wireLength, noAncillary) !== 0;
 }
 
 /** The program of an expression, which returns how many bytes of a frame to keep: 0 or the snapshot length. */

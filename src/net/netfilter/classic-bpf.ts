@@ -1,20 +1,15 @@
 // Classic BPF over an skb: its companions are the skb's fields (convert_bpf_extensions in net/core/filter.c).
-import {
-  type BpfInstruction,
-  runBpf,
-  SKF_AD_IFINDEX,
-  SKF_AD_MARK,
-  SKF_AD_PKTTYPE,
-  SKF_AD_PROTOCOL,
-} from "../../capture/bpf.ts";
+import { SKF_AD_IFINDEX, SKF_AD_MARK, SKF_AD_PKTTYPE, SKF_AD_PROTOCOL } from "../../capture/bpf.ts";
+import type { BpfFunction } from "../../capture/bpf-compile.ts";
 import type { SkBuff } from "../core/skb.ts";
 
 let current: SkBuff;
 
-/** Runs a checked program over a packet from its network header; 0 where it reads beyond it. */
-export function runBpfOnSkb(program: readonly BpfInstruction[], skb: SkBuff, from: number): number {
+/** Runs a program over a packet from its network header; 0 where it reads beyond it. */
+export function runBpfOnSkb(program: BpfFunction, skb: SkBuff, from: number): number {
   current = skb;
-  return runBpf(program, skb.head, from, skb.tail - from, skb.tail - from, ancillary);
+  const length = skb.tail - from;
+  return program(skb.head, from, length, length, ancillary);
 }
 
 function ancillary(what: number): number {

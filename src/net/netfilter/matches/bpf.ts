@@ -2,6 +2,7 @@
 // are eBPF, which is not here.
 
 import { type BpfInstruction, checkBpf } from "../../../capture/bpf.ts";
+import { compileBpf } from "../../../capture/bpf-compile.ts";
 import { runBpfOnSkb } from "../classic-bpf.ts";
 import type { XtMatch } from "../x-tables.ts";
 
@@ -13,7 +14,8 @@ export const bpfMatch: XtMatch<BpfInfo> = {
   name: "bpf",
   create({ program }) {
     checkBpf(program);
-    return { fn: ({ skb, iph }) => runBpfOnSkb(program, skb, iph) !== 0 };
+    const run = compileBpf(program);
+    return { fn: ({ skb, iph }) => runBpfOnSkb(run, skb, iph) !== 0 };
   },
   keys: () => [],
 };
