@@ -1,7 +1,9 @@
 // A tracked packet is looked up once in each hook that may begin its way; what does that cost, and what a rule walked by?
 import { Bench } from "tinybench";
-import { NfConn } from "../src/net/netfilter/conntrack-entry.ts";
+import { SkbPool } from "../src/net/core/skb.ts";
+import { IPS_CONFIRMED } from "../src/net/netfilter/conntrack-entry.ts";
 import { ConntrackHash } from "../src/net/netfilter/conntrack-hash.ts";
+import { ConnRows } from "../src/net/netfilter/conntrack-rows.ts";
 import { invertTuple, Tuple } from "../src/net/netfilter/tuple.ts";
 
 export const question: string = "What does a look-up of a tracked connection cost?";
@@ -14,19 +16,22 @@ function tupleOf(i: number, tuple: Tuple): Tuple {
 
 export const bench: Bench = new Bench({ time: 200 });
 
-for (const count of [10, 1000, 100_000]) {
-  const table = new ConntrackHash();
-  const byText: Map<string, NfConn> = new Map();
+for (const count of [10, 1000, 100_000, 1_000_000]) {
+  const rows = new ConnRows(new SkbPool());
+  const table = new ConntrackHash(rows);
+  const byText: Map<string, number> = new Map();
+  const tuple = new Tuple();
   const inverse = new Tuple();
   for (let i = 0; i < count; i++) {
-    const conn = new NfConn();
-    tupleOf(i, conn.orig);
-    invertTuple(inverse, conn.orig);
-    conn.reply.copy(inverse);
-    table.register(conn);
-    table.insert(conn.orig, 0, conn.index << 1);
-    table.insert(conn.reply, 0, (conn.index << 1) | 1);
-    byText.set(keyOf(conn.orig), conn);
+    const conn = rows.alloc(6);
+    invertTuple(inverse, tupleOf(i, tuple));
+    rows.setTuple(conn, 0, tuple);
+    rows.setTuple(conn, 1, inverse);
+    // in the table, or its row would be taken for a free one
+    rows.addStatus(conn, IPS_CONFIRMED);
+    table.insert(conn, 0);
+    table.insert(conn, 1);
+    byText.set(keyOf(tuple), conn);
   }
   const wanted = new Tuple();
   let at = 0;
@@ -37,7 +42,7 @@ for (const count of [10, 1000, 100_000]) {
   });
   bench.add(`a Map by text, ${count} connections`, () => {
     for (let i = 0; i < perRun; i++) {
-      at = (at + 7919 + byText.get(keyOf(tupleOf(at, wanted)))!.mark) % count;
+      at = (at + 7919 + (byText.get(keyOf(tupleOf(at, wanted)))! & 1)) % count;
     }
   });
   bench.add(`not there, ${count} connections`, () => {

@@ -180,7 +180,9 @@ export function enableIpForward(netns: NetNamespace): void {
 
 /** Connections that answer from or to an address are forgotten (iptables.DeleteConntrackEntries). */
 export function conntrackForget(netns: NetNamespace, address: Ipv4Addr): void {
-  netns.nf.ct.killWhere(({ reply }) => reply.src === address || reply.dst === address);
+  const { ct } = netns.nf;
+  const wanted = address | 0;
+  ct.killWhere((conn) => ct.rows.src(conn, 1) === wanted || ct.rows.dst(conn, 1) === wanted);
 }
 
 /** net.ipv4.ip_local_port_range */

@@ -32,7 +32,8 @@ export interface TraceEvent {
   readonly rule: TraceRule | null;
   /**
    * what else the event is about: of a copy (skbCopy, ipCopyMetadata) the packet that it is made from, of a fragment put
-   * together with others (ipFragReasm) the packet that goes on, of a delivery (tcpV4Rcv, udpRcv …) the socket
+   * together with others (ipFragReasm) the packet that goes on, of a delivery (tcpV4Rcv, udpRcv …) the socket,
+   * of conntrack and NAT the connection (ConnHandle)
    */
   readonly other: object | null;
 }

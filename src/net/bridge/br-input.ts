@@ -148,7 +148,7 @@ function handleMulticast(br: NetBridge, port: BridgePort, skb: SkBuff, vid: numb
  * leaves its connection to the frame that was forwarded (br_nf_local_in, nf_reset_ct).
  */
 export function brPassFrameUp(br: NetBridge, skb: SkBuff, promisc: boolean): void {
-  if (promisc) skb.ct = null;
+  if (promisc) skb.ct = 0;
   const { dev } = br;
   if (skb.pool.trace !== null) trace(skb, "brPassFrameUp", dev);
   dev.stats.rxPackets++;

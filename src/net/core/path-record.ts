@@ -24,7 +24,8 @@ export class PathRecord {
   trackedInBridge = false;
   /** nfBridge when it came to IP */
   nfBridge = 0;
-  ct: SkBuff["ct"] = null;
+  /** its connection; 0 none */
+  ct = 0;
   ctinfo = 0;
   /** the connection's status when it was looked up, its mark */
   status = 0;
@@ -46,7 +47,7 @@ export class PathRecord {
     this.pktType = skb.pktType;
     this.bridge = null;
     this.fdbEntry = -1;
-    this.ct = null;
+    this.ct = 0;
     this.dst = null;
     this.length = 0;
     skb.record = this;

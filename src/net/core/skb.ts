@@ -70,8 +70,11 @@ export class SkBuff {
   gsoType = 0;
   /** the routing decision (ipv4/route.ts), null before it */
   dst: object | null = null;
-  /** the connection (netfilter/conntrack.ts), null before conntrack or untracked */
-  ct: object | null = null;
+  /**
+   * The connection: its row in the namespace's table (netfilter/conntrack-rows.ts); 0 before conntrack or untracked; below 0 a
+   * template for conntrack.
+   */
+  ct = 0;
   /** IP_CT_* */
   ctinfo = 0;
   /** the sending or receiving sock, null when there is none */
@@ -133,6 +136,8 @@ export class SkBuff {
   record: PathRecord | null = null;
   /** nf_skb_duplicated / peeked and the like are not modelled */
   /** @internal */ free = true;
+  /** @internal place among all of the pool */
+  slot = 0;
   /** views of `head`, see `view` */
   #views: Uint8Array[] | null = null;
 
@@ -232,7 +237,7 @@ export class SkBuff {
     this.pktType = PACKET_HOST;
     this.skbIif = 0;
     this.dst = null;
-    this.ct = null;
+    this.ct = 0;
     this.ctinfo = 0;
     this.nfTrace = false;
     this.nfBridge = 0;
@@ -252,6 +257,8 @@ export class SkBuff {
 export class SkbPool {
   readonly #small: SkBuff[] = [];
   readonly #large: SkBuff[] = [];
+  /** all there are, in use or not */
+  readonly #all: SkBuff[] = [];
   #nextId = 1;
   /** packets handed out and not yet returned */
   inUse = 0;
@@ -348,7 +355,7 @@ export class SkbPool {
     skb.free = true;
     skb.dev = null;
     skb.dst = null;
-    skb.ct = null;
+    skb.ct = 0;
     skb.sk = null;
     skb.physInDev = null;
     skb.physOutDev = null;
@@ -359,6 +366,28 @@ export class SkbPool {
     this.inUse--;
     if (skb.head.length === SMALL) this.#small.push(skb);
     else if (this.#large.length < 256) this.#large.push(skb);
+    else {
+      const last = this.#all.pop()!;
+      last.slot = skb.slot;
+      if (last !== skb) this.#all[skb.slot] = last;
+    }
+  }
+
+  /** Packets that it has, in use or not. */
+  get size(): number {
+    return this.#all.length;
+  }
+
+  /** Calls `visit` with every packet that is under way or waits somewhere. */
+  eachInUse(visit: (skb: SkBuff) => void): void {
+    for (const skb of this.#all) if (!skb.free) visit(skb);
+  }
+
+  #make(head: Uint8Array): SkBuff {
+    const skb = new SkBuff(this, head);
+    skb.slot = this.#all.length;
+    this.#all.push(skb);
+    return skb;
   }
 
   #take(bytes: number): SkBuff {
@@ -371,7 +400,7 @@ export class SkbPool {
       }
     } else {
       assert(bytes <= LARGE, "a packet of more than 64 KiB");
-      skb = this.#large.pop() ?? new SkBuff(this, new Uint8Array(LARGE));
+      skb = this.#large.pop() ?? this.#make(new Uint8Array(LARGE));
     }
     this.inUse++;
     skb.free = false;
@@ -423,7 +452,7 @@ export class SkbPool {
   #growSmall(): void {
     const slab = new Uint8Array(SMALL * SMALL_PER_SLAB);
     for (let i = SMALL_PER_SLAB - 1; i >= 0; i--)
-      this.#small.push(new SkBuff(this, slab.subarray(i * SMALL, (i + 1) * SMALL)));
+      this.#small.push(this.#make(slab.subarray(i * SMALL, (i + 1) * SMALL)));
   }
 }
 

@@ -6,6 +6,8 @@ import { MSEC, type Ns, SEC } from "../../base/time.ts";
 
 /** The kernel's tick at HZ=250. */
 export const JIFFY_NS: Ns = 4 * MSEC;
+/** Ticks a second. */
+export const HZ: number = SEC / JIFFY_NS;
 
 /** The moment at which a timer goes off that is armed now for `expires`. */
 export function wheelExpiry(now: Ns, expires: Ns): Ns {

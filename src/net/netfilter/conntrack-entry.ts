@@ -1,13 +1,11 @@
-// One tracked connection (struct nf_conn), and the numbers that describe it: status bits, what a packet is to it, events.
+// The numbers that describe a tracked connection (struct nf_conn): status bits, what a packet is to it, events; and what few of
+// them have. The connection itself is a row of conntrack-rows.ts.
 // Answers to include/net/netfilter/nf_conntrack.h and uapi/linux/netfilter/nf_conntrack_common.h.
 
-import type { Ns } from "../../base/time.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { ConntrackHelper } from "./conntrack-expect.ts";
 import type { FtpState } from "./helper-ftp.ts";
-import type { TcpTrack } from "./proto-tcp-track.ts";
 import type { SeqAdj } from "./seqadj.ts";
-import { Tuple } from "./tuple.ts";
 
 // enum ip_conntrack_info: skb.ctinfo. Below IP_CT_IS_REPLY the packet goes the original way.
 export const IP_CT_ESTABLISHED = 0;
@@ -16,7 +14,7 @@ export const IP_CT_NEW = 2;
 export const IP_CT_IS_REPLY = 3;
 export const IP_CT_ESTABLISHED_REPLY = 3;
 export const IP_CT_RELATED_REPLY = 4;
-/** with skb.ct null: the NOTRACK target asked not to look */
+/** with skb.ct 0: the NOTRACK target asked not to look */
 export const IP_CT_UNTRACKED = 7;
 
 // enum ip_conntrack_status
@@ -54,80 +52,26 @@ export const NF_CT_ZONE_DIR_REPL = 2;
 export interface ConnExt {
   /** what reads their control connection */
   helper: ConntrackHelper | null;
-  /** the connection that announced this one */
-  master: NfConn | null;
+  /** the connection that announced this one; 0: none did */
+  master: number;
   /** by direction: how sequence numbers are shifted */
   seqadj: [SeqAdj, SeqAdj] | null;
   ftp: FtpState | null;
 }
 
-export class NfConn {
-  /** place in the table, −1 while it is in none */
-  index = -1;
-  /** what `conntrack -o id` shows (nf_ct_get_id) */
-  id = 0;
-  /** IPS_* */
-  status = 0;
-  /** virtual ns when it is forgotten; while unconfirmed, ns after confirmation */
-  timeout: Ns = 0;
-  mark = 0;
-  /** conntrack zone, and the directions to which it applies (both: 3) */
-  zone = 0;
-  /** a template: its zone is the packet's mark */
-  zoneFromMark = false;
-  zoneDir: number = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
-  readonly orig: Tuple = new Tuple();
-  readonly reply: Tuple = new Tuple();
-  /** null: a connection without any of that */
-  ext: ConnExt | null = null;
-  /** TCP only */
-  tcp: TcpTrack | null = null;
-  /** UDP: traffic after this moment makes it a stream */
-  udpStreamNs: Ns = 0;
-  /** ifindex of the interface whose address MASQUERADE took; 0 none */
-  masqIndex = 0;
-  /** nf_conntrack_acct: by direction; null while accounting is off */
-  acct: { packets: [number, number]; bytes: [number, number] } | null = null;
-  /** nf_conntrack_timestamp: virtual ns of start and stop; 0 unset */
-  startNs: Ns = 0;
-  stopNs: Ns = 0;
-  /** nf_conntrack_events: somebody listened when it began */
-  ecache = false;
-  /** number of the way that its last packet took, by direction (flow-paths.ts); 0 none */
-  path0 = 0;
-  path1 = 0;
-  /** IPCT_* not yet told */
-  events = 0;
-
-  /** The tuple of a direction. */
-  tuple(dir: number): Tuple {
-    return dir === 0 ? this.orig : this.reply;
-  }
-
-  get confirmed(): boolean {
-    return (this.status & IPS_CONFIRMED) !== 0;
-  }
-
-  get protonum(): number {
-    return this.orig.protonum;
-  }
-
-  /** Zone under which a direction is stored (nf_ct_zone_id). */
-  zoneId(dir: number): number {
-    return this.zoneDir & (1 << dir) ? this.zone : 0;
-  }
+/** What the raw table's CT target gives a packet before conntrack has seen it: where to look, and who helps (nf_ct_tmpl_alloc). */
+export interface Template {
+  readonly zone: number;
+  /** the zone is the packet's mark instead */
+  readonly zoneFromMark: boolean;
+  /** directions to which the zone applies (both: 3) */
+  readonly zoneDir: number;
+  readonly helper: ConntrackHelper | null;
 }
 
-/** The connection's extensions, made when they are first needed. */
-export function connExt(conn: NfConn): ConnExt {
-  conn.ext ??= { helper: null, master: null, seqadj: null, ftp: null };
-  return conn.ext;
-}
-
-/** The connection of a packet, null when it has none or only a template. */
-export function nfCtGet(skb: SkBuff): NfConn | null {
-  const ct = skb.ct as NfConn | null;
-  return ct !== null && (ct.status & IPS_TEMPLATE) === 0 ? ct : null;
+/** The connection of a packet: its row in the namespace's table; 0 when it has none or only a template. */
+export function nfCtGet(skb: SkBuff): number {
+  return skb.ct > 0 ? skb.ct : 0;
 }
 
 /** Direction of a packet (CTINFO2DIR). */
@@ -137,7 +81,7 @@ export function ctinfo2dir(ctinfo: number): number {
 
 /** What a packet is to its connection, as `-m conntrack --ctstate` says it. */
 export function ctinfoName(skb: SkBuff): string {
-  if (nfCtGet(skb) === null) return skb.ctinfo === IP_CT_UNTRACKED ? "UNTRACKED" : "INVALID";
+  if (nfCtGet(skb) === 0) return skb.ctinfo === IP_CT_UNTRACKED ? "UNTRACKED" : "INVALID";
   switch (skb.ctinfo) {
     case IP_CT_NEW:
       return "NEW";

@@ -3,7 +3,6 @@
 
 import { SEC } from "../../base/time.ts";
 import type { Conntrack } from "./conntrack.ts";
-import type { NfConn } from "./conntrack-entry.ts";
 import type { Tuple } from "./tuple.ts";
 
 /** What a helper allows (struct nf_conntrack_expect_policy). */
@@ -21,9 +20,11 @@ export interface ConntrackHelper {
 
 /** One expected connection: from any port of one address to one port of another. */
 export interface Expectation {
-  readonly master: NfConn;
+  /** the connection that announced it */
+  readonly master: number;
   readonly helper: ConntrackHelper;
   readonly protonum: number;
+  /** signed, as in tuples */
   readonly src: number;
   readonly dst: number;
   port: number;
@@ -34,7 +35,7 @@ export interface Expectation {
   /** virtual ns when it is given up */
   timeout: number;
   /** what makes of the new connection what the master is: translated alike; null: nothing */
-  readonly follow: ((ct: NfConn, exp: Expectation) => void) | null;
+  readonly follow: ((conn: number, exp: Expectation) => void) | null;
 }
 
 export type ExpectListener = (event: "new" | "destroy", exp: Expectation) => void;
@@ -93,7 +94,7 @@ export class ExpectTable {
   }
 
   /** The master ends: nothing more is expected on its account (nf_ct_remove_expectations). */
-  removeOf(master: NfConn): void {
+  removeOf(master: number): void {
     for (const exp of [...this.list]) if (exp.master === master) this.remove(exp);
   }
 

@@ -1,20 +1,21 @@
-// The connection table: both directions of every confirmed connection under their tuples, open addressing with linear
-// probing in typed arrays, so that a look-up touches no object but the one it finds. Answers to nf_conntrack_hash of
-// net/netfilter/nf_conntrack_core.c; where the kernel has chains and siphash, this has probes and a multiplicative mix.
+// Where a connection lies, by the tuple of either direction: open addressing with linear probing. A slot holds a row, a
+// direction and, in the bits that these leave, some of the hash, so that a look-up among a million connections touches one
+// slot and one row. Answers to nf_conntrack_hash of net/netfilter/nf_conntrack_core.c; where the kernel has chains and
+// siphash, this has probes and a multiplicative mix.
 
-import type { NfConn } from "./conntrack-entry.ts";
+import type { ConnRows } from "./conntrack-rows.ts";
 import type { Tuple } from "./tuple.ts";
 
-/** Words per slot: source, destination, ports, zone << 8 | protocol. */
-const STRIDE = 4;
-const MIN_SLOTS = 1024;
+const MIN_SLOTS = 128;
+/** Of a namespace that has tracked nothing yet. */
+const NO_SLOTS = new Int32Array(1);
 
 function hashOf(src: number, dst: number, ports: number, protoZone: number): number {
   let h = Math.imul(src ^ 0x9e3779b9, 0x85ebca6b);
   h = Math.imul((h ^ (h >>> 15)) + dst, 0xc2b2ae35);
   h = Math.imul((h ^ (h >>> 13)) + ports, 0x27d4eb2f);
   h = Math.imul((h ^ (h >>> 16)) + protoZone, 0x165667b1);
-  return (h ^ (h >>> 15)) >>> 0;
+  return h ^ (h >>> 15);
 }
 
 /** nf_conntrack_buckets: into how many buckets the kernel's table is divided. */
@@ -23,119 +24,139 @@ export const BUCKETS = 262144;
 /** The bucket of a tuple in a table like the kernel's (reciprocal_scale). */
 export function bucketOf(tuple: Tuple, zone: number): number {
   const ports = (tuple.srcU << 16) | tuple.dstU;
-  return Math.floor((hashOf(tuple.src | 0, tuple.dst | 0, ports, (zone << 8) | tuple.protonum) / 4294967296) * BUCKETS);
+  return bucket(hashOf(tuple.src | 0, tuple.dst | 0, ports, (zone << 8) | tuple.protonum));
+}
+
+function bucket(hash: number): number {
+  return Math.floor(((hash >>> 0) / 4294967296) * BUCKETS);
 }
 
 export class ConntrackHash {
-  #mask: number = MIN_SLOTS - 1;
-  #keys: Int32Array = new Int32Array(MIN_SLOTS * STRIDE);
-  /** connection index << 1 | direction, plus one; 0 is an empty slot */
-  #values: Int32Array = new Int32Array(MIN_SLOTS);
+  readonly #rows: ConnRows;
+  /** hash << #bits | row << 1 | direction; 0 is an empty slot */
+  #slots: Int32Array = NO_SLOTS;
+  #mask = 0;
+  /** the slot where a tuple's search begins is its hash >>> #shift: slots lie in the order of the kernel's buckets */
+  #shift = 0;
+  /** how many bits of a slot are row and direction */
+  #bits = 8;
   #used = 0;
-  /** connections by index; holes are null */
-  readonly entries: (NfConn | null)[] = [];
-  readonly #free: number[] = [];
 
-  /** Directions stored: two for each connection. */
-  get used(): number {
-    return this.#used;
+  constructor(rows: ConnRows) {
+    this.#rows = rows;
   }
 
-  /** Gives the connection an index here (it keeps it until `remove`). */
-  register(ct: NfConn): void {
-    const index = this.#free.pop() ?? this.entries.length;
-    ct.index = index;
-    this.entries[index] = ct;
+  /** Bytes of memory that it has. */
+  get byteLength(): number {
+    return this.#slots.byteLength;
   }
 
-  unregister(ct: NfConn): void {
-    this.entries[ct.index] = null;
-    this.#free.push(ct.index);
-    ct.index = -1;
-  }
-
-  /** index << 1 | direction of what has this tuple, −1 when there is none. */
+  /** row << 1 | direction of what has this tuple, −1 when there is none. */
   find(tuple: Tuple, zone: number): number {
-    const src = tuple.src | 0;
-    const dst = tuple.dst | 0;
-    const ports = (tuple.srcU << 16) | tuple.dstU;
-    const protoZone = (zone << 8) | tuple.protonum;
+    return this.findWords(tuple.src | 0, tuple.dst | 0, (tuple.srcU << 16) | tuple.dstU, tuple.protonum, zone);
+  }
+
+  /** The same, of signed addresses and source port << 16 | destination port. */
+  findWords(src: number, dst: number, ports: number, protonum: number, zone: number): number {
+    const rows = this.#rows;
+    const slots = this.#slots;
     const mask = this.#mask;
-    const keys = this.#keys;
-    const values = this.#values;
-    let slot = hashOf(src, dst, ports, protoZone) & mask;
+    const bits = this.#bits;
+    const hash = hashOf(src, dst, ports, (zone << 8) | protonum);
+    const tag = hash << bits;
+    const low = (1 << bits) - 1;
+    let slot = (hash >>> this.#shift) & mask;
     for (;;) {
-      const value = values[slot]!;
+      const value = slots[slot]!;
       if (value === 0) return -1;
-      const at = slot << 2;
-      if (keys[at] === src && keys[at + 1] === dst && keys[at + 2] === ports && keys[at + 3] === protoZone)
-        return value - 1;
+      if ((value & ~low) === tag) {
+        const found = value & low;
+        const row = found >>> 1;
+        const dir = found & 1;
+        if (rows.hasTuple(row, dir, src, dst, ports, protonum) && rows.zoneId(row, dir) === zone) return found;
+      }
       slot = (slot + 1) & mask;
     }
   }
 
   /** Stores one direction. The caller has made sure that the tuple is not there. */
-  insert(tuple: Tuple, zone: number, value: number): void {
-    if ((this.#used + 1) * 2 > this.#mask) this.#grow();
-    this.#put(tuple.src | 0, tuple.dst | 0, (tuple.srcU << 16) | tuple.dstU, (zone << 8) | tuple.protonum, value + 1);
+  insert(row: number, dir: number): void {
+    if ((this.#used + 1) * 4 > this.#slots.length * 3) this.#rebuild(Math.max(MIN_SLOTS, this.#slots.length * 2));
+    else if (row >>> (this.#bits - 1) !== 0) this.#rebuild(this.#slots.length);
+    this.#put(row, dir);
     this.#used++;
   }
 
-  /** Takes one direction out; harmless when another connection holds the tuple. */
-  remove(tuple: Tuple, zone: number, value: number): void {
-    const src = tuple.src | 0;
-    const dst = tuple.dst | 0;
-    const ports = (tuple.srcU << 16) | tuple.dstU;
+  /** Takes one direction out; harmless when it is not there. */
+  remove(row: number, dir: number): void {
+    const slots = this.#slots;
     const mask = this.#mask;
-    const keys = this.#keys;
-    const values = this.#values;
-    let slot = hashOf(src, dst, ports, (zone << 8) | tuple.protonum) & mask;
-    while (values[slot] !== value + 1) {
-      if (values[slot] === 0) return;
+    const hash = this.#hashOf(row, dir);
+    const wanted = (hash << this.#bits) | (row << 1) | dir;
+    let slot = (hash >>> this.#shift) & mask;
+    while (slots[slot] !== wanted) {
+      if (slots[slot] === 0) return;
       slot = (slot + 1) & mask;
     }
     this.#used--;
     // backward shift, so that no tombstones are needed
+    const low = (1 << this.#bits) - 1;
     let hole = slot;
     for (;;) {
       slot = (slot + 1) & mask;
-      const moved = values[slot]!;
+      const moved = slots[slot]!;
       if (moved === 0) break;
-      const at = slot << 2;
-      const home = hashOf(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!) & mask;
+      const found = moved & low;
+      const home = (this.#hashOf(found >>> 1, found & 1) >>> this.#shift) & mask;
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      keys.copyWithin(hole << 2, at, at + STRIDE);
-      values[hole] = moved;
+      slots[hole] = moved;
       hole = slot;
     }
-    values[hole] = 0;
+    slots[hole] = 0;
   }
 
-  #put(src: number, dst: number, ports: number, protoZone: number, value: number): void {
+  /** Rows with a direction in the bucket `first` of a table like the kernel's, or in one of the `count` − 1 after it. */
+  inBuckets(first: number, count: number): Set<number> {
+    const slots = this.#slots;
     const mask = this.#mask;
-    const keys = this.#keys;
-    const values = this.#values;
-    let slot = hashOf(src, dst, ports, protoZone) & mask;
-    while (values[slot] !== 0) slot = (slot + 1) & mask;
-    const at = slot << 2;
-    keys[at] = src;
-    keys[at + 1] = dst;
-    keys[at + 2] = ports;
-    keys[at + 3] = protoZone;
-    values[slot] = value;
+    const low = (1 << this.#bits) - 1;
+    const found: Set<number> = new Set();
+    const spread = 1 + Math.ceil((count * slots.length) / BUCKETS);
+    let slot = Math.floor((first / BUCKETS) * slots.length);
+    for (let i = 0; i < slots.length && (i < spread || slots[slot] !== 0); i++, slot = (slot + 1) & mask) {
+      const value = slots[slot]!;
+      const row = (value & low) >>> 1;
+      if (value !== 0 && (bucket(this.#hashOf(row, value & 1)) - first + BUCKETS) % BUCKETS < count) found.add(row);
+    }
+    return found;
   }
 
-  #grow(): void {
-    const keys = this.#keys;
-    const values = this.#values;
-    const slots = values.length * 2;
-    this.#mask = slots - 1;
-    this.#keys = new Int32Array(slots * STRIDE);
-    this.#values = new Int32Array(slots);
-    for (let slot = 0; slot < values.length; slot++) {
-      if (values[slot] === 0) continue;
-      const at = slot << 2;
-      this.#put(keys[at]!, keys[at + 1]!, keys[at + 2]!, keys[at + 3]!, values[slot]!);
+  #hashOf(row: number, dir: number): number {
+    const rows = this.#rows;
+    const protoZone = (rows.zoneId(row, dir) << 8) | rows.protonum(row);
+    return hashOf(rows.src(row, dir), rows.dst(row, dir), rows.ports(row, dir), protoZone);
+  }
+
+  #put(row: number, dir: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    const hash = this.#hashOf(row, dir);
+    let slot = (hash >>> this.#shift) & mask;
+    while (slots[slot] !== 0) slot = (slot + 1) & mask;
+    slots[slot] = (hash << this.#bits) | (row << 1) | dir;
+  }
+
+  /** As many slots, and bits for as many rows, as there are now. */
+  #rebuild(size: number): void {
+    const old = this.#slots;
+    const low = (1 << this.#bits) - 1;
+    this.#bits = Math.max(8, 33 - Math.clz32(this.#rows.capacity));
+    this.#mask = size - 1;
+    this.#shift = Math.clz32(size - 1);
+    this.#slots = new Int32Array(size);
+    for (let slot = 0; slot < old.length; slot++) {
+      const value = old[slot]! & low;
+      if (old[slot] !== 0) this.#put(value >>> 1, value & 1);
     }
   }
 }

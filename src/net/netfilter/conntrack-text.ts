@@ -4,15 +4,10 @@
 import { SEC } from "../../base/time.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
 import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from "../../wire/ipv4.ts";
-import { JIFFY_NS } from "../core/timer-wheel.ts";
+import { HZ } from "../core/timer-wheel.ts";
 import type { Conntrack } from "./conntrack.ts";
-import {
-  IPS_ASSURED,
-  IPS_SEEN_REPLY,
-  NF_CT_ZONE_DIR_ORIG,
-  NF_CT_ZONE_DIR_REPL,
-  type NfConn,
-} from "./conntrack-entry.ts";
+import { IPS_ASSURED, IPS_SEEN_REPLY, NF_CT_ZONE_DIR_ORIG, NF_CT_ZONE_DIR_REPL } from "./conntrack-entry.ts";
+import type { ConnInfo } from "./conntrack-info.ts";
 import type { Netfilter } from "./netfilter.ts";
 import { TCP_STATE_NAMES } from "./proto-tcp-track.ts";
 import { hasPorts, IPPROTO_DCCP, type Tuple } from "./tuple.ts";
@@ -42,22 +37,21 @@ export function tupleText(tuple: Tuple): string {
 }
 
 /** Whole seconds until a connection is forgotten; timeouts count in jiffies (nf_ct_expires). */
-export function secondsLeft(ct: Conntrack, conn: NfConn): number {
-  const jiffies = Math.floor(conn.timeout / JIFFY_NS) - Math.floor(ct.now / JIFFY_NS);
-  return Math.max(0, Math.floor((jiffies * JIFFY_NS) / SEC));
+export function secondsLeft(ct: Conntrack, conn: ConnInfo): number {
+  return Math.max(0, Math.floor(((conn.timeout - ct.jiffies) | 0) / HZ));
 }
 
 /** TCP's state by name; undefined for other protocols. */
-export function stateText(conn: NfConn): string | undefined {
-  return conn.tcp === null ? undefined : TCP_STATE_NAMES[conn.tcp.state];
+export function stateText(conn: ConnInfo): string | undefined {
+  return conn.tcpState === null ? undefined : TCP_STATE_NAMES[conn.tcpState];
 }
 
 /** " packets=… bytes=…" of a direction, "" while nothing is counted. */
-export function countersText(conn: NfConn, dir: 0 | 1): string {
+export function countersText(conn: ConnInfo, dir: 0 | 1): string {
   return conn.acct === null ? "" : ` packets=${conn.acct.packets[dir]} bytes=${conn.acct.bytes[dir]}`;
 }
 
-function zoneText(conn: NfConn, dirs: number, name: string): string {
+function zoneText(conn: ConnInfo, dirs: number, name: string): string {
   return conn.zoneDir === dirs ? ` ${name}=${conn.zone}` : "";
 }
 
@@ -66,7 +60,6 @@ const BOTH = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
 /** /proc/net/nf_conntrack */
 export function nfConntrackText(nf: Netfilter): string {
   const { ct } = nf;
-  ct.expireAll();
   let text = "";
   for (const conn of ct.list) {
     const name = l4ProtoName(conn.protonum);
@@ -79,7 +72,7 @@ export function nfConntrackText(nf: Netfilter): string {
     if (conn.status & IPS_ASSURED) text += " [ASSURED]";
     text += ` mark=${conn.mark}${zoneText(conn, BOTH, "zone")}`;
     if (conn.startNs !== 0) text += ` delta-time=${Math.floor((ct.now - conn.startNs) / SEC)}`;
-    text += ` use=${nf.references(conn) + 1}\n`;
+    text += ` use=${nf.references(conn.row) + 1}\n`;
   }
   return text;
 }

@@ -1,7 +1,8 @@
 // Connection tracking: every packet is given the connection that it belongs to, new ones are confirmed when their first
 // packet leaves, and forgotten when their time is up. Answers to net/netfilter/nf_conntrack_core.c; the protocols' rules
-// are in proto-tcp.ts and proto-other.ts. Module state there is an object per namespace here. Leaves out helpers,
-// expectations and offloading; there is no collector thread: what has expired goes when somebody looks.
+// are in proto-tcp.ts and proto-other.ts, connections are rows of conntrack-rows.ts. Module state there is an object per
+// namespace here. Leaves out offloading; there is no collector thread: what has expired goes when somebody looks, or
+// before the table grows.
 
 import type { Ns } from "../../base/time.ts";
 import { SEC } from "../../base/time.ts";
@@ -13,8 +14,8 @@ import type { Net } from "../core/net.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { PathRecord } from "../core/path-record.ts";
 import type { SkBuff } from "../core/skb.ts";
+import { HZ, JIFFY_NS } from "../core/timer-wheel.ts";
 import {
-  connExt,
   ctinfo2dir,
   IP_CT_ESTABLISHED,
   IP_CT_ESTABLISHED_REPLY,
@@ -35,43 +36,54 @@ import {
   IPS_NAT_CLASH,
   IPS_NAT_DONE_MASK,
   IPS_SEEN_REPLY,
-  IPS_TEMPLATE,
-  NfConn,
+  type Template,
 } from "./conntrack-entry.ts";
 import { type ConntrackHelper, ExpectTable } from "./conntrack-expect.ts";
-import { BUCKETS, bucketOf, ConntrackHash } from "./conntrack-hash.ts";
+import { bucketOf, ConntrackHash } from "./conntrack-hash.ts";
+import { ConnHandle, ConnInfo } from "./conntrack-info.ts";
+import { ConnRows } from "./conntrack-rows.ts";
 import { type ConntrackStat, ConntrackSysctl, newConntrackStat } from "./conntrack-sysctl.ts";
 import { genericPacket, grePacket, icmpError, icmpPacket, udpPacket } from "./proto-other.ts";
 import { TCP_REPEAT, tcpCanEarlyDrop, tcpPacket } from "./proto-tcp.ts";
-import { TcpSide } from "./proto-tcp-track.ts";
+import { TcpTracks } from "./proto-tcp-track.ts";
 import { getTuple, invertTuple, Tuple } from "./tuple.ts";
 
 /** Told of connections: IPCT_* bits; `conntrack -E` listens. */
-export type ConntrackListener = (events: number, ct: NfConn) => void;
+export type ConntrackListener = (events: number, conn: ConnInfo) => void;
 
 export class Conntrack {
-  /** what a SYN announces that is not believed */
-  readonly scratch: TcpSide = new TcpSide();
   readonly net: Net;
   readonly sysctl: ConntrackSysctl;
   readonly stat: ConntrackStat = newConntrackStat();
-  readonly table: ConntrackHash = new ConntrackHash();
-  /** confirmed connections in order of confirmation */
-  readonly list: Set<NfConn> = new Set();
+  /** the connections, each known by its row's number */
+  readonly rows: ConnRows;
+  /** TCP's windows */
+  readonly tcp: TcpTracks = new TcpTracks();
+  /** where they lie by their tuples; `find` also ends what has expired */
+  readonly table: ConntrackHash;
+  /** confirmed connections that have not ended */
+  size = 0;
   /** tells NAT that a connection was stored or is gone */
-  onConfirm: ((ct: NfConn) => void) | null = null;
-  onDestroy: ((ct: NfConn) => void) | null = null;
+  onConfirm: ((conn: number) => void) | null = null;
+  onDestroy: ((conn: number) => void) | null = null;
   readonly #listeners: Set<ConntrackListener> = new Set();
+  /** IPCT_* not yet told, by connection */
+  readonly #events: Map<number, number> = new Map();
+  readonly #handles: Map<number, ConnHandle> = new Map();
   readonly expectations: ExpectTable = new ExpectTable(this);
   /** looks at an established packet of a connection with a helper, or with shifted numbers; a verdict */
-  onHelp: ((skb: SkBuff, conn: NfConn) => number) | null = null;
+  onHelp: ((skb: SkBuff, conn: number) => number) | null = null;
   /** connection helpers by name */
   readonly helpers: Map<string, ConntrackHelper> = new Map();
+  /** templates that rules give to packets; skb.ct is −1 for the first, −2 for the second … */
+  readonly #templates: (Template | null)[] = [];
   /** netlink port of the user on whose behalf connections change now; 0: nobody's */
   userPort = 0;
-  readonly #rng: Rng;
+  readonly #idKey: number;
   readonly #gc: Timer;
   readonly #sweep: Timer;
+  /** jiffy in which a full table was last searched for what has expired */
+  #searchedAt = -1;
   /** @internal scratch of icmpError */
   readonly quoted: Tuple = new Tuple();
   /** @internal */
@@ -81,7 +93,16 @@ export class Conntrack {
 
   constructor(net: Net) {
     this.net = net;
-    this.#rng = net.kernel.rng.fork(`conntrack/${net.id}`);
+    const rng: Rng = net.kernel.rng.fork(`conntrack/${net.id}`);
+    this.#idKey = rng.u32();
+    this.rows = new ConnRows(net.kernel.skbs);
+    this.rows.beforeGrowth = () => this.expireAll();
+    this.rows.onFree = (conn) => {
+      this.#events.delete(conn);
+      this.#handles.delete(conn);
+      if (this.rows.protonum(conn) === IPPROTO_TCP && this.rows.track(conn) !== 0) this.tcp.free(this.rows.track(conn));
+    };
+    this.table = new ConntrackHash(this.rows);
     this.#gc = net.sim.timer(() => this.#collect());
     this.#sweep = net.sim.timer(() => this.#sweepFull());
     this.sysctl = new ConntrackSysctl(this);
@@ -91,20 +112,85 @@ export class Conntrack {
     return this.net.now;
   }
 
+  /** The clock that timeouts count by (nfct_time_stamp): 32 bits, wrapping. */
+  get jiffies(): number {
+    return jiffyOf(this.net.now);
+  }
+
+  /** The jiffy that is so many seconds away. */
+  inSeconds(seconds: number): number {
+    return (this.jiffies + spanOf(seconds)) | 0;
+  }
+
+  /** Jiffies until a connection in the table is forgotten; not above 0 when it has expired (nf_ct_is_expired). */
+  jiffiesLeft(conn: number): number {
+    return (this.rows.timeout(conn) - this.jiffies) | 0;
+  }
+
   /** Connections that have not expired. */
   get count(): number {
     this.expireAll();
-    return this.list.size;
+    return this.size;
+  }
+
+  /** Connections in the table, in the order in which they came into it. */
+  conns(): number[] {
+    return this.#where(() => true);
+  }
+
+  /** The same that have not expired, as user space is told of them. */
+  get list(): ConnInfo[] {
+    this.expireAll();
+    return this.conns().map((conn) => new ConnInfo(this, conn));
+  }
+
+  /** Is the connection still the one that `info` tells of? */
+  isAlive(info: ConnInfo): boolean {
+    return this.rows.isLive(info.row) && this.rows.seq(info.row) === info.seq;
+  }
+
+  /** For those who trace; null for 0. */
+  handle(conn: number): ConnHandle | null {
+    if (conn === 0) return null;
+    let handle = this.#handles.get(conn);
+    if (handle === undefined) {
+      handle = new ConnHandle(this, conn);
+      this.#handles.set(conn, handle);
+    }
+    return handle;
+  }
+
+  /** nf_ct_get_id: a number that does not repeat, and does not tell how many there have been. */
+  id(conn: number): number {
+    let h = Math.imul(this.rows.seq(conn) ^ this.#idKey, 0x9e3779b1);
+    h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
+    return (h ^ (h >>> 13)) >>> 0;
+  }
+
+  #where(test: (conn: number) => boolean): number[] {
+    const { rows } = this;
+    const found: number[] = [];
+    for (let conn = 1; conn < rows.top; conn++) if (rows.isLive(conn) && test(conn)) found.push(conn);
+    return rows.inOrder(found);
+  }
+
+  /** What `skb.ct` is of a packet to which a rule gives `template`. */
+  addTemplate(template: Template): number {
+    const free = this.#templates.indexOf(null);
+    const index = free < 0 ? this.#templates.length : free;
+    this.#templates[index] = template;
+    return -1 - index;
+  }
+
+  removeTemplate(ct: number): void {
+    this.#templates[-1 - ct] = null;
   }
 
   /** nf_conntrack_in: PRE_ROUTING and LOCAL_OUT. */
   in(skb: SkBuff, state: NfHookState): number {
-    const template = skb.ct as NfConn | null;
-    if (template !== null || skb.ctinfo === IP_CT_UNTRACKED) {
-      if (template === null || !(template.status & IPS_TEMPLATE)) return NF_ACCEPT;
-      skb.ct = null;
-      if (template.zoneFromMark) template.zone = skb.mark & 0xffff;
-    }
+    if (skb.ct > 0 || (skb.ct === 0 && skb.ctinfo === IP_CT_UNTRACKED)) return NF_ACCEPT;
+    const template = skb.ct < 0 ? (this.#templates[-1 - skb.ct] ?? null) : null;
+    skb.ct = 0;
     const b = skb.head;
     const iph = skb.networkHeader;
     const protonum = b[iph + 9]!;
@@ -115,16 +201,16 @@ export class Conntrack {
       return NF_ACCEPT;
     }
     if (protonum === IPPROTO_ICMP) {
-      const result = icmpError(this, skb, l4, state.hook, template === null ? 0 : template.zone);
+      const result = icmpError(this, skb, l4, state.hook, template === null ? 0 : templateZone(template, skb));
       if (result <= 0) {
         this.stat.error++;
         return -result;
       }
-      if (skb.ct !== null) return NF_ACCEPT;
+      if (skb.ct !== 0) return NF_ACCEPT;
     }
     for (;;) {
       const conn = this.#resolve(skb, iph, template);
-      if (conn === null) {
+      if (conn === 0) {
         this.stat.invalid++;
         return NF_ACCEPT;
       }
@@ -134,14 +220,14 @@ export class Conntrack {
       }
       const result = this.#handlePacket(conn, skb, protonum, l4, state.hook);
       if (result > 0) {
-        if (skb.ctinfo === IP_CT_ESTABLISHED_REPLY && !(conn.status & IPS_SEEN_REPLY)) {
-          conn.status |= IPS_SEEN_REPLY;
+        if (skb.ctinfo === IP_CT_ESTABLISHED_REPLY && !(this.rows.status(conn) & IPS_SEEN_REPLY)) {
+          this.rows.addStatus(conn, IPS_SEEN_REPLY);
           this.eventCache(conn, IPCT_REPLY);
         }
-        if (skb.record !== null) noteConnection(skb, skb.record, conn, template !== null);
+        if (skb.record !== null) noteConnection(this.rows, skb, skb.record, template !== null);
         return result;
       }
-      skb.ct = null;
+      skb.ct = 0;
       skb.ctinfo = 0;
       if (result === TCP_REPEAT) continue;
       this.stat.invalid++;
@@ -150,7 +236,7 @@ export class Conntrack {
     }
   }
 
-  #handlePacket(conn: NfConn, skb: SkBuff, protonum: number, l4: number, hook: number): number {
+  #handlePacket(conn: number, skb: SkBuff, protonum: number, l4: number, hook: number): number {
     if (protonum === IPPROTO_TCP) return tcpPacket(this, conn, skb, l4, skb.ctinfo, hook);
     if (protonum === IPPROTO_UDP) return udpPacket(this, conn, skb, l4, skb.ctinfo, hook);
     if (protonum === IPPROTO_ICMP) return icmpPacket(this, conn, skb, skb.ctinfo);
@@ -158,67 +244,71 @@ export class Conntrack {
     return genericPacket(this, conn, skb, skb.ctinfo);
   }
 
-  /** Finds or makes the connection and says what the packet is to it (resolve_normal_ct). */
-  #resolve(skb: SkBuff, iph: number, template: NfConn | null): NfConn | null {
+  /** Finds or makes the connection and says what the packet is to it (resolve_normal_ct); 0: there can be none. */
+  #resolve(skb: SkBuff, iph: number, template: Template | null): number {
     const tuple = this.#tuple;
-    if (!getTuple(skb.head, iph, skb.tail, tuple)) return null;
-    const zoneOrig = template === null ? 0 : template.zoneId(0);
-    let found = this.find(tuple, zoneOrig);
-    if (found < 0 && template !== null && template.zoneId(1) !== zoneOrig) found = this.find(tuple, template.zoneId(1));
-    let conn: NfConn | null;
-    if (found >= 0) conn = this.table.entries[found >> 1]!;
-    else {
-      conn = this.#create(tuple, template);
-      if (conn === null || conn === TABLE_FULL) return conn;
+    if (!getTuple(skb.head, iph, skb.tail, tuple)) return 0;
+    let zone = 0;
+    let zoneReply = 0;
+    if (template !== null) {
+      const number = templateZone(template, skb);
+      zone = template.zoneDir & 1 ? number : 0;
+      zoneReply = template.zoneDir & 2 ? number : 0;
+    }
+    let found = this.find(tuple, zone);
+    if (found < 0 && zoneReply !== zone) found = this.find(tuple, zoneReply);
+    let conn = found >> 1;
+    if (found < 0) {
+      conn = this.#create(tuple, zone, template, skb);
+      if (conn <= 0) return conn;
       found = 0;
     }
+    const status = this.rows.status(conn);
     skb.ct = conn;
     if (found & 1) skb.ctinfo = IP_CT_ESTABLISHED_REPLY;
-    else if (conn.status & IPS_SEEN_REPLY) skb.ctinfo = IP_CT_ESTABLISHED;
-    else skb.ctinfo = conn.status & IPS_EXPECTED ? IP_CT_RELATED : IP_CT_NEW;
+    else if (status & IPS_SEEN_REPLY) skb.ctinfo = IP_CT_ESTABLISHED;
+    else skb.ctinfo = status & IPS_EXPECTED ? IP_CT_RELATED : IP_CT_NEW;
     return conn;
   }
 
-  /** A connection not yet in the table (init_conntrack); null: nothing can answer such a packet. */
-  #create(tuple: Tuple, template: NfConn | null): NfConn | null {
-    if (!invertTuple(this.#inverse, tuple)) return null;
-    const zone = template === null ? 0 : template.zoneId(0);
-    if (this.sysctl.max > 0 && this.list.size >= this.sysctl.max && !this.#earlyDrop(tuple, zone)) {
+  /** A connection not yet in the table (init_conntrack); 0: nothing can answer such a packet. */
+  #create(tuple: Tuple, zone: number, template: Template | null, skb: SkBuff): number {
+    if (!invertTuple(this.#inverse, tuple)) return 0;
+    if (this.sysctl.max > 0 && this.size >= this.sysctl.max && !this.#earlyDrop(tuple, zone)) {
       this.net.kernel.printk("nf_conntrack: nf_conntrack: table full, dropping packet");
       return TABLE_FULL;
     }
-    const conn = this.allocate();
-    conn.orig.copy(tuple);
-    conn.reply.copy(this.#inverse);
-    if (template !== null) {
-      conn.zone = template.zone;
-      conn.zoneDir = template.zoneDir;
-    }
-    if (this.expectations.list.length > 0 && this.#fulfil(conn)) return conn;
-    const helper = template?.ext?.helper;
-    if (helper) {
-      connExt(conn).helper = helper;
-      conn.status |= IPS_HELPER;
+    const { rows } = this;
+    const conn = this.allocate(tuple.protonum);
+    rows.setTuple(conn, 0, tuple);
+    rows.setTuple(conn, 1, this.#inverse);
+    if (template !== null) rows.setZone(conn, templateZone(template, skb), template.zoneDir);
+    if (this.expectations.list.length > 0 && this.#fulfil(conn, tuple)) return conn;
+    if (template !== null && template.helper !== null) {
+      rows.needExt(conn).helper = template.helper;
+      rows.addStatus(conn, IPS_HELPER);
     }
     return conn;
   }
 
   /** A helper has announced this connection: it belongs to the other. */
-  #fulfil(conn: NfConn): boolean {
-    const exp = this.expectations.take(conn.orig);
+  #fulfil(conn: number, tuple: Tuple): boolean {
+    const exp = this.expectations.take(tuple);
     if (!exp) return false;
-    conn.status |= IPS_EXPECTED;
-    connExt(conn).master = exp.master;
-    conn.mark = exp.master.mark;
+    const { rows } = this;
+    rows.addStatus(conn, IPS_EXPECTED);
+    rows.needExt(conn).master = exp.master;
+    rows.setMark(conn, rows.mark(exp.master));
     exp.follow?.(conn, exp);
     return true;
   }
 
   /** A blank connection with the extensions that the settings ask for (nf_conntrack_alloc). */
-  allocate(): NfConn {
-    const conn = new NfConn();
-    if (this.sysctl.acct) conn.acct = { packets: [0, 0], bytes: [0, 0] };
-    conn.ecache = this.sysctl.events === 1 || (this.sysctl.events === 2 && this.#listeners.size > 0);
+  allocate(protonum: number): number {
+    const conn = this.rows.alloc(protonum);
+    const { acct, events } = this.sysctl;
+    if (acct) this.rows.addCounters(conn);
+    if (events === 1 || (events === 2 && this.#listeners.size > 0)) this.rows.setTells(conn);
     return conn;
   }
 
@@ -227,16 +317,13 @@ export class Conntrack {
    * table that is full because its limit is low there hardly ever are. Otherwise the next sweep will make room.
    */
   #earlyDrop(tuple: Tuple, zone: number): boolean {
-    this.expireAll();
-    if (this.list.size < this.sysctl.max) return true;
-    const first = bucketOf(tuple, zone);
-    const near = (bucket: number): boolean => (bucket - first + BUCKETS) % BUCKETS < EVICTION_RANGE;
+    // nothing more expires within a jiffy
+    if (this.#searchedAt !== this.jiffies) this.expireAll();
+    this.#searchedAt = this.jiffies;
+    if (this.size < this.sysctl.max) return true;
     let dropped = 0;
-    for (const conn of [...this.list]) {
-      if (conn.status & IPS_ASSURED) continue;
-      if (!near(bucketOf(conn.orig, conn.zoneId(0))) && !near(bucketOf(conn.reply, conn.zoneId(1)))) continue;
-      if (this.kill(conn)) dropped++;
-    }
+    for (const conn of this.rows.inOrder([...this.table.inBuckets(bucketOf(tuple, zone), EVICTION_RANGE)]))
+      if (!(this.rows.status(conn) & IPS_ASSURED) && this.kill(conn)) dropped++;
     this.stat.earlyDrop += dropped;
     if (dropped === 0 && !this.#sweep.pending) this.#sweep.after(SWEEP_NS);
     return dropped > 0;
@@ -245,105 +332,120 @@ export class Conntrack {
   /** Once a packet has been dropped for want of room, closing connections and those never assured go (gc_worker). */
   #sweepFull(): void {
     this.expireAll();
+    const { rows } = this;
     const enough = Math.floor((this.sysctl.max / 100) * 95);
-    for (const conn of [...this.list]) {
-      if (this.list.size < enough) return;
-      const closing = conn.protonum === IPPROTO_TCP && tcpCanEarlyDrop(conn);
-      if (!(conn.status & IPS_ASSURED) || closing) this.kill(conn);
+    for (const conn of this.conns()) {
+      if (this.size < enough) return;
+      const closing = rows.protonum(conn) === IPPROTO_TCP && tcpCanEarlyDrop(this, conn);
+      if (!(rows.status(conn) & IPS_ASSURED) || closing) this.kill(conn);
     }
   }
 
-  /** index << 1 | direction of a living connection with this tuple, or −1 (nf_conntrack_find_get). */
+  /** row << 1 | direction of a living connection with this tuple, or −1 (nf_conntrack_find_get). */
   find(tuple: Tuple, zone: number): number {
-    const found = this.table.find(tuple, zone);
-    if (found < 0) return found;
-    const conn = this.table.entries[found >> 1]!;
-    if (conn.timeout > this.now) return found;
-    this.kill(conn);
+    return this.#living(this.table.find(tuple, zone));
+  }
+
+  /** The same, of the tuple that a connection has in a direction. */
+  #findOf(conn: number, dir: number): number {
+    const { rows } = this;
+    return this.#living(
+      this.table.findWords(
+        rows.src(conn, dir),
+        rows.dst(conn, dir),
+        rows.ports(conn, dir),
+        rows.protonum(conn),
+        rows.zoneId(conn, dir),
+      ),
+    );
+  }
+
+  #living(found: number): number {
+    if (found < 0 || this.jiffiesLeft(found >> 1) > 0) return found;
+    this.kill(found >> 1);
     return -1;
   }
 
   /** Is the tuple (of a reply) taken by a connection other than `ignored`? (nf_conntrack_tuple_taken) */
-  tupleTaken(tuple: Tuple, ignored: NfConn): boolean {
-    const found = this.find(tuple, ignored.zoneId(1));
+  tupleTaken(tuple: Tuple, ignored: number): boolean {
+    const { rows } = this;
+    const found = this.find(tuple, rows.zoneId(ignored, 1));
     if (found < 0) return false;
-    const conn = this.table.entries[found >> 1]!;
+    const conn = found >> 1;
     if (conn === ignored) return false;
     // two first packets of one flow: settled when the second is confirmed
-    return !(conn.orig.equals(ignored.orig) && conn.zoneId(0) === ignored.zoneId(0));
+    return !(rows.sameTuple(conn, ignored, 0) && rows.zoneId(conn, 0) === rows.zoneId(ignored, 0));
   }
 
   /** nf_confirm: LOCAL_IN and POST_ROUTING, last of all. */
   confirm(skb: SkBuff): number {
-    const conn = skb.ct as NfConn | null;
-    if (conn === null) return NF_ACCEPT;
-    if (conn.ext !== null && this.onHelp !== null) {
+    const conn = skb.ct;
+    if (conn <= 0) return NF_ACCEPT;
+    const { rows } = this;
+    if (this.onHelp !== null && rows.ext(conn) !== null) {
       const verdict = this.onHelp(skb, conn);
       if (verdict !== NF_ACCEPT) return verdict;
     }
-    if (!(conn.status & IPS_CONFIRMED)) {
-      if (conn.status & IPS_TEMPLATE) return NF_ACCEPT;
+    if (!(rows.status(conn) & IPS_CONFIRMED)) {
       // an answer made here (REJECT's reset) may carry a connection that is not to be
       if (ctinfo2dir(skb.ctinfo) !== 0) return NF_ACCEPT;
       const verdict = this.#insert(conn, skb);
       if (verdict !== NF_ACCEPT) return verdict;
     }
-    const current = skb.ct as NfConn;
-    if (current.events !== 0) this.#deliver(current);
+    this.flushEvents(skb.ct);
     return NF_ACCEPT;
   }
 
-  #insert(conn: NfConn, skb: SkBuff): number {
-    if (conn.status & IPS_DYING) {
+  #insert(conn: number, skb: SkBuff): number {
+    if (this.rows.status(conn) & IPS_DYING) {
       this.stat.insertFailed++;
       return NF_DROP;
     }
-    const clashOrig = this.find(conn.orig, conn.zoneId(0));
-    const clash = clashOrig >= 0 ? clashOrig : this.find(conn.reply, conn.zoneId(1));
-    if (clash >= 0) return this.#resolveClash(conn, skb, clash);
+    const clashOrig = this.#findOf(conn, 0);
+    const clash = clashOrig >= 0 ? clashOrig : this.#findOf(conn, 1);
+    if (clash >= 0) return this.#resolveClash(conn, skb, clash >> 1);
     this.#store(conn);
-    this.table.insert(conn.orig, conn.zoneId(0), conn.index << 1);
-    this.table.insert(conn.reply, conn.zoneId(1), (conn.index << 1) | 1);
+    this.table.insert(conn, 0);
+    this.table.insert(conn, 1);
     return NF_ACCEPT;
   }
 
   /** Puts a connection made by a user (`conntrack -I`) into the table. False: a tuple is taken. */
-  insertByHand(conn: NfConn): boolean {
-    if (this.find(conn.orig, conn.zoneId(0)) >= 0 || this.find(conn.reply, conn.zoneId(1)) >= 0) return false;
+  insertByHand(conn: number): boolean {
+    if (this.#findOf(conn, 0) >= 0 || this.#findOf(conn, 1) >= 0) return false;
     this.#store(conn);
-    this.table.insert(conn.orig, conn.zoneId(0), conn.index << 1);
-    this.table.insert(conn.reply, conn.zoneId(1), (conn.index << 1) | 1);
-    this.#deliver(conn);
+    this.table.insert(conn, 0);
+    this.table.insert(conn, 1);
+    this.flushEvents(conn);
     return true;
   }
 
-  #store(conn: NfConn): void {
-    conn.timeout += this.now;
-    conn.status |= IPS_CONFIRMED;
-    conn.id = this.#rng.u32();
-    if (this.sysctl.timestamp) conn.startNs = this.now;
-    this.table.register(conn);
-    this.list.add(conn);
+  #store(conn: number): void {
+    const { rows } = this;
+    rows.setExpires(conn, (this.jiffies + rows.timeout(conn)) | 0);
+    rows.addStatus(conn, IPS_CONFIRMED);
+    rows.enlist(conn);
+    if (this.sysctl.timestamp) rows.setStart(conn, this.now);
+    this.size++;
     this.onConfirm?.(conn);
-    this.eventCache(conn, conn.ext?.master ? IPCT_RELATED : IPCT_NEW);
+    this.eventCache(conn, (rows.ext(conn)?.master ?? 0) !== 0 ? IPCT_RELATED : IPCT_NEW);
     if (this.#listeners.size > 0 && !this.#gc.pending) this.#gc.after(SEC);
   }
 
   /** Another connection has the tuple (nf_ct_resolve_clash): for datagrams both packets may live. */
-  #resolveClash(loser: NfConn, skb: SkBuff, found: number): number {
-    const { stat } = this;
-    const winner = this.table.entries[found >> 1]!;
-    if (winner.protonum === IPPROTO_UDP) {
+  #resolveClash(loser: number, skb: SkBuff, winner: number): number {
+    const { stat, rows } = this;
+    if (rows.protonum(winner) === IPPROTO_UDP) {
       if (this.#joinWinner(loser, winner, skb)) return NF_ACCEPT;
-      const reply = this.find(loser.reply, loser.zoneId(1));
+      const reply = this.#findOf(loser, 1);
       if (reply >= 0) {
-        if (this.#joinWinner(loser, this.table.entries[reply >> 1]!, skb)) return NF_ACCEPT;
+        if (this.#joinWinner(loser, reply >> 1, skb)) return NF_ACCEPT;
       } else {
         // stored for the answer only, and for a second
-        loser.timeout = SEC;
-        loser.status |= IPS_FIXED_TIMEOUT | IPS_NAT_CLASH;
+        rows.setExpires(loser, HZ);
+        rows.addStatus(loser, IPS_FIXED_TIMEOUT | IPS_NAT_CLASH);
         this.#store(loser);
-        this.table.insert(loser.reply, loser.zoneId(1), (loser.index << 1) | 1);
+        this.table.insert(loser, 1);
         stat.clashResolve++;
         return NF_ACCEPT;
       }
@@ -353,126 +455,145 @@ export class Conntrack {
     return NF_DROP;
   }
 
-  #joinWinner(loser: NfConn, winner: NfConn, skb: SkBuff): boolean {
-    const same = winner.orig.equals(loser.orig) && winner.reply.equals(loser.reply) && winner.zone === loser.zone;
-    if ((winner.status & IPS_NAT_DONE_MASK) !== 0 && !same) return false;
-    if (loser.acct && winner.acct) {
-      winner.acct.packets[0]++;
-      winner.acct.bytes[0] += loser.acct.bytes[0];
-    }
+  #joinWinner(loser: number, winner: number, skb: SkBuff): boolean {
+    const { rows } = this;
+    const same =
+      rows.sameTuple(winner, loser, 0) && rows.sameTuple(winner, loser, 1) && rows.zone(winner) === rows.zone(loser);
+    if ((rows.status(winner) & IPS_NAT_DONE_MASK) !== 0 && !same) return false;
+    if (rows.hasCounters(loser) && rows.hasCounters(winner)) rows.count(winner, 0, rows.bytes(loser, 0));
     skb.ct = winner;
     this.stat.clashResolve++;
     return true;
   }
 
-  /** Another `timeout` ns to live, and the packet counted (nf_ct_refresh_acct). */
-  refreshAcct(conn: NfConn, ctinfo: number, skb: SkBuff, timeout: Ns): void {
-    if (!(conn.status & IPS_FIXED_TIMEOUT)) conn.timeout = conn.status & IPS_CONFIRMED ? this.now + timeout : timeout;
-    if (conn.acct !== null) this.#account(conn, ctinfo, skb);
-  }
-
-  #account(conn: NfConn, ctinfo: number, skb: SkBuff): void {
-    const dir = ctinfo2dir(ctinfo) as 0 | 1;
-    conn.acct!.packets[dir]++;
-    conn.acct!.bytes[dir] += skb.tail - skb.networkHeader;
+  /** So many more seconds to live, and the packet counted (nf_ct_refresh_acct). */
+  refreshAcct(conn: number, ctinfo: number, skb: SkBuff, seconds: number): void {
+    const { rows } = this;
+    const status = rows.status(conn);
+    if (!(status & IPS_FIXED_TIMEOUT))
+      rows.setExpires(conn, status & IPS_CONFIRMED ? this.inSeconds(seconds) : spanOf(seconds));
+    if (rows.hasCounters(conn)) rows.count(conn, ctinfo2dir(ctinfo), skb.tail - skb.networkHeader);
   }
 
   /** The connection ends now (nf_ct_kill). False: it was ending already. */
-  kill(conn: NfConn): boolean {
-    if (conn.status & IPS_DYING) return false;
-    conn.status |= IPS_DYING;
-    if (conn.index < 0) return true;
-    if (this.sysctl.timestamp && conn.startNs !== 0) conn.stopNs = Math.min(conn.timeout, this.now);
-    const value = conn.index << 1;
-    this.table.remove(conn.orig, conn.zoneId(0), value);
-    this.table.remove(conn.reply, conn.zoneId(1), value | 1);
-    this.table.unregister(conn);
-    this.list.delete(conn);
+  kill(conn: number): boolean {
+    const { rows } = this;
+    const status = rows.status(conn);
+    if (status & IPS_DYING) return false;
+    rows.addStatus(conn, IPS_DYING);
+    if (!(status & IPS_CONFIRMED)) return true;
+    // ended late, it is said to have ended when its time was up
+    const late = Math.max(0, -this.jiffiesLeft(conn));
+    if (rows.startNs(conn) !== 0) rows.setStop(conn, this.now - late * JIFFY_NS);
+    this.table.remove(conn, 0);
+    this.table.remove(conn, 1);
+    this.size--;
+    rows.loosen(conn);
     if (this.expectations.list.length > 0) this.expectations.removeOf(conn);
     this.onDestroy?.(conn);
-    if (conn.ecache) for (const listener of this.#listeners) listener(IPCT_DESTROY, conn);
+    this.#events.delete(conn);
+    if (rows.tells(conn)) this.#tell(IPCT_DESTROY, conn);
     return true;
   }
 
   /** kill, after counting the packet (nf_ct_kill_acct). */
-  killAcct(conn: NfConn, ctinfo: number, skb: SkBuff): boolean {
-    if (conn.acct !== null) this.#account(conn, ctinfo, skb);
+  killAcct(conn: number, ctinfo: number, skb: SkBuff): boolean {
+    const { rows } = this;
+    if (rows.hasCounters(conn)) rows.count(conn, ctinfo2dir(ctinfo), skb.tail - skb.networkHeader);
     return this.kill(conn);
   }
 
   /** Ends every connection that `test` picks (nf_ct_iterate_cleanup). Returns how many. */
-  killWhere(test: (ct: NfConn) => boolean): number {
-    let killed = 0;
-    for (const conn of [...this.list]) if (test(conn) && this.kill(conn)) killed++;
-    return killed;
+  killWhere(test: (conn: number) => boolean): number {
+    const picked = this.#where(test);
+    for (const conn of picked) this.kill(conn);
+    return picked.length;
   }
 
   /** Notes IPCT_* for the next delivery. */
-  eventCache(conn: NfConn, event: number): void {
-    if (conn.ecache) conn.events |= event;
+  eventCache(conn: number, event: number): void {
+    if (this.rows.tells(conn)) this.#events.set(conn, (this.#events.get(conn) ?? 0) | event);
   }
 
-  #deliver(conn: NfConn): void {
-    const { events } = conn;
-    conn.events = 0;
-    if (events === 0 || (conn.status & (IPS_CONFIRMED | IPS_DYING)) !== IPS_CONFIRMED) return;
-    for (const listener of this.#listeners) listener(events, conn);
+  /** Tells listeners what was noted (nf_ct_deliver_cached_events). */
+  flushEvents(conn: number): void {
+    if (this.#events.size === 0) return;
+    const events = this.#events.get(conn) ?? 0;
+    this.#events.delete(conn);
+    if (events !== 0 && this.rows.isLive(conn)) this.#tell(events, conn);
+  }
+
+  #tell(events: number, conn: number): void {
+    if (this.#listeners.size === 0) return;
+    const info = new ConnInfo(this, conn);
+    for (const listener of this.#listeners) listener(events, info);
   }
 
   /** Calls `listener` for every change from now on; returns what ends that. */
   listen(listener: ConntrackListener): () => void {
     this.#listeners.add(listener);
-    if (this.list.size > 0) this.#gc.after(SEC);
+    if (this.size > 0) this.#gc.after(SEC);
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size === 0) this.#gc.del();
     };
   }
 
-  /** Tells listeners at once what was noted (after a change by hand). */
-  flushEvents(conn: NfConn): void {
-    if (conn.events !== 0) this.#deliver(conn);
-  }
-
   /** Ends what has expired. */
   expireAll(): void {
-    const { now } = this;
-    for (const conn of this.list) if (conn.timeout <= now) this.kill(conn);
+    if (this.size === 0) return;
+    const { rows, jiffies } = this;
+    this.killWhere((conn) => ((rows.timeout(conn) - jiffies) | 0) <= 0);
   }
 
   /** While somebody listens, endings must be told in time. */
   #collect(): void {
     this.expireAll();
-    if (this.list.size > 0 && this.#listeners.size > 0) this.#gc.after(SEC);
+    if (this.size > 0 && this.#listeners.size > 0) this.#gc.after(SEC);
   }
 
   /** The packet's connection gets a helper before it is confirmed (nft_ct_helper_obj_eval). */
   setHelper(skb: SkBuff, name: string): void {
-    const conn = skb.ct as NfConn | null;
+    const conn = skb.ct;
     const helper = this.helpers.get(name);
-    if (conn === null || helper === undefined || conn.status & (IPS_CONFIRMED | IPS_HELPER | IPS_TEMPLATE)) return;
-    if (conn.protonum !== helper.protonum) return;
-    connExt(conn).helper = helper;
-    conn.status |= IPS_HELPER;
+    if (conn <= 0 || helper === undefined || this.rows.status(conn) & (IPS_CONFIRMED | IPS_HELPER)) return;
+    if (this.rows.protonum(conn) !== helper.protonum) return;
+    this.rows.needExt(conn).helper = helper;
+    this.rows.addStatus(conn, IPS_HELPER);
   }
 
   /** A packet made in answer to `from` belongs to the same connection (nf_conntrack_attach). */
   attach(skb: SkBuff, from: SkBuff): void {
-    const conn = from.ct as NfConn | null;
-    if (conn === null) return;
-    skb.ct = conn;
+    if (from.ct === 0) return;
+    skb.ct = from.ct;
     skb.ctinfo = ctinfo2dir(from.ctinfo) === 0 ? IP_CT_RELATED_REPLY : IP_CT_RELATED;
   }
 }
 
 /** Only packets of a connection that is in the table, without a helper or a zone, take a remembered way. */
-function noteConnection(skb: SkBuff, record: PathRecord, conn: NfConn, hasTemplate: boolean): void {
+function noteConnection(rows: ConnRows, skb: SkBuff, record: PathRecord, hasTemplate: boolean): void {
+  const conn = skb.ct;
+  const status = rows.status(conn);
   record.ct = conn;
   record.ctinfo = skb.ctinfo;
-  record.status = conn.status;
-  record.mark = conn.mark;
+  record.status = status;
+  record.mark = rows.mark(conn);
   record.trackedInBridge = skb.nfBridge !== 0;
-  if (hasTemplate || !(conn.status & IPS_CONFIRMED) || conn.ext !== null || conn.zone !== 0) skb.record = null;
+  if (hasTemplate || !(status & IPS_CONFIRMED) || rows.ext(conn) !== null || rows.zone(conn) !== 0) skb.record = null;
+}
+
+function templateZone({ zone, zoneFromMark }: Template, skb: SkBuff): number {
+  return zoneFromMark ? skb.mark & 0xffff : zone;
+}
+
+/** The kernel's clock at a moment: 32 bits, wrapping. */
+export function jiffyOf(ns: Ns): number {
+  return Math.floor(ns / JIFFY_NS) | 0;
+}
+
+/** Jiffies of a number of seconds, as far as 32 bits go. */
+export function spanOf(seconds: number): number {
+  return Math.min(seconds * HZ, 0x7fffffff);
 }
 
 /** NF_CT_EVICTION_RANGE */
@@ -481,4 +602,4 @@ const EVICTION_RANGE = 8;
 const SWEEP_NS: Ns = 30 * SEC;
 
 /** What #create returns instead of a connection when there is no room. */
-const TABLE_FULL: NfConn = new NfConn();
+const TABLE_FULL = -1;

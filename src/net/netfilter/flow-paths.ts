@@ -9,7 +9,6 @@
 // rules, devices, addresses and settings change; what changes without (taps, ports' states, neighbours, queues) is looked at
 // each time. Whatever is not plain (fragments, options, a last hop, offload but for checksums, traced packets) walks.
 
-import type { Ns } from "../../base/time.ts";
 import { headerIsValid } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ip from "../../wire/ipv4.ts";
@@ -26,11 +25,10 @@ import { tosToPriority } from "../ipv4/ip-forward.ts";
 import { ipFinishOutput } from "../ipv4/ip-output.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Rtable } from "../ipv4/rtable.ts";
-import type { Conntrack } from "./conntrack.ts";
-import { IPS_ASSURED, IPS_NAT_CLASH, IPS_SEEN_REPLY, type NfConn } from "./conntrack-entry.ts";
+import { type Conntrack, jiffyOf } from "./conntrack.ts";
+import { ctinfo2dir, IPS_ASSURED, IPS_NAT_CLASH, IPS_SEEN_REPLY } from "./conntrack-entry.ts";
 import { type Nat, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat.ts";
 import { udpPacket } from "./proto-other.ts";
-import { Tuple } from "./tuple.ts";
 
 /** Ways that are remembered at once; a power of two. */
 const PATHS = 1024;
@@ -142,7 +140,6 @@ export class FlowPaths implements FlowPathCache {
   readonly #paths: (FlowPath | null)[] = [];
   #lastId = 0;
   readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb));
-  readonly #tuple: Tuple = new Tuple();
 
   constructor(ip4: Ipv4, ct: Conntrack, nat: Nat) {
     this.#ip4 = ip4;
@@ -155,8 +152,8 @@ export class FlowPaths implements FlowPathCache {
     if (!isPlain(skb)) return false;
     const found = this.#find(skb);
     if (found < 0) return false;
-    const conn = this.#ct.table.entries[found >> 1]!;
-    const id = (found & 1) === 0 ? conn.path0 : conn.path1;
+    const conn = found >> 1;
+    const id = this.#ct.rows.path(conn, found & 1);
     const path = id === 0 ? null : this.#paths[id & (PATHS - 1)]!;
     if (path === null || path.id !== id || !this.#leads(path, skb, dev, conn)) {
       this.#record.begin(skb, dev);
@@ -166,44 +163,44 @@ export class FlowPaths implements FlowPathCache {
     return true;
   }
 
-  /** index << 1 | direction of the packet's connection, or −1. */
+  /** row << 1 | direction of the packet's connection, or −1. */
   #find(skb: SkBuff): number {
     const { head, data } = skb;
-    const tuple = this.#tuple;
-    tuple.src = getInt32(head, data + ip.SOURCE);
-    tuple.dst = getInt32(head, data + ip.DESTINATION);
-    tuple.srcU = get16(head, data + UDP_AT);
-    tuple.dstU = get16(head, data + UDP_AT + 2);
-    tuple.protonum = head[data + 9]!;
-    return this.#ct.table.find(tuple, 0);
+    const src = getInt32(head, data + ip.SOURCE);
+    const dst = getInt32(head, data + ip.DESTINATION);
+    return this.#ct.table.findWords(src, dst, getInt32(head, data + UDP_AT), head[data + 9]!, 0);
   }
 
   /** The packet is as those that took the way, and nothing has changed on it. */
-  #leads(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: NfConn): boolean {
+  #leads(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: number): boolean {
     const { head, data } = skb;
     const { net } = this.#ip4;
+    const { rows } = this.#ct;
     const { rt } = path;
+    const status = rows.status(conn);
+    /** when it will be looked up */
+    const jiffy = jiffyOf(net.kernel.sim.now + 2 * net.kernel.costs.receive);
     return (
       path.genid === net.pathGenid &&
       path.indev === dev &&
-      path.status === conn.status &&
-      path.mark === conn.mark &&
+      path.status === status &&
+      path.mark === rows.mark(conn) &&
       path.tos === head[data + 1] &&
       path.pktType === skb.pktType &&
       path.hasMacs(head, skb.macHeader) &&
       path.bridgeIsSame() &&
       dev.up &&
       !rt.expired &&
-      conn.ext === null &&
-      conn.timeout > net.kernel.sim.now + 2 * net.kernel.costs.receive &&
-      !becomesStream(conn, net.kernel.sim.now + 2 * net.kernel.costs.receive) &&
+      rows.ext(conn) === null &&
+      ((rows.timeout(conn) - jiffy) | 0) > 0 &&
+      !becomesStream(status, (jiffy - rows.streamAt(conn)) | 0) &&
       skb.tail - data <= rt.forwardMtu() &&
       headerIsValid(head, data, ip.HEADER_LENGTH)
     );
   }
 
   /** What the long way does with such a packet, in its order. */
-  #follow(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: NfConn): void {
+  #follow(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: number): void {
     const ip4 = this.#ip4;
     const { kernel } = dev.net;
     const { sim, costs } = kernel;
@@ -265,12 +262,12 @@ export class FlowPaths implements FlowPathCache {
     // ipOutput
     skb.dev = rt.dev;
     this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
-    if (conn.events !== 0) this.#ct.flushEvents(conn);
+    this.#ct.flushEvents(conn);
     ipFinishOutput(ip4, skb);
   }
 
   /** The connection lives on, and the destination is what it says (nf_conntrack_in, nf_nat_ipv4_pre_routing). */
-  #preRouting(path: FlowPath, skb: SkBuff, conn: NfConn): void {
+  #preRouting(path: FlowPath, skb: SkBuff, conn: number): void {
     skb.ct = conn;
     skb.ctinfo = path.ctinfo;
     udpPacket(this.#ct, conn, skb, skb.data + UDP_AT, path.ctinfo, NF_INET_PRE_ROUTING);
@@ -279,15 +276,14 @@ export class FlowPaths implements FlowPathCache {
 
   /** A packet has come to its output: the next one of its connection may follow it. */
   #remember(record: PathRecord, skb: SkBuff): void {
-    const conn = record.ct as NfConn | null;
-    if (conn === null || skb.ct !== conn || record.dst === null || skb.dst !== record.dst || skb.mark !== 0) return;
-    if (conn.status !== record.status || conn.mark !== record.mark || skb.ctinfo !== record.ctinfo) return;
-    if (conn.ext !== null) return;
+    const conn = record.ct;
+    const { rows } = this.#ct;
+    if (conn <= 0 || skb.ct !== conn || record.dst === null || skb.dst !== record.dst || skb.mark !== 0) return;
+    if (rows.status(conn) !== record.status || rows.mark(conn) !== record.mark || skb.ctinfo !== record.ctinfo) return;
+    if (rows.ext(conn) !== null) return;
     const port = record.indev!.rxHandlerData;
     if (record.bridge === null ? record.indev!.rxHandler !== null : !(port instanceof BridgePort)) return;
-    const id = this.#numberOf(record, skb);
-    if (record.ctinfo >= 3) conn.path1 = id;
-    else conn.path0 = id;
+    rows.setPath(conn, ctinfo2dir(record.ctinfo), this.#numberOf(record, skb));
   }
 
   #numberOf(record: PathRecord, skb: SkBuff): number {
@@ -303,9 +299,9 @@ export class FlowPaths implements FlowPathCache {
 }
 
 /** This packet's look-up will assure the connection, which rules may ask about (udpPacket). */
-function becomesStream(conn: NfConn, now: Ns): boolean {
+function becomesStream(status: number, sinceStream: number): boolean {
   const asked = IPS_SEEN_REPLY | IPS_ASSURED | IPS_NAT_CLASH;
-  return (conn.status & asked) === IPS_SEEN_REPLY && now > conn.udpStreamNs;
+  return (status & asked) === IPS_SEEN_REPLY && sinceStream > 0;
 }
 
 /** A whole UDP datagram without options or anything else that needs a look, as a veth hands it over. */
@@ -327,7 +323,7 @@ function isPlain(skb: SkBuff): boolean {
     (skb.ipSummed === CHECKSUM_PARTIAL || skb.ipSummed === CHECKSUM_UNNECESSARY) &&
     (skb.gsoSize | skb.mark | skb.ctinfo | skb.vlanProto | skb.nfBridge) === 0 &&
     !skb.nfTrace &&
-    skb.ct === null &&
+    skb.ct === 0 &&
     skb.sk === null &&
     skb.dst === null
   );

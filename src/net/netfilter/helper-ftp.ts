@@ -7,14 +7,7 @@ import { get32 } from "../../wire/layout.ts";
 import { NF_ACCEPT, NF_DROP } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Conntrack } from "./conntrack.ts";
-import {
-  connExt,
-  ctinfo2dir,
-  IP_CT_ESTABLISHED,
-  IP_CT_ESTABLISHED_REPLY,
-  IPS_NAT_MASK,
-  type NfConn,
-} from "./conntrack-entry.ts";
+import { ctinfo2dir, IP_CT_ESTABLISHED, IP_CT_ESTABLISHED_REPLY, IPS_NAT_MASK } from "./conntrack-entry.ts";
 import type { ConntrackHelper, Expectation } from "./conntrack-expect.ts";
 import type { Nat } from "./nat.ts";
 import { followMaster, mangleTcpPacket } from "./nat-helper.ts";
@@ -48,13 +41,13 @@ type Kind = "PORT" | "EPRT" | "PASV" | "EPSV";
 type Found = Announced | null | "partial";
 
 /** nf_conntrack_ftp's help: looks at an established control connection's segment. NF_DROP: half a command cannot be followed. */
-export function ftpHelp(ct: Conntrack, nat: Nat, skb: SkBuff, conn: NfConn, ctinfo: number, th: number): number {
+export function ftpHelp(ct: Conntrack, nat: Nat, skb: SkBuff, conn: number, ctinfo: number, th: number): number {
   if (ctinfo !== IP_CT_ESTABLISHED && ctinfo !== IP_CT_ESTABLISHED_REPLY) return NF_ACCEPT;
   const b = skb.head;
   const start = th + ((b[th + 12]! >>> 4) << 2);
   if (start >= skb.tail) return NF_ACCEPT;
   const dir = ctinfo2dir(ctinfo) as 0 | 1;
-  const ext = connExt(conn);
+  const ext = ct.rows.needExt(conn);
   ext.ftp ??= new FtpState();
   const known = ext.ftp.afterNewline[dir];
   const seq = get32(b, th + 4);
@@ -85,7 +78,7 @@ function announce(
   ct: Conntrack,
   nat: Nat,
   skb: SkBuff,
-  conn: NfConn,
+  conn: number,
   ctinfo: number,
   th: number,
   start: number,
@@ -96,21 +89,20 @@ function announce(
     const found = find(kind, text);
     if (found === null) continue;
     if (found === "partial") return NF_DROP;
-    const here = conn.tuple(dir);
-    const there = conn.tuple(1 - dir);
+    const { rows } = ct;
     // an address that is not the sender's is no business of this connection
-    if (found.address !== undefined && found.address !== here.src) return NF_ACCEPT;
+    if (found.address !== undefined && (found.address | 0) !== rows.src(conn, dir)) return NF_ACCEPT;
     const exp: Expectation = {
       master: conn,
       helper: FTP_HELPER,
       protonum: IPPROTO_TCP,
-      src: there.src,
-      dst: there.dst,
+      src: rows.src(conn, 1 - dir),
+      dst: rows.dst(conn, 1 - dir),
       port: found.port,
       savedPort: found.port,
       dir: (1 - dir) as 0 | 1,
       timeout: 0,
-      follow: conn.status & IPS_NAT_MASK ? followMaster(nat) : null,
+      follow: rows.status(conn) & IPS_NAT_MASK ? followMaster(nat, ct) : null,
     };
     if (exp.follow === null) return ct.expectations.add(exp) ? NF_ACCEPT : NF_DROP;
     return translate(ct, skb, conn, ctinfo, th, start, kind, found, exp);
@@ -122,7 +114,7 @@ function announce(
 function translate(
   ct: Conntrack,
   skb: SkBuff,
-  conn: NfConn,
+  conn: number,
   ctinfo: number,
   th: number,
   start: number,
@@ -130,14 +122,14 @@ function translate(
   found: Announced,
   exp: Expectation,
 ): number {
-  const address = conn.tuple(1 - ctinfo2dir(ctinfo)).dst;
+  const address = ct.rows.dst(conn, 1 - ctinfo2dir(ctinfo));
   while (!ct.expectations.add(exp)) {
     exp.port++;
     if (exp.port > 65535) return NF_DROP;
   }
   const text = commandText(kind, address, exp.port);
   const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));
-  if (mangleTcpPacket(skb, conn, ctinfo, th, start + found.at, found.length, bytes)) return NF_ACCEPT;
+  if (mangleTcpPacket(ct, skb, conn, ctinfo, th, start + found.at, found.length, bytes)) return NF_ACCEPT;
   ct.expectations.remove(exp);
   return NF_DROP;
 }

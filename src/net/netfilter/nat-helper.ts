@@ -5,7 +5,8 @@ import { internetChecksum, pseudoHeaderSumAt, replacePartial16, updateField16 } 
 import * as ip from "../../wire/ipv4.ts";
 import { get16, get32, set16 } from "../../wire/layout.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
-import { connExt, type NfConn } from "./conntrack-entry.ts";
+import type { Conntrack } from "./conntrack.ts";
+import { IPS_SEQ_ADJUST } from "./conntrack-entry.ts";
 import type { Expectation } from "./conntrack-expect.ts";
 import {
   type Nat,
@@ -16,14 +17,16 @@ import {
   natRange,
 } from "./nat.ts";
 import { seqadjSet } from "./seqadj.ts";
+import { Tuple } from "./tuple.ts";
 
 /**
  * Puts `text` in place of `length` bytes at offset `at` of the packet's buffer (nf_nat_mangle_tcp_packet). False: there is no
  * room for it.
  */
 export function mangleTcpPacket(
+  { rows }: Conntrack,
   skb: SkBuff,
-  conn: NfConn,
+  conn: number,
   ctinfo: number,
   th: number,
   at: number,
@@ -48,14 +51,17 @@ export function mangleTcpPacket(
     const pseudo = pseudoHeaderSumAt(b, iph, ip.IPPROTO_TCP, skb.tail - th);
     set16(b, th + 16, internetChecksum(b, th, skb.tail, pseudo));
   }
-  if (more !== 0) seqadjSet(conn, connExt(conn), ctinfo, get32(b, th + 4), more);
+  if (more !== 0) {
+    rows.addStatus(conn, IPS_SEQ_ADJUST);
+    seqadjSet(rows.needExt(conn), ctinfo, get32(b, th + 4), more);
+  }
   return true;
 }
 
 /** The expected connection goes where its master goes (nf_nat_follow_master). */
-export function followMaster(nat: Nat): (conn: NfConn, exp: Expectation) => void {
+export function followMaster(nat: Nat, { rows }: Conntrack): (conn: number, exp: Expectation) => void {
   return (conn, exp) => {
-    const back = exp.master.tuple(1 - exp.dir);
+    const back = rows.tuple(exp.master, 1 - exp.dir, new Tuple());
     const range = natRange();
     range.flags = NF_NAT_RANGE_MAP_IPS;
     range.minAddr = back.dst;

@@ -6,14 +6,8 @@ import * as icmp from "../../wire/icmp.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get16, get32, set16, set32 } from "../../wire/layout.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
-import {
-  ctinfo2dir,
-  IPS_DST_NAT,
-  IPS_NAT_DONE_MASK,
-  IPS_NAT_MASK,
-  IPS_SRC_NAT,
-  type NfConn,
-} from "./conntrack-entry.ts";
+import { ctinfo2dir, IPS_DST_NAT, IPS_NAT_DONE_MASK, IPS_NAT_MASK, IPS_SRC_NAT } from "./conntrack-entry.ts";
+import type { ConnRows } from "./conntrack-rows.ts";
 import { mustVerify } from "./proto-other.ts";
 import { IPPROTO_DCCP, invertTuple, type Tuple } from "./tuple.ts";
 
@@ -26,7 +20,7 @@ export function manipPacket(skb: SkBuff, iph: number, target: Tuple, manip: numb
   const l4 = iph + ((b[iph]! & 15) << 2);
   manipTransport(skb, iph, l4, target, manip, protonum);
   const at = iph + (manip === NF_NAT_MANIP_SRC ? ip.SOURCE : ip.DESTINATION);
-  const from = get32(b, at);
+  const from = get32(b, at) | 0;
   const to = manip === NF_NAT_MANIP_SRC ? target.src : target.dst;
   set32(b, at, to);
   updateField32(b, iph + ip.CHECKSUM, from, to, false, false);
@@ -71,30 +65,40 @@ function manipPort(skb: SkBuff, iph: number, l4: number, target: Tuple, manip: n
   set16(b, at, to);
   if (checkAt < 0) return;
   const partial = skb.ipSummed === CHECKSUM_PARTIAL;
-  const oldAddress = get32(b, iph + (source ? ip.SOURCE : ip.DESTINATION));
+  const oldAddress = get32(b, iph + (source ? ip.SOURCE : ip.DESTINATION)) | 0;
   updateField32(b, checkAt, oldAddress, source ? target.src : target.dst, true, partial);
   updateField16(b, checkAt, from, to, false, partial);
 }
 
 /**
  * An ICMP error that belongs to a translated connection: what it quotes is turned back, then the error itself is
- * addressed like a packet of that direction (nf_nat_icmp_reply_translation). False: it must be dropped.
+ * addressed like a packet of that direction (nf_nat_icmp_reply_translation). False: it must be dropped. `other` and `scratch` are
+ * filled on the way.
  */
-export function natIcmpError(skb: SkBuff, ct: NfConn, ctinfo: number, manip: number, scratch: Tuple): boolean {
+export function natIcmpError(
+  rows: ConnRows,
+  skb: SkBuff,
+  conn: number,
+  ctinfo: number,
+  manip: number,
+  other: Tuple,
+  scratch: Tuple,
+): boolean {
   const b = skb.head;
   const iph = skb.networkHeader;
   const ih = iph + ((b[iph]! & 15) << 2);
   if (skb.tail < ih + icmp.HEADER_LENGTH + ip.HEADER_LENGTH) return false;
   if (mustVerify(skb) && internetChecksum(b, ih, skb.tail) !== 0) return false;
+  const status = rows.status(conn);
   if (b[ih] === icmp.ICMP_REDIRECT) {
     // a redirect about a translated connection would mislead whoever gets it
-    if ((ct.status & IPS_NAT_DONE_MASK) !== IPS_NAT_DONE_MASK || ct.status & IPS_NAT_MASK) return false;
+    if ((status & IPS_NAT_DONE_MASK) !== IPS_NAT_DONE_MASK || status & IPS_NAT_MASK) return false;
   }
   const dir = ctinfo2dir(ctinfo);
   let bit = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
   if (dir === 1) bit ^= IPS_NAT_MASK;
-  if (!(ct.status & bit)) return true;
-  const other = ct.tuple(1 - dir);
+  if (!(status & bit)) return true;
+  rows.tuple(conn, 1 - dir, other);
   const inner = ih + icmp.HEADER_LENGTH;
   manipPacket(skb, inner, other, 1 - manip, other.protonum);
   if (skb.ipSummed !== CHECKSUM_PARTIAL) icmp.updateChecksum(b, ih, skb.tail);

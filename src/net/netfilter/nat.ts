@@ -37,11 +37,12 @@ import {
   IPS_SEQ_ADJUST,
   IPS_SRC_NAT,
   IPS_SRC_NAT_DONE,
-  type NfConn,
   nfCtGet,
 } from "./conntrack-entry.ts";
+import { hasSource, SourceChains } from "./nat-by-source.ts";
 import { manipPacket, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, natIcmpError } from "./nat-proto.ts";
-import { TcpState } from "./proto-tcp-track.ts";
+import { tcpState } from "./proto-tcp.ts";
+import { END, TcpState } from "./proto-tcp-track.ts";
 import { hasPorts, invertTuple, Tuple } from "./tuple.ts";
 
 export { NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat-proto.ts";
@@ -56,7 +57,7 @@ export const NF_NAT_RANGE_PROTO_OFFSET = 32;
 export const NF_NAT_RANGE_NETMAP = 64;
 const PROTO_RANDOM_ALL = NF_NAT_RANGE_PROTO_RANDOM | NF_NAT_RANGE_PROTO_RANDOM_FULLY;
 
-/** Where a connection may be mapped to (struct nf_nat_range2): addresses and ports (or ICMP ids), both ends included. */
+/** Where a connection may be mapped to (struct nf_nat_range2): addresses (signed or not) and ports (or ICMP ids), both ends included. */
 export interface NatRange {
   flags: number;
   minAddr: number;
@@ -91,19 +92,23 @@ export class Nat {
   readonly #chains: NatChain[][] = [[], [], [], [], []];
   #users = 0;
   #unregister: (() => void)[] = [];
-  /** confirmed connections by source address and port (nat_bysource) */
-  readonly #bySource: Map<number, NfConn[]> = new Map();
+  /** confirmed connections by their source */
+  readonly #bySource: SourceChains;
   readonly #current: Tuple = new Tuple();
   readonly #fresh: Tuple = new Tuple();
   readonly #scratch: Tuple = new Tuple();
+  readonly #other: Tuple = new Tuple();
   readonly #null: NatRange = natRange();
 
   constructor(ip4: Ipv4, ct: Conntrack) {
     this.#ip4 = ip4;
     this.#ct = ct;
+    this.#bySource = new SourceChains(ct.rows);
     this.#rng = ip4.net.kernel.rng.fork(`nat/${ip4.net.id}`);
-    ct.onConfirm = (conn) => this.#remember(conn);
-    ct.onDestroy = (conn) => this.#forget(conn);
+    ct.onConfirm = (conn) => {
+      if (ct.rows.status(conn) & IPS_SRC_NAT_DONE) this.#bySource.add(conn);
+    };
+    ct.onDestroy = (conn) => this.#bySource.remove(conn);
   }
 
   /** nf_nat_register_fn: the first nat chain brings the hooks of all four points. Returns what takes the chain away. */
@@ -136,9 +141,9 @@ export class Nat {
   /** A changed destination is routed anew (nf_nat_ipv4_pre_routing). */
   #preRouting(skb: SkBuff, state: NfHookState): number {
     const at = skb.networkHeader + ip.DESTINATION;
-    const daddr = get32(skb.head, at);
+    const daddr = get32(skb.head, at) | 0;
     const verdict = this.#natFn(skb, state);
-    if (verdict === NF_ACCEPT && daddr !== get32(skb.head, at)) skb.dst = null;
+    if (verdict === NF_ACCEPT && daddr !== (get32(skb.head, at) | 0)) skb.dst = null;
     return verdict;
   }
 
@@ -147,15 +152,16 @@ export class Nat {
     const verdict = this.#natFn(skb, state);
     if (verdict !== NF_ACCEPT) return verdict;
     const conn = nfCtGet(skb);
-    if (conn === null) return verdict;
+    if (conn === 0) return verdict;
+    const { rows } = this.#ct;
     const dir = ctinfo2dir(skb.ctinfo);
-    if (conn.tuple(dir).dst !== conn.tuple(1 - dir).src && ipRouteMeHarder(this.#ip4, skb) !== 0) return NF_DROP;
+    if (rows.dst(conn, dir) !== rows.src(conn, 1 - dir) && ipRouteMeHarder(this.#ip4, skb) !== 0) return NF_DROP;
     return verdict;
   }
 
   #natFn(skb: SkBuff, state: NfHookState): number {
     const conn = nfCtGet(skb);
-    if (conn === null) return NF_ACCEPT;
+    if (conn === 0) return NF_ACCEPT;
     const { ctinfo } = skb;
     if (
       (ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY) &&
@@ -166,38 +172,42 @@ export class Nat {
   }
 
   /** An error about a translated packet is translated, and what it quotes too. */
-  #icmpError(skb: SkBuff, state: NfHookState, conn: NfConn): number {
+  #icmpError(skb: SkBuff, state: NfHookState, conn: number): number {
     const manip = hook2manip(state.hook);
-    if (!natIcmpError(skb, conn, skb.ctinfo, manip, this.#scratch)) return NF_DROP;
-    if (skb.pool.trace !== null) trace(skb, "nfNatIcmpReplyTranslation", state.in ?? state.out, "", null, conn);
+    if (!natIcmpError(this.#ct.rows, skb, conn, skb.ctinfo, manip, this.#other, this.#scratch)) return NF_DROP;
+    if (skb.pool.trace !== null)
+      trace(skb, "nfNatIcmpReplyTranslation", state.in ?? state.out, "", null, this.#ct.handle(conn));
     return NF_ACCEPT;
   }
 
   /** nf_nat_inet_fn */
-  #inetFn(skb: SkBuff, state: NfHookState, conn: NfConn): number {
+  #inetFn(skb: SkBuff, state: NfHookState, conn: number): number {
     const { ctinfo } = skb;
     const { hook } = state;
+    const { rows } = this.#ct;
     const manip = hook2manip(hook);
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
     const begins = ctinfo === IP_CT_NEW || ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY;
-    if (begins && !(conn.status & done)) {
+    if (begins && !(rows.status(conn) & done)) {
       skb.record = null;
       const chains = this.#chains[hook]!;
-      for (let i = 0; i < chains.length && !(conn.status & done); i++) {
+      for (let i = 0; i < chains.length && !(rows.status(conn) & done); i++) {
         const verdict = chains[i]!.fn(skb, state);
         if (verdict !== NF_ACCEPT) return verdict;
-        if (skb.pool.trace !== null && conn.status & done)
-          trace(skb, "nfNatSetupInfo", state.in ?? state.out, manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT", null, conn);
+        if (skb.pool.trace !== null && rows.status(conn) & done) {
+          const what = manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT";
+          trace(skb, "nfNatSetupInfo", state.in ?? state.out, what, null, this.#ct.handle(conn));
+        }
       }
-      if (!(conn.status & done)) {
+      if (!(rows.status(conn) & done)) {
         const verdict = this.#nullBinding(conn, manip);
         if (verdict !== NF_ACCEPT) return verdict;
       }
     } else if (
-      conn.masqIndex !== 0 &&
       hook === NF_INET_POST_ROUTING &&
       ctinfo2dir(ctinfo) === 0 &&
-      conn.masqIndex !== state.out?.ifindex
+      rows.masqIndex(conn) !== 0 &&
+      rows.masqIndex(conn) !== state.out?.ifindex
     ) {
       // MASQUERADE took the address of another interface than the one by which the packet now leaves
       this.#ct.killAcct(conn, ctinfo, skb);
@@ -208,20 +218,23 @@ export class Nat {
   }
 
   /** nf_nat_packet: the packet gets what its connection says of this side of it. */
-  packet(skb: SkBuff, conn: NfConn, ctinfo: number, manip: number): void {
+  packet(skb: SkBuff, conn: number, ctinfo: number, manip: number): void {
     const dir = ctinfo2dir(ctinfo);
     let bit = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
     if (dir === 1) bit ^= IPS_NAT_MASK;
-    if (!(conn.status & bit)) return;
-    invertTuple(this.#scratch, conn.tuple(1 - dir));
+    const { rows } = this.#ct;
+    if (!(rows.status(conn) & bit)) return;
+    invertTuple(this.#scratch, rows.tuple(conn, 1 - dir, this.#other));
     manipPacket(skb, skb.networkHeader, this.#scratch, manip, this.#scratch.protonum);
     const what = manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT";
-    if (skb.pool.trace !== null) trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, what, null, conn);
+    if (skb.pool.trace !== null)
+      trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, what, null, this.#ct.handle(conn));
   }
 
   /** The connection stays as it is, but its tuple is taken (nf_nat_alloc_null_binding). */
-  #nullBinding(conn: NfConn, manip: number): number {
-    const address = manip === NF_NAT_MANIP_SRC ? conn.reply.dst : conn.reply.src;
+  #nullBinding(conn: number, manip: number): number {
+    const { rows } = this.#ct;
+    const address = manip === NF_NAT_MANIP_SRC ? rows.dst(conn, 1) : rows.src(conn, 1);
     const range = this.#null;
     range.flags = NF_NAT_RANGE_MAP_IPS;
     range.minAddr = address;
@@ -230,24 +243,27 @@ export class Nat {
   }
 
   /** Maps a connection whose first packet is on its way into `range` (nf_nat_setup_info). */
-  setupInfo(conn: NfConn, range: NatRange, manip: number): number {
-    if (conn.status & IPS_CONFIRMED) return NF_ACCEPT;
+  setupInfo(conn: number, range: NatRange, manip: number): number {
+    const { rows } = this.#ct;
+    const status = rows.status(conn);
+    if (status & IPS_CONFIRMED) return NF_ACCEPT;
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
-    if (conn.status & done) return NF_DROP;
+    if (status & done) return NF_DROP;
     const current = this.#current;
     const fresh = this.#fresh;
-    invertTuple(current, conn.reply);
+    invertTuple(current, rows.tuple(conn, 1, this.#other));
     this.#uniqueTuple(fresh, current, range, conn, manip);
     if (!fresh.equals(current)) {
-      invertTuple(conn.reply, fresh);
-      conn.status |= manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
+      invertTuple(this.#other, fresh);
+      rows.setTuple(conn, 1, this.#other);
+      rows.addStatus(conn, manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT);
     }
-    conn.status |= done;
+    rows.addStatus(conn, done);
     return NF_ACCEPT;
   }
 
   /** get_unique_tuple: what an outgoing packet of the connection shall look like, so that answers can be told apart. */
-  #uniqueTuple(tuple: Tuple, orig: Tuple, range: NatRange, conn: NfConn, manip: number): void {
+  #uniqueTuple(tuple: Tuple, orig: Tuple, range: NatRange, conn: number, manip: number): void {
     const random = (range.flags & PROTO_RANDOM_ALL) !== 0;
     if (manip === NF_NAT_MANIP_SRC && !random) {
       if (inRange(orig, range)) {
@@ -273,13 +289,12 @@ export class Nat {
   }
 
   /** The mapping that this source has already, if it lies in the range (find_appropriate_src). */
-  #appropriateSource(result: Tuple, orig: Tuple, range: NatRange, conn: NfConn): boolean {
-    const others = this.#bySource.get(orig.src * 65536 + orig.srcU);
-    if (!others) return false;
-    for (let i = others.length - 1; i >= 0; i--) {
-      const other = others[i]!;
-      if (other.orig.protonum !== orig.protonum || other.zoneId(0) !== conn.zoneId(0)) continue;
-      invertTuple(result, other.reply);
+  #appropriateSource(result: Tuple, orig: Tuple, range: NatRange, conn: number): boolean {
+    const { rows } = this.#ct;
+    const zone = rows.zoneId(conn, 0);
+    for (let other = this.#bySource.first(orig, zone); other !== 0; other = rows.next(other)) {
+      if (!hasSource(rows, other, orig, zone)) continue;
+      invertTuple(result, rows.tuple(other, 1, this.#other));
       result.dst = orig.dst;
       result.dstU = orig.dstU;
       if (inRange(result, range)) return true;
@@ -288,20 +303,20 @@ export class Nat {
   }
 
   /** One address of the range, the same for the same pair of hosts (find_best_ips_proto). */
-  #bestAddress(tuple: Tuple, range: NatRange, conn: NfConn, manip: number): void {
+  #bestAddress(tuple: Tuple, range: NatRange, conn: number, manip: number): void {
     if (!(range.flags & NF_NAT_RANGE_MAP_IPS)) return;
-    let address = range.minAddr;
-    if (range.minAddr !== range.maxAddr) {
-      const other = range.flags & NF_NAT_RANGE_PERSISTENT ? 0 : tuple.dst ^ conn.zone;
-      const span = range.maxAddr - range.minAddr + 1;
-      address = range.minAddr + Math.floor((mix(tuple.src, other) / 4294967296) * span);
+    let address = range.minAddr | 0;
+    if (address !== (range.maxAddr | 0)) {
+      const other = range.flags & NF_NAT_RANGE_PERSISTENT ? 0 : tuple.dst ^ this.#ct.rows.zone(conn);
+      const span = (range.maxAddr >>> 0) - (range.minAddr >>> 0) + 1;
+      address = (address + Math.floor((mix(tuple.src, other) / 4294967296) * span)) | 0;
     }
     if (manip === NF_NAT_MANIP_SRC) tuple.src = address;
     else tuple.dst = address;
   }
 
   /** Another port or ICMP id, tried from a random one on (nf_nat_l4proto_unique_tuple). */
-  #uniqueProto(tuple: Tuple, range: NatRange, conn: NfConn, manip: number): void {
+  #uniqueProto(tuple: Tuple, range: NatRange, conn: number, manip: number): void {
     const specified = (range.flags & NF_NAT_RANGE_PROTO_SPECIFIED) !== 0;
     const isIcmp = tuple.protonum === ip.IPPROTO_ICMP;
     const source = isIcmp || manip === NF_NAT_MANIP_SRC;
@@ -339,67 +354,56 @@ export class Nat {
   }
 
   /** Would the answers to `tuple` be taken for another connection's? */
-  #used(tuple: Tuple, conn: NfConn): boolean {
+  #used(tuple: Tuple, conn: number): boolean {
     invertTuple(this.#scratch, tuple);
     return this.#ct.tupleTaken(this.#scratch, conn);
   }
 
   /** The same, for a tuple that is not changed: two first packets, one from each side, may meet (nf_nat_used_tuple_new). */
-  #usedNew(tuple: Tuple, conn: NfConn): boolean {
+  #usedNew(tuple: Tuple, conn: number): boolean {
     if (!this.#used(tuple, conn)) return false;
-    if (tuple.protonum !== ip.IPPROTO_UDP || conn.status & (IPS_NAT_MASK | IPS_SEQ_ADJUST)) return true;
-    const zone = conn.zoneId(0);
+    const { rows } = this.#ct;
+    if (tuple.protonum !== ip.IPPROTO_UDP || rows.status(conn) & (IPS_NAT_MASK | IPS_SEQ_ADJUST)) return true;
+    const zone = rows.zoneId(conn, 0);
     let found = this.#ct.find(tuple, zone);
     if (found < 0) {
       invertTuple(this.#scratch, tuple);
       found = this.#ct.find(this.#scratch, zone);
       if (found < 0) return false;
     }
-    const other = this.#ct.table.entries[found >> 1]!;
-    if (other.status & (IPS_NAT_MASK | IPS_SEQ_ADJUST)) return true;
-    return !other.orig.equals(conn.reply);
+    const other = found >> 1;
+    if (rows.status(other) & (IPS_NAT_MASK | IPS_SEQ_ADJUST)) return true;
+    return !rows.hasTuple(other, 0, rows.src(conn, 1), rows.dst(conn, 1), rows.ports(conn, 1), rows.protonum(conn));
   }
 
   /** With few attempts left, a TCP connection in TIME_WAIT makes room (nf_nat_used_tuple_harder). */
-  #usedHarder(tuple: Tuple, conn: NfConn, attemptsLeft: number): boolean {
+  #usedHarder(tuple: Tuple, conn: number, attemptsLeft: number): boolean {
     invertTuple(this.#scratch, tuple);
+    const ct = this.#ct;
+    const { rows, tcp } = ct;
     if (
       attemptsLeft > HARDER_THRESHOLD ||
       tuple.protonum !== ip.IPPROTO_TCP ||
-      conn.tcp === null ||
-      conn.tcp.state !== TcpState.SYN_SENT
+      tcpState(ct, conn) !== TcpState.SYN_SENT
     )
-      return this.#ct.tupleTaken(this.#scratch, conn);
-    const found = this.#ct.find(this.#scratch, conn.zoneId(0));
+      return ct.tupleTaken(this.#scratch, conn);
+    const found = ct.find(this.#scratch, rows.zoneId(conn, 0));
     if (found < 0) return false;
-    const other = this.#ct.table.entries[found >> 1]!;
-    if ((found & 1) === 0 || other.tcp === null || other.tcp.state < TcpState.TIME_WAIT) return true;
-    if (other.status & (IPS_FIXED_TIMEOUT | IPS_DYING) || !(other.status & IPS_SRC_NAT)) return true;
-    if (((conn.tcp.seen[0].end - other.tcp.seen[0].end) | 0) <= 0) return true;
-    return !this.#ct.kill(other);
-  }
-
-  #remember(conn: NfConn): void {
-    if (!(conn.status & IPS_SRC_NAT_DONE)) return;
-    const key = conn.orig.src * 65536 + conn.orig.srcU;
-    const list = this.#bySource.get(key);
-    if (list) list.push(conn);
-    else this.#bySource.set(key, [conn]);
-  }
-
-  #forget(conn: NfConn): void {
-    if (!(conn.status & IPS_SRC_NAT_DONE)) return;
-    const key = conn.orig.src * 65536 + conn.orig.srcU;
-    const list = this.#bySource.get(key);
-    if (!list) return;
-    const at = list.indexOf(conn);
-    if (at >= 0) list.splice(at, 1);
-    if (list.length === 0) this.#bySource.delete(key);
+    const other = found >> 1;
+    if ((found & 1) === 0 || tcpState(ct, other) < TcpState.TIME_WAIT) return true;
+    const status = rows.status(other);
+    if (status & (IPS_FIXED_TIMEOUT | IPS_DYING) || !(status & IPS_SRC_NAT)) return true;
+    const sent = (one: number): number => tcp.words[tcp.side(rows.track(one), 0) + END]!;
+    if (((sent(conn) - sent(other)) | 0) <= 0) return true;
+    return !ct.kill(other);
   }
 }
 
 function inRange(tuple: Tuple, range: NatRange): boolean {
-  if (range.flags & NF_NAT_RANGE_MAP_IPS && (tuple.src < range.minAddr || tuple.src > range.maxAddr)) return false;
+  if (range.flags & NF_NAT_RANGE_MAP_IPS) {
+    const src = tuple.src >>> 0;
+    if (src < range.minAddr >>> 0 || src > range.maxAddr >>> 0) return false;
+  }
   if (!(range.flags & NF_NAT_RANGE_PROTO_SPECIFIED)) return true;
   return protoInRange(tuple, NF_NAT_MANIP_SRC, range.minProto, range.maxProto);
 }

@@ -32,14 +32,7 @@ import { ipRcvFinish } from "../ipv4/ip-input.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { skbRtable } from "../ipv4/rtable.ts";
 import { Conntrack } from "./conntrack.ts";
-import {
-  ctinfoName,
-  IP_CT_RELATED_REPLY,
-  IP_CT_UNTRACKED,
-  IPS_SEQ_ADJUST,
-  type NfConn,
-  nfCtGet,
-} from "./conntrack-entry.ts";
+import { ctinfoName, IP_CT_RELATED_REPLY, IP_CT_UNTRACKED, IPS_SEQ_ADJUST, nfCtGet } from "./conntrack-entry.ts";
 import { FlowPaths } from "./flow-paths.ts";
 import type { HashlimitTable } from "./hashlimit-table.ts";
 import { FTP_HELPER, ftpHelp } from "./helper-ftp.ts";
@@ -130,23 +123,24 @@ export class Netfilter {
   }
 
   /** The helper's and the shift's part of nf_confirm. */
-  #help(skb: SkBuff, conn: NfConn): number {
+  #help(skb: SkBuff, conn: number): number {
     const { ctinfo } = skb;
-    const shifted = (conn.status & IPS_SEQ_ADJUST) !== 0;
-    if (ctinfo === IP_CT_RELATED_REPLY || conn.protonum !== ip.IPPROTO_TCP) return NF_ACCEPT;
+    const { rows } = this.ct;
+    const shifted = (rows.status(conn) & IPS_SEQ_ADJUST) !== 0;
+    if (ctinfo === IP_CT_RELATED_REPLY || rows.protonum(conn) !== ip.IPPROTO_TCP) return NF_ACCEPT;
     const th = skb.networkHeader + ip.getHeaderLength(skb.head, skb.networkHeader);
-    if (conn.ext?.helper === FTP_HELPER) {
+    if (rows.ext(conn)?.helper === FTP_HELPER) {
       const verdict = ftpHelp(this.ct, this.nat, skb, conn, ctinfo, th);
       if (verdict !== NF_ACCEPT) return verdict;
     }
-    if (shifted) seqAdjust(skb, conn, ctinfo, th);
+    if (shifted) seqAdjust(skb, rows.needExt(conn), ctinfo, th);
     return NF_ACCEPT;
   }
 
   /** References to a connection (its `use`): the table's, and those of packets that wait for a neighbour's address. */
-  references(conn: NfConn): number {
+  references(conn: number): number {
     let count = 1;
-    for (const other of this.ct.list) if (other.ext?.master === conn) count++;
+    for (const { master } of this.ct.rows.extensions()) if (master === conn) count++;
     for (const [, parms] of this.ip4.arp.devices())
       for (const neighbour of parms.entries.values())
         for (let skb = neighbour.queue.head; skb !== null; skb = skb.next) if (skb.ct === conn) count++;
@@ -184,12 +178,12 @@ export class Netfilter {
     hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);
     hook(NF_INET_LOCAL_OUT, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);
     hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK, "nf_conntrack", (skb, state) =>
-      tracked(skb, state, ct.in(skb, state)),
+      tracked(ct, skb, state, ct.in(skb, state)),
     );
     hook(NF_INET_LOCAL_OUT, NF_IP_PRI_CONNTRACK, "nf_conntrack", (skb, state) => {
       // a fragment that its sender wants left alone (IP_NODEFRAG)
       if (ip.isFragment(skb.head, skb.networkHeader)) return NF_ACCEPT;
-      return tracked(skb, state, ct.in(skb, state));
+      return tracked(ct, skb, state, ct.in(skb, state));
     });
     hook(NF_INET_LOCAL_IN, NF_IP_PRI_CONNTRACK_CONFIRM, "nf_confirm", (skb) => ct.confirm(skb));
     hook(NF_INET_POST_ROUTING, NF_IP_PRI_CONNTRACK_CONFIRM, "nf_confirm", (skb) => ct.confirm(skb));
@@ -197,7 +191,7 @@ export class Netfilter {
 
   /** Connections are tracked by whole packets only (ipv4_conntrack_defrag). */
   #defrag(skb: SkBuff, state: NfHookState): number {
-    if (skb.ct === null && skb.ctinfo === IP_CT_UNTRACKED) return NF_ACCEPT;
+    if (skb.ct === 0 && skb.ctinfo === IP_CT_UNTRACKED) return NF_ACCEPT;
     if (!ip.isFragment(skb.head, skb.networkHeader)) return NF_ACCEPT;
     const { hook } = state;
     const indev = state.in;
@@ -221,12 +215,14 @@ export class Netfilter {
     if (!this.#watching) {
       this.#watching = true;
       this.net.notifiers.push((event, dev) => {
-        if (event === NETDEV_DOWN) this.#flushMasquerade((ct) => ct.masqIndex === dev.ifindex);
+        if (event === NETDEV_DOWN) this.#flushMasquerade((conn) => this.ct.rows.masqIndex(conn) === dev.ifindex);
       });
       this.ip4.inetaddrNotifiers.push((event, ifa) => {
         if (event !== "DOWN") return;
         const { ifindex } = ifa.inDev.dev;
-        this.#flushMasquerade((ct) => ct.masqIndex === ifindex && ct.reply.dst === ifa.address);
+        const { rows } = this.ct;
+        const address = ifa.address | 0;
+        this.#flushMasquerade((conn) => rows.masqIndex(conn) === ifindex && rows.dst(conn, 1) === address);
       });
     }
     return () => {
@@ -234,16 +230,16 @@ export class Netfilter {
     };
   }
 
-  #flushMasquerade(test: (ct: NfConn) => boolean): void {
-    if (this.#masqueradeUsers > 0) this.ct.killWhere((ct) => ct.masqIndex !== 0 && test(ct));
+  #flushMasquerade(test: (conn: number) => boolean): void {
+    if (this.#masqueradeUsers > 0) this.ct.killWhere(test);
   }
 }
 
 /** Tells whoever traces what conntrack makes of the packet. */
-function tracked(skb: SkBuff, state: NfHookState, verdict: number): number {
+function tracked(ct: Conntrack, skb: SkBuff, state: NfHookState, verdict: number): number {
   // what it did not accept is no longer this one's to look at
   if (skb.pool.trace !== null && verdict === NF_ACCEPT)
-    trace(skb, "nfConntrackIn", state.in ?? state.out, ctinfoName(skb), null, nfCtGet(skb));
+    trace(skb, "nfConntrackIn", state.in ?? state.out, ctinfoName(skb), null, ct.handle(nfCtGet(skb)));
   return verdict;
 }
 

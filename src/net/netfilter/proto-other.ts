@@ -3,13 +3,13 @@
 // nf_conntrack_proto_icmp.c, nf_conntrack_proto_gre.c and nf_conntrack_proto_generic.c. SCTP and DCCP are followed as the
 // generic protocol.
 
-import { SEC } from "../../base/time.ts";
 import { checksumKind, internetChecksum, pseudoHeaderSumAt } from "../../wire/checksum.ts";
 import * as icmp from "../../wire/icmp.ts";
 import { IPPROTO_UDP } from "../../wire/ipv4.ts";
 import { get16, get32 } from "../../wire/layout.ts";
 import { NF_ACCEPT, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { CHECKSUM_COMPLETE, CHECKSUM_NONE, type SkBuff } from "../core/skb.ts";
+import { HZ } from "../core/timer-wheel.ts";
 import type { Conntrack } from "./conntrack.ts";
 import {
   IP_CT_IS_REPLY,
@@ -19,7 +19,6 @@ import {
   IPS_CONFIRMED,
   IPS_NAT_CLASH,
   IPS_SEEN_REPLY,
-  type NfConn,
 } from "./conntrack-entry.ts";
 import { getTuple, invertTuple } from "./tuple.ts";
 
@@ -29,7 +28,7 @@ export function mustVerify(skb: SkBuff): boolean {
 }
 
 /** NF_ACCEPT, or −NF_ACCEPT for what belongs to no connection. `uh` is the offset of the UDP header. */
-export function udpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, uh: number, ctinfo: number, hook: number): number {
+export function udpPacket(ct: Conntrack, conn: number, skb: SkBuff, uh: number, ctinfo: number, hook: number): number {
   const b = skb.head;
   const length = skb.tail - uh;
   if (length < 8) return -NF_ACCEPT;
@@ -39,25 +38,27 @@ export function udpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, uh: number, 
     const pseudo = pseudoHeaderSumAt(b, skb.networkHeader, IPPROTO_UDP, length);
     if (checksumKind(b, uh, uh + 6, skb.tail, pseudo) !== "valid") return -NF_ACCEPT;
   }
-  if (!(conn.status & IPS_CONFIRMED)) conn.udpStreamNs = ct.now + 2 * SEC;
+  const { rows } = ct;
+  const status = rows.status(conn);
+  if (!(status & IPS_CONFIRMED)) rows.setStreamAt(conn, (ct.jiffies + 2 * HZ) | 0);
   const { udpTimeout, udpTimeoutStream } = ct.sysctl;
-  if (!(conn.status & IPS_SEEN_REPLY)) {
-    ct.refreshAcct(conn, ctinfo, skb, udpTimeout * SEC);
+  if (!(status & IPS_SEEN_REPLY)) {
+    ct.refreshAcct(conn, ctinfo, skb, udpTimeout);
     return NF_ACCEPT;
   }
   // a request and its answer are no stream; what goes on for longer is
-  const stream = ct.now > conn.udpStreamNs;
-  ct.refreshAcct(conn, ctinfo, skb, (stream ? udpTimeoutStream : udpTimeout) * SEC);
-  if (stream && !(conn.status & (IPS_NAT_CLASH | IPS_ASSURED))) {
-    conn.status |= IPS_ASSURED;
+  const stream = ((ct.jiffies - rows.streamAt(conn)) | 0) > 0;
+  ct.refreshAcct(conn, ctinfo, skb, stream ? udpTimeoutStream : udpTimeout);
+  if (stream && !(status & (IPS_NAT_CLASH | IPS_ASSURED))) {
+    rows.addStatus(conn, IPS_ASSURED);
     ct.eventCache(conn, IPCT_ASSURED);
   }
   return NF_ACCEPT;
 }
 
 /** A query or its answer. Only queries begin a connection. */
-export function icmpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, ctinfo: number): number {
-  const type = conn.orig.dstU >>> 8;
+export function icmpPacket(ct: Conntrack, conn: number, skb: SkBuff, ctinfo: number): number {
+  const type = ct.rows.dstU(conn, 0) >>> 8;
   if (
     type !== icmp.ICMP_ECHO &&
     type !== icmp.ICMP_TIMESTAMP &&
@@ -65,24 +66,25 @@ export function icmpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, ctinfo: num
     type !== icmp.ICMP_ADDRESS
   )
     return -NF_ACCEPT;
-  ct.refreshAcct(conn, ctinfo, skb, ct.sysctl.icmpTimeout * SEC);
+  ct.refreshAcct(conn, ctinfo, skb, ct.sysctl.icmpTimeout);
   return NF_ACCEPT;
 }
 
 /** GRE without keys: what is answered lasts longer and is assured. */
-export function grePacket(ct: Conntrack, conn: NfConn, skb: SkBuff, ctinfo: number): number {
+export function grePacket(ct: Conntrack, conn: number, skb: SkBuff, ctinfo: number): number {
   const { greTimeout, greTimeoutStream } = ct.sysctl;
-  const answered = (conn.status & IPS_SEEN_REPLY) !== 0;
-  ct.refreshAcct(conn, ctinfo, skb, (answered ? greTimeoutStream : greTimeout) * SEC);
-  if (answered && !(conn.status & IPS_ASSURED)) {
-    conn.status |= IPS_ASSURED;
+  const { rows } = ct;
+  const answered = (rows.status(conn) & IPS_SEEN_REPLY) !== 0;
+  ct.refreshAcct(conn, ctinfo, skb, answered ? greTimeoutStream : greTimeout);
+  if (answered && !(rows.status(conn) & IPS_ASSURED)) {
+    rows.addStatus(conn, IPS_ASSURED);
     ct.eventCache(conn, IPCT_ASSURED);
   }
   return NF_ACCEPT;
 }
 
-export function genericPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, ctinfo: number): number {
-  ct.refreshAcct(conn, ctinfo, skb, ct.sysctl.genericTimeout * SEC);
+export function genericPacket(ct: Conntrack, conn: number, skb: SkBuff, ctinfo: number): number {
+  ct.refreshAcct(conn, ctinfo, skb, ct.sysctl.genericTimeout);
   return NF_ACCEPT;
 }
 
@@ -104,10 +106,10 @@ export function icmpError(ct: Conntrack, skb: SkBuff, ih: number, hook: number, 
   if (!invertTuple(wanted, quoted)) return -NF_ACCEPT;
   const found = ct.find(wanted, zone);
   if (found < 0) return -NF_ACCEPT;
-  const conn = ct.table.entries[found >> 1]!;
+  const conn = found >> 1;
   const dir = found & 1;
   // the error must go to the one who sent what it quotes
-  if (get32(b, skb.networkHeader + 16) !== conn.tuple(dir).dst) return -NF_ACCEPT;
+  if ((get32(b, skb.networkHeader + 16) | 0) !== ct.rows.dst(conn, dir)) return -NF_ACCEPT;
   skb.ct = conn;
   skb.ctinfo = dir === 0 ? IP_CT_RELATED : IP_CT_RELATED + IP_CT_IS_REPLY;
   return NF_ACCEPT;

@@ -54,57 +54,115 @@ export const FLAG_MAXACK_SET = 32;
 export const EXP_CHALLENGE_ACK = 64;
 export const SIMULTANEOUS_OPEN = 128;
 
-/** What one side has shown (struct ip_ct_tcp_state). */
-export class TcpSide {
-  /** highest sequence number sent, its end */
-  end = 0;
-  /** highest that the other side allows */
-  maxEnd = 0;
-  /** largest window offered, scaled */
-  maxWin = 0;
-  maxAck = 0;
-  scale = 0;
-  flags = 0;
+// Words of one connection: each side's four, what the last segment said, then bytes.
+const TRACK = 4;
+const SIDE_WORDS = 4;
+/** Of a side: highest sequence number sent, its end; the highest that the other side allows; its largest window, scaled; … */
+export const END = 0;
+export const MAX_END = 1;
+export const MAX_WIN = 2;
+/** … and the highest that it has acknowledged. */
+export const MAX_ACK = 3;
+/** Of the connection. */
+export const LAST_SEQ = 8;
+export const LAST_ACK = 9;
+export const LAST_END = 10;
+export const LAST_WIN = 11;
+// Bytes, counted from the connection's first word.
+export const STATE = 48;
+export const LAST_DIR = 49;
+export const LAST_INDEX = 50;
+export const LAST_SCALE = 51;
+export const LAST_FLAGS = 52;
+export const RETRANS = 53;
+const SIDE_FLAGS = 54;
+const SIDE_SCALE = 56;
 
-  reset(): void {
-    this.end = 0;
-    this.maxEnd = 0;
-    this.maxWin = 0;
-    this.maxAck = 0;
-    this.scale = 0;
-    this.flags = 0;
+/**
+ * The windows of all TCP connections of a namespace (struct ip_ct_tcp), 64 bytes each in one array: `words[at(track) + LAST_SEQ]`,
+ * `words[side(track, dir) + END]`, `bytes[byteAt(track) + STATE]`. Sequence numbers are signed here, so that V8 boxes none.
+ */
+export class TcpTracks {
+  words: Int32Array = NO_WORDS;
+  bytes: Uint8Array = NO_BYTES;
+  #top = 1;
+  readonly #free: number[] = [];
+
+  at(track: number): number {
+    return track << TRACK;
+  }
+
+  side(track: number, dir: number): number {
+    return (track << TRACK) + dir * SIDE_WORDS;
+  }
+
+  byteAt(track: number): number {
+    return track << (TRACK + 2);
+  }
+
+  state(track: number): number {
+    return this.bytes[(track << (TRACK + 2)) + STATE]!;
+  }
+
+  setState(track: number, state: number): void {
+    this.bytes[(track << (TRACK + 2)) + STATE] = state;
+  }
+
+  /** FLAG_* of a side. */
+  flags(track: number, dir: number): number {
+    return this.bytes[(track << (TRACK + 2)) + SIDE_FLAGS + dir]!;
+  }
+
+  setFlags(track: number, dir: number, flags: number): void {
+    this.bytes[(track << (TRACK + 2)) + SIDE_FLAGS + dir] = flags;
+  }
+
+  /** Window scale of a side. */
+  scale(track: number, dir: number): number {
+    return this.bytes[(track << (TRACK + 2)) + SIDE_SCALE + dir]!;
+  }
+
+  setScale(track: number, dir: number, scale: number): void {
+    this.bytes[(track << (TRACK + 2)) + SIDE_SCALE + dir] = scale;
+  }
+
+  /** A blank one. */
+  alloc(): number {
+    const track = this.#free.pop() ?? this.#top++;
+    if (track << TRACK >= this.words.length) this.#grow();
+    this.clear(track);
+    return track;
+  }
+
+  free(track: number): void {
+    this.#free.push(track);
+  }
+
+  clear(track: number): void {
+    this.words.fill(0, track << TRACK, (track + 1) << TRACK);
+    this.bytes[this.byteAt(track) + LAST_INDEX] = NONE_SET;
+  }
+
+  /** All that a side has shown is forgotten but `flags`. */
+  resetSide(track: number, dir: number, flags: number): void {
+    const side = this.side(track, dir);
+    this.words.fill(0, side, side + SIDE_WORDS);
+    this.setFlags(track, dir, flags);
+    this.setScale(track, dir, 0);
+  }
+
+  #grow(): void {
+    const tracks = this.words.length >> TRACK;
+    const words = new Int32Array(Math.max(32, tracks + (tracks >> 2)) << TRACK);
+    words.set(this.words);
+    this.words = words;
+    this.bytes = new Uint8Array(words.buffer);
   }
 }
 
-/** struct ip_ct_tcp */
-export class TcpTrack {
-  state: number = TcpState.NONE;
-  readonly seen: readonly [TcpSide, TcpSide] = [new TcpSide(), new TcpSide()];
-  lastDir = 0;
-  lastIndex: number = NONE_SET;
-  lastSeq = 0;
-  lastAck = 0;
-  lastEnd = 0;
-  lastWin = 0;
-  lastScale = 0;
-  lastFlags = 0;
-  retrans = 0;
+const NO_WORDS = new Int32Array(0);
+const NO_BYTES = new Uint8Array(0);
 
-  clear(): void {
-    this.state = TcpState.NONE;
-    this.seen[0].reset();
-    this.seen[1].reset();
-    this.lastDir = 0;
-    this.lastIndex = NONE_SET;
-    this.lastSeq = 0;
-    this.lastAck = 0;
-    this.lastEnd = 0;
-    this.lastWin = 0;
-    this.lastScale = 0;
-    this.lastFlags = 0;
-    this.retrans = 0;
-  }
-}
 /** Sequence numbers wrap (RFC 9293 section 3.4). */
 export function after(a: number, b: number): boolean {
   return ((b - a) | 0) < 0;

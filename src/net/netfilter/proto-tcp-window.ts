@@ -4,52 +4,63 @@
 import { get16, get32 } from "../../wire/layout.ts";
 import { ACK, FIN, RST, SYN } from "../../wire/tcp.ts";
 import type { Conntrack } from "./conntrack.ts";
-import type { NfConn } from "./conntrack-entry.ts";
 import {
   ACK_SET,
   after,
   before,
+  END,
   FLAG_BE_LIBERAL,
   FLAG_DATA_UNACKED,
   FLAG_MAXACK_SET,
   FLAG_SACK_PERM,
   FLAG_WINDOW_SCALE,
-  type TcpSide,
+  LAST_ACK,
+  LAST_DIR,
+  LAST_END,
+  LAST_SEQ,
+  LAST_WIN,
+  MAX_ACK,
+  MAX_END,
+  MAX_WIN,
+  RETRANS,
   TcpState,
-  type TcpTrack,
 } from "./proto-tcp-track.ts";
 import { seqOffset } from "./seqadj.ts";
 
-/** Sequence number after the segment: data, SYN and FIN counted. */
+/** Sequence number after the segment, signed: data, SYN and FIN counted. */
 export function segmentEnd(b: Uint8Array, th: number, tail: number): number {
   const flags = b[th + 13]!;
   const data = tail - th - ((b[th + 12]! >>> 4) << 2);
-  return (get32(b, th + 4) + data + (flags & SYN ? 1 : 0) + (flags & FIN ? 1 : 0)) >>> 0;
+  return (get32(b, th + 4) + data + (flags & SYN ? 1 : 0) + (flags & FIN ? 1 : 0)) | 0;
 }
 
-/** The window scale and SACK-permitted that a SYN announces. */
-export function readSynOptions(b: Uint8Array, th: number, side: TcpSide): void {
+/**
+ * The window scale and SACK-permitted that a SYN announces: flags | scale << 8. `known` is what is known before, in the same
+ * form: a segment without options leaves it, otherwise only liberality stays.
+ */
+export function readSynOptions(b: Uint8Array, th: number, known: number): number {
   let at = th + 20;
   const end = th + ((b[th + 12]! >>> 4) << 2);
-  if (at === end) return;
-  side.scale = 0;
-  side.flags &= FLAG_BE_LIBERAL;
+  if (at === end) return known;
+  let flags = known & FLAG_BE_LIBERAL;
+  let scale = 0;
   while (at < end) {
     const kind = b[at]!;
-    if (kind === 0) return;
+    if (kind === 0) break;
     if (kind === 1) {
       at++;
       continue;
     }
     const length = at + 1 < end ? b[at + 1]! : 0;
-    if (length < 2 || at + length > end) return;
-    if (kind === 4 && length === 2) side.flags |= FLAG_SACK_PERM;
+    if (length < 2 || at + length > end) break;
+    if (kind === 4 && length === 2) flags |= FLAG_SACK_PERM;
     else if (kind === 3 && length === 3) {
-      side.scale = Math.min(b[at + 2]!, 14);
-      side.flags |= FLAG_WINDOW_SCALE;
+      scale = Math.min(b[at + 2]!, 14);
+      flags |= FLAG_WINDOW_SCALE;
     }
     at += length;
   }
+  return flags | (scale << 8);
 }
 
 /** The highest right edge among the SACK blocks, or `ack`. */
@@ -69,7 +80,7 @@ function highestSack(b: Uint8Array, th: number, ack: number): number {
     if (length < 2 || at + length > end) break;
     if (kind === 5 && length >= 10 && (length - 2) % 8 === 0) {
       for (let i = 2; i < length; i += 8) {
-        const right = get32(b, at + i + 4);
+        const right = get32(b, at + i + 4) | 0;
         if (after(right, sack)) sack = right;
       }
       break;
@@ -85,145 +96,174 @@ export const IN_WINDOW = 0;
 export const IGNORED = 1;
 export const OUT_OF_WINDOW = 2;
 
+/** What a side's first SYN shows. */
 function initSender(
-  sender: TcpSide,
-  receiver: TcpSide,
+  { tcp }: Conntrack,
+  track: number,
+  dir: number,
   b: Uint8Array,
   th: number,
   end: number,
   win: number,
-  dir: number,
 ): void {
-  sender.end = end;
-  sender.maxEnd = end;
-  sender.maxWin = win === 0 ? 1 : win;
-  readSynOptions(b, th, sender);
+  const { words } = tcp;
+  const sender = tcp.side(track, dir);
+  words[sender + END] = end;
+  words[sender + MAX_END] = end;
+  words[sender + MAX_WIN] = win === 0 ? 1 : win;
+  const options = readSynOptions(b, th, tcp.flags(track, dir) | (tcp.scale(track, dir) << 8));
+  tcp.setFlags(track, dir, options & 255);
+  tcp.setScale(track, dir, options >> 8);
   // both must announce scaling, or neither scales (RFC 7323 section 1.3)
-  if (dir === 1 && !(sender.flags & receiver.flags & FLAG_WINDOW_SCALE)) {
-    sender.scale = 0;
-    receiver.scale = 0;
+  if (dir === 1 && !(options & tcp.flags(track, 0) & FLAG_WINDOW_SCALE)) {
+    tcp.setScale(track, 0, 0);
+    tcp.setScale(track, 1, 0);
   }
 }
 
 /** In liberal mode a segment outside the window counts as one inside. */
-function outside(ct: Conntrack, sender: TcpSide, verdict: number): number {
-  return sender.flags & FLAG_BE_LIBERAL || ct.sysctl.tcpBeLiberal !== 0 ? IN_WINDOW : verdict;
+function outside(ct: Conntrack, track: number, dir: number, verdict: number): number {
+  return ct.tcp.flags(track, dir) & FLAG_BE_LIBERAL || ct.sysctl.tcpBeLiberal !== 0 ? IN_WINDOW : verdict;
 }
 
-/** Is the segment possible, given what both sides have shown? Updates what they have shown (tcp_in_window). */
+/**
+ * Is the segment possible, given what both sides have shown? Updates what they have shown (tcp_in_window). `conn` and `track` are
+ * the connection and its windows.
+ */
 export function tcpInWindow(
   ct: Conntrack,
-  conn: NfConn,
-  tcp: TcpTrack,
+  conn: number,
+  track: number,
   dir: number,
   index: number,
   b: Uint8Array,
   th: number,
   tail: number,
 ): number {
-  const sender = tcp.seen[dir as 0 | 1];
-  const receiver = tcp.seen[(1 - dir) as 0 | 1];
+  const { tcp } = ct;
+  const { words } = tcp;
+  const other = 1 - dir;
+  const sender = tcp.side(track, dir);
+  const receiver = tcp.side(track, other);
+  const state = tcp.state(track);
   const flags = b[th + 13]!;
-  let seq = get32(b, th + 4);
-  let ack = get32(b, th + 8);
+  let seq = get32(b, th + 4) | 0;
+  let ack = get32(b, th + 8) | 0;
   const rawWin = get16(b, th + 14);
   let win = rawWin;
   let end = segmentEnd(b, th, tail);
-  let sack = receiver.flags & FLAG_SACK_PERM ? highestSack(b, th, ack) : ack;
+  let sack = tcp.flags(track, other) & FLAG_SACK_PERM ? highestSack(b, th, ack) : ack;
 
-  if (conn.ext !== null && conn.ext.seqadj !== null) {
+  const ext = ct.rows.ext(conn);
+  if (ext !== null && ext.seqadj !== null) {
     // the receiver acknowledges what a helper has shifted
-    const shift = seqOffset(conn, (1 - dir) as 0 | 1, ack - 1);
-    ack = (ack - shift) >>> 0;
-    sack = (sack - shift) >>> 0;
+    const shift = seqOffset(ext, other as 0 | 1, ack - 1);
+    ack = (ack - shift) | 0;
+    sack = (sack - shift) | 0;
   }
-  if (sender.maxWin === 0) {
+  if (words[sender + MAX_WIN] === 0) {
     if (flags & SYN) {
-      initSender(sender, receiver, b, th, end, win, dir);
+      initSender(ct, track, dir, b, th, end, win);
       if (!(flags & ACK)) return IN_WINDOW; // simultaneous open
     } else {
       // the beginning was missed: believe the segment
-      sender.end = end;
-      const scaled = win << sender.scale;
-      sender.maxWin = scaled === 0 ? 1 : scaled;
-      sender.maxEnd = (end + sender.maxWin) >>> 0;
-      if (receiver.maxWin === 0) {
-        receiver.end = sack;
-        receiver.maxEnd = sack;
-      } else if (sack === (receiver.end + 1) >>> 0) receiver.end = (receiver.end + 1) >>> 0; // answer to a keep-alive
+      words[sender + END] = end;
+      const scaled = win << tcp.scale(track, dir);
+      words[sender + MAX_WIN] = scaled === 0 ? 1 : scaled;
+      words[sender + MAX_END] = end + words[sender + MAX_WIN]!;
+      if (words[receiver + MAX_WIN] === 0) {
+        words[receiver + END] = sack;
+        words[receiver + MAX_END] = sack;
+      } else if (sack === ((words[receiver + END]! + 1) | 0)) words[receiver + END]!++; // answer to a keep-alive
     }
   } else if (
     flags & SYN &&
-    after(end, sender.end) &&
-    (tcp.state === TcpState.SYN_SENT || tcp.state === TcpState.SYN_RECV)
+    after(end, words[sender + END]!) &&
+    (state === TcpState.SYN_SENT || state === TcpState.SYN_RECV)
   ) {
-    initSender(sender, receiver, b, th, end, win, dir);
+    initSender(ct, track, dir, b, th, end, win);
     if (dir === 1 && !(flags & ACK)) return IN_WINDOW;
   }
 
   if (!(flags & ACK) || (flags & RST && ack === 0)) {
-    ack = receiver.end;
+    ack = words[receiver + END]!;
     sack = ack;
   }
-  if (flags & RST && seq === 0 && tcp.state === TcpState.SYN_SENT) {
-    seq = sender.end;
+  if (flags & RST && seq === 0 && state === TcpState.SYN_SENT) {
+    seq = words[sender + END]!;
     end = seq;
   }
 
-  const ackWindow = Math.max(sender.maxWin, MAX_ACK_WINDOW);
-  if (!before(seq, sender.maxEnd + 1)) {
-    const overshot = (end - sender.maxEnd + 1) >>> 0;
+  const ackWindow = Math.max(words[sender + MAX_WIN]!, MAX_ACK_WINDOW);
+  const receiverWin = words[receiver + MAX_WIN]!;
+  if (!before(seq, words[sender + MAX_END]! + 1)) {
+    const overshot = (end - words[sender + MAX_END]! + 1) >>> 0;
     if (
-      receiver.maxWin !== 0 &&
-      after(end, sender.end - receiver.maxWin - 1) &&
-      after(sack, receiver.end - ackWindow - 1) &&
-      overshot <= receiver.maxWin &&
-      before(sack, receiver.end + 1)
+      receiverWin !== 0 &&
+      after(end, words[sender + END]! - receiverWin - 1) &&
+      after(sack, words[receiver + END]! - ackWindow - 1) &&
+      overshot <= receiverWin &&
+      before(sack, words[receiver + END]! + 1)
     ) {
-      sender.end = end;
-      sender.flags |= FLAG_DATA_UNACKED;
-      return outside(ct, sender, IGNORED);
+      words[sender + END] = end;
+      tcp.setFlags(track, dir, tcp.flags(track, dir) | FLAG_DATA_UNACKED);
+      return outside(ct, track, dir, IGNORED);
     }
-    return outside(ct, sender, OUT_OF_WINDOW);
+    return outside(ct, track, dir, OUT_OF_WINDOW);
   }
-  if (!before(sack, receiver.end + 1)) return outside(ct, sender, OUT_OF_WINDOW);
-  if (receiver.maxWin !== 0 && !after(end, sender.end - receiver.maxWin - 1)) return outside(ct, sender, IGNORED);
-  if (!after(sack, receiver.end - ackWindow - 1)) return outside(ct, sender, IGNORED);
+  if (!before(sack, words[receiver + END]! + 1)) return outside(ct, track, dir, OUT_OF_WINDOW);
+  if (receiverWin !== 0 && !after(end, words[sender + END]! - receiverWin - 1)) return outside(ct, track, dir, IGNORED);
+  if (!after(sack, words[receiver + END]! - ackWindow - 1)) return outside(ct, track, dir, IGNORED);
 
-  if (!(flags & SYN)) win <<= sender.scale;
-  const offered = win + ((sack - ack) >>> 0);
-  if (sender.maxWin < offered) sender.maxWin = offered;
-  if (after(end, sender.end)) {
-    sender.end = end;
-    sender.flags |= FLAG_DATA_UNACKED;
+  if (!(flags & SYN)) win <<= tcp.scale(track, dir);
+  const offered = win + ((sack - ack) | 0);
+  if (words[sender + MAX_WIN]! < offered) words[sender + MAX_WIN] = offered;
+  if (after(end, words[sender + END]!)) {
+    words[sender + END] = end;
+    tcp.setFlags(track, dir, tcp.flags(track, dir) | FLAG_DATA_UNACKED);
   }
   if (flags & ACK) {
-    if (!(sender.flags & FLAG_MAXACK_SET)) {
-      sender.maxAck = ack;
-      sender.flags |= FLAG_MAXACK_SET;
-    } else if (after(ack, sender.maxAck)) sender.maxAck = ack;
+    if (!(tcp.flags(track, dir) & FLAG_MAXACK_SET)) {
+      words[sender + MAX_ACK] = ack;
+      tcp.setFlags(track, dir, tcp.flags(track, dir) | FLAG_MAXACK_SET);
+    } else if (after(ack, words[sender + MAX_ACK]!)) words[sender + MAX_ACK] = ack;
   }
-  if (receiver.maxWin !== 0 && after(end, sender.maxEnd)) receiver.maxWin += (end - sender.maxEnd) >>> 0;
-  if (after(sack + win, receiver.maxEnd - 1)) receiver.maxEnd = (sack + win + (win === 0 ? 1 : 0)) >>> 0;
-  if (ack === receiver.end) receiver.flags &= ~FLAG_DATA_UNACKED;
+  if (receiverWin !== 0 && after(end, words[sender + MAX_END]!))
+    words[receiver + MAX_WIN] = receiverWin + ((end - words[sender + MAX_END]!) | 0);
+  if (after(sack + win, words[receiver + MAX_END]! - 1)) words[receiver + MAX_END] = sack + win + (win === 0 ? 1 : 0);
+  if (ack === words[receiver + END]) tcp.setFlags(track, other, tcp.flags(track, other) & ~FLAG_DATA_UNACKED);
 
-  if (index === ACK_SET) {
-    if (
-      tcp.lastDir === dir &&
-      tcp.lastSeq === seq &&
-      tcp.lastAck === ack &&
-      tcp.lastEnd === end &&
-      tcp.lastWin === rawWin
-    )
-      tcp.retrans++;
-    else {
-      tcp.lastDir = dir;
-      tcp.lastSeq = seq;
-      tcp.lastAck = ack;
-      tcp.lastEnd = end;
-      tcp.lastWin = rawWin;
-      tcp.retrans = 0;
-    }
-  }
+  if (index === ACK_SET) noteAck(ct, track, dir, seq, ack, end, rawWin);
   return IN_WINDOW;
+}
+
+/** The same acknowledgement again may be a retransmission. */
+function noteAck(
+  { tcp }: Conntrack,
+  track: number,
+  dir: number,
+  seq: number,
+  ack: number,
+  end: number,
+  win: number,
+): void {
+  const { words, bytes } = tcp;
+  const at = tcp.at(track);
+  const byte = tcp.byteAt(track);
+  if (
+    bytes[byte + LAST_DIR] === dir &&
+    words[at + LAST_SEQ] === seq &&
+    words[at + LAST_ACK] === ack &&
+    words[at + LAST_END] === end &&
+    words[at + LAST_WIN] === win
+  ) {
+    if (bytes[byte + RETRANS]! < 255) bytes[byte + RETRANS]!++;
+    return;
+  }
+  bytes[byte + LAST_DIR] = dir;
+  words[at + LAST_SEQ] = seq;
+  words[at + LAST_ACK] = ack;
+  words[at + LAST_END] = end;
+  words[at + LAST_WIN] = win;
+  bytes[byte + RETRANS] = 0;
 }

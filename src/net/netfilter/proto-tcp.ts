@@ -3,26 +3,27 @@
 // TCP Packet Filtering"), with loose pick-up, liberal mode, RST checks of RFC 5961 and per-state timeouts. Leaves out
 // SYN proxies and sequence adjustment by helpers.
 
-import { SEC } from "../../base/time.ts";
 import { checksumKind, pseudoHeaderSumAt } from "../../wire/checksum.ts";
 import { IPPROTO_TCP } from "../../wire/ipv4.ts";
 import { get16, get32 } from "../../wire/layout.ts";
 import { ACK, FIN, RST, SYN, URG } from "../../wire/tcp.ts";
 import { NF_ACCEPT, NF_DROP, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { CHECKSUM_COMPLETE, CHECKSUM_NONE, type SkBuff } from "../core/skb.ts";
+import { HZ } from "../core/timer-wheel.ts";
 import type { Conntrack } from "./conntrack.ts";
 import {
   ctinfo2dir,
   IPCT_ASSURED,
   IPCT_PROTOINFO,
   IPS_ASSURED,
+  IPS_CONFIRMED,
   IPS_FIXED_TIMEOUT,
   IPS_SEEN_REPLY,
-  type NfConn,
 } from "./conntrack-entry.ts";
 import {
   ACK_SET,
   before,
+  END,
   EXP_CHALLENGE_ACK,
   FIN_SET,
   FLAG_BE_LIBERAL,
@@ -31,7 +32,19 @@ import {
   FLAG_MAXACK_SET,
   FLAG_SACK_PERM,
   FLAG_WINDOW_SCALE,
+  LAST_ACK,
+  LAST_DIR,
+  LAST_END,
+  LAST_FLAGS,
+  LAST_INDEX,
+  LAST_SCALE,
+  LAST_SEQ,
+  LAST_WIN,
+  MAX_ACK,
+  MAX_END,
+  MAX_WIN,
   NONE_SET,
+  RETRANS,
   RST_SET,
   SIMULTANEOUS_OPEN,
   SYN_SET,
@@ -39,7 +52,7 @@ import {
   TCP_TIMEOUT_RETRANS,
   TCP_TIMEOUT_UNACK,
   TcpState,
-  TcpTrack,
+  type TcpTracks,
 } from "./proto-tcp-track.ts";
 import { IGNORED, OUT_OF_WINDOW, readSynOptions, segmentEnd, tcpInWindow } from "./proto-tcp-window.ts";
 
@@ -80,70 +93,82 @@ function flagsAreSane(flags: number): boolean {
 }
 
 /** The first segment of a connection sets the scene (tcp_new). False: nothing begins like that. */
-function tcpNew(ct: Conntrack, conn: NfConn, b: Uint8Array, th: number, tail: number, index: number): boolean {
+function tcpNew(ct: Conntrack, conn: number, b: Uint8Array, th: number, tail: number, index: number): boolean {
   const state = TRANSITIONS[0]![index]![TcpState.NONE]!;
   if (state >= INVALID) return false;
   if (state !== TcpState.SYN_SENT && ct.sysctl.tcpLoose === 0) return false;
-  let { tcp } = conn;
-  if (tcp) tcp.clear();
+  const { tcp, rows } = ct;
+  let track = rows.track(conn);
+  if (track !== 0) tcp.clear(track);
   else {
-    tcp = new TcpTrack();
-    conn.tcp = tcp;
+    track = tcp.alloc();
+    rows.setTrack(conn, track);
   }
-  const side = tcp.seen[0];
-  side.end = segmentEnd(b, th, tail);
-  side.maxWin = get16(b, th + 14) || 1;
+  const { words } = tcp;
+  const side = tcp.side(track, 0);
+  words[side + END] = segmentEnd(b, th, tail);
+  words[side + MAX_WIN] = get16(b, th + 14) || 1;
   if (state === TcpState.SYN_SENT) {
-    side.maxEnd = side.end;
-    readSynOptions(b, th, side);
+    words[side + MAX_END] = words[side + END]!;
+    const options = readSynOptions(b, th, 0);
+    tcp.setFlags(track, 0, options & 255);
+    tcp.setScale(track, 0, options >> 8);
   } else {
-    side.maxEnd = (side.end + side.maxWin) >>> 0;
-    side.flags = FLAG_SACK_PERM | FLAG_BE_LIBERAL;
-    tcp.seen[1].flags = side.flags;
+    words[side + MAX_END] = words[side + END]! + words[side + MAX_WIN]!;
+    tcp.setFlags(track, 0, FLAG_SACK_PERM | FLAG_BE_LIBERAL);
+    tcp.setFlags(track, 1, FLAG_SACK_PERM | FLAG_BE_LIBERAL);
   }
   return true;
 }
 
+/** TCP's state of a connection; NONE while nothing is known of it. */
+export function tcpState(ct: Conntrack, conn: number): number {
+  const track = ct.rows.track(conn);
+  return track === 0 ? TcpState.NONE : ct.tcp.state(track);
+}
+
 /** States in which a connection may be given up when the table is full. */
-export function tcpCanEarlyDrop(conn: NfConn): boolean {
-  const state = conn.tcp?.state ?? TcpState.NONE;
+export function tcpCanEarlyDrop(ct: Conntrack, conn: number): boolean {
+  const state = tcpState(ct, conn);
   return state >= TcpState.FIN_WAIT && state <= TcpState.CLOSE;
 }
 
-function tcpEstablished(conn: NfConn, tcp: TcpTrack): boolean {
-  return tcp.state === TcpState.ESTABLISHED && (conn.status & IPS_ASSURED) !== 0;
-}
-
 /** A REJECT sent a reset: the connection is closing (nf_conntrack_tcp_set_closing). */
-export function tcpSetClosing(ct: Conntrack, conn: NfConn): void {
-  const { tcp } = conn;
-  if (!tcp || !conn.confirmed) return;
-  const old = tcp.state;
-  tcp.state = TcpState.CLOSE;
-  if (old === TcpState.CLOSE || conn.status & IPS_FIXED_TIMEOUT) return;
-  conn.timeout = ct.now + ct.sysctl.tcpTimeouts[TcpState.CLOSE]! * SEC;
+export function tcpSetClosing(ct: Conntrack, conn: number): void {
+  const { rows, tcp } = ct;
+  if (rows.protonum(conn) !== IPPROTO_TCP || !rows.isLive(conn)) return;
+  const track = rows.track(conn);
+  if (track === 0) return;
+  const old = tcp.state(track);
+  tcp.setState(track, TcpState.CLOSE);
+  if (old === TcpState.CLOSE || rows.status(conn) & IPS_FIXED_TIMEOUT) return;
+  rows.setExpires(conn, ct.inSeconds(ct.sysctl.tcpTimeouts[TcpState.CLOSE]!));
   ct.eventCache(conn, IPCT_PROTOINFO);
 }
 
 /** A FIN or RST outside the window answers one of the other side: the connection will not live long. */
-function handleInvalid(ct: Conntrack, conn: NfConn, tcp: TcpTrack, dir: number, index: number): void {
-  if (!(conn.status & IPS_ASSURED) || conn.status & IPS_FIXED_TIMEOUT) return;
+function handleInvalid(ct: Conntrack, conn: number, track: number, dir: number, index: number): void {
+  const { rows } = ct;
+  const { bytes } = ct.tcp;
+  const byte = ct.tcp.byteAt(track);
+  if (!(rows.status(conn) & IPS_ASSURED) || rows.status(conn) & IPS_FIXED_TIMEOUT) return;
   if (index !== RST_SET && index !== FIN_SET) return;
-  if (tcp.lastDir !== dir && (tcp.lastIndex === FIN_SET || tcp.lastIndex === RST_SET)) {
-    const left = conn.timeout - ct.now;
-    if (left < 120 * SEC) return;
-    const unack = ct.sysctl.tcpTimeouts[TCP_TIMEOUT_UNACK]! * SEC;
-    if (left > unack) conn.timeout = ct.now + unack;
+  const last = bytes[byte + LAST_INDEX];
+  if (bytes[byte + LAST_DIR] !== dir && (last === FIN_SET || last === RST_SET)) {
+    const left = ct.jiffiesLeft(conn);
+    if (left < 120 * HZ) return;
+    const unack = ct.sysctl.tcpTimeouts[TCP_TIMEOUT_UNACK]!;
+    if (left > unack * HZ) rows.setExpires(conn, ct.inSeconds(unack));
   } else {
-    tcp.lastIndex = index;
-    tcp.lastDir = dir;
+    bytes[byte + LAST_INDEX] = index;
+    bytes[byte + LAST_DIR] = dir;
   }
 }
 
 /** Notes what a segment said that is let through unbelieved, for the answer that may tell the truth. */
 function rememberIgnored(
-  ct: Conntrack,
-  tcp: TcpTrack,
+  tcp: TcpTracks,
+  track: number,
   dir: number,
   index: number,
   old: number,
@@ -151,36 +176,38 @@ function rememberIgnored(
   th: number,
   tail: number,
 ): void {
-  tcp.lastIndex = index;
-  tcp.lastDir = dir;
-  tcp.lastSeq = get32(b, th + 4);
-  tcp.lastEnd = segmentEnd(b, th, tail);
-  tcp.lastWin = get16(b, th + 14);
+  const { words, bytes } = tcp;
+  const at = tcp.at(track);
+  const byte = tcp.byteAt(track);
+  bytes[byte + LAST_INDEX] = index;
+  bytes[byte + LAST_DIR] = dir;
+  words[at + LAST_SEQ] = get32(b, th + 4);
+  words[at + LAST_END] = segmentEnd(b, th, tail);
+  words[at + LAST_WIN] = get16(b, th + 14);
   if (index === SYN_SET && dir === 0) {
-    const { scratch } = ct;
-    scratch.reset();
-    readSynOptions(b, th, scratch);
-    tcp.lastFlags = scratch.flags & (FLAG_WINDOW_SCALE | FLAG_SACK_PERM);
-    tcp.lastScale = scratch.flags & FLAG_WINDOW_SCALE ? scratch.scale : 0;
+    const options = readSynOptions(b, th, 0);
+    bytes[byte + LAST_FLAGS] = options & (FLAG_WINDOW_SCALE | FLAG_SACK_PERM);
+    bytes[byte + LAST_SCALE] = options >> 8;
     // its answer may be a challenge ACK (RFC 5961), which must not pass for the last ACK
-    if (old === TcpState.LAST_ACK) tcp.lastFlags |= EXP_CHALLENGE_ACK;
+    if (old === TcpState.LAST_ACK) bytes[byte + LAST_FLAGS]! |= EXP_CHALLENGE_ACK;
   }
-  if (old === TcpState.SYN_SENT && index === ACK_SET && dir === 1) tcp.lastAck = get32(b, th + 8);
+  if (old === TcpState.SYN_SENT && index === ACK_SET && dir === 1) words[at + LAST_ACK] = get32(b, th + 8);
 }
 
 /** A SYN-ACK that answers a SYN which was let through unbelieved: both ends are in step, only this table was not. */
-function resync(tcp: TcpTrack, dir: number): void {
-  const side = tcp.seen[tcp.lastDir as 0 | 1];
-  side.end = tcp.lastEnd;
-  side.maxEnd = tcp.lastEnd;
-  side.maxWin = tcp.lastWin === 0 ? 1 : tcp.lastWin;
-  side.scale = tcp.lastScale;
-  tcp.lastFlags &= ~EXP_CHALLENGE_ACK;
-  side.flags = tcp.lastFlags;
-  const other = tcp.seen[dir as 0 | 1];
-  const liberal = other.flags & FLAG_BE_LIBERAL;
-  other.reset();
-  other.flags = liberal;
+function resync(tcp: TcpTracks, track: number, dir: number): void {
+  const { words, bytes } = tcp;
+  const at = tcp.at(track);
+  const byte = tcp.byteAt(track);
+  const lastDir = bytes[byte + LAST_DIR]!;
+  const side = tcp.side(track, lastDir);
+  words[side + END] = words[at + LAST_END]!;
+  words[side + MAX_END] = words[at + LAST_END]!;
+  words[side + MAX_WIN] = words[at + LAST_WIN]! || 1;
+  tcp.setScale(track, lastDir, bytes[byte + LAST_SCALE]!);
+  bytes[byte + LAST_FLAGS]! &= ~EXP_CHALLENGE_ACK;
+  tcp.setFlags(track, lastDir, bytes[byte + LAST_FLAGS]!);
+  tcp.resetSide(track, dir, tcp.flags(track, dir) & FLAG_BE_LIBERAL);
 }
 
 const RST_BELIEVED = 0;
@@ -191,31 +218,36 @@ const RST_INVALID = 3;
 /** Does a reset end the connection? (RFC 5961 section 3.2, as the middle of the path can know.) */
 function judgeReset(
   ct: Conntrack,
-  conn: NfConn,
-  tcp: TcpTrack,
+  conn: number,
+  track: number,
   dir: number,
   old: number,
   b: Uint8Array,
   th: number,
 ): number {
-  if (tcpCanEarlyDrop(conn)) return RST_BELIEVED;
-  const seq = get32(b, th + 4);
-  const other = tcp.seen[(1 - dir) as 0 | 1];
+  if (tcpCanEarlyDrop(ct, conn)) return RST_BELIEVED;
+  const { tcp } = ct;
+  const { words, bytes } = tcp;
+  const status = ct.rows.status(conn);
+  const at = tcp.at(track);
+  const lastIndex = bytes[tcp.byteAt(track) + LAST_INDEX]!;
+  const lastDir = bytes[tcp.byteAt(track) + LAST_DIR]!;
+  const seq = get32(b, th + 4) | 0;
   let challenged = false;
-  if (other.flags & FLAG_MAXACK_SET && tcp.lastIndex !== SYN_SET) {
-    const established = tcpEstablished(conn, tcp);
+  if (tcp.flags(track, 1 - dir) & FLAG_MAXACK_SET && lastIndex !== SYN_SET) {
+    const maxAck = words[tcp.side(track, 1 - dir) + MAX_ACK]!;
+    const established = old === TcpState.ESTABLISHED && (status & IPS_ASSURED) !== 0;
     if (seq === 0 && !established) return RST_IN_WINDOW_ONLY;
-    if (before(seq, other.maxAck) && ct.sysctl.tcpIgnoreInvalidRst === 0) return RST_INVALID;
-    if (!established || seq === other.maxAck) return RST_IN_WINDOW_ONLY;
-    if (tcp.lastIndex === ACK_SET && tcp.lastDir === dir && seq === tcp.lastEnd) return RST_IN_WINDOW_ONLY;
+    if (before(seq, maxAck) && ct.sysctl.tcpIgnoreInvalidRst === 0) return RST_INVALID;
+    if (!established || seq === maxAck) return RST_IN_WINDOW_ONLY;
+    if (lastIndex === ACK_SET && lastDir === dir && seq === words[at + LAST_END]) return RST_IN_WINDOW_ONLY;
     challenged = true;
   }
-  const ack = get32(b, th + 8);
+  const ack = get32(b, th + 8) | 0;
   const answersIgnored =
-    (conn.status & IPS_SEEN_REPLY && tcp.lastIndex === SYN_SET) ||
-    (!(conn.status & IPS_ASSURED) && tcp.lastIndex === ACK_SET);
-  if (answersIgnored && ack === tcp.lastEnd) return challenged ? RST_CHALLENGED | 4 : RST_BELIEVED;
-  if (old === TcpState.SYN_SENT && tcp.lastIndex === ACK_SET && tcp.lastDir === 1 && seq === tcp.lastAck)
+    (status & IPS_SEEN_REPLY && lastIndex === SYN_SET) || (!(status & IPS_ASSURED) && lastIndex === ACK_SET);
+  if (answersIgnored && ack === words[at + LAST_END]) return challenged ? RST_CHALLENGED | 4 : RST_BELIEVED;
+  if (old === TcpState.SYN_SENT && lastIndex === ACK_SET && lastDir === 1 && seq === words[at + LAST_ACK])
     return challenged ? RST_CHALLENGED | 4 : RST_BELIEVED;
   return challenged ? RST_CHALLENGED : RST_IN_WINDOW_ONLY;
 }
@@ -227,7 +259,7 @@ export const TCP_REPEAT = -4;
  * Follows one segment. Returns NF_ACCEPT; −NF_ACCEPT: not part of the connection, let it go untracked; NF_DROP; TCP_REPEAT.
  * `th` is the offset of the TCP header.
  */
-export function tcpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, th: number, ctinfo: number, hook: number): number {
+export function tcpPacket(ct: Conntrack, conn: number, skb: SkBuff, th: number, ctinfo: number, hook: number): number {
   const b = skb.head;
   const { tail } = skb;
   if (tail - th < 20) return -NF_ACCEPT;
@@ -237,26 +269,33 @@ export function tcpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, th: number, 
   const flags = b[th + 13]!;
   if (!flagsAreSane(flags)) return -NF_ACCEPT;
   const index = segmentIndex(flags);
-  if (!conn.confirmed && !tcpNew(ct, conn, b, th, tail, index)) return -NF_ACCEPT;
+  const { rows, tcp } = ct;
+  if (!(rows.status(conn) & IPS_CONFIRMED) && !tcpNew(ct, conn, b, th, tail, index)) return -NF_ACCEPT;
 
-  const tcp = conn.tcp!;
+  const track = rows.track(conn);
+  const { words, bytes } = tcp;
+  const at = tcp.at(track);
+  const byte = tcp.byteAt(track);
+  const lastIndex = bytes[byte + LAST_INDEX]!;
+  const lastDir = bytes[byte + LAST_DIR]!;
   const dir = ctinfo2dir(ctinfo);
-  let old = tcp.state;
+  let old = tcp.state(track);
   let next = TRANSITIONS[dir]![index]![old]!;
   let believed = false;
 
   if (next === TcpState.SYN_SENT && old >= TcpState.TIME_WAIT) {
-    const closing = (tcp.seen[0].flags | tcp.seen[1].flags) & FLAG_CLOSE_INIT;
-    if (closing || (tcp.lastDir === dir && tcp.lastIndex === RST_SET)) return ct.kill(conn) ? TCP_REPEAT : NF_DROP;
+    const closing = (tcp.flags(track, 0) | tcp.flags(track, 1)) & FLAG_CLOSE_INIT;
+    if (closing || (lastDir === dir && lastIndex === RST_SET)) return ct.kill(conn) ? TCP_REPEAT : NF_DROP;
     next = IGNORE;
   }
   if (next === IGNORE) {
-    if (index === SYNACK_SET && tcp.lastIndex === SYN_SET && tcp.lastDir !== dir && get32(b, th + 8) === tcp.lastEnd) {
+    const ack = get32(b, th + 8) | 0;
+    if (index === SYNACK_SET && lastIndex === SYN_SET && lastDir !== dir && ack === words[at + LAST_END]) {
       old = TcpState.SYN_SENT;
       next = TcpState.SYN_RECV;
-      resync(tcp, dir);
+      resync(tcp, track, dir);
     } else {
-      rememberIgnored(ct, tcp, dir, index, old, b, th, tail);
+      rememberIgnored(tcp, track, dir, index, old, b, th, tail);
       return NF_ACCEPT;
     }
   } else if (next === INVALID) return -NF_ACCEPT;
@@ -264,39 +303,39 @@ export function tcpPacket(ct: Conntrack, conn: NfConn, skb: SkBuff, th: number, 
     if (
       old === TcpState.LAST_ACK &&
       index === ACK_SET &&
-      tcp.lastDir !== dir &&
-      tcp.lastIndex === SYN_SET &&
-      tcp.lastFlags & EXP_CHALLENGE_ACK
+      lastDir !== dir &&
+      lastIndex === SYN_SET &&
+      bytes[byte + LAST_FLAGS]! & EXP_CHALLENGE_ACK
     ) {
-      tcp.lastFlags &= ~EXP_CHALLENGE_ACK;
+      bytes[byte + LAST_FLAGS]! &= ~EXP_CHALLENGE_ACK;
       return NF_ACCEPT;
     }
-  } else if (next === TcpState.SYN_SENT2) tcp.lastFlags |= SIMULTANEOUS_OPEN;
+  } else if (next === TcpState.SYN_SENT2) bytes[byte + LAST_FLAGS]! |= SIMULTANEOUS_OPEN;
   else if (next === TcpState.SYN_RECV) {
-    if (dir === 1 && index === ACK_SET && tcp.lastFlags & SIMULTANEOUS_OPEN) next = TcpState.ESTABLISHED;
+    if (dir === 1 && index === ACK_SET && bytes[byte + LAST_FLAGS]! & SIMULTANEOUS_OPEN) next = TcpState.ESTABLISHED;
   } else if (next === TcpState.CLOSE && index === RST_SET) {
-    const judged = judgeReset(ct, conn, tcp, dir, old, b, th);
+    const judged = judgeReset(ct, conn, track, dir, old, b, th);
     if (judged === RST_INVALID) return -NF_ACCEPT;
     if (judged & RST_CHALLENGED) next = old;
     believed = judged === RST_BELIEVED || (judged & 4) !== 0;
   }
 
   if (!believed) {
-    const result = tcpInWindow(ct, conn, tcp, dir, index, b, th, tail);
+    const result = tcpInWindow(ct, conn, track, dir, index, b, th, tail);
     if (result === IGNORED) return NF_ACCEPT;
     if (result === OUT_OF_WINDOW) {
-      handleInvalid(ct, conn, tcp, dir, index);
+      handleInvalid(ct, conn, track, dir, index);
       return -NF_ACCEPT;
     }
   }
-  return enterState(ct, conn, tcp, skb, ctinfo, dir, index, old, next);
+  return enterState(ct, conn, track, skb, ctinfo, dir, index, old, next);
 }
 
 /** The segment counts: the new state, how long it lasts, and ASSURED once both sides have spoken. */
 function enterState(
   ct: Conntrack,
-  conn: NfConn,
-  tcp: TcpTrack,
+  conn: number,
+  track: number,
   skb: SkBuff,
   ctinfo: number,
   dir: number,
@@ -304,23 +343,28 @@ function enterState(
   old: number,
   next: number,
 ): number {
-  tcp.lastIndex = index;
-  tcp.lastDir = dir;
-  tcp.state = next;
-  if (old !== next && next === TcpState.FIN_WAIT) tcp.seen[dir as 0 | 1].flags |= FLAG_CLOSE_INIT;
+  const { rows, tcp } = ct;
+  const { bytes } = tcp;
+  const byte = tcp.byteAt(track);
+  bytes[byte + LAST_INDEX] = index;
+  bytes[byte + LAST_DIR] = dir;
+  tcp.setState(track, next);
+  if (old !== next && next === TcpState.FIN_WAIT) tcp.setFlags(track, dir, tcp.flags(track, dir) | FLAG_CLOSE_INIT);
 
   const { tcpTimeouts, tcpMaxRetrans } = ct.sysctl;
   const normal = tcpTimeouts[next]!;
   const retrans = tcpTimeouts[TCP_TIMEOUT_RETRANS]!;
   const unack = tcpTimeouts[TCP_TIMEOUT_UNACK]!;
+  const sides = tcp.flags(track, 0) | tcp.flags(track, 1);
   let timeout = normal;
-  if (tcp.retrans >= tcpMaxRetrans && normal > retrans) timeout = retrans;
+  if (bytes[byte + RETRANS]! >= tcpMaxRetrans && normal > retrans) timeout = retrans;
   else if (index === RST_SET) timeout = tcpTimeouts[TcpState.CLOSE]!;
-  else if ((tcp.seen[0].flags | tcp.seen[1].flags) & FLAG_DATA_UNACKED && normal > unack) timeout = unack;
-  else if (tcp.lastWin === 0 && normal > retrans) timeout = retrans;
+  else if (sides & FLAG_DATA_UNACKED && normal > unack) timeout = unack;
+  else if (tcp.words[tcp.at(track) + LAST_WIN] === 0 && normal > retrans) timeout = retrans;
 
   if (next !== old) ct.eventCache(conn, IPCT_PROTOINFO);
-  if (!(conn.status & IPS_SEEN_REPLY)) {
+  const status = rows.status(conn);
+  if (!(status & IPS_SEEN_REPLY)) {
     if (index === RST_SET) {
       ct.killAcct(conn, ctinfo, skb);
       return NF_ACCEPT;
@@ -328,14 +372,14 @@ function enterState(
     if (index === SYN_SET && old === TcpState.SYN_SENT) return NF_ACCEPT; // a repeated SYN does not prolong it
     if (next === TcpState.ESTABLISHED && timeout > unack) timeout = unack;
   } else if (
-    !(conn.status & IPS_ASSURED) &&
+    !(status & IPS_ASSURED) &&
     (old === TcpState.SYN_RECV || old === TcpState.ESTABLISHED) &&
     next === TcpState.ESTABLISHED
   ) {
-    conn.status |= IPS_ASSURED;
+    rows.addStatus(conn, IPS_ASSURED);
     ct.eventCache(conn, IPCT_ASSURED);
   }
-  ct.refreshAcct(conn, ctinfo, skb, timeout * SEC);
+  ct.refreshAcct(conn, ctinfo, skb, timeout);
   return NF_ACCEPT;
 }
 

@@ -15,7 +15,7 @@ import { icmpSend } from "../ipv4/icmp.ts";
 import { ipLocalOut } from "../ipv4/ip-output.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
 import { skbRtable } from "../ipv4/rtable.ts";
-import type { NfConn } from "./conntrack-entry.ts";
+import { nfCtGet } from "./conntrack-entry.ts";
 import { tcpSetClosing } from "./proto-tcp.ts";
 import type { XtEnv } from "./x-tables.ts";
 
@@ -103,7 +103,8 @@ export function nfSendReset(env: XtEnv, old: SkBuff): void {
   }
   ct.attach(skb, old);
   if (skb.pool.trace !== null) trace(old, "nfSendReset", old.dev, "", null, skb);
-  if (old.ct !== null) tcpSetClosing(ct, old.ct as NfConn);
+  const conn = nfCtGet(old);
+  if (conn !== 0) tcpSetClosing(ct, conn);
   if (old.nfBridge !== 0 && old.physInDev) sendBridged(skb, old, old.physInDev);
   else ipLocalOut(ip4, skb);
 }

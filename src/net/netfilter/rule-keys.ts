@@ -59,7 +59,7 @@ export function keyRanges(field: number, ranges: readonly (readonly [number, num
 
 /** The state of a packet's connection as one bit, NAT left aside. */
 export function ctStateBit(skb: SkBuff): number {
-  if (nfCtGet(skb) === null) return skb.ctinfo === IP_CT_UNTRACKED ? 256 : 1;
+  if (nfCtGet(skb) === 0) return skb.ctinfo === IP_CT_UNTRACKED ? 256 : 1;
   return 1 << ((skb.ctinfo % 3) + 1);
 }
 

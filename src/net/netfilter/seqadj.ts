@@ -5,7 +5,7 @@ import { updateField32 } from "../../wire/checksum.ts";
 import { get32, set32 } from "../../wire/layout.ts";
 import { ACK } from "../../wire/tcp.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
-import { type ConnExt, ctinfo2dir, IPS_SEQ_ADJUST, type NfConn } from "./conntrack-entry.ts";
+import { type ConnExt, ctinfo2dir } from "./conntrack-entry.ts";
 import { after, before } from "./proto-tcp-track.ts";
 
 /** One direction (struct nf_ct_seqadj). */
@@ -17,9 +17,8 @@ export class SeqAdj {
 }
 
 /** nf_ct_seqadj_set: from `seq` on, the direction's numbers are shifted by `off` more. */
-export function seqadjSet(conn: NfConn, ext: ConnExt, ctinfo: number, seq: number, off: number): void {
+export function seqadjSet(ext: ConnExt, ctinfo: number, seq: number, off: number): void {
   if (off === 0) return;
-  conn.status |= IPS_SEQ_ADJUST;
   ext.seqadj ??= [new SeqAdj(), new SeqAdj()];
   const way = ext.seqadj[ctinfo2dir(ctinfo) as 0 | 1];
   if (way.offsetBefore !== way.offsetAfter && !before(way.correctionPos, seq)) return;
@@ -29,15 +28,15 @@ export function seqadjSet(conn: NfConn, ext: ConnExt, ctinfo: number, seq: numbe
 }
 
 /** By how much a direction's number `seq` is shifted (nf_ct_seq_offset). */
-export function seqOffset(conn: NfConn, dir: 0 | 1, seq: number): number {
-  const way = conn.ext?.seqadj?.[dir];
+export function seqOffset(ext: ConnExt, dir: 0 | 1, seq: number): number {
+  const way = ext.seqadj?.[dir];
   if (!way) return 0;
   return after(seq, way.correctionPos) ? way.offsetAfter : way.offsetBefore;
 }
 
 /** nf_ct_seq_adjust: the packet's numbers as the other side knows them. `th`: TCP header. */
-export function seqAdjust(skb: SkBuff, conn: NfConn, ctinfo: number, th: number): void {
-  const ways = conn.ext?.seqadj;
+export function seqAdjust(skb: SkBuff, ext: ConnExt, ctinfo: number, th: number): void {
+  const ways = ext.seqadj;
   const b = skb.head;
   if (!ways || skb.tail - th < 20) return;
   const dir = ctinfo2dir(ctinfo) as 0 | 1;

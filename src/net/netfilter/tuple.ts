@@ -10,7 +10,7 @@ export const IP_CT_DIR_ORIGINAL = 0;
 export const IP_CT_DIR_REPLY = 1;
 
 /**
- * One direction. `srcU` and `dstU` are ports; for ICMP the identifier and type << 8 | code; 0 for protocols without
+ * One direction. Addresses are signed, so that V8 does not box them: above 127.255.255.255 they are negative. `srcU` and `dstU` are ports; for ICMP the identifier and type << 8 | code; 0 for protocols without
  * either.
  */
 export class Tuple {
@@ -21,8 +21,8 @@ export class Tuple {
   protonum = 0;
 
   set(src: number, dst: number, srcU: number, dstU: number, protonum: number): this {
-    this.src = src;
-    this.dst = dst;
+    this.src = src | 0;
+    this.dst = dst | 0;
     this.srcU = srcU;
     this.dstU = dstU;
     this.protonum = protonum;
@@ -74,8 +74,8 @@ export function getTuple(b: Uint8Array, iph: number, end: number, tuple: Tuple):
   const dataoff = iph + headerLength;
   if (headerLength < ip.HEADER_LENGTH || dataoff > end) return false;
   const protonum = b[iph + 9]!;
-  tuple.src = get32(b, iph + 12);
-  tuple.dst = get32(b, iph + 16);
+  tuple.src = get32(b, iph + 12) | 0;
+  tuple.dst = get32(b, iph + 16) | 0;
   tuple.protonum = protonum;
   if (hasPorts(protonum)) {
     if (end - dataoff < 4) return false;

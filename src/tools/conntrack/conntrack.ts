@@ -12,8 +12,8 @@ import {
   IPCT_NEW,
   IPCT_PROTOINFO,
   IPCT_RELATED,
-  type NfConn,
 } from "../../net/netfilter/conntrack-entry.ts";
+import { ConnInfo } from "../../net/netfilter/conntrack-info.ts";
 import { Interrupted, type Process, SIGINT, SIGTERM } from "../../posix/process.ts";
 import { type Task, WaitQueue } from "../../sim/task.ts";
 import { quotedWords } from "../iptables/restore.ts";
@@ -195,17 +195,16 @@ class ConntrackTool {
   }
 
   /** @param more references that the tool itself holds */
-  #text(command: CtCommand, conn: NfConn, more = 0): string {
+  #text(command: CtCommand, conn: ConnInfo, more = 0): string {
     const { output } = command;
-    const use = netnsOf(this.#proc).nf.references(conn) + more;
+    const use = netnsOf(this.#proc).nf.references(conn.row) + more;
     return `${connText({ ct: this.#ct, conn, output, epochNs: this.#epochNs, use })}\n`;
   }
 
-  #found(command: CtCommand): NfConn[] {
+  #found(command: CtCommand): ConnInfo[] {
     checkMasks(command);
-    this.#ct.expireAll();
     if (command.table !== "conntrack") return [];
-    return [...this.#ct.list].filter((conn) => dumped(command, conn) && wanted(command, conn));
+    return this.#ct.list.filter((conn) => dumped(command, conn) && wanted(command, conn));
   }
 
   *#list(command: CtCommand): Task<void> {
@@ -218,7 +217,7 @@ class ConntrackTool {
     for (const conn of conns) {
       yield* this.stdout.print(this.#text(command, conn));
       this.#counter++;
-      if (used.has("z") && conn.acct) conn.acct = { packets: [0, 0], bytes: [0, 0] };
+      if (used.has("z") && conn.acct && this.#ct.isAlive(conn)) this.#ct.rows.clearCounters(conn.row);
     }
     if (!xml) return;
     yield* this.stdout.print("</conntrack>\n");
@@ -268,7 +267,7 @@ class ConntrackTool {
       const output = new Set([...command.output].filter((kind) => kind !== "ktimestamp"));
       for (const conn of found) {
         const text = this.#text({ ...command, output }, conn);
-        this.#byUser(() => this.#ct.kill(conn), randomPort(this.#proc.pid));
+        this.#byUser(() => this.#ct.isAlive(conn) && this.#ct.kill(conn.row), randomPort(this.#proc.pid));
         yield* this.stdout.print(text);
         this.#counter++;
       }
@@ -280,8 +279,9 @@ class ConntrackTool {
         yield* this.#proc.printError(`Operation failed: ${strerror(Errno.EOPNOTSUPP)}\n`);
         throw new NetError(Errno.EOPNOTSUPP);
       }
-      if (!this.#byUser(() => updateConn(this.#ct, conn, command))) continue;
-      if (updateIsShown(this.#counter, found.length)) yield* this.stdout.print(this.#text(command, conn, 1));
+      if (!this.#ct.isAlive(conn) || !this.#byUser(() => updateConn(this.#ct, conn.row, command))) continue;
+      if (updateIsShown(this.#counter, found.length))
+        yield* this.stdout.print(this.#text(command, new ConnInfo(this.#ct, conn.row), 1));
       this.#counter++;
     }
   }
@@ -353,7 +353,7 @@ class ConntrackTool {
     proc.exit(0);
   }
 
-  #eventLine(command: CtCommand, events: number, conn: NfConn): string | undefined {
+  #eventLine(command: CtCommand, events: number, conn: ConnInfo): string | undefined {
     const event: EventType = events & IPCT_DESTROY ? "destroy" : events & (IPCT_NEW | IPCT_RELATED) ? "new" : "update";
     const kind = event === "destroy" ? "DESTROY" : event === "new" ? "NEW" : "UPDATES";
     if (command.events && !command.events.has(kind)) return undefined;

@@ -6,8 +6,8 @@ import {
   IPS_SRC_NAT_DONE,
   NF_CT_ZONE_DIR_ORIG,
   NF_CT_ZONE_DIR_REPL,
-  type NfConn,
 } from "../../net/netfilter/conntrack-entry.ts";
+import type { ConnInfo } from "../../net/netfilter/conntrack-info.ts";
 import type { Tuple } from "../../net/netfilter/tuple.ts";
 import { type CtCommand, type NatPart, parameterProblem, type Template, type TuplePart } from "./parse.ts";
 
@@ -18,7 +18,7 @@ export function checkMasks({ used }: CtCommand): void {
 }
 
 /** True when a listing, a deletion or an event is about `conn`. */
-export function wanted(command: CtCommand, conn: NfConn): boolean {
+export function wanted(command: CtCommand, conn: ConnInfo): boolean {
   const { template, used, family } = command;
   if (family === "ipv6") return false;
   if (!matchesNat(command, conn) || !matchesMark(command, conn)) return false;
@@ -26,17 +26,17 @@ export function wanted(command: CtCommand, conn: NfConn): boolean {
 }
 
 /** What the kernel itself leaves out of a dump: only `-L` asks it about the status. */
-export function dumped({ template, used, name }: CtCommand, conn: NfConn): boolean {
+export function dumped({ template, used, name }: CtCommand, conn: ConnInfo): boolean {
   if (name !== "list" || !used.has("u")) return true;
   return (conn.status & (template.statusMask ?? 0)) === (template.status ?? 0);
 }
 
-function matchesMark({ template, used }: CtCommand, conn: NfConn): boolean {
+function matchesMark({ template, used }: CtCommand, conn: ConnInfo): boolean {
   return !used.has("m") || (conn.mark & template.markMask!) >>> 0 === template.mark;
 }
 
 /** The tool takes ports from where ICMP has its id and type, so that a ping counts as translated. */
-export function translated(conn: NfConn): { snat?: number; dnat?: number; spat?: number; dpat?: number } {
+export function translated(conn: ConnInfo): { snat?: number; dnat?: number; spat?: number; dpat?: number } {
   const { orig, reply, status } = conn;
   const source = (status & IPS_SRC_NAT_DONE) !== 0;
   const destination = (status & IPS_DST_NAT_DONE) !== 0;
@@ -48,7 +48,7 @@ export function translated(conn: NfConn): { snat?: number; dnat?: number; spat?:
   };
 }
 
-function matchesNat({ template, used }: CtCommand, conn: NfConn): boolean {
+function matchesNat({ template, used }: CtCommand, conn: ConnInfo): boolean {
   const any = used.has("j");
   if (!any && !used.has("n") && !used.has("g")) return true;
   const { snat, dnat, spat, dpat } = translated(conn);
@@ -65,7 +65,7 @@ function natted(want: NatPart, address: number | undefined, port: number | undef
   return want.port === undefined || want.port === port;
 }
 
-function matchesTuples(template: Template, used: ReadonlySet<string>, conn: NfConn): boolean {
+function matchesTuples(template: Template, used: ReadonlySet<string>, conn: ConnInfo): boolean {
   const { orig, reply, proto, icmpType, icmpCode, icmpId } = template;
   const srcMask = used.has("{") ? template.srcMask! : 0xffffffff;
   const dstMask = used.has("}") ? template.dstMask! : 0xffffffff;
@@ -84,10 +84,10 @@ function matchesPorts({ sport, dport }: TuplePart, tuple: Tuple): boolean {
   return (sport === undefined || tuple.srcU === sport) && (dport === undefined || tuple.dstU === dport);
 }
 
-function matchesRest(template: Template, conn: NfConn): boolean {
+function matchesRest(template: Template, conn: ConnInfo): boolean {
   const { status, tcpState, id, zone, origZone, replyZone } = template;
   if (status !== undefined && (conn.status & status) !== status) return false;
-  if (tcpState !== undefined && conn.tcp?.state !== tcpState) return false;
+  if (tcpState !== undefined && (conn.tcpState ?? undefined) !== tcpState) return false;
   if (id !== undefined && conn.id !== id) return false;
   if (zone !== undefined && conn.zoneId(0) !== zone && conn.zone !== zone) return false;
   if (origZone !== undefined && !(conn.zoneDir === NF_CT_ZONE_DIR_ORIG && conn.zone === origZone)) return false;

@@ -10,9 +10,9 @@ import {
   IPS_SEEN_REPLY,
   NF_CT_ZONE_DIR_ORIG,
   NF_CT_ZONE_DIR_REPL,
-  type NfConn,
 } from "../../net/netfilter/conntrack-entry.ts";
 import type { Expectation } from "../../net/netfilter/conntrack-expect.ts";
+import { ConnInfo } from "../../net/netfilter/conntrack-info.ts";
 import { countersText, l4ProtoName, secondsLeft, stateText, tupleText } from "../../net/netfilter/conntrack-text.ts";
 import { hasPorts } from "../../net/netfilter/tuple.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
@@ -25,7 +25,7 @@ export type EventType = "new" | "update" | "destroy";
 
 export interface Shown {
   readonly ct: Conntrack;
-  readonly conn: NfConn;
+  readonly conn: ConnInfo;
   readonly output: ReadonlySet<OutputKind>;
   /** nanoseconds since 1970 at virtual time 0 */
   readonly epochNs: number;
@@ -70,8 +70,7 @@ function plainText(shown: Shown): string {
   if (withMark || conn.mark !== 0 || !event) text += ` mark=${conn.mark}`;
   text += zoneText(conn, NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL, " zone=");
   if (conn.startNs !== 0 && counts(shown)) text += timestamps(ct, conn, output.has("ktimestamp"), epochNs);
-  const helper = conn.ext?.helper;
-  if (helper) text += ` helper=${helper.name}`;
+  if (conn.helper !== "") text += ` helper=${conn.helper}`;
   if (use > 0) text += ` use=${use}`;
   if (output.has("id")) text += ` id=${conn.id}`;
   return text;
@@ -79,7 +78,7 @@ function plainText(shown: Shown): string {
 
 /** An expectation in a listing, or as an event. */
 export function expectText(ct: Conntrack, exp: Expectation, event?: "new" | "destroy"): string {
-  const { orig } = exp.master;
+  const { orig } = new ConnInfo(ct, exp.master);
   const seconds = Math.max(0, Math.floor((exp.timeout - ct.now) / SEC));
   return (
     `${event ? PREFIXES[event] : ""}${seconds} proto=${exp.protonum} src=${formatIpv4(exp.src)} dst=${formatIpv4(exp.dst)} ` +
@@ -89,11 +88,11 @@ export function expectText(ct: Conntrack, exp: Expectation, event?: "new" | "des
   );
 }
 
-function zoneText(conn: NfConn, dirs: number, name: string): string {
+function zoneText(conn: ConnInfo, dirs: number, name: string): string {
   return conn.zoneDir === dirs && conn.zone !== 0 ? name + conn.zone : "";
 }
 
-function timestamps(ct: Conntrack, conn: NfConn, withDates: boolean, epochNs: number): string {
+function timestamps(ct: Conntrack, conn: ConnInfo, withDates: boolean, epochNs: number): string {
   const stop = conn.stopNs === 0 ? ct.now : conn.stopNs;
   let text = ` delta-time=${Math.floor((epochNs + stop) / SEC) - Math.floor((epochNs + conn.startNs) / SEC)}`;
   if (!withDates) return text;
@@ -117,11 +116,10 @@ function xmlText(shown: Shown): string {
   if (!(conn.status & IPS_SEEN_REPLY)) text += "<unreplied/>";
   if (conn.startNs !== 0 && counts(shown) && !output.has("ktimestamp"))
     text += `<deltatime>${Math.floor(((conn.stopNs || ct.now) - conn.startNs) / SEC)}</deltatime>`;
-  const helper = conn.ext?.helper;
-  return `${text}</meta>${helper ? `<helper>${helper.name}</helper>` : ""}</flow>`;
+  return `${text}</meta>${conn.helper === "" ? "" : `<helper>${conn.helper}</helper>`}</flow>`;
 }
 
-function xmlDirection(conn: NfConn, dir: 0 | 1, counted: boolean): string {
+function xmlDirection(conn: ConnInfo, dir: 0 | 1, counted: boolean): string {
   const tuple = conn.tuple(dir);
   const { protonum } = conn;
   let text = `<meta direction="${dir === 0 ? "original" : "reply"}"><layer3 protonum="2" protoname="ipv4">`;
@@ -166,7 +164,7 @@ function saveText({ ct, conn, event }: Shown): string {
   return words.join(" ");
 }
 
-function zoneOption(conn: NfConn): string {
+function zoneOption(conn: ConnInfo): string {
   if (conn.zoneDir === NF_CT_ZONE_DIR_ORIG) return "--orig-zone";
   return conn.zoneDir === NF_CT_ZONE_DIR_REPL ? "--reply-zone" : "-w";
 }

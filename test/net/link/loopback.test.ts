@@ -25,7 +25,7 @@ test("what comes in by lo keeps its route and its connection", () => {
   const net = newNet(kernel, "host");
   devOpen(net.loopback);
   const dst = {};
-  const ct = {};
+  const ct = 5;
   let kept: unknown[] = [];
   net.packetTypes.set(0x88b5, (skb) => {
     kept = [skb.dst === dst, skb.ct === ct, skb.mark];

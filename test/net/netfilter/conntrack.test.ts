@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { NF_INET_PRE_ROUTING } from "../../../src/net/core/netfilter.ts";
 import {
   IP_CT_ESTABLISHED_REPLY,
   IP_CT_NEW,
@@ -9,6 +10,7 @@ import {
 } from "../../../src/net/netfilter/conntrack-entry.ts";
 import { bucketOf } from "../../../src/net/netfilter/conntrack-hash.ts";
 import { nfConntrackText } from "../../../src/net/netfilter/conntrack-text.ts";
+import { tcpState } from "../../../src/net/netfilter/proto-tcp.ts";
 import { Tuple } from "../../../src/net/netfilter/tuple.ts";
 import { set16, set32 } from "../../../src/wire/layout.ts";
 import { CLIENT, CtLab, SERVER, type Segment } from "./ct-lab.ts";
@@ -104,8 +106,8 @@ describe("TCP", () => {
       { flags: "A", seq: 102, ack: 502 },
     );
     expect(lab.tcp({ ...SYN, seq: 5000 })).toEqual(["SYN_SENT"]);
-    expect(lab.nf.ct.list.size).toBe(1);
-    expect(lab.nf.ct.list.has(before!)).toBe(false);
+    expect(lab.nf.ct.size).toBe(1);
+    expect(lab.nf.ct.isAlive(before!)).toBe(false);
   });
 
   test("a bad checksum and insane flags belong to nothing", () => {
@@ -137,21 +139,21 @@ describe("TCP", () => {
 describe("UDP and ICMP", () => {
   test("a datagram lives 30 seconds, a stream 120 and is assured", () => {
     const lab = new CtLab();
-    const conn = lab.udp()!;
-    expect([lab.left(), conn.status & IPS_SEEN_REPLY]).toEqual([30, 0]);
-    lab.udp(true);
-    expect([lab.left(), conn.status & (IPS_SEEN_REPLY | IPS_ASSURED)]).toEqual([30, IPS_SEEN_REPLY]);
+    expect(lab.udp()!.status & IPS_SEEN_REPLY).toBe(0);
+    expect(lab.left()).toBe(30);
+    expect(lab.udp(true)!.status & (IPS_SEEN_REPLY | IPS_ASSURED)).toBe(IPS_SEEN_REPLY);
+    expect(lab.left()).toBe(30);
     lab.wait(3);
-    lab.udp();
-    expect([lab.left(), conn.status & IPS_ASSURED]).toEqual([120, IPS_ASSURED]);
+    expect(lab.udp()!.status & IPS_ASSURED).toBe(IPS_ASSURED);
+    expect(lab.left()).toBe(120);
     lab.wait(121);
     expect(lab.nf.ct.count).toBe(0);
   });
 
   test("an answer is a reply, never a connection of its own", () => {
     const lab = new CtLab();
-    const ping = lab.icmp(8, 0, [0, 7, 0, 1]);
-    expect(lab.icmp(0, 0, [0, 7, 0, 1], undefined, true)).toBe(ping);
+    const ping = lab.icmp(8, 0, [0, 7, 0, 1])!;
+    expect(lab.icmp(0, 0, [0, 7, 0, 1], undefined, true)!.id).toBe(ping.id);
     expect(lab.icmp(0, 0, [0, 9, 0, 1], undefined, true)).toBeNull();
   });
 
@@ -170,7 +172,7 @@ describe("UDP and ICMP", () => {
     set16(quoted, 24, 12);
     const message = Uint8Array.from([3, 3, 0, 0, 0, 0, 0, 0, ...quoted]);
     const { ct, ctinfo } = lab.receive(lab.packet(SERVER, CLIENT, 1, message, 2));
-    expect([ct, ctinfo]).toEqual([conn, IP_CT_RELATED_REPLY]);
+    expect([ct!.id, ctinfo]).toEqual([conn!.id, IP_CT_RELATED_REPLY]);
     set16(quoted, 22, 54);
     expect(lab.icmp(3, 3, [0, 0, 0, 0], quoted, true)).toBeNull();
   });
@@ -242,10 +244,9 @@ describe("the table", () => {
   test("packets and bytes are counted when accounting is on", () => {
     const lab = new CtLab();
     lab.sysctl("acct", 1);
-    const conn = lab.udp()!;
     lab.udp();
-    lab.udp(true);
-    expect(conn.acct).toEqual({ packets: [2, 1], bytes: [64, 32] });
+    lab.udp();
+    expect(lab.udp(true)!.acct).toEqual({ packets: [2, 1], bytes: [64, 32] });
   });
 
   test("a listener learns of beginning, answer and end", () => {
@@ -276,4 +277,82 @@ test("GRE is followed by addresses; answered, it lasts longer and is assured", (
   expect(nfConntrackText(lab.nf)).toBe(
     "ipv4     2 gre      47 180 src=10.0.0.1 dst=10.0.0.2 srckey=0x0 dstkey=0x0 src=10.0.0.2 dst=10.0.0.1 srckey=0x0 dstkey=0x0 [ASSURED] mark=0 zone=0 use=2\n",
   );
+});
+
+describe("the rows of connections", () => {
+  test("a connection that ends stays what it was for a packet that still has it, and then makes room", () => {
+    const lab = new CtLab();
+    const { rows } = lab.nf.ct;
+    const waiting = lab.segment({ ...SYN, ports: [7, 80] });
+    lab.receive(waiting);
+    const conn = waiting.ct;
+    lab.nf.ct.killWhere(() => true);
+    for (let i = 0; i < 2000; i++) {
+      const skb = lab.segment({ ...SYN, ports: [1000 + i, 80] });
+      lab.receive(skb);
+      expect(skb.ct).not.toBe(conn);
+      skb.pool.consume(skb);
+      lab.nf.ct.killWhere(() => true);
+    }
+    expect([rows.srcU(conn, 0), tcpState(lab.nf.ct, conn)]).toEqual([7, 1]);
+    waiting.pool.consume(waiting);
+    const reused = new Set<number>();
+    for (let i = 0; i < 2000; i++) {
+      const skb = lab.segment({ ...SYN, ports: [1000 + i, 80] });
+      lab.receive(skb);
+      reused.add(skb.ct);
+      skb.pool.consume(skb);
+      lab.nf.ct.killWhere(() => true);
+    }
+    expect(reused.has(conn)).toBe(true);
+    expect(rows.capacity).toBeLessThan(1000);
+  });
+
+  test("first packets that are dropped, and connections that expire, need no more room", () => {
+    const lab = new CtLab();
+    const { ct } = lab.nf;
+    const skbs = [...Array(5000).keys()].map((i) => ({ ...SYN, ports: [i, 80] as const }));
+    for (const segment of skbs) {
+      const skb = lab.segment(segment);
+      lab.host.net.hooksIpv4.run(NF_INET_PRE_ROUTING, skb, lab.dev, null, null);
+      skb.pool.consume(skb); // before it is confirmed
+    }
+    expect([ct.size, ct.rows.capacity < 1000]).toEqual([0, true]);
+    for (let i = 0; i < 5000; i++) {
+      const skb = lab.segment({ ...SYN, ports: [i, 80] });
+      lab.receive(skb);
+      skb.pool.consume(skb);
+      lab.wait(1);
+    }
+    expect([ct.count, ct.rows.capacity < 1000]).toEqual([119, true]);
+  });
+
+  test("a TCP connection's windows are free with it", () => {
+    const lab = new CtLab();
+    for (let i = 0; i < 5000; i++) {
+      const skb = lab.segment({ ...SYN, ports: [i, 80] });
+      lab.receive(skb);
+      skb.pool.consume(skb);
+      lab.nf.ct.killWhere(() => true);
+    }
+    expect(lab.nf.ct.tcp.words.byteLength).toBeLessThan(1000 * 64);
+  });
+
+  test("ten thousand connections are found among each other and end one by one", () => {
+    const lab = new CtLab();
+    const { ct } = lab.nf;
+    const send = (i: number): void => {
+      const skb = lab.segment({ ...SYN, ports: [i, 80] });
+      lab.receive(skb);
+      skb.pool.consume(skb);
+    };
+    for (let i = 0; i < 10_000; i++) send(i);
+    for (let i = 0; i < 10_000; i++) send(i);
+    expect(ct.size).toBe(10_000);
+    expect(ct.list.map(({ orig }) => orig.srcU)).toEqual([...Array(10_000).keys()]);
+    expect(new Set(ct.list.map(({ id }) => id)).size).toBe(10_000);
+    expect(ct.killWhere((conn) => ct.rows.srcU(conn, 0) % 3 !== 0)).toBe(6666);
+    for (let i = 0; i < 10_000; i += 3) send(i);
+    expect(ct.size).toBe(3334);
+  });
 });

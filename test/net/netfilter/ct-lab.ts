@@ -4,7 +4,7 @@ import { SEC } from "../../../src/base/time.ts";
 import type { NetDevice } from "../../../src/net/core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../../../src/net/core/netfilter.ts";
 import { CHECKSUM_NONE, type SkBuff } from "../../../src/net/core/skb.ts";
-import type { NfConn } from "../../../src/net/netfilter/conntrack-entry.ts";
+import { ConnInfo } from "../../../src/net/netfilter/conntrack-info.ts";
 import { secondsLeft, stateText } from "../../../src/net/netfilter/conntrack-text.ts";
 import { type Netfilter, netfilterInit } from "../../../src/net/netfilter/netfilter.ts";
 import { internetChecksum, pseudoHeaderSumAt, udpChecksum } from "../../../src/wire/checksum.ts";
@@ -81,12 +81,13 @@ export class CtLab {
   }
 
   /** Takes a packet in, to the end of LOCAL_IN: what conntrack thinks of it. */
-  receive(skb: SkBuff): { passed: boolean; ct: NfConn | null; ctinfo: number } {
+  receive(skb: SkBuff): { passed: boolean; ct: ConnInfo | null; ctinfo: number } {
     const { hooksIpv4 } = this.host.net;
     const passed =
       hooksIpv4.run(NF_INET_PRE_ROUTING, skb, this.dev, null, null) &&
       hooksIpv4.run(NF_INET_LOCAL_IN, skb, this.dev, null, null);
-    return { passed, ct: passed ? (skb.ct as NfConn | null) : null, ctinfo: passed ? skb.ctinfo : -1 };
+    const ct = passed && skb.ct > 0 ? new ConnInfo(this.nf.ct, skb.ct) : null;
+    return { passed, ct, ctinfo: passed ? skb.ctinfo : -1 };
   }
 
   segment({ back, flags, seq = 0, ack = 0, win = 1000, length = 0, wscale, ports = [1234, 80] }: Segment): SkBuff {
@@ -110,11 +111,11 @@ export class CtLab {
       const { passed, ct } = this.receive(this.segment(segment));
       if (!passed) return "dropped";
       if (ct === null) return "invalid";
-      return ct.index < 0 ? "gone" : stateText(ct)!;
+      return this.nf.ct.isAlive(ct) ? stateText(ct)! : "gone";
     });
   }
 
-  udp(back = false, ports: readonly [number, number] = [1234, 53]): NfConn | null {
+  udp(back = false, ports: readonly [number, number] = [1234, 53]): ConnInfo | null {
     const datagram = new Uint8Array(12);
     set16(datagram, 0, ports[back ? 1 : 0]);
     set16(datagram, 2, ports[back ? 0 : 1]);
@@ -129,7 +130,7 @@ export class CtLab {
     rest: readonly number[],
     body: Uint8Array = new Uint8Array(8),
     back = false,
-  ): NfConn | null {
+  ): ConnInfo | null {
     const message = Uint8Array.from([type, code, 0, 0, ...rest, ...body]);
     const [src, dst] = back ? [SERVER, CLIENT] : [CLIENT, SERVER];
     return this.receive(this.packet(src, dst, 1, message, 2)).ct;

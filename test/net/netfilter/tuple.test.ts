@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { NfConn } from "../../../src/net/netfilter/conntrack-entry.ts";
+import { SkbPool } from "../../../src/net/core/skb.ts";
 import { ConntrackHash } from "../../../src/net/netfilter/conntrack-hash.ts";
+import { ConnRows } from "../../../src/net/netfilter/conntrack-rows.ts";
 import { getTuple, invertTuple, Tuple } from "../../../src/net/netfilter/tuple.ts";
 
 const address = fc.integer({ min: 0, max: 0xffffffff });
@@ -46,26 +47,25 @@ test("the table finds what is in it and nothing else, whatever came and went", (
   const steps = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 60 })), { maxLength: 300 });
   fc.assert(
     fc.property(steps, (list) => {
-      const table = new ConntrackHash();
-      const model = new Map<number, NfConn>();
+      const rows = new ConnRows(new SkbPool());
+      const table = new ConntrackHash(rows);
+      const model = new Map<number, number>();
       const tupleOf = (key: number): Tuple => new Tuple().set(key % 3, 1, key, key * 7, 6);
       for (const [add, key] of list) {
         const known = model.get(key);
-        if (add && !known) {
-          const conn = new NfConn();
-          conn.orig.copy(tupleOf(key));
-          table.register(conn);
-          table.insert(conn.orig, 0, conn.index << 1);
+        if (add && known === undefined) {
+          const conn = rows.alloc(6);
+          rows.setTuple(conn, 0, tupleOf(key));
+          table.insert(conn, 0);
           model.set(key, conn);
-        } else if (!add && known) {
-          table.remove(known.orig, 0, known.index << 1);
-          table.unregister(known);
+        } else if (!add && known !== undefined) {
+          table.remove(known, 0);
           model.delete(key);
         }
       }
       for (let key = 0; key <= 60; key++) {
         const conn = model.get(key);
-        expect(table.find(tupleOf(key), 0)).toBe(conn ? conn.index << 1 : -1);
+        expect(table.find(tupleOf(key), 0)).toBe(conn === undefined ? -1 : conn << 1);
         expect(table.find(tupleOf(key), 5)).toBe(-1);
       }
     }),

@@ -18,13 +18,14 @@ export const clusterMatch: XtMatch<ClusterInfo> = {
   name: "cluster",
   create({ totalNodes, nodeMask, hashSeed, invert }, { env }) {
     if (totalNodes > MAX_NODES || nodeMask >= 2 ** totalNodes) invalid();
+    const { rows } = env.ct;
     return {
       fn: ({ skb, iph }) => {
-        const ct = nfCtGet(skb);
-        if (ct === null) return false;
+        const conn = nfCtGet(skb);
+        if (conn === 0) return false;
         // all nodes see a packet for the cluster's multicast MAC: it is for this one if at all
         if (skb.head[iph + 16]! >>> 4 !== 14 && skb.pktType === PACKET_MULTICAST) skb.pktType = PACKET_HOST;
-        const hash = jhash1word(swap(ct.orig.src), hashSeed);
+        const hash = jhash1word(swap(rows.src(conn, 0)), hashSeed);
         const node = Math.floor((hash * totalNodes) / 2 ** 32);
         return ((nodeMask & (1 << node)) !== 0) !== invert;
       },

@@ -26,14 +26,14 @@ export const connbytesMatch: XtMatch<ConnbytesInfo> = {
       env.net.kernel.printk("xt_connbytes: Forcing CT accounting to be enabled");
       env.ct.sysctl.acct = true;
     }
+    const { rows } = env.ct;
     return {
       fn: ({ skb }) => {
-        const acct = nfCtGet(skb)?.acct;
-        if (!acct) return false;
-        const sum = (values: readonly [number, number]): number =>
-          direction === XT_CONNBYTES_DIR_BOTH ? values[0] + values[1] : values[direction as 0 | 1];
-        const packets = sum(acct.packets);
-        const bytes = sum(acct.bytes);
+        const conn = nfCtGet(skb);
+        if (conn === 0 || !rows.hasCounters(conn)) return false;
+        const both = direction === XT_CONNBYTES_DIR_BOTH;
+        const packets = both ? rows.packets(conn, 0) + rows.packets(conn, 1) : rows.packets(conn, direction);
+        const bytes = both ? rows.bytes(conn, 0) + rows.bytes(conn, 1) : rows.bytes(conn, direction);
         const value =
           what === XT_CONNBYTES_PKTS
             ? packets

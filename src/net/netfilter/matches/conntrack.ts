@@ -1,8 +1,9 @@
 // Matches conntrack and its short form state: what connection tracking says of the packet. Answers to xt_conntrack.c
 // (revision 3). A rule with it makes the namespace track connections.
 
-import { SEC } from "../../../base/time.ts";
-import { ctinfo2dir, IP_CT_UNTRACKED, IPS_DST_NAT, IPS_SRC_NAT, type NfConn, nfCtGet } from "../conntrack-entry.ts";
+import { HZ } from "../../core/timer-wheel.ts";
+import { ctinfo2dir, IP_CT_UNTRACKED, IPS_CONFIRMED, IPS_DST_NAT, IPS_SRC_NAT, nfCtGet } from "../conntrack-entry.ts";
+import type { ConnRows } from "../conntrack-rows.ts";
 import { KEY_CTSTATE, keyAmong } from "../rule-keys.ts";
 import type { MatchFn, XtEnv, XtMatch } from "../x-tables.ts";
 
@@ -52,7 +53,7 @@ export const conntrackMatch: XtMatch<ConntrackInfo> = {
   create(info, { env }) {
     const release = env.useConntrack();
     const onlyState = (info.matchFlags & ~XT_CONNTRACK_STATE_ALIAS) === XT_CONNTRACK_STATE;
-    return { fn: onlyState ? stateMt(info) : conntrackMt(info, env), destroy: release };
+    return { fn: onlyState ? stateMt(info, env) : conntrackMt(info, env), destroy: release };
   },
   keys: ({ matchFlags, invertFlags, stateMask }) => {
     const nat = XT_CONNTRACK_STATE_SNAT | XT_CONNTRACK_STATE_DNAT;
@@ -74,18 +75,19 @@ const SINGLE_STATES: readonly number[] = [
   XT_CONNTRACK_STATE_UNTRACKED,
 ];
 
-function stateBit(ct: NfConn | null, ctinfo: number): number {
-  if (ct === null) return ctinfo === IP_CT_UNTRACKED ? XT_CONNTRACK_STATE_UNTRACKED : XT_CONNTRACK_STATE_INVALID;
+function stateBit(rows: ConnRows, conn: number, ctinfo: number): number {
+  if (conn === 0) return ctinfo === IP_CT_UNTRACKED ? XT_CONNTRACK_STATE_UNTRACKED : XT_CONNTRACK_STATE_INVALID;
   let bit = 1 << ((ctinfo % 3) + 1);
-  if (ct.status & IPS_SRC_NAT) bit |= XT_CONNTRACK_STATE_SNAT;
-  if (ct.status & IPS_DST_NAT) bit |= XT_CONNTRACK_STATE_DNAT;
+  const status = rows.status(conn);
+  if (status & IPS_SRC_NAT) bit |= XT_CONNTRACK_STATE_SNAT;
+  if (status & IPS_DST_NAT) bit |= XT_CONNTRACK_STATE_DNAT;
   return bit;
 }
 
-function stateMt(info: ConntrackInfo): MatchFn {
+function stateMt(info: ConntrackInfo, { ct: { rows } }: XtEnv): MatchFn {
   const { stateMask } = info;
   const invert = (info.invertFlags & XT_CONNTRACK_STATE) !== 0;
-  return ({ skb }) => ((stateMask & stateBit(nfCtGet(skb), skb.ctinfo)) !== 0) !== invert;
+  return ({ skb }) => ((stateMask & stateBit(rows, nfCtGet(skb), skb.ctinfo)) !== 0) !== invert;
 }
 
 function conntrackMt(info: ConntrackInfo, env: XtEnv): MatchFn {
@@ -94,27 +96,28 @@ function conntrackMt(info: ConntrackInfo, env: XtEnv): MatchFn {
   /** asked for, and the answer is not the wanted one */
   const fails = (flag: number, holds: boolean): boolean =>
     (matchFlags & flag) !== 0 && holds === ((invertFlags & flag) !== 0);
+  const { ct } = env;
+  const { rows } = ct;
   return ({ skb }) => {
-    const ct = nfCtGet(skb);
-    if (fails(XT_CONNTRACK_STATE, (stateMask & stateBit(ct, skb.ctinfo)) !== 0)) return false;
-    if (ct === null) return (matchFlags & XT_CONNTRACK_STATE) !== 0;
+    const conn = nfCtGet(skb);
+    if (fails(XT_CONNTRACK_STATE, (stateMask & stateBit(rows, conn, skb.ctinfo)) !== 0)) return false;
+    if (conn === 0) return (matchFlags & XT_CONNTRACK_STATE) !== 0;
     if (fails(XT_CONNTRACK_DIRECTION, ctinfo2dir(skb.ctinfo) === 0)) return false;
-    const { orig, reply } = ct;
     for (let i = 0; i < 4; i++) {
-      const tuple = i < 2 ? orig : reply;
+      const dir = i >> 1;
       const isSource = (i & 1) === 0;
       const [addr, mask] = addrs[i]!;
-      const value = isSource ? tuple.src : tuple.dst;
+      const value = isSource ? rows.src(conn, dir) : rows.dst(conn, dir);
       if (fails(XT_CONNTRACK_ORIGSRC << i, ((value ^ addr) & mask) === 0)) return false;
       const [low, high] = ports[i]!;
-      const port = isSource ? tuple.srcU : tuple.dstU;
+      const port = isSource ? rows.srcU(conn, dir) : rows.dstU(conn, dir);
       if (fails(XT_CONNTRACK_ORIGSRC_PORT << i, port >= low && port <= high)) return false;
     }
-    if (fails(XT_CONNTRACK_PROTO, ct.protonum === l4proto)) return false;
-    if (fails(XT_CONNTRACK_STATUS, (statusMask & ct.status) !== 0)) return false;
+    if (fails(XT_CONNTRACK_PROTO, rows.protonum(conn) === l4proto)) return false;
+    if (fails(XT_CONNTRACK_STATUS, (statusMask & rows.status(conn)) !== 0)) return false;
     if (matchFlags & XT_CONNTRACK_EXPIRES) {
       // a connection not yet in the table holds a span, which the kernel takes for a moment long past
-      const left = ct.confirmed ? Math.floor(Math.max(ct.timeout - env.net.now, 0) / SEC) : 0;
+      const left = rows.status(conn) & IPS_CONFIRMED ? Math.floor(Math.max(ct.jiffiesLeft(conn), 0) / HZ) : 0;
       if (fails(XT_CONNTRACK_EXPIRES, left >= expiresMin && left <= expiresMax)) return false;
     }
     return true;

@@ -12,9 +12,12 @@ export interface HelperInfo {
 export const helperMatch: XtMatch<HelperInfo> = {
   name: "helper",
   create({ name, invert }, { env }) {
+    const { rows } = env.ct;
     return {
       fn: ({ skb }) => {
-        const helper = nfCtGet(skb)?.ext?.master?.ext?.helper;
+        const conn = nfCtGet(skb);
+        const master = conn === 0 ? 0 : (rows.ext(conn)?.master ?? 0);
+        const helper = master === 0 ? null : rows.ext(master)?.helper;
         if (!helper) return invert;
         return helper.name.startsWith(name) !== invert;
       },

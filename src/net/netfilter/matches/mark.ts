@@ -26,10 +26,11 @@ export const connmarkMatch: XtMatch<MarkInfo> = {
   memo: () => true,
   create({ mark, mask, invert }, { env }) {
     const want = mark | 0;
+    const { rows } = env.ct;
     return {
       fn: ({ skb }) => {
-        const ct = nfCtGet(skb);
-        return ct !== null && ((ct.mark & mask) === want) !== invert;
+        const conn = nfCtGet(skb);
+        return conn !== 0 && ((rows.mark(conn) & mask) === want) !== invert;
       },
       destroy: env.useConntrack(),
     };

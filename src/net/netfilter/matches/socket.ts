@@ -53,11 +53,12 @@ function lookup(env: XtEnv, { skb, iph, thoff, protonum, fragoff }: XtPar): Foun
   const sport = get16(b, th + (inner ? 2 : 0));
   let daddr = get32(b, from + (inner ? ip.SOURCE : ip.DESTINATION));
   let dport = get16(b, th + (inner ? 0 : 2));
-  const ct = nfCtGet(skb);
+  const { rows } = env.ct;
+  const conn = nfCtGet(skb);
   const isReply = skb.ctinfo === IP_CT_IS_REPLY || (protonum === ip.IPPROTO_ICMP && skb.ctinfo === IP_CT_IS_REPLY + 1);
-  if (ct !== null && isReply && ct.status & IPS_SRC_NAT_DONE) {
-    daddr = ct.orig.src;
-    dport = ct.orig.srcU;
+  if (conn !== 0 && isReply && rows.status(conn) & IPS_SRC_NAT_DONE) {
+    daddr = rows.src(conn, 0) >>> 0;
+    dport = rows.srcU(conn, 0);
   }
   return env.ip4.protocols[protocol]?.lookup?.(saddr, sport, daddr, dport, skb.skbIif) ?? null;
 }

@@ -44,8 +44,8 @@ function storeInto(to: NftExpr, { env }: LoadContext): Store {
   } else if (to.kind === "ct" && to.key === "mark")
     return ({ skb }, value) => {
       const conn = nfCtGet(skb);
-      if (conn === null || conn.mark === value) return;
-      conn.mark = value >>> 0;
+      if (conn === 0 || env.ct.rows.mark(conn) === value) return;
+      env.ct.rows.setMark(conn, value);
       env.ct.eventCache(conn, IPCT_MARK);
     };
   else if (to.kind === "tcpopt") return storeMaxseg;

@@ -3,14 +3,14 @@
 // nft_rt.c, nft_numgen.c, nft_exthdr.c and nft_bitwise.c.
 
 import { Errno, NetError } from "../../../base/errno.ts";
-import { SEC } from "../../../base/time.ts";
 import { get16, get32 } from "../../../wire/layout.ts";
 import type { NetDevice } from "../../core/net-device.ts";
 import type { Sock } from "../../core/sock.ts";
+import { HZ } from "../../core/timer-wheel.ts";
 import { FibResult, RTN_LOCAL } from "../../ipv4/fib-types.ts";
 import { FlowKey, inetAddrType, inetDevAddrType } from "../../ipv4/route.ts";
 import { skbRtable } from "../../ipv4/rtable.ts";
-import { ctinfo2dir, IP_CT_UNTRACKED, type NfConn, nfCtGet } from "../conntrack-entry.ts";
+import { ctinfo2dir, IP_CT_UNTRACKED, nfCtGet } from "../conntrack-entry.ts";
 import type { XtEnv, XtPar } from "../x-tables.ts";
 import type { NftExpr, NftScalar } from "./expr.ts";
 import { isVerdict, type NftSet } from "./set.ts";
@@ -171,54 +171,51 @@ function loadMeta(key: string, env: XtEnv): Load {
 }
 
 /** What ct state calls a packet, as a bit (nft_ct_get_eval). */
-function ctState(conn: NfConn | null, ctinfo: number): number {
-  if (conn === null) return ctinfo === IP_CT_UNTRACKED ? 64 : 1;
+function ctState(conn: number, ctinfo: number): number {
+  if (conn === 0) return ctinfo === IP_CT_UNTRACKED ? 64 : 1;
   return 1 << ((ctinfo % 3) + 1);
 }
 
 function loadCt(key: string, dir: 0 | 1 | null, env: XtEnv): Load {
   if (key === "state") return ({ skb }) => ctState(nfCtGet(skb), skb.ctinfo);
   const of =
-    (read: (conn: NfConn, dir: 0 | 1) => NftScalar | undefined): Load =>
+    (read: (conn: number, dir: 0 | 1) => NftScalar | undefined): Load =>
     ({ skb }) => {
       const conn = nfCtGet(skb);
-      return conn === null ? undefined : read(conn, dir ?? 0);
+      return conn === 0 ? undefined : read(conn, dir ?? 0);
     };
+  const { rows } = env.ct;
   switch (key) {
     case "direction":
-      return ({ skb }) => (nfCtGet(skb) === null ? undefined : ctinfo2dir(skb.ctinfo));
+      return ({ skb }) => (nfCtGet(skb) === 0 ? undefined : ctinfo2dir(skb.ctinfo));
     case "status":
-      return of((conn) => conn.status);
+      return of((conn) => rows.status(conn));
     case "mark":
-      return of((conn) => conn.mark);
+      return of((conn) => rows.mark(conn));
     case "expiration":
-      return of((conn) => Math.max(0, conn.timeout - env.ct.now) / SEC);
+      return of((conn) => Math.max(0, env.ct.jiffiesLeft(conn)) / HZ);
     case "zone":
-      return of((conn) => (dir === null ? conn.zone : conn.zoneId(dir)));
+      return of((conn) => (dir === null ? rows.zone(conn) : rows.zoneId(conn, dir)));
     case "id":
-      return of((conn) => conn.id);
+      return of((conn) => env.ct.id(conn));
     case "helper":
-      return of((conn) => conn.ext?.helper?.name);
+      return of((conn) => rows.ext(conn)?.helper?.name);
     case "l3proto":
       return of(() => NFPROTO_IPV4);
     case "protocol":
-      return of((conn) => conn.protonum);
+      return of((conn) => rows.protonum(conn));
     case "saddr":
-      return of((conn, d) => conn.tuple(d).src);
+      return of((conn, d) => rows.src(conn, d) >>> 0);
     case "daddr":
-      return of((conn, d) => conn.tuple(d).dst);
+      return of((conn, d) => rows.dst(conn, d) >>> 0);
     case "proto-src":
-      return of((conn, d) => conn.tuple(d).srcU);
+      return of((conn, d) => rows.srcU(conn, d));
     case "proto-dst":
-      return of((conn, d) => conn.tuple(d).dstU);
+      return of((conn, d) => rows.dstU(conn, d));
     case "packets":
-      return of((conn, d) =>
-        conn.acct ? (dir === null ? conn.acct.packets[0] + conn.acct.packets[1] : conn.acct.packets[d]) : 0,
-      );
+      return of((conn, d) => (dir === null ? rows.packets(conn, 0) + rows.packets(conn, 1) : rows.packets(conn, d)));
     case "bytes":
-      return of((conn, d) =>
-        conn.acct ? (dir === null ? conn.acct.bytes[0] + conn.acct.bytes[1] : conn.acct.bytes[d]) : 0,
-      );
+      return of((conn, d) => (dir === null ? rows.bytes(conn, 0) + rows.bytes(conn, 1) : rows.bytes(conn, d)));
     default:
       throw new NetError(Errno.EOPNOTSUPP);
   }

@@ -74,10 +74,10 @@ export function compileNat(stmt: NatStmt, context: LoadContext, table: Table, re
   releases.push(env.useConntrack());
   const manip = type === "snat" ? NF_NAT_MANIP_SRC : NF_NAT_MANIP_DST;
   return (par) => {
-    const ct = nfCtGet(par.skb);
-    if (ct === null) return NF_ACCEPT;
+    const conn = nfCtGet(par.skb);
+    if (conn === 0) return NF_ACCEPT;
     if (!ready(par)) return XT_CONTINUE;
-    return env.nat.setupInfo(ct, range, manip) === NF_DROP ? NF_DROP : NF_ACCEPT;
+    return env.nat.setupInfo(conn, range, manip) === NF_DROP ? NF_DROP : NF_ACCEPT;
   };
 }
 

@@ -391,7 +391,7 @@ function countInto(counter: { packets: number; bytes: number }): Step {
 }
 
 function notrackStep({ skb }: XtPar): number {
-  if (skb.ct === null) skb.ctinfo = 7; // IP_CT_UNTRACKED
+  if (skb.ct === 0) skb.ctinfo = 7; // IP_CT_UNTRACKED
   return NEXT;
 }
 

@@ -2,7 +2,7 @@
 // to xt_CT.c; timeout policies and event masks are left out.
 
 import { Errno, NetError } from "../../../base/errno.ts";
-import { connExt, IP_CT_NEW, IP_CT_UNTRACKED, IPS_CONFIRMED, IPS_TEMPLATE, NfConn } from "../conntrack-entry.ts";
+import { IP_CT_NEW, IP_CT_UNTRACKED } from "../conntrack-entry.ts";
 import { XT_CONTINUE, type XtTarget } from "../x-tables.ts";
 
 export const XT_CT_NOTRACK = 1;
@@ -27,24 +27,21 @@ export const ctTarget: XtTarget<CtInfo> = {
     // helpers of other protocols there are none
     if (name !== "" && (helper === null || helper.protonum !== proto || invProto)) throw new NetError(Errno.ENOENT);
     const release = env.useConntrack();
-    let template: NfConn | null = null;
-    if (!(flags & XT_CT_NOTRACK)) {
-      template = new NfConn();
-      template.status = IPS_TEMPLATE | IPS_CONFIRMED;
-      template.zone = zone;
-      if (helper !== null) connExt(template).helper = helper;
-      template.zoneFromMark = (flags & XT_CT_ZONE_MARK) !== 0;
-      const dirs = (flags & XT_CT_ZONE_DIR_ORIG ? 1 : 0) | (flags & XT_CT_ZONE_DIR_REPL ? 2 : 0);
-      template.zoneDir = dirs === 0 ? 3 : dirs;
-    }
+    const dirs = (flags & XT_CT_ZONE_DIR_ORIG ? 1 : 0) | (flags & XT_CT_ZONE_DIR_REPL ? 2 : 0);
+    const zoneFromMark = (flags & XT_CT_ZONE_MARK) !== 0;
+    const template =
+      flags & XT_CT_NOTRACK ? 0 : env.ct.addTemplate({ zone, zoneFromMark, zoneDir: dirs === 0 ? 3 : dirs, helper });
     return {
       fn: ({ skb }) => {
-        if (skb.ct !== null || skb.ctinfo === IP_CT_UNTRACKED) return XT_CONTINUE;
+        if (skb.ct !== 0 || skb.ctinfo === IP_CT_UNTRACKED) return XT_CONTINUE;
         skb.ct = template;
-        skb.ctinfo = template === null ? IP_CT_UNTRACKED : IP_CT_NEW;
+        skb.ctinfo = template === 0 ? IP_CT_UNTRACKED : IP_CT_NEW;
         return XT_CONTINUE;
       },
-      destroy: release,
+      destroy: () => {
+        if (template !== 0) env.ct.removeTemplate(template);
+        release();
+      },
     };
   },
 };

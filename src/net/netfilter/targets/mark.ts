@@ -34,23 +34,25 @@ export interface ConnmarkTgInfo {
 export const connmarkTarget: XtTarget<ConnmarkTgInfo> = {
   name: "CONNMARK",
   create({ mode, ctmark, ctmask, nfmask, shiftRight, shiftBits }, { env }) {
+    const { ct } = env;
     const shift = (value: number): number =>
       shiftBits > 31 ? 0 : shiftRight ? value >>> shiftBits : (value << shiftBits) >>> 0;
     return {
       fn: ({ skb }) => {
-        const ct = nfCtGet(skb);
-        if (ct === null) return XT_CONTINUE;
+        const conn = nfCtGet(skb);
+        if (conn === 0) return XT_CONTINUE;
+        const old = ct.rows.mark(conn);
         if (mode === XT_CONNMARK_RESTORE) {
-          skb.mark = ((skb.mark & ~nfmask) ^ shift((ct.mark & ctmask) >>> 0)) >>> 0;
+          skb.mark = ((skb.mark & ~nfmask) ^ shift((old & ctmask) >>> 0)) >>> 0;
           return XT_CONTINUE;
         }
         const mark =
           mode === XT_CONNMARK_SET
-            ? shift(((ct.mark & ~ctmask) ^ ctmark) >>> 0)
-            : ((ct.mark & ~ctmask) ^ shift((skb.mark & nfmask) >>> 0)) >>> 0;
-        if (mark !== ct.mark) {
-          ct.mark = mark;
-          env.ct.eventCache(ct, IPCT_MARK);
+            ? shift(((old & ~ctmask) ^ ctmark) >>> 0)
+            : ((old & ~ctmask) ^ shift((skb.mark & nfmask) >>> 0)) >>> 0;
+        if (mark !== old) {
+          ct.rows.setMark(conn, mark);
+          ct.eventCache(conn, IPCT_MARK);
         }
         return XT_CONTINUE;
       },

@@ -37,8 +37,8 @@ function plain(name: string, hooks: number, manip: number): XtTarget<NatRange> {
     create(range, { env }) {
       return {
         fn: ({ skb }) => {
-          const ct = nfCtGet(skb);
-          return ct === null ? NF_ACCEPT : env.nat.setupInfo(ct, range, manip);
+          const conn = nfCtGet(skb);
+          return conn === 0 ? NF_ACCEPT : env.nat.setupInfo(conn, range, manip);
         },
         destroy: env.useConntrack(),
       };
@@ -69,11 +69,12 @@ export const masqueradeTarget: XtTarget<NatRange> = {
     const release = env.useConntrack();
     const releaseWatch = env.watchMasquerade();
     const chosen = natRange();
+    const { rows } = env.ct;
     return {
       fn: ({ skb, iph, out }) => {
-        const ct = nfCtGet(skb);
+        const conn = nfCtGet(skb);
         // no source yet: a DHCP client's packet, say
-        if (ct === null || out === null || ct.orig.src === 0) return NF_ACCEPT;
+        if (conn === 0 || out === null || rows.src(conn, 0) === 0) return NF_ACCEPT;
         const daddr = get32(skb.head, iph + 16);
         const nexthop = skbRtable(skb)?.nexthop(daddr) ?? daddr;
         const source = inetSelectAddr(env.ip4, out, nexthop, RT_SCOPE_UNIVERSE);
@@ -81,8 +82,8 @@ export const masqueradeTarget: XtTarget<NatRange> = {
           env.net.kernel.printk(`${out.name} ate my IP address`);
           return NF_DROP;
         }
-        ct.masqIndex = out.ifindex;
-        return env.nat.setupInfo(ct, withAddress(chosen, range, source), NF_NAT_MANIP_SRC);
+        rows.setMasqIndex(conn, out.ifindex);
+        return env.nat.setupInfo(conn, withAddress(chosen, range, source), NF_NAT_MANIP_SRC);
       },
       destroy: () => {
         release();
@@ -101,12 +102,12 @@ export const redirectTarget: XtTarget<NatRange> = {
     const chosen = natRange();
     return {
       fn: ({ skb, hook, in: dev }) => {
-        const ct = nfCtGet(skb);
-        if (ct === null) return NF_ACCEPT;
+        const conn = nfCtGet(skb);
+        if (conn === 0) return NF_ACCEPT;
         // what was sent here stays here; what came goes to the interface's first address
         const dest = hook === NF_INET_LOCAL_OUT ? 0x7f000001 : dev === null ? 0 : env.primaryAddress(dev);
         if (dest === 0) return NF_DROP;
-        return env.nat.setupInfo(ct, withAddress(chosen, range, dest), NF_NAT_MANIP_DST);
+        return env.nat.setupInfo(conn, withAddress(chosen, range, dest), NF_NAT_MANIP_DST);
       },
       destroy: env.useConntrack(),
     };
@@ -123,12 +124,12 @@ export const netmapTarget: XtTarget<NatRange> = {
     const hostBits = range.minAddr ^ range.maxAddr;
     return {
       fn: ({ skb, hook, iph }) => {
-        const ct = nfCtGet(skb);
-        if (ct === null) return NF_ACCEPT;
+        const conn = nfCtGet(skb);
+        if (conn === 0) return NF_ACCEPT;
         const manip = hook2manip(hook);
         const old = get32(skb.head, iph + (manip === NF_NAT_MANIP_DST ? 16 : 12));
         const fresh = ((old & hostBits) | (range.minAddr & ~hostBits)) >>> 0;
-        return env.nat.setupInfo(ct, withAddress(chosen, range, fresh), manip);
+        return env.nat.setupInfo(conn, withAddress(chosen, range, fresh), manip);
       },
       destroy: env.useConntrack(),
     };

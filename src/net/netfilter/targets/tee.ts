@@ -40,7 +40,7 @@ function duplicate(env: XtEnv, { skb, iph, hook }: XtPar, gateway: number, oif: 
   const copy = skb.pool.copy(skb);
   const nh = copy.networkHeader;
   const b = copy.head;
-  copy.ct = null;
+  copy.ct = 0;
   copy.ctinfo = IP_CT_UNTRACKED;
   set16(b, nh + 6, get16(b, nh + 6) | ip.DF);
   if (hook === NF_INET_PRE_ROUTING || hook === NF_INET_LOCAL_IN) b[nh + 8] = b[nh + 8]! - 1;

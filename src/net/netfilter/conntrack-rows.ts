@@ -1,0 +1,434 @@
+// The tracked connections of a namespace (struct nf_conn), not as objects but as rows of one Int32Array, 64 bytes each: an object
+// with its tuples costs 570 bytes a connection and several cache misses, a row 64 and one or two (bytes_per_conntrack and
+// flows_1000000 of `npm run bench`). A connection is its row's number; 0 is none. What few connections have (a helper, a
+// TCP window, counters, times) lies in tables beside. Answers to include/net/netfilter/nf_conntrack.h and its extensions.
+//
+// Nobody counts references on the packet path. A row that is not in the table (not yet confirmed, or ended) is `loose`: packets
+// under way may still have it, as they have a reference in the kernel. From time to time all packets in use are looked
+// through, and the loose rows that none of them has are free again.
+
+import type { SkbPool } from "../core/skb.ts";
+import { type ConnExt, IPS_CONFIRMED, IPS_DYING, NF_CT_ZONE_DIR_ORIG, NF_CT_ZONE_DIR_REPL } from "./conntrack-entry.ts";
+import type { Tuple } from "./tuple.ts";
+
+/** A row is 2 ** ROW words. V8 puts an array 16 bytes behind a cache line's begin: twelve words are one line, four the next. */
+const ROW = 4;
+// Words of a row. First what each packet asks for; a direction's tuple is source, destination, ports.
+const TUPLE_WORDS = 3;
+const STATUS = 6;
+/** zone << 16 | masquerading interface */
+const ZONE = 7;
+const TIMEOUT = 8;
+/** UDP: jiffy after which traffic is a stream; TCP: number in TcpTracks */
+const PROTO = 9;
+const PATH = 10;
+const MARK = 12;
+const SEQ = 13;
+const NEXT = 14;
+const PREV = 15;
+
+// The status word: IPS_* in its low half, the protocol in its highest byte, between them what the row has.
+const ZONE_DIR_SHIFT = 16;
+const HAS_ACCT = 1 << 18;
+const HAS_TIMES = 1 << 19;
+const TELLS = 1 << 20;
+const HAS_EXT = 1 << 21;
+const IN_USE = 1 << 22;
+const CHAINED = 1 << 23;
+
+/** Larger interface numbers do not fit beside the zone. */
+const MASQ_ELSEWHERE = 0xffff;
+/** Loose rows before the first search for free ones. */
+const MIN_LOOSE = 256;
+const MIN_ROWS = 64;
+const NOTHING = new Int32Array(1 << ROW);
+const NO_NUMBERS = new Float64Array(0);
+
+export class ConnRows {
+  readonly #pool: SkbPool;
+  #words: Int32Array = NOTHING;
+  /** rows from 1 to #top − 1 have been used */
+  #top = 1;
+  /** free rows, linked by NEXT */
+  #free = 0;
+  #freeCount = 0;
+  /** rows that have not been seen in the table: unconfirmed, or ended */
+  readonly #loose: number[] = [];
+  readonly #held: Set<number> = new Set();
+  readonly #ext: Map<number, ConnExt> = new Map();
+  readonly #largeMasq: Map<number, number> = new Map();
+  /** four numbers a row: packets and bytes of both directions */
+  #acct: Float64Array = NO_NUMBERS;
+  /** two numbers a row: ns of start and stop */
+  #times: Float64Array = NO_NUMBERS;
+  #nextSeq = 1;
+  /** called before the table grows: what has expired may go instead */
+  beforeGrowth: (() => void) | null = null;
+  /** called when a row becomes free */
+  onFree: ((row: number) => void) | null = null;
+
+  constructor(pool: SkbPool) {
+    this.#pool = pool;
+  }
+
+  /** One more than the highest row. */
+  get top(): number {
+    return this.#top;
+  }
+
+  /** Rows for which there is room. */
+  get capacity(): number {
+    return this.#words.length >> ROW;
+  }
+
+  /** A blank row with the protocol's number, loose until it is put into the table. */
+  alloc(protonum: number): number {
+    if (this.#loose.length >= MIN_LOOSE && this.#loose.length >= 4 * this.#pool.size) this.#collect();
+    if (this.#free === 0 && this.#top >= this.capacity) this.#makeRoom();
+    let row = this.#free;
+    if (row === 0) row = this.#top++;
+    else {
+      this.#free = this.#words[(row << ROW) + NEXT]!;
+      this.#freeCount--;
+      this.#words[(row << ROW) + NEXT] = 0;
+    }
+    this.#words[(row << ROW) + STATUS] =
+      (protonum << 24) | IN_USE | ((NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL) << ZONE_DIR_SHIFT);
+    this.#loose.push(row);
+    return row;
+  }
+
+  /** The row has left the table: it is free when no packet has it any more. */
+  loosen(row: number): void {
+    this.#loose.push(row);
+  }
+
+  /** A confirmed row, in use and not ended. */
+  isLive(row: number): boolean {
+    return (this.#words[(row << ROW) + STATUS]! & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED;
+  }
+
+  /** Numbers the row in the order in which connections come into the table. */
+  enlist(row: number): void {
+    this.#words[(row << ROW) + SEQ] = this.#nextSeq;
+    this.#nextSeq = (this.#nextSeq + 1) | 0;
+  }
+
+  /** The number that `enlist` gave; with the row it names one connection for ever. */
+  seq(row: number): number {
+    return this.#words[(row << ROW) + SEQ]!;
+  }
+
+  /** Sorts rows by the order in which they came into the table. */
+  inOrder(rows: number[]): number[] {
+    return rows.sort((a, b) => (this.seq(a) - this.seq(b)) | 0);
+  }
+
+  status(row: number): number {
+    return this.#words[(row << ROW) + STATUS]! & 0xffff;
+  }
+
+  addStatus(row: number, bits: number): void {
+    this.#words[(row << ROW) + STATUS]! |= bits;
+  }
+
+  protonum(row: number): number {
+    return this.#words[(row << ROW) + STATUS]! >>> 24;
+  }
+
+  /** Directions to which the zone applies (both: 3). */
+  zoneDir(row: number): number {
+    return (this.#words[(row << ROW) + STATUS]! >> ZONE_DIR_SHIFT) & 3;
+  }
+
+  zone(row: number): number {
+    return this.#words[(row << ROW) + ZONE]! >>> 16;
+  }
+
+  setZone(row: number, zone: number, zoneDir: number): void {
+    const at = row << ROW;
+    this.#words[at + ZONE] = (zone << 16) | (this.#words[at + ZONE]! & 0xffff);
+    this.#words[at + STATUS] = (this.#words[at + STATUS]! & ~(3 << ZONE_DIR_SHIFT)) | (zoneDir << ZONE_DIR_SHIFT);
+  }
+
+  /** Zone under which a direction is stored (nf_ct_zone_id). */
+  zoneId(row: number, dir: number): number {
+    return this.zoneDir(row) & (1 << dir) ? this.zone(row) : 0;
+  }
+
+  /** Signed: so that it is a small integer to V8 and never a boxed one. */
+  src(row: number, dir: number): number {
+    return this.#words[(row << ROW) + dir * TUPLE_WORDS]!;
+  }
+
+  /** Signed. */
+  dst(row: number, dir: number): number {
+    return this.#words[(row << ROW) + dir * TUPLE_WORDS + 1]!;
+  }
+
+  srcU(row: number, dir: number): number {
+    return this.#words[(row << ROW) + dir * TUPLE_WORDS + 2]! >>> 16;
+  }
+
+  dstU(row: number, dir: number): number {
+    return this.#words[(row << ROW) + dir * TUPLE_WORDS + 2]! & 0xffff;
+  }
+
+  /** Both 16-bit parts: source << 16 | destination, signed. */
+  ports(row: number, dir: number): number {
+    return this.#words[(row << ROW) + dir * TUPLE_WORDS + 2]!;
+  }
+
+  /** Fills `into` with a direction's tuple. */
+  tuple(row: number, dir: number, into: Tuple): Tuple {
+    const words = this.#words;
+    const at = (row << ROW) + dir * TUPLE_WORDS;
+    const ports = words[at + 2]!;
+    into.src = words[at]!;
+    into.dst = words[at + 1]!;
+    into.srcU = ports >>> 16;
+    into.dstU = ports & 0xffff;
+    into.protonum = words[(row << ROW) + STATUS]! >>> 24;
+    return into;
+  }
+
+  setTuple(row: number, dir: number, tuple: Tuple): void {
+    const words = this.#words;
+    const at = (row << ROW) + dir * TUPLE_WORDS;
+    words[at] = tuple.src;
+    words[at + 1] = tuple.dst;
+    words[at + 2] = (tuple.srcU << 16) | tuple.dstU;
+  }
+
+  /** Is this the direction's tuple? */
+  hasTuple(row: number, dir: number, src: number, dst: number, ports: number, protonum: number): boolean {
+    const words = this.#words;
+    const at = (row << ROW) + dir * TUPLE_WORDS;
+    return (
+      words[at] === src &&
+      words[at + 1] === dst &&
+      words[at + 2] === ports &&
+      words[(row << ROW) + STATUS]! >>> 24 === protonum
+    );
+  }
+
+  /** Have two rows the same tuple in this direction? */
+  sameTuple(a: number, b: number, dir: number): boolean {
+    return this.hasTuple(a, dir, this.src(b, dir), this.dst(b, dir), this.ports(b, dir), this.protonum(b));
+  }
+
+  /** Jiffy when the connection is forgotten; while unconfirmed, jiffies after confirmation. */
+  timeout(row: number): number {
+    return this.#words[(row << ROW) + TIMEOUT]!;
+  }
+
+  setExpires(row: number, jiffy: number): void {
+    this.#words[(row << ROW) + TIMEOUT] = jiffy;
+  }
+
+  /** UDP: jiffy after which traffic makes it a stream (nf_conn.proto.udp.stream_ts). */
+  streamAt(row: number): number {
+    return this.#words[(row << ROW) + PROTO]!;
+  }
+
+  setStreamAt(row: number, jiffy: number): void {
+    this.#words[(row << ROW) + PROTO] = jiffy;
+  }
+
+  /** TCP: number of what is kept of its windows; 0: none yet. */
+  track(row: number): number {
+    return this.#words[(row << ROW) + PROTO]!;
+  }
+
+  setTrack(row: number, track: number): void {
+    this.#words[(row << ROW) + PROTO] = track;
+  }
+
+  /** By direction: what the path cache knows of the packets' way; 0 for a new connection. */
+  path(row: number, dir: number): number {
+    return this.#words[(row << ROW) + PATH + dir]!;
+  }
+
+  setPath(row: number, dir: number, path: number): void {
+    this.#words[(row << ROW) + PATH + dir] = path;
+  }
+
+  mark(row: number): number {
+    return this.#words[(row << ROW) + MARK]! >>> 0;
+  }
+
+  setMark(row: number, mark: number): void {
+    this.#words[(row << ROW) + MARK] = mark;
+  }
+
+  /** ifindex of the interface whose address MASQUERADE took; 0 none. */
+  masqIndex(row: number): number {
+    const index = this.#words[(row << ROW) + ZONE]! & 0xffff;
+    return index === MASQ_ELSEWHERE ? this.#largeMasq.get(row)! : index;
+  }
+
+  setMasqIndex(row: number, ifindex: number): void {
+    const at = (row << ROW) + ZONE;
+    if (ifindex >= MASQ_ELSEWHERE) this.#largeMasq.set(row, ifindex);
+    this.#words[at] = (this.#words[at]! & ~0xffff) | Math.min(ifindex, MASQ_ELSEWHERE);
+  }
+
+  /** Neighbours in the chain of connections with like sources (nat_bysource); 0: none. */
+  next(row: number): number {
+    return this.#words[(row << ROW) + NEXT]!;
+  }
+
+  prev(row: number): number {
+    return this.#words[(row << ROW) + PREV]!;
+  }
+
+  setNext(row: number, next: number): void {
+    this.#words[(row << ROW) + NEXT] = next;
+  }
+
+  setPrev(row: number, prev: number): void {
+    this.#words[(row << ROW) + PREV] = prev;
+  }
+
+  /** Is the row in such a chain? */
+  isChained(row: number): boolean {
+    return (this.#words[(row << ROW) + STATUS]! & CHAINED) !== 0;
+  }
+
+  setChained(row: number, chained: boolean): void {
+    if (chained) this.#words[(row << ROW) + STATUS]! |= CHAINED;
+    else this.#words[(row << ROW) + STATUS]! &= ~CHAINED;
+  }
+
+  /** Somebody listened when the connection began (nf_conntrack_ecache). */
+  tells(row: number): boolean {
+    return (this.#words[(row << ROW) + STATUS]! & TELLS) !== 0;
+  }
+
+  setTells(row: number): void {
+    this.#words[(row << ROW) + STATUS]! |= TELLS;
+  }
+
+  /** nf_conntrack_acct: counters from now on, by direction. */
+  addCounters(row: number): void {
+    if (this.#acct.length < this.capacity * 4) this.#acct = grown(this.#acct, this.capacity * 4);
+    this.#words[(row << ROW) + STATUS]! |= HAS_ACCT;
+    this.clearCounters(row);
+  }
+
+  clearCounters(row: number): void {
+    this.#acct.fill(0, row * 4, row * 4 + 4);
+  }
+
+  /** False while accounting was off when the connection began. */
+  hasCounters(row: number): boolean {
+    return (this.#words[(row << ROW) + STATUS]! & HAS_ACCT) !== 0;
+  }
+
+  count(row: number, dir: number, bytes: number): void {
+    this.#acct[row * 4 + dir * 2]!++;
+    this.#acct[row * 4 + dir * 2 + 1]! += bytes;
+  }
+
+  packets(row: number, dir: number): number {
+    return this.hasCounters(row) ? this.#acct[row * 4 + dir * 2]! : 0;
+  }
+
+  bytes(row: number, dir: number): number {
+    return this.hasCounters(row) ? this.#acct[row * 4 + dir * 2 + 1]! : 0;
+  }
+
+  /** nf_conntrack_timestamp: ns when the connection began. */
+  setStart(row: number, ns: number): void {
+    if (this.#times.length < this.capacity * 2) this.#times = grown(this.#times, this.capacity * 2);
+    this.#words[(row << ROW) + STATUS]! |= HAS_TIMES;
+    this.#times[row * 2] = ns;
+    this.#times[row * 2 + 1] = 0;
+  }
+
+  setStop(row: number, ns: number): void {
+    if (this.#words[(row << ROW) + STATUS]! & HAS_TIMES) this.#times[row * 2 + 1] = ns;
+  }
+
+  /** 0: not noted. */
+  startNs(row: number): number {
+    return this.#words[(row << ROW) + STATUS]! & HAS_TIMES ? this.#times[row * 2]! : 0;
+  }
+
+  stopNs(row: number): number {
+    return this.#words[(row << ROW) + STATUS]! & HAS_TIMES ? this.#times[row * 2 + 1]! : 0;
+  }
+
+  /** What few connections have; null: this one has none of it. */
+  ext(row: number): ConnExt | null {
+    return this.#words[(row << ROW) + STATUS]! & HAS_EXT ? this.#ext.get(row)! : null;
+  }
+
+  /** The connection's extensions, made when they are first needed. */
+  needExt(row: number): ConnExt {
+    let ext = this.ext(row);
+    if (ext === null) {
+      ext = { helper: null, master: 0, seqadj: null, ftp: null };
+      this.#ext.set(row, ext);
+      this.#words[(row << ROW) + STATUS]! |= HAS_EXT;
+    }
+    return ext;
+  }
+
+  /** Extensions of all that have any. */
+  extensions(): IterableIterator<ConnExt> {
+    return this.#ext.values();
+  }
+
+  /** Loose rows that no packet and no other connection refers to become free. */
+  #collect(): void {
+    const held = this.#held;
+    held.clear();
+    this.#pool.eachInUse((skb) => {
+      if (skb.ct > 0) held.add(skb.ct);
+    });
+    for (const { master } of this.#ext.values()) if (master !== 0) held.add(master);
+    const loose = this.#loose;
+    let kept = 0;
+    for (let i = 0; i < loose.length; i++) {
+      const row = loose[i]!;
+      const word = this.#words[(row << ROW) + STATUS]!;
+      // noted twice and free by now; or confirmed since
+      if (!(word & IN_USE) || (word & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED) continue;
+      if (held.has(row)) loose[kept++] = row;
+      else this.#release(row);
+    }
+    loose.length = kept;
+  }
+
+  #release(row: number): void {
+    this.onFree?.(row);
+    const at = row << ROW;
+    if (this.#words[at + STATUS]! & HAS_EXT) this.#ext.delete(row);
+    if ((this.#words[at + ZONE]! & 0xffff) === MASQ_ELSEWHERE) this.#largeMasq.delete(row);
+    this.#words.fill(0, at, at + (1 << ROW));
+    this.#words[at + NEXT] = this.#free;
+    this.#free = row;
+    this.#freeCount++;
+  }
+
+  /** The table is full to the brim: what nobody needs any more makes room, or it grows by a quarter. */
+  #makeRoom(): void {
+    this.beforeGrowth?.();
+    this.#collect();
+    const { capacity } = this;
+    if (this.#freeCount > capacity >> 3) return;
+    const rows = Math.max(MIN_ROWS, capacity + (capacity >> 2));
+    const words = new Int32Array(rows << ROW);
+    words.set(this.#words);
+    this.#words = words;
+    if (this.#acct.length > 0) this.#acct = grown(this.#acct, rows * 4);
+    if (this.#times.length > 0) this.#times = grown(this.#times, rows * 2);
+  }
+}
+
+function grown(numbers: Float64Array, length: number): Float64Array {
+  const more = new Float64Array(length);
+  more.set(numbers);
+  return more;
+}
