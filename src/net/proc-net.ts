@@ -80,9 +80,19 @@ export function devText(ns: NetNamespace): string {
   return text;
 }
 
-/** /proc/net/sockstat (sockstat_seq_show). What the real file tells of the whole machine is the namespace's here. */
-export function sockstatText(ns: NetNamespace): string {
-  const { udp, raw, ping, fragments } = ns.ipv4;
+/** Sockets that exist, orphans too. What the real file tells of the whole machine is the namespace's here. */
+export interface Sockstat {
+  readonly used: number;
+  /** TCP sockets that are in a table */
+  readonly inuse: number;
+  readonly orphans: number;
+  readonly timewait: number;
+  /** all TCP sockets */
+  readonly alloc: number;
+}
+
+export function sockstat(ns: NetNamespace): Sockstat {
+  const { udp, raw, ping } = ns.ipv4;
   let inuse = 0;
   let orphans = 0;
   let timewait = 0;
@@ -91,15 +101,20 @@ export function sockstatText(ns: NetNamespace): string {
     if (!sock.hasSocket && sock.dead) orphans++;
   }
   for (const entry of ns.tcp.hash.established) if (entry instanceof TimewaitSock) timewait++;
-  const udps = udp.all().length;
-  const raws = raw.all().length;
-  const used = [...ns.tcp.all].filter((sock) => sock.hasSocket || sock.state === TCP_CLOSE).length;
+  const used = ns.tcp.all.size + udp.all().length + raw.all().length + ping.all().length;
+  return { used, inuse, orphans, timewait, alloc: ns.tcp.all.size };
+}
+
+/** /proc/net/sockstat (sockstat_seq_show). */
+export function sockstatText(ns: NetNamespace): string {
+  const { udp, raw, fragments } = ns.ipv4;
+  const { used, inuse, orphans, timewait, alloc } = sockstat(ns);
   return [
-    `sockets: used ${used + udps + raws + ping.all().length}\n`,
-    `TCP: inuse ${inuse} orphan ${orphans} tw ${timewait} alloc ${ns.tcp.all.size} mem 0\n`,
-    `UDP: inuse ${udps} mem 0\n`,
+    `sockets: used ${used}\n`,
+    `TCP: inuse ${inuse} orphan ${orphans} tw ${timewait} alloc ${alloc} mem 0\n`,
+    `UDP: inuse ${udp.all().length} mem 0\n`,
     "UDPLITE: inuse 0\n",
-    `RAW: inuse ${raws}\n`,
+    `RAW: inuse ${raw.all().length}\n`,
     `FRAG: inuse ${fragments.queues} memory ${fragments.memory}\n`,
   ].join("");
 }

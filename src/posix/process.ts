@@ -297,9 +297,22 @@ export class Process {
     return this.cred.capabilities?.has(capability) ?? true;
   }
 
-  /** comm: the last part of argv[0], at most 15 bytes */
+  /** The last part of argv[0], at most 15 bytes: what a program calls itself. */
   get name(): string {
     return (this.argv[0] ?? "").split("/").at(-1)!.slice(0, 15);
+  }
+
+  /** What it was executed as, where it goes by other words since: a multi-call binary, a title. Undefined: as argv. */
+  executedAs: { readonly comm: string; readonly argv: readonly string[] } | undefined;
+
+  /** /proc/PID/comm */
+  get comm(): string {
+    return this.executedAs?.comm ?? this.name;
+  }
+
+  /** /proc/PID/cmdline */
+  get commandLine(): readonly string[] {
+    return this.executedAs?.argv ?? this.argv;
   }
 
   /** A child with this process's environment, folder, root, namespaces and descriptors unless `options` differ. */

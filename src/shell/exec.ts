@@ -125,6 +125,7 @@ export function imageOrScript(proc: Process, path: string, argv: readonly string
 /** execve(2) with a loaded image. */
 export function* execImage(proc: Process, image: Image): Task<number> {
   proc.argv = image.argv;
+  proc.executedAs = undefined;
   proc.resetSignals();
   proc.currentLine = undefined;
   yield* proc.cpu(EXEC_NS);

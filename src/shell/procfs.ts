@@ -49,12 +49,12 @@ function statLine(owner: Process, viewer: Process): string {
   const state = owner.stopped ? "T" : "S";
   const start = Math.floor(owner.startedNs / (SEC / 100));
   const group = owner.pgidFor(viewer);
-  const head = [owner.pidFor(viewer), `(${owner.name})`, state, owner.ppidFor(viewer), group, group, 0, -1, 0];
+  const head = [owner.pidFor(viewer), `(${owner.comm})`, state, owner.ppidFor(viewer), group, group, 0, -1, 0];
   return `${[...head, ...new Array<number>(12).fill(0), start, ...new Array<number>(30).fill(0)].join(" ")}\n`;
 }
 
 function status(owner: Process, viewer: Process): string {
-  return `Name:\t${owner.name}
+  return `Name:\t${owner.comm}
 Umask:\t${owner.umask.toString(8).padStart(4, "0")}
 State:\t${owner.stopped ? "T (stopped)" : "S (sleeping)"}
 Tgid:\t${owner.pidFor(viewer)}
@@ -71,8 +71,8 @@ Threads:\t1
 
 function processFolder(owner: Process): SyntheticDirNode {
   const entries = new Map<string, VfsNode>([
-    ["cmdline", text(() => owner.argv.map((word) => `${word}\0`).join(""))],
-    ["comm", text(() => `${owner.name}\n`, 0o644)],
+    ["cmdline", text(() => owner.commandLine.map((word) => `${word}\0`).join(""))],
+    ["comm", text(() => `${owner.comm}\n`, 0o644)],
     ["cwd", link(owner.cwd)],
     ["environ", text(() => [...owner.env].map(([name, value]) => `${name}=${value}\0`).join(""), 0o400)],
     ["fd", descriptorDir(() => owner)],

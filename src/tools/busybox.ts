@@ -57,6 +57,7 @@ export const busybox: Program = function* (proc: Process): Task<number> {
     yield* proc.printError(known ? `${name}: applet is not supported\n` : `${name}: applet not found\n`);
     return NOT_FOUND;
   }
+  proc.executedAs = { comm: proc.name, argv: proc.argv };
   proc.argv = [name, ...args];
   return yield* program(proc);
 };

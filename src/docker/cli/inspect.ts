@@ -204,7 +204,7 @@ export function topRows(daemon: Daemon, container: Container): string[][] {
   return processesOf(daemon, container).map((proc) => {
     const started = logTime(daemon.host.machine.epochNs + BigInt(Math.floor(proc.startedNs)));
     const parent = proc.parent && !proc.parent.exitStatus ? proc.parent.hostPid : 1;
-    const command = proc.argv.join(" ");
+    const command = proc.commandLine.join(" ");
     return [userName(proc), String(proc.hostPid), String(parent), "0", started.slice(11, 16), "?", "00:00:00", command];
   });
 }

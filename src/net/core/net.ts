@@ -40,6 +40,8 @@ export class Kernel {
   epochMs = 0;
   #nextNetId = 1;
   #nextSocketInode = 20_000;
+  readonly #socketCookies: WeakMap<object, number> = new WeakMap();
+  #lastSocketCookie = 0;
 
   constructor(sim: Sim, rng: Rng) {
     this.sim = sim;
@@ -57,6 +59,14 @@ export class Kernel {
   /** @internal a number for a socket that a program holds (sock_alloc) */
   allocateSocketInode(): number {
     return this.#nextSocketInode++;
+  }
+
+  /** The number of a socket, or of what stands for one, given when somebody first asks (sock_gen_cookie). */
+  socketCookie(sock: object): number {
+    const known = this.#socketCookies.get(sock);
+    if (known !== undefined) return known;
+    this.#socketCookies.set(sock, ++this.#lastSocketCookie);
+    return this.#lastSocketCookie;
   }
 
   /** printk: what `dmesg` shows */

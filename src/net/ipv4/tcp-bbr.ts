@@ -107,6 +107,9 @@ export const tcpBbr: TcpCongestionOps = {
     initPacingRateFromRtt(sk);
     resetLtBwSampling(sk);
     bbr.mode = STARTUP;
+    // the SYN-ACK was shown to bbr_main before bbr_init: with its round trip's stamp at 0 it took it for old, went to probe and
+    // left the gains of that behind
+    if (sk.listener === null) bbr.pacingGain = bbr.cwndGain = UNIT;
     bbr.ackEpochMstamp = sk.mstamp;
     sk.pacingNeeded = true;
   },

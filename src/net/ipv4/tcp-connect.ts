@@ -137,7 +137,7 @@ function tupleFree(sk: TcpSock, port: number, take: boolean): boolean {
   if (!other) return true;
   if (!(other instanceof TimewaitSock)) return false;
   const loopback = inetAddrType(sk.ip4, sk.daddr) === RTN_LOCAL && inetAddrType(sk.ip4, sk.saddr) === RTN_LOCAL;
-  const isn = tcpTwskUnique(other, sk, loopback);
+  const isn = tcpTwskUnique(other, sk, loopback, sk.bindNum === port);
   if (isn < 0) return false;
   if (take) {
     sk.writeSeq = isn;

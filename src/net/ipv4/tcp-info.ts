@@ -2,6 +2,7 @@
 // one connection. Answers to tcp_get_info in net/ipv4/tcp.c and inet_sk_diag_fill in net/ipv4/inet_diag.c.
 
 import type { Ns } from "../../base/time.ts";
+import { AF_INET } from "../core/sock.ts";
 import { type BbrInfo, bbrInfo } from "./tcp-bbr.ts";
 import { TCP_CHRONO_BUSY, TCP_CHRONO_RWND_LIMITED, TCP_CHRONO_SNDBUF_LIMITED, tcpChronoTime } from "./tcp-chrono.ts";
 import { RequestSock } from "./tcp-request.ts";
@@ -186,6 +187,8 @@ export interface TcpListed {
   readonly daddr: number;
   readonly dport: number;
   readonly boundDevIf: number;
+  /** AF_INET6: of a socket of that family */
+  readonly family: number;
   /** a listener: connections to accept, and the most that may wait */
   readonly recvQ: number;
   readonly sendQ: number;
@@ -200,6 +203,8 @@ export interface TcpListed {
   readonly mark: number;
   /** null for requests and time-wait sockets */
   readonly sock: TcpSock | null;
+  /** the socket, request or time-wait socket itself */
+  readonly object: object;
   readonly pingpong: boolean;
 }
 
@@ -218,7 +223,13 @@ function timerOf(sk: TcpSock): number {
 
 function expiresNs(sk: TcpSock, timer: number): Ns {
   const j = timer === 2 ? sk.keepaliveExpires : sk.icskTimeout;
-  return timer === 0 ? 0 : Math.max(0, (j * 1_000_000_000) / HZ - BOOT_NS - sk.net.now);
+  return timer === 0 ? 0 : jiffiesLeft(sk.net.now, (j * 1_000_000_000) / HZ - BOOT_NS);
+}
+
+/** What is left until then as sock_diag tells it: in whole jiffies (jiffies_delta_to_msecs). */
+function jiffiesLeft(now: Ns, expires: Ns): Ns {
+  const jiffy = 1_000_000_000 / HZ;
+  return Math.max(0, Math.round((expires + BOOT_NS) / jiffy) - Math.floor((now + BOOT_NS) / jiffy)) * jiffy;
 }
 
 function listSocket(sk: TcpSock): TcpListed {
@@ -232,6 +243,7 @@ function listSocket(sk: TcpSock): TcpListed {
     daddr: sk.daddr,
     dport: sk.dport,
     boundDevIf: sk.boundDevIf,
+    family: sk.family,
     recvQ: listening ? sk.acceptQueue.length : Math.max(0, (sk.rcvNxt - sk.copiedSeq) | 0),
     sendQ: listening ? sk.maxAckBacklog : (sk.writeSeq - sk.sndUna) >>> 0,
     timer,
@@ -242,6 +254,7 @@ function listSocket(sk: TcpSock): TcpListed {
     orphan: sk.dead,
     mark: sk.mark,
     sock: sk,
+    object: sk,
     pingpong: inPingpongMode(sk),
   };
 }
@@ -265,16 +278,18 @@ export function* tcpSocks(tcp: TcpState): Generator<TcpListed> {
       daddr: entry.daddr,
       dport: entry.dport,
       boundDevIf: entry.boundDevIf,
+      family: request?.listener.family ?? tw?.family ?? AF_INET,
       recvQ: 0,
       sendQ: 0,
       timer: request ? 1 : 3,
-      timerExpiresNs: timer?.pending ? Math.max(0, timer.expires - tcp.net.now) : 0,
+      timerExpiresNs: timer?.pending ? jiffiesLeft(tcp.net.now, timer.expires) : 0,
       retrans: request ? request.numRetrans : 0,
       uid: request ? request.listener.uid : (tw?.uid ?? 0),
       inode: 0,
       orphan: true,
       mark: request ? request.mark : (tw?.mark ?? 0),
       sock: null,
+      object: entry,
       pingpong: false,
     };
   }

@@ -153,11 +153,16 @@ function deliver(sk: TcpSock, skb: SkBuff, isn: number): void {
     listenRcv(sk, skb, isn);
     return;
   }
+  tcpSegsIn(sk, skb);
+  if (sk.owned) tcpAddBacklog(sk, skb);
+  else tcpV4DoRcv(sk, skb);
+}
+
+/** tcp_segs_in */
+function tcpSegsIn(sk: TcpSock, skb: SkBuff): void {
   const segs = Math.max(1, skb.gsoSegs);
   sk.segsIn += segs;
   if (skb.len > 0) sk.dataSegsIn += segs;
-  if (sk.owned) tcpAddBacklog(sk, skb);
-  else tcpV4DoRcv(sk, skb);
 }
 
 /** A request was answered, rightly or not. */
@@ -174,6 +179,7 @@ function rcvRequest(tcp: TcpState, req: RequestSock, skb: SkBuff): void {
 
 /** The new socket's first segment makes it established; then the listener's program may accept (tcp_child_process). */
 function childProcess(parent: TcpSock, child: TcpSock, skb: SkBuff): void {
+  tcpSegsIn(child, skb);
   if (tcpRcvStateProcess(child, skb)) {
     sendReset(child.tcp, child, skb);
     drop(skb, DropReason.TCP_RESET);

@@ -170,9 +170,10 @@ function cookieTimestamp(req: RequestSock, nowNs: number): number {
   return stamp > now ? stamp - 64 : stamp;
 }
 
-/** Sends the SYN-ACK once more (tcp_rtx_synack). */
+/** Sends the SYN-ACK once more (inet_rtx_syn_ack, tcp_rtx_synack). */
 export function rtxSynack(req: RequestSock): boolean {
   if (!sendSynack(req, null)) return false;
+  req.numRetrans++;
   req.tcp.mib.tcp.RetransSegs++;
   req.tcp.mib.ext.TCPSynRetrans++;
   return true;
@@ -225,10 +226,7 @@ function requestTimer(req: RequestSock): void {
   }
   req.tcp.mib.ext.TCPTimeouts++;
   let sent = true;
-  if (!expire && resend) {
-    sent = rtxSynack(req);
-    if (sent) req.numRetrans++;
-  }
+  if (!expire && resend) sent = rtxSynack(req);
   if (expire || (!sent && !req.acked)) {
     requestQueueRemove(req);
     return;

@@ -3,7 +3,7 @@
 
 import { Errno } from "../../base/errno.ts";
 import { FIN } from "../../wire/tcp.ts";
-import { tcpDestroySock, tcpReceiveQueuePurge, tcpSetState, tcpWriteQueuePurge } from "./tcp-done.ts";
+import { tcpDestroySock, tcpDoneWithError, tcpReceiveQueuePurge, tcpSetState, tcpWriteQueuePurge } from "./tcp-done.ts";
 import { tcpFastopenRemove } from "./tcp-fastopen.ts";
 import { tcpSendActiveReset } from "./tcp-output.ts";
 import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
@@ -175,6 +175,17 @@ function forgetConnection(sk: TcpSock): void {
   sk.fastopenReq = null;
   sk.deferConnect = false;
   sk.wake();
+}
+
+/** Somebody else ends it, as `ss -K` (tcp_abort): a program that holds it is told ECONNABORTED. */
+export function tcpAbort(sk: TcpSock): void {
+  if (sk.state === TCP_CLOSE) return;
+  if (sk.state === TCP_LISTEN) {
+    tcpSetState(sk, TCP_CLOSE);
+    listenStop(sk);
+  }
+  if (needsReset(sk.state)) tcpSendActiveReset(sk);
+  tcpDoneWithError(sk, Errno.ECONNABORTED);
 }
 
 /** Throws away what was not read; true when there was something. */

@@ -221,13 +221,16 @@ export function inWindow(seq: number, endSeq: number, low: number, high: number)
 /**
  * May a new connection take the tuple of one in TIME_WAIT (tcp_twsk_unique)? Gives its first sequence number, −1 no.
  * @param loopback both addresses are this host's
+ * @param bound the program chose the port: timestamps suffice
  */
-export function tcpTwskUnique(tw: TimewaitSock, sk: TcpSock, loopback: boolean): number {
-  let reuse = tw.tcp.sysctl.twReuse;
-  if (reuse === 2 && !loopback) reuse = 0;
+export function tcpTwskUnique(tw: TimewaitSock, sk: TcpSock, loopback: boolean, bound: boolean): number {
   if (tw.tsRecentStamp === 0) return -1;
-  const ageMs = seconds(tw) * 1000 - tw.tsRecentStamp * 1000;
-  if (!reuse || ageMs < tw.tcp.sysctl.twReuseDelay) return -1;
+  if (!bound) {
+    let reuse = tw.tcp.sysctl.twReuse;
+    if ((reuse === 2 && !loopback) || tw.substate === TCP_FIN_WAIT2) reuse = 0;
+    const ageMs = seconds(tw) * 1000 - tw.tsRecentStamp * 1000;
+    if (!reuse || ageMs < tw.tcp.sysctl.twReuseDelay) return -1;
+  }
   sk.rxOpt.tsRecent = tw.tsRecent;
   sk.rxOpt.tsRecentStamp = tw.tsRecentStamp;
   return (tw.sndNxt + 65535 + 2) >>> 0 || 1;

@@ -20,7 +20,7 @@ const COLUMNS: ReadonlyMap<string, Column> = new Map<string, Column>([
   ["ruser", { heading: "RUSER", width: 8, show: user }],
   ["group", { heading: "GROUP", width: 8, show: group }],
   ["rgroup", { heading: "RGROUP", width: 8, show: group }],
-  ["comm", { heading: "COMMAND", width: 16, show: (proc) => proc.name }],
+  ["comm", { heading: "COMMAND", width: 16, show: (proc) => proc.comm }],
   ["args", { heading: "COMMAND", width: 0, show: commandLine }],
   ["pid", { heading: "PID", width: 5, right: true, show: (proc, viewer) => String(proc.pidFor(viewer)) }],
   ["ppid", { heading: "PPID", width: 5, right: true, show: (proc, viewer) => String(proc.ppidFor(viewer)) }],

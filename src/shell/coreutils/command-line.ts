@@ -4,5 +4,5 @@ import type { Process } from "../../posix/process.ts";
 
 /** What a process shows as its command: its arguments. */
 export function commandLine(proc: Process): string {
-  return proc.argv.join(" ");
+  return proc.commandLine.join(" ");
 }

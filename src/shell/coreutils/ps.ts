@@ -41,8 +41,8 @@ const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map<string, PsColumn>([
   ["uname", column("USER", 8, () => "root", true)],
   ["ruser", column("RUSER", 8, () => "root", true)],
   ["group", column("GROUP", 8, () => "root", true)],
-  ["comm", column("COMMAND", 15, (proc) => proc.name, true)],
-  ["ucmd", column("CMD", 15, (proc) => proc.name, true)],
+  ["comm", column("COMMAND", 15, (proc) => proc.comm, true)],
+  ["ucmd", column("CMD", 15, (proc) => proc.comm, true)],
   ["args", column("COMMAND", 27, commandLine, true)],
   ["cmd", column("CMD", 27, commandLine, true)],
   ["command", column("COMMAND", 27, commandLine, true)],
@@ -214,7 +214,7 @@ function* ps(proc: Process): Task<number> {
   const chosen = [...proc.visible.values()]
     .filter((each) => {
       if (pids || parents || names)
-        return pids?.has(each.pidFor(proc)) || parents?.has(each.ppidFor(proc)) || names?.has(each.name) || false;
+        return pids?.has(each.pidFor(proc)) || parents?.has(each.ppidFor(proc)) || names?.has(each.comm) || false;
       if (request.all) return true;
       // those of this session: the caller's ancestors' group stands for the terminal's
       return each.pgid === proc.pgid || each === proc.parent;

@@ -19,6 +19,7 @@ export interface Iperf3Options {
   json: boolean;
   logfile: string | undefined;
   forceFlush: boolean;
+  ipv4Only: boolean;
   udp: boolean;
   /** bits per second, 0 without limit */
   rate: number;
@@ -154,6 +155,7 @@ export function parseIperf3Options(args: readonly string[], version: string): Ip
     json: false,
     logfile: undefined,
     forceFlush: false,
+    ipv4Only: false,
     udp: false,
     rate: -1,
     burst: 0,
@@ -289,6 +291,7 @@ function take(options: Iperf3Options, name: string, value: string): boolean {
       options.noDelay = true;
       return true;
     case "4":
+      options.ipv4Only = true;
       return true;
     case "O":
       options.omit = atoi(value);

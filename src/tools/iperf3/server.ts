@@ -3,7 +3,7 @@
 import { strerror } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import { openSocket } from "../../host/host.ts";
-import { AF_INET, SOCK_DGRAM, SOCK_STREAM } from "../../net/core/sock.ts";
+import { AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM } from "../../net/core/sock.ts";
 import { TcpSock } from "../../net/ipv4/tcp-sock.ts";
 import type { Socket } from "../../net/socket.ts";
 import { type Process, SIGPIPE } from "../../posix/process.ts";
@@ -85,9 +85,15 @@ class Server {
     return undefined;
   }
 
-  #listen(): void {
+  /** Of both families unless -4 or an address says otherwise (netannounce). */
+  #open(type: number): Socket {
     const { proc, options } = this.#test;
-    const socket = openSocket(proc, AF_INET, SOCK_STREAM);
+    return openSocket(proc, options.ipv4Only || options.bind !== undefined ? AF_INET : AF_INET6, type);
+  }
+
+  #listen(): void {
+    const { options } = this.#test;
+    const socket = this.#open(SOCK_STREAM);
     this.#listener = socket;
     socket.setOption("SO_REUSEADDR", 1);
     setStreamOptions(socket, options);
@@ -96,8 +102,8 @@ class Server {
   }
 
   #listenUdp(): void {
-    const { proc, options } = this.#test;
-    const socket = openSocket(proc, AF_INET, SOCK_DGRAM);
+    const { options } = this.#test;
+    const socket = this.#open(SOCK_DGRAM);
     socket.setOption("SO_REUSEADDR", 1);
     socket.bind({ addr: options.bind === undefined ? 0 : parseIpv4(options.bind)!, port: options.port });
     this.#udpListener = socket;

@@ -6,21 +6,8 @@ import { netnsOf } from "../../host/host.ts";
 import { skbTruesize } from "../../net/core/neighbour.ts";
 import { AF_INET6, AF_PACKET, SOCK_DGRAM, SOCK_RAW, type Sock } from "../../net/core/sock.ts";
 import { DatagramSock } from "../../net/ipv4/inet-sock.ts";
-import {
-  ICSK_TIME_LOSS_PROBE,
-  ICSK_TIME_PROBE0,
-  ICSK_TIME_REO_TIMEOUT,
-  ICSK_TIME_RETRANS,
-  JIFFY_NS,
-  TCP_CLOSE,
-  TCP_ESTABLISHED,
-  TCP_LISTEN,
-  TCP_NEW_SYN_RECV,
-  TCP_SYN_RECV,
-  TCP_TIME_WAIT,
-  TcpSock,
-} from "../../net/ipv4/tcp-sock.ts";
-import { TimewaitSock } from "../../net/ipv4/tcp-timewait.ts";
+import { type TcpListed, tcpSocks } from "../../net/ipv4/tcp-info.ts";
+import { TCP_CLOSE, TCP_ESTABLISHED } from "../../net/ipv4/tcp-sock.ts";
 import { Socket } from "../../net/socket.ts";
 import type { Machine, Process } from "../../posix/process.ts";
 
@@ -28,7 +15,10 @@ export type SocketKind = "tcp" | "udp" | "raw" | "icmp" | "packet";
 
 export interface SocketOwner {
   readonly pid: number;
+  /** comm */
   readonly name: string;
+  /** first word of its command line, or the title that it gave itself */
+  readonly program: string;
   readonly fd: number;
 }
 
@@ -57,6 +47,8 @@ export interface SocketEntry {
   readonly uid: number;
   readonly timer: SocketTimer;
   readonly sock: Sock | undefined;
+  /** the socket, or the request or time-wait socket that stands for one */
+  readonly object: object;
   readonly owners: readonly SocketOwner[];
 }
 
@@ -67,14 +59,8 @@ export function socketEntries(proc: Process): SocketEntry[] {
   const owners = ownersOf(proc);
   const ns = netnsOf(proc);
   const held = (sock: Sock): readonly SocketOwner[] => owners.get(sock) ?? [];
-  const { now } = ns.net;
   const entries: SocketEntry[] = [];
-  const tcp = [...ns.tcp.all];
-  for (const sock of tcp) if (sock.state === TCP_LISTEN) entries.push(tcpEntry(sock, held(sock), now));
-  for (const entry of ns.tcp.hash.established) {
-    if (entry instanceof TcpSock) entries.push(tcpEntry(entry, held(entry), now));
-    else entries.push(halfEntry(entry, now));
-  }
+  for (const listed of tcpSocks(ns.tcp)) entries.push(tcpEntry(listed, listed.sock ? held(listed.sock) : []));
   for (const sock of owners.keys()) if (sock instanceof DatagramSock) entries.push(datagramEntry(sock, held(sock)));
   for (const sock of owners.keys()) if (sock.family === AF_PACKET) entries.push(packetEntry(sock, held(sock)));
   return entries;
@@ -88,7 +74,7 @@ function ownersOf(proc: Process): Map<Sock, SocketOwner[]> {
     for (const [fd, file] of process.fds) {
       if (!(file instanceof Socket) || file.sock.net !== net) continue;
       const list = owners.get(file.sock) ?? [];
-      list.push({ pid: process.pidFor(proc), name: process.name, fd });
+      list.push({ pid: process.pidFor(proc), name: process.comm, program: process.commandLine[0] ?? "", fd });
       owners.set(file.sock, list);
     }
   return owners;
@@ -98,85 +84,35 @@ function ownersOf(proc: Process): Map<Sock, SocketOwner[]> {
 export function socketOwner(machine: Machine, sock: Sock): SocketOwner | undefined {
   for (const process of machine.processes.values())
     for (const [fd, file] of process.fds)
-      if (file instanceof Socket && file.sock === sock) return { pid: process.pid, name: process.name, fd };
+      if (file instanceof Socket && file.sock === sock)
+        return { pid: process.pid, name: process.comm, program: process.commandLine[0] ?? "", fd };
   return undefined;
 }
 
-function tcpEntry(sock: TcpSock, owners: readonly SocketOwner[], now: Ns): SocketEntry {
-  const listening = sock.state === TCP_LISTEN;
+const TIMER_KINDS = ["off", "on", "keepalive", "timewait", "persist"] as const;
+
+function tcpEntry(listed: TcpListed, owners: readonly SocketOwner[]): SocketEntry {
   return {
     kind: "tcp",
-    ipv6: sock.family === AF_INET6,
-    state: sock.state,
-    receiveQueue: listening ? sock.acceptQueue.length : Math.max(0, (sock.rcvNxt - sock.copiedSeq) | 0),
-    sendQueue: listening ? sock.maxAckBacklog : (sock.writeSeq - sock.sndUna) >>> 0,
-    local: sock.rcvSaddr,
-    localPort: sock.sport,
-    remote: sock.daddr,
-    remotePort: sock.dport,
-    boundDevIf: sock.boundDevIf,
-    inode: sock.inode,
-    uid: sock.uid,
-    timer: listening ? NO_TIMER : tcpTimer(sock, now),
-    sock,
+    ipv6: listed.family === AF_INET6,
+    state: listed.state,
+    receiveQueue: listed.recvQ,
+    sendQueue: listed.sendQ,
+    local: listed.saddr,
+    localPort: listed.sport,
+    remote: listed.daddr,
+    remotePort: listed.dport,
+    boundDevIf: listed.boundDevIf,
+    inode: listed.inode,
+    uid: listed.kind === "socket" ? listed.uid : 0,
+    timer: {
+      kind: TIMER_KINDS[listed.timer]!,
+      remainingNs: listed.timerExpiresNs,
+      retransmits: listed.retrans,
+    },
+    sock: listed.sock ?? undefined,
+    object: listed.object,
     owners,
-  };
-}
-
-function tcpTimer(sock: TcpSock, now: Ns): SocketTimer {
-  const left = (jiffies: number): Ns => Math.max(0, jiffies * JIFFY_NS - now);
-  switch (sock.icskPending) {
-    case ICSK_TIME_RETRANS:
-    case ICSK_TIME_REO_TIMEOUT:
-    case ICSK_TIME_LOSS_PROBE:
-      return { kind: "on", remainingNs: timerLeft(sock.retransmitTimer, now), retransmits: sock.icskRetransmits };
-    case ICSK_TIME_PROBE0:
-      return { kind: "persist", remainingNs: timerLeft(sock.retransmitTimer, now), retransmits: sock.icskProbesOut };
-    default:
-      if (!sock.keepaliveTimer.pending) return NO_TIMER;
-      return { kind: "keepalive", remainingNs: left(sock.keepaliveExpires), retransmits: sock.icskProbesOut };
-  }
-}
-
-function timerLeft(timer: { readonly pending: boolean; readonly expires: Ns }, now: Ns): Ns {
-  return timer.pending ? Math.max(0, timer.expires - now) : 0;
-}
-
-/** A connection that is no full socket: TIME_WAIT, or a request that waits for its ACK. */
-function halfEntry(
-  entry: {
-    readonly state: number;
-    readonly rcvSaddr: number;
-    readonly daddr: number;
-    readonly sport: number;
-    readonly dport: number;
-    readonly boundDevIf: number;
-    readonly family?: number;
-    /** of a request: its family is the listener's */
-    readonly listener?: { readonly family: number };
-  },
-  now: Ns,
-): SocketEntry {
-  const waiting = entry instanceof TimewaitSock;
-  const timer: SocketTimer = waiting
-    ? { kind: "timewait", remainingNs: timerLeft(entry.timer, now), retransmits: 0 }
-    : NO_TIMER;
-  return {
-    kind: "tcp",
-    ipv6: (entry.listener ?? entry).family === AF_INET6,
-    state: waiting ? entry.substate : entry.state === TCP_NEW_SYN_RECV ? TCP_SYN_RECV : entry.state,
-    receiveQueue: 0,
-    sendQueue: 0,
-    local: entry.rcvSaddr,
-    localPort: entry.sport,
-    remote: entry.daddr,
-    remotePort: entry.dport,
-    boundDevIf: entry.boundDevIf,
-    inode: 0,
-    uid: 0,
-    timer,
-    sock: undefined,
-    owners: [],
   };
 }
 
@@ -200,12 +136,13 @@ function datagramEntry(sock: DatagramSock, owners: readonly SocketOwner[]): Sock
     uid: sock.uid,
     timer: NO_TIMER,
     sock,
+    object: sock,
     owners,
   };
 }
 
 /** With the buffers' overhead, as the kernel counts them. */
-function queuedBytes(sock: DatagramSock): number {
+export function queuedBytes(sock: DatagramSock): number {
   let bytes = 0;
   for (let skb = sock.received.head; skb; skb = skb.next) bytes += skbTruesize(skb);
   return bytes;
@@ -227,11 +164,7 @@ function packetEntry(sock: Sock, owners: readonly SocketOwner[]): SocketEntry {
     uid: sock.uid,
     timer: NO_TIMER,
     sock,
+    object: sock,
     owners,
   };
-}
-
-/** Connections that are closed but bound or remembered count apart: TIME_WAIT. */
-export function isTimewait(entry: SocketEntry): boolean {
-  return entry.kind === "tcp" && entry.state === TCP_TIME_WAIT;
 }

@@ -1,6 +1,7 @@
 // The tables of sockets that netstat prints, net-tools' and busybox's. IPv6 sockets have mapped addresses or none; no Unix
 // sockets exist to be shown.
 
+import { RequestSock } from "../../net/ipv4/tcp-request.ts";
 import { TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN, TcpSock } from "../../net/ipv4/tcp-sock.ts";
 import type { Process } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
@@ -119,7 +120,8 @@ function* row(proc: Process, entry: SocketEntry, style: Style): Task<string> {
   }
   if (style.programs) {
     const owner = entry.owners[0];
-    const program = owner ? `${owner.pid}/${owner.name}` : "-";
+    const name = owner?.program.startsWith("/") ? owner.program.split("/").at(-1) : owner?.program;
+    const program = owner ? `${owner.pid}/${name}` : "-";
     text += ` ${program.slice(0, PROGRAM_COLUMNS - 1).padEnd(PROGRAM_COLUMNS)}`;
   }
   if (style.timers) text += ` ${timerText(entry)}`;
@@ -143,10 +145,12 @@ function addressText({ ipv6 }: SocketEntry, address: number, style: Style): stri
 }
 
 /** "off (0.00/0/0)": what runs, seconds left, retransmissions, probes */
-function timerText({ sock, timer }: SocketEntry): string {
+function timerText({ sock, object, timer }: SocketEntry): string {
   const hundredths = Math.floor(timer.remainingNs / 10_000_000);
   const seconds = `${Math.floor(hundredths / 100)}.${String(hundredths % 100).padStart(2, "0")}`;
-  const counts = sock instanceof TcpSock ? `${sock.icskRetransmits}/${sock.icskProbesOut}` : "0/0";
+  let counts = "0/0";
+  if (sock instanceof TcpSock) counts = `${sock.icskRetransmits}/${sock.icskProbesOut}`;
+  else if (object instanceof RequestSock) counts = `${object.numTimeout}/0`;
   return `${timer.kind === "persist" ? "probe" : timer.kind} (${seconds}/${counts})`;
 }
 

@@ -1,9 +1,16 @@
 // nginx's configuration, as far as a static server needs it: directives and blocks, and the few that mean something here.
 // A directive that is not known is refused by name with its file and line, as nginx does.
 
+export interface NginxListen {
+  readonly addr: string;
+  readonly port: number;
+  /** undefined: 511 */
+  readonly backlog: number | undefined;
+}
+
 export interface NginxServer {
   /** 0 is any address */
-  readonly listen: readonly { readonly addr: string; readonly port: number }[];
+  readonly listen: readonly NginxListen[];
   readonly root: string;
   readonly index: readonly string[];
 }
@@ -31,6 +38,9 @@ interface Directive {
   readonly block: readonly Directive[] | undefined;
   readonly line: number;
 }
+
+/** Folders that are named without a leading slash are in this one. */
+const PREFIX = "/usr/share/nginx";
 
 /** Directives that change nothing that can be seen here. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
@@ -83,20 +93,31 @@ export function parseNginxConfig(text: string, path: string): NginxConfig {
     return directive.args[0] === "on";
   };
   const visitServer = (server: Directive, root: string, index: readonly string[]): void => {
-    const listen: { addr: string; port: number }[] = [];
+    const listen: NginxListen[] = [];
     for (const directive of server.block ?? []) {
       if (directive.name === "listen") {
         const match = /^(?:(\*|[\d.]+):)?(\d+)$/.exec(directive.args[0] ?? "");
         if (!match) throw emerg(directive, `invalid parameter "${directive.args[0] ?? ""}"`);
+        let backlog: number | undefined;
+        for (const parameter of directive.args.slice(1)) {
+          if (parameter === "default_server") continue;
+          backlog = Number(/^backlog=(\d+)$/.exec(parameter)?.[1]);
+          if (Number.isNaN(backlog)) throw emerg(directive, `invalid parameter "${parameter}"`);
+        }
         listen.push({
           addr: match[1] === undefined || match[1] === "*" ? "0.0.0.0" : match[1],
           port: Number(match[2]),
+          backlog,
         });
       } else if (directive.name === "root") root = directive.args[0] ?? "";
       else if (directive.name === "index") index = directive.args;
       else if (!WITHOUT_EFFECT.has(directive.name)) throw emerg(directive, `unknown directive "${directive.name}"`);
     }
-    config.servers.push({ listen: listen.length > 0 ? listen : [{ addr: "0.0.0.0", port: 80 }], root, index });
+    config.servers.push({
+      listen: listen.length > 0 ? listen : [{ addr: "0.0.0.0", port: 80, backlog: undefined }],
+      root: root.startsWith("/") ? root : `${PREFIX}/${root}`,
+      index,
+    });
   };
   for (const directive of top) {
     if (directive.name === "daemon") config.daemon = flag(directive);

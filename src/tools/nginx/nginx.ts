@@ -56,12 +56,12 @@ export function nginxProgram(version: string): Program {
     }
     const listeners: { socket: Socket; server: NginxServer }[] = [];
     for (const server of config.servers)
-      for (const { addr, port } of server.listen) {
+      for (const { addr, port, backlog } of server.listen) {
         const socket = openSocket(proc, AF_INET, SOCK_STREAM);
         socket.setOption("SO_REUSEADDR", 1);
         try {
           socket.bind({ addr: parseIpv4(addr) ?? 0, port });
-          socket.listen(BACKLOG);
+          socket.listen(backlog ?? BACKLOG);
         } catch (error) {
           if (!(error instanceof NetError)) throw error;
           yield* proc.printError(
@@ -126,11 +126,18 @@ function* runMaster(
   listeners: readonly { socket: Socket; server: NginxServer }[],
   version: string,
 ): Task<number> {
-  proc.argv = [`nginx: master process ${proc.argv.join(" ")}`];
+  const { comm } = proc;
+  proc.executedAs = { comm, argv: [`nginx: master process ${proc.argv.join(" ")}`] };
   const workers: Process[] = [];
   for (let i = 0; i < Math.max(1, config.workers); i++)
     workers.push(
-      proc.spawn((worker) => runWorker(worker, config, listeners, version), { argv: ["nginx: worker process"] }),
+      proc.spawn(
+        (worker) => {
+          worker.executedAs = { comm, argv: ["nginx: worker process"] };
+          return runWorker(worker, config, listeners, version);
+        },
+        { argv: proc.argv },
+      ),
     );
   const stopped = new WaitQueue();
   let stop = false;

@@ -83,18 +83,15 @@ export function statesOf(word: string): ReadonlySet<number> {
 
 export type Expression = (entry: SocketEntry) => boolean;
 
-/** Words after the options; `and` may be left out. */
+/** Words after the options; `and` may be left out. Tokens stand apart from each other. */
 export function parseExpression(words: readonly string[]): Expression {
   const tokens = words
     .join(" ")
-    .replace(/([()!])/g, " $1 ")
-    .replace(/! =/g, "!=")
-    .replace(/(>=|<=|!=|==|[=<>])/g, " $1 ")
     .split(/\s+/)
     .filter((token) => token !== "");
   if (tokens.length === 0) return () => true;
   const parser = new Parser(tokens);
-  const expression = parser.or();
+  const expression = parser.list();
   if (!parser.done) throw syntaxError();
   return expression;
 }
@@ -111,34 +108,30 @@ class Parser {
     return this.#at >= this.#tokens.length;
   }
 
-  or(): Expression {
-    let left = this.#and();
-    while (this.#take("or") || this.#take("|") || this.#take("||")) {
-      const before = left;
-      const right = this.#and();
-      left = (entry) => before(entry) || right(entry);
+  /** From the left: `or` and `and` bind alike (exprlist of ssfilter.y). */
+  list(): Expression {
+    let all = this.#one();
+    while (!this.done && this.#tokens[this.#at] !== ")") {
+      const before = all;
+      if (this.#take("or", "|", "||")) {
+        const right = this.#one();
+        all = (entry) => before(entry) || right(entry);
+        continue;
+      }
+      this.#take("and", "&", "&&");
+      const right = this.#one();
+      all = (entry) => before(entry) && right(entry);
     }
-    return left;
+    return all;
   }
 
-  #and(): Expression {
-    let left = this.#not();
-    while (!this.done && !["or", "|", "||", ")"].includes(this.#tokens[this.#at]!)) {
-      if (!this.#take("and")) this.#take("&");
-      const before = left;
-      const right = this.#not();
-      left = (entry) => before(entry) && right(entry);
-    }
-    return left;
-  }
-
-  #not(): Expression {
-    if (this.#take("not") || this.#take("!")) {
-      const inner = this.#not();
+  #one(): Expression {
+    if (this.#take("not", "!")) {
+      const inner = this.#one();
       return (entry) => !inner(entry);
     }
     if (this.#take("(")) {
-      const inner = this.or();
+      const inner = this.list();
       if (!this.#take(")")) throw syntaxError();
       return inner;
     }
@@ -147,30 +140,35 @@ class Parser {
 
   #condition(): Expression {
     const what = this.#next();
-    if (!["dst", "src", "dport", "sport", "dev"].includes(what)) {
+    if (what === "autobound" || what === "cgroup") throw new SsError(`ss: filter ${what} is not supported`, 1);
+    if (!["dst", "src", "dport", "sport", "dev", "fwmark"].includes(what)) {
       // a word that is no keyword is taken for an address, which cannot stand alone
-      address(what, "=", () => [0, 0]);
+      address(what, () => [0, 0]);
       throw syntaxError();
     }
     let operator = "=";
     if (/^(=|==|eq|!=|ne|neq|>=|ge|<=|le|>|gt|<|lt)$/.test(this.#tokens[this.#at] ?? "")) operator = this.#next();
+    // an address is or is not: it has no order, and `!=` is no operator of it
+    if ((what === "dst" || what === "src") && !/^(=|==|eq)$/.test(operator)) throw syntaxError();
     const value = this.#next();
     switch (what) {
       case "dst":
-        return address(value, operator, (entry) => [entry.remote, entry.remotePort]);
+        return address(value, (entry) => [entry.remote, entry.remotePort]);
       case "src":
-        return address(value, operator, (entry) => [entry.local, entry.localPort]);
+        return address(value, (entry) => [entry.local, entry.localPort]);
       case "dport":
         return port(value, operator, (entry) => entry.remotePort);
       case "sport":
         return port(value, operator, (entry) => entry.localPort);
+      case "fwmark":
+        return mark(value, operator);
       default:
         return device(value, operator);
     }
   }
 
-  #take(token: string): boolean {
-    if (this.#tokens[this.#at] !== token) return false;
+  #take(...tokens: readonly string[]): boolean {
+    if (this.done || !tokens.includes(this.#tokens[this.#at]!)) return false;
     this.#at++;
     return true;
   }
@@ -188,21 +186,30 @@ function device(name: string, operator: string): Expression {
   return ({ sock, boundDevIf }) => (sock?.net.deviceByIndex(boundDevIf)?.name === name) !== negated;
 }
 
-/** "10.0.0.2", "10.0.0.0/24:80", ":80", "*". */
-function address(text: string, operator: string, of: (entry: SocketEntry) => readonly [number, number]): Expression {
-  const colon = text.lastIndexOf(":");
-  const host = colon < 0 ? text : text.slice(0, colon);
-  const portText = colon < 0 ? "" : text.slice(colon + 1);
+/** "0x1", "0x10/0xf0" */
+function mark(text: string, operator: string): Expression {
+  const [value, mask] = text.split("/").map((part) => (/^(0x[0-9a-f]+|\d+)$/i.test(part) ? Number(part) : Number.NaN));
+  if (Number.isNaN(value) || Number.isNaN(mask)) throw badHost(`Error: "${text}" does not look like a fwmark.`);
+  const negated = /^(!=|ne|neq)$/.test(operator);
+  const bits = mask ?? 0xffffffff;
+  return ({ sock }) => (((sock?.mark ?? 0) & bits) >>> 0 === (value! & bits) >>> 0) !== negated;
+}
+
+/** "10.0.0.2", "10.0.0.0/24:80", "[10.0.0.2]:80", ":80", "*". */
+function address(text: string, of: (entry: SocketEntry) => readonly [number, number]): Expression {
+  const plain = text.replace(/^inet:/, "").replace(/^\[([^\]]*)\]/, "$1");
+  const colon = plain.lastIndexOf(":");
+  const host = colon < 0 ? plain : plain.slice(0, colon);
+  const portText = colon < 0 ? "" : plain.slice(colon + 1);
   const network = host === "" || host === "*" ? { address: 0, prefix: 0 } : parseCidr(host);
   if (!network) throw badHost(`Error: an inet prefix is expected rather than "${host}".`);
   const wantedPort = portText === "" || portText === "*" ? undefined : portNumber(portText);
-  const negated = operator === "!=" || operator === "ne" || operator === "neq";
   return (entry) => {
     const [addr, entryPort] = of(entry);
-    const matches =
+    return (
       (network.prefix === 0 || inNetwork(addr, network.address, network.prefix)) &&
-      (wantedPort === undefined || entryPort === wantedPort);
-    return matches !== negated;
+      (wantedPort === undefined || entryPort === wantedPort)
+    );
   };
 }
 

@@ -3,10 +3,11 @@
 
 import type { Ns } from "../../base/time.ts";
 import type { Sock } from "../../net/core/sock.ts";
+import { DatagramSock } from "../../net/ipv4/inet-sock.ts";
 import type { BbrInfo } from "../../net/ipv4/tcp-bbr.ts";
 import { tcpInfo } from "../../net/ipv4/tcp-info.ts";
-import { TCP_LISTEN, TcpSock } from "../../net/ipv4/tcp-sock.ts";
-import type { SocketEntry, SocketTimer } from "../net-util/sock-table.ts";
+import { TCP_CLOSE, TCP_LISTEN, TCP_TIME_WAIT, TcpSock } from "../../net/ipv4/tcp-sock.ts";
+import { queuedBytes, type SocketEntry, type SocketTimer } from "../net-util/sock-table.ts";
 
 /** ` timer:(on,200ms,0)`, nothing when none runs */
 export function timerText(timer: SocketTimer): string {
@@ -35,20 +36,57 @@ export function durationText(ns: Ns): string {
   return text;
 }
 
-/** -e; the cookie is a number that ss asks the kernel for, here the entry's place. */
-export function detailsText(entry: SocketEntry, cookie: number): string {
-  let text = entry.uid > 0 ? ` uid:${entry.uid}` : "";
-  text += ` ino:${entry.inode} sk:${cookie.toString(16)}`;
-  if (!entry.sock) return text;
-  const { rcvShutdown, sndShutdown } = entry.sock;
+/** -e. The machine has cgroups of the first version only: those of sockets have a number, but no path. */
+export function detailsText({ uid, inode, ipv6, sock, state }: SocketEntry, cookie: number): string {
+  let text = uid > 0 ? ` uid:${uid}` : "";
+  text += ` ino:${inode} sk:${cookie.toString(16)}`;
+  if (!sock) return text;
+  if (sock.mark !== 0) text += ` fwmark:0x${sock.mark.toString(16)}`;
+  text += CGROUP;
+  if (ipv6 && (state === TCP_LISTEN || state === TCP_CLOSE)) text += ` v6only:${sock.ipv6Only ? 1 : 0}`;
+  const { rcvShutdown, sndShutdown } = sock;
   return `${text} ${rcvShutdown ? "-" : "<"}-${sndShutdown ? "-" : ">"}`;
 }
 
-/** -m */
-export function memoryText(sock: Sock): string {
-  const queued = sock instanceof TcpSock ? [sock.rmemAlloc, sock.wmemQueued] : [0, 0];
-  return ` skmem:(r${queued[0]},rb${sock.rcvBuf},t0,tb${sock.sndBuf},f0,w${queued[1]},o0,bl0,d0)`;
+/** On standard error for each socket of which -e looks for the cgroup's path. */
+export const NO_CGROUP_MOUNT = "Failed to open cgroup2 mount\n";
+/** the root's, by its number */
+export const CGROUP = " cgroup:unreachable:1";
+
+/** --tos */
+export function tosText({ ipv6 }: SocketEntry, { tos, priority }: Sock): string {
+  const hex = (value: number): string => (value === 0 ? "0" : `0x${value.toString(16)}`);
+  return ` tos:${hex(tos)}${ipv6 ? " tclass:0" : ""} class_id:${hex(priority)}`;
 }
+
+/** --inet-sockopt: struct inet_diag_sockopt, what is set */
+export function socketOptionsText({ kind, ipv6 }: SocketEntry, sock: Sock): string {
+  const inet = sock instanceof DatagramSock ? sock : undefined;
+  const words: readonly (readonly [boolean, string])[] = [
+    [sock.recvErr, "recverr"],
+    [kind === "tcp", "is_icsk"],
+    [inet?.freebind ?? false, "freebind"],
+    [sock.hdrIncl, "hdrincl"],
+    [true, "mc_loop"],
+    [inet?.transparent ?? false, "transparent"],
+    [!ipv6, "mc_all"],
+    [sock instanceof TcpSock && sock.deferConnect, "defer_connect"],
+  ];
+  return `inet-sockopt: (${words.map(([set, word]) => (set ? ` ${word}` : "")).join("")})`;
+}
+
+/** -m: what is queued, the buffers' sizes, and memory that was taken for queues but holds nothing: pages are taken whole. */
+export function memoryText(sock: Sock): string {
+  const [received, sent] =
+    sock instanceof TcpSock
+      ? [sock.rmemAlloc, sock.wmemQueued]
+      : [sock instanceof DatagramSock ? queuedBytes(sock) : 0, 0];
+  const { rcvBuf, sndBuf } = sock;
+  const forward = -(received + sent) & (PAGE - 1);
+  return ` skmem:(r${received},rb${rcvBuf},t0,tb${sndBuf},f${forward},w${sent},o0,bl0,d0)`;
+}
+
+const PAGE = 4096;
 
 /** rto as it is before anything was measured: not shown */
 const INITIAL_RTO_US = 3_000_000;
@@ -98,7 +136,8 @@ export function tcpInfoText(sock: TcpSock, options: boolean, numeric: boolean): 
   add("segs_in:", info.segsIn, String(info.segsIn));
   add("data_segs_out:", info.dataSegsOut, String(info.dataSegsOut));
   add("data_segs_in:", info.dataSegsIn, String(info.dataSegsIn));
-  if (info.bbr) parts.push(bbrText(info.bbr, numeric));
+  // inet_sk_diag_fill asks the algorithm in states before this one only: not once a FIN came
+  if (info.bbr && info.state < TCP_TIME_WAIT) parts.push(bbrText(info.bbr, numeric));
   if (info.rttUs > 0) rate("send ", (info.sndCwnd * info.sndMss * 1_000_000) / info.rttUs);
   add("lastsnd:", info.lastDataSentMs, String(info.lastDataSentMs));
   add("lastrcv:", info.lastDataRecvMs, String(info.lastDataRecvMs));

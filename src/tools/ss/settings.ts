@@ -1,6 +1,6 @@
 // ss's command line: which tables (-t, -u, -A …), which states (-a, -l, `state` …) and which details were asked for, with the
-// defaults of iproute2's misc/ss.c. Tables that cannot hold anything here (Unix, SCTP, DCCP, MPTCP, VSOCK, TIPC, XDP,
-// netlink, IPv6) are looked into and found empty; what changes or watches sockets is refused by name.
+// defaults of iproute2's misc/ss.c. Tables that cannot hold anything here (Unix, SCTP, DCCP, MPTCP, VSOCK, TIPC, XDP) are looked
+// into and found empty; what watches sockets is refused by name.
 
 import { TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN } from "../../net/ipv4/tcp-sock.ts";
 import { getopt, type LongOption } from "../net-util/getopt.ts";
@@ -33,6 +33,10 @@ const INET: readonly Table[] = ["raw", "udp", "tcp", "dccp", "sctp", "mptcp"];
 const UNIX: readonly Table[] = ["unix_stream", "unix_dgram", "unix_seqpacket"];
 const PACKET: readonly Table[] = ["packet_raw", "packet_dgram"];
 const VSOCK: readonly Table[] = ["vsock_stream", "vsock_dgram"];
+
+/** Tables of which ss shows connections in every state, and those of which it shows what is not connected (default_dbs). */
+const CONNECTION_TABLES: ReadonlySet<Table> = new Set<Table>(["tcp", "mptcp", "dccp", "sctp", "vsock_stream"]);
+const UNCONNECTED_TABLES: ReadonlySet<Table> = new Set<Table>(["unix_dgram", ...PACKET, "netlink", "xdp"]);
 
 /** -A's words for more than one table. */
 const QUERIES: ReadonlyMap<string, readonly Table[]> = new Map<string, readonly Table[]>([
@@ -122,7 +126,7 @@ const LONG: readonly LongOption[] = [
 ];
 
 /** Not emulated. */
-const REFUSED: readonly string[] = ["T", "b", "E", "D", "F", "K", "tipcinfo", "tos", "cgroup", "inet-sockopt"];
+const REFUSED: readonly string[] = ["T", "b", "E", "D", "tipcinfo"];
 
 export interface Settings {
   readonly tables: ReadonlySet<Table>;
@@ -130,6 +134,8 @@ export interface Settings {
   /** all tables show one state only: it needs no column */
   readonly oneState: boolean;
   readonly expression: Expression;
+  /** there is one */
+  readonly filtered: boolean;
   /** one-letter options that were given */
   readonly letters: ReadonlySet<string>;
   /** -N */
@@ -141,20 +147,24 @@ export interface Settings {
   readonly explicit: boolean;
 }
 
-/** Throws SsError. */
-export function parseSettings(args: readonly string[]): Settings {
+/** Throws SsError. @param readFile text of a file, undefined when there is none: -F's */
+export function parseSettings(args: readonly string[], readFile: (path: string) => string | undefined): Settings {
   const parsed = getopt(args, "dhalBetuwxnro460spTbEf:mMiA:D:F:vVzZN:KHSO", { long: LONG });
   const letters = new Set<string>();
   const named = new Set<Table>();
   let netns: string | undefined;
   let family: string | undefined;
+  let filterFile: string | undefined;
   for (const { name, value } of parsed.options) {
     if (REFUSED.includes(name))
       throw new SsError(`ss: option ${name.length > 1 ? "--" : "-"}${name} is not supported`, 1);
     if (name === "z" || name === "Z") throw new SsError("ss: SELinux is not enabled.", 1);
     if (name === "N") netns = value;
     else if (name === "f") family = value;
-    else if (name === "A") for (const table of queryTables(value ?? "")) named.add(table);
+    else if (name === "F") {
+      if (filterFile !== undefined) throw new SsError("More than one filter file", 255);
+      filterFile = value!;
+    } else if (name === "A") for (const table of queryTables(value ?? "")) named.add(table);
     for (const table of LETTER_TABLES.get(name) ?? []) named.add(table);
     letters.add(name === "v" ? "V" : name);
   }
@@ -165,14 +175,19 @@ export function parseSettings(args: readonly string[]): Settings {
   if (family === "help") letters.add("h");
   else if (family !== undefined && !familyTables) throw usageError(`ss: "${family}" is invalid family`);
   const words = [...parsed.operands];
+  if (filterFile !== undefined) {
+    const text = readFile(filterFile);
+    if (text === undefined) throw new SsError("fopen filter file: No such file or directory", 255);
+    words.push(...text.split(/\s+/).filter((word) => word !== ""));
+  }
   const states = takeStates(words);
   const tables = new Set<Table>(named.size > 0 ? named : (familyTables ?? TABLES));
   const statesOfTable = (table: Table): ReadonlySet<number> => {
     if (states) return states;
     if (letters.has("a")) return ALL_STATES;
     if (letters.has("l")) return new Set([TCP_LISTEN, TCP_CLOSE]);
-    if (table === "tcp") return CONNECTED_STATES;
-    return new Set([table.startsWith("packet") || table === "netlink" ? TCP_CLOSE : TCP_ESTABLISHED]);
+    if (CONNECTION_TABLES.has(table)) return CONNECTED_STATES;
+    return new Set([UNCONNECTED_TABLES.has(table) ? TCP_CLOSE : TCP_ESTABLISHED]);
   };
   const used = new Set([...tables].flatMap((table) => [...statesOfTable(table)]));
   return {
@@ -180,6 +195,7 @@ export function parseSettings(args: readonly string[]): Settings {
     statesOfTable,
     oneState: used.size === 1,
     expression: parseExpression(words),
+    filtered: words.length > 0,
     letters,
     netns,
     family: family === "inet" || family === "inet6" ? family : undefined,

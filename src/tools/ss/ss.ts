@@ -4,6 +4,8 @@
 import { type Ns, USEC } from "../../base/time.ts";
 import { netnsOf, withNetns } from "../../host/host.ts";
 import { SOCK_RAW } from "../../net/core/sock.ts";
+import { RequestSock, requestQueueRemove } from "../../net/ipv4/tcp-request.ts";
+import { tcpAbort } from "../../net/ipv4/tcp-shutdown.ts";
 import {
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
@@ -18,6 +20,8 @@ import {
   TCP_TIME_WAIT,
   TcpSock,
 } from "../../net/ipv4/tcp-sock.ts";
+import { TimewaitSock, twskKill } from "../../net/ipv4/tcp-timewait.ts";
+import { sockstat } from "../../net/proc-net.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
@@ -25,10 +29,21 @@ import { CommandError } from "../ip/lib/args.ts";
 import { switchTo } from "../ip/lib/netns.ts";
 import { getnameinfo } from "../net-util/resolve.ts";
 import { serviceName } from "../net-util/services.ts";
-import { isTimewait, type SocketEntry, type SocketKind, socketEntries } from "../net-util/sock-table.ts";
+import { type SocketEntry, type SocketKind, socketEntries } from "../net-util/sock-table.ts";
+import { readTextFile } from "../net-util/sockets.ts";
 import { NETID, renderTable, STATE } from "./columns.ts";
 import { SsError } from "./filter.ts";
-import { detailsText, memoryText, tcpInfoText, timerText } from "./info.ts";
+import {
+  CGROUP,
+  detailsText,
+  memoryText,
+  NO_CGROUP_MOUNT,
+  socketOptionsText,
+  tcpInfoText,
+  timerText,
+  tosText,
+} from "./info.ts";
+import { netlinkSockets } from "./netlink.ts";
 import { kindOfTable, parseSettings, type Settings, TABLES, type Table } from "./settings.ts";
 import { USAGE } from "./usage.ts";
 
@@ -59,7 +74,7 @@ const NETIDS: ReadonlyMap<Table, string> = new Map<Table, string>([
 export const ss: Program = function* (proc: Process): Task<number> {
   yield* sleep(START_NS);
   try {
-    const settings = parseSettings(proc.argv.slice(1));
+    const settings = parseSettings(proc.argv.slice(1), (path) => readTextFile(proc, path));
     const { letters } = settings;
     if (letters.has("h") || letters.has("V")) {
       yield* proc.print(letters.has("h") ? USAGE : VERSION);
@@ -86,18 +101,24 @@ export const ss: Program = function* (proc: Process): Task<number> {
 function* table(proc: Process, settings: Settings): Task<string> {
   const { letters, tables } = settings;
   const rows: string[][] = [];
-  const numbered = [...socketEntries(proc).entries()];
+  const entries = socketEntries(proc);
   for (const name of TABLES) {
     if (!tables.has(name)) continue;
+    // the kernel of 6.16 and later knows DCCP no more, which ss takes ill
+    if (name === "dccp") yield* proc.printError("RTNETLINK answers: Invalid argument\n");
     const states = settings.statesOfTable(name);
+    if (name === "netlink" && states.has(TCP_CLOSE) && !settings.filtered)
+      for (const [protocol, holder, received] of netlinkSockets(proc, letters.has("n")))
+        rows.push(["nl", "UNCONN", queue(received), queue(0), `${protocol}:`, holder, "*", "", ""]);
     // the kernel is asked for one family after the other
-    const inOrder = [false, true].flatMap((ipv6) => numbered.filter(([, entry]) => entry.ipv6 === ipv6));
-    for (const [i, entry] of inOrder) {
+    const inOrder = [false, true].flatMap((ipv6) => entries.filter((entry) => entry.ipv6 === ipv6));
+    for (const entry of inOrder) {
       if (settings.family !== undefined && (settings.family === "inet6") !== entry.ipv6) continue;
       if (!isIn(entry, name) || !states.has(entry.state)) continue;
       // A closed TCP socket is in no table; datagram sockets are "closed" when not connected.
       if (name === "tcp" && entry.state === TCP_CLOSE) continue;
-      if (settings.expression(entry)) rows.push(yield* row(proc, entry, NETIDS.get(name) ?? name, letters, i + 1));
+      if (!settings.expression(entry) || (letters.has("K") && !destroy(entry))) continue;
+      rows.push(yield* row(proc, entry, NETIDS.get(name) ?? name, letters));
     }
   }
   const hidden = new Set<number>();
@@ -106,22 +127,31 @@ function* table(proc: Process, settings: Settings): Task<string> {
   return renderTable(rows, hidden, !letters.has("H"));
 }
 
+/** SOCK_DESTROY; false: it cannot be. */
+function destroy({ sock, object }: SocketEntry): boolean {
+  if (sock instanceof TcpSock) tcpAbort(sock);
+  else if (object instanceof RequestSock) requestQueueRemove(object);
+  else if (object instanceof TimewaitSock) twskKill(object);
+  else return false;
+  return true;
+}
+
 function isIn(entry: SocketEntry, table: Table): boolean {
   if (entry.kind !== kindOfTable(table)) return false;
   return entry.kind !== "packet" || (entry.sock?.type === SOCK_RAW) === (table === "packet_raw");
 }
 
-function* row(
-  proc: Process,
-  entry: SocketEntry,
-  netid: string,
-  letters: ReadonlySet<string>,
-  cookie: number,
-): Task<string[]> {
+function queue(bytes: number): string {
+  return String(bytes).padEnd(QUEUE_COLUMNS);
+}
+
+function* row(proc: Process, entry: SocketEntry, netid: string, letters: ReadonlySet<string>): Task<string[]> {
   const device = entry.boundDevIf === 0 ? undefined : netnsOf(proc).net.deviceByIndex(entry.boundDevIf)?.name;
-  const queue = (bytes: number): string => String(bytes).padEnd(QUEUE_COLUMNS);
   const head = [netid, STATE_NAMES.get(entry.state) ?? "UNKNOWN", queue(entry.receiveQueue), queue(entry.sendQueue)];
-  const tail = extra(entry, letters, cookie);
+  const looksForCgroup = entry.sock && (entry.kind === "tcp" || entry.kind === "udp");
+  for (const letter of ["e", "cgroup"])
+    if (looksForCgroup && letters.has(letter)) yield* proc.printError(NO_CGROUP_MOUNT);
+  const tail = extra(entry, letters, netnsOf(proc).net.kernel.socketCookie(entry.object));
   if (entry.kind === "packet") return [...head, "*:", device ?? "*", "*", "", tail];
   const protocol = entry.kind === "tcp" ? "tcp" : "udp";
   const numeric = letters.has("n");
@@ -156,43 +186,46 @@ function protocolName(number: number): string {
 }
 
 function extra(entry: SocketEntry, letters: ReadonlySet<string>, cookie: number): string {
+  const { kind, sock } = entry;
   let text = "";
   if (letters.has("p") && entry.owners.length > 0) {
     const users = [...entry.owners].reverse().map(({ name, pid, fd }) => `("${name}",pid=${pid},fd=${fd})`);
     text += ` users:(${users.join(",")})`;
   }
+  // the kernel has no raw_diag: ss reads /proc/net/raw, where that is all there is; of packet sockets no more is told here
+  if (kind === "raw" || kind === "icmp" || kind === "packet") return text;
   const options = letters.has("o") || letters.has("e");
   if (options) text += timerText(entry.timer);
   if (letters.has("e")) text += detailsText(entry, cookie);
-  const { sock } = entry;
-  const info = letters.has("i") && sock instanceof TcpSock;
-  if (!sock || (!letters.has("m") && !info)) return text;
-  text += letters.has("O") ? "" : "\n\t";
-  if (letters.has("m")) text += memoryText(sock);
-  if (info) text += tcpInfoText(sock, options, letters.has("n"));
+  if (letters.has("tos") && sock) text += tosText(entry, sock);
+  if (letters.has("cgroup") && sock) text += CGROUP;
+  const line = letters.has("O") ? "" : "\n\t";
+  if (letters.has("inet-sockopt") && sock) text += `${line === "" ? " " : line}${socketOptionsText(entry, sock)}`;
+  const memory = letters.has("m");
+  const info = letters.has("i") && kind !== "udp";
+  if (!memory && !info) return text;
+  text += line;
+  if (memory && sock) text += memoryText(sock);
+  if (info && sock instanceof TcpSock) text += tcpInfoText(sock, options, letters.has("n"));
   return text;
 }
 
-/** -s */
+/** -s: /proc/net/sockstat's figures. */
 function summary(proc: Process): string {
   const entries = socketEntries(proc);
+  const { used, orphans, timewait, alloc } = sockstat(netnsOf(proc));
   const counted = (kinds: readonly SocketKind[], ipv6: boolean): number =>
-    entries.filter((e) => kinds.includes(e.kind) && e.ipv6 === ipv6 && !isTimewait(e)).length;
+    entries.filter((e) => kinds.includes(e.kind) && e.ipv6 === ipv6 && e.sock && e.state !== TCP_TIME_WAIT).length;
   const count = (...kinds: SocketKind[]): number => counted(kinds, false) + counted(kinds, true);
-  const tcp = count("tcp");
-  const timewait = entries.filter(isTimewait).length;
   const established = entries.filter(
     (e) => e.kind === "tcp" && (e.state === TCP_ESTABLISHED || e.state === TCP_CLOSE_WAIT),
   ).length;
-  const orphaned = entries.filter(
-    (e) => e.kind === "tcp" && e.sock && e.owners.length === 0 && e.state !== TCP_SYN_RECV,
-  ).length;
-  const total = count("tcp", "udp", "raw", "icmp", "packet");
+  const total = alloc + timewait;
   const line = (name: string, ...kinds: SocketKind[]): string =>
     `${name}\t  ${[count(...kinds), counted(kinds, false), counted(kinds, true)].map((n) => String(n).padEnd(9)).join(" ")}\n`;
   return [
-    `Total: ${total}\n`,
-    `TCP:   ${tcp + timewait} (estab ${established}, closed ${timewait}, orphaned ${orphaned}, timewait ${timewait})\n\n`,
+    `Total: ${used}\n`,
+    `TCP:   ${total} (estab ${established}, closed ${total - count("tcp")}, orphaned ${orphans}, timewait ${timewait})\n\n`,
     "Transport Total     IP        IPv6\n",
     line("RAW", "raw"),
     line("UDP", "udp"),

@@ -1,0 +1,21 @@
+# a datagram socket's queue
+sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+for n in a b; do ip netns add $n; ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; ip -n $n link set lo up; done
+ip link add eth0 netns a address 02:00:00:00:00:0a type veth peer name eth0 netns b address 02:00:00:00:00:0b
+ip -n a addr add 10.0.0.1/24 dev eth0
+ip -n b addr add 10.0.0.2/24 dev eth0
+ip -n a link set eth0 up
+ip -n b link set eth0 up
+A="ip netns exec a"
+B="ip netns exec b"
+sleep 0.2
+$A nc -u -l -p 53 >/dev/null &
+sleep 0.2
+P=$!
+kill -STOP $P
+for i in 1 2 3; do echo hello $i | $B nc -u -p 4000$i -w 1 10.0.0.1 53; done
+$A ss -uan
+$A ss -uanm
+$A ss -uane
+$A netstat -uan
+$A netstat -us | grep -A9 Udp:
