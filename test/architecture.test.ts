@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["tools"],
   ["docker"],
   ["scenario"],
-  ["packetdrill", "pictures"],
+  ["packetdrill", "pictures", "trace"],
   ["explain"],
   ["index.ts"],
   ["node", "playground"],

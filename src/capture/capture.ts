@@ -18,7 +18,11 @@ export interface CapturedFrame {
   readonly wireLength: number;
   /** Index into the capture's interfaces. */
   readonly interfaceId: number;
+  /** several ones stand on a line each */
   readonly comment?: string;
+  /** the same for every sight of one packet */
+  readonly packetId?: number;
+  readonly direction?: "in" | "out";
 }
 
 export interface CaptureInterface {
@@ -26,6 +30,9 @@ export interface CaptureInterface {
   readonly snapLength: number;
   readonly name?: string;
   readonly comment?: string;
+  readonly description?: string;
+  readonly mac?: Uint8Array;
+  readonly addresses?: readonly { readonly address: number; readonly mask: number }[];
 }
 
 export interface Capture {

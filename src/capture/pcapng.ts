@@ -14,9 +14,37 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const OPT_END = 0;
 const OPT_COMMENT = 1;
 const OPT_IF_NAME = 2;
+const OPT_IF_DESCRIPTION = 3;
+const OPT_IF_IPV4ADDR = 4;
+const OPT_IF_MACADDR = 6;
 const OPT_IF_TSRESOL = 9;
+const OPT_IF_OS = 12;
 const OPT_IF_TSOFFSET = 14;
 const OPT_SHB_USERAPPL = 4;
+const OPT_EPB_FLAGS = 2;
+const OPT_EPB_PACKETID = 5;
+
+/** What is said of an interface (section 4.2). */
+export interface PcapngInterface {
+  readonly linkType: number;
+  readonly name?: string;
+  readonly description?: string;
+  readonly snapLength?: number;
+  readonly comment?: string;
+  /** six bytes */
+  readonly mac?: Uint8Array;
+  readonly addresses?: readonly { readonly address: number; readonly mask: number }[];
+  /** the operating system */
+  readonly os?: string;
+}
+
+/** What is said of a packet (section 4.3). */
+export interface PcapngPacket {
+  readonly comments?: readonly string[];
+  readonly direction?: "in" | "out";
+  /** the same for every sight of one packet */
+  readonly packetId?: number;
+}
 
 interface Option {
   readonly code: number;
@@ -43,7 +71,7 @@ export class PcapngWriter {
   }
 
   /** Describes an interface; returns the id that its frames are written with. */
-  addInterface(description: { linkType: number; name?: string; snapLength?: number; comment?: string }): number {
+  addInterface(description: PcapngInterface): number {
     const body = new Uint8Array(8);
     body[0] = description.linkType;
     body[1] = description.linkType >>> 8;
@@ -51,7 +79,11 @@ export class PcapngWriter {
     this.block(BLOCK_INTERFACE, body, [
       ...textOption(OPT_COMMENT, description.comment),
       ...textOption(OPT_IF_NAME, description.name),
+      ...textOption(OPT_IF_DESCRIPTION, description.description),
+      ...(description.addresses ?? []).map(addressOption),
+      ...(description.mac ? [{ code: OPT_IF_MACADDR, value: description.mac }] : []),
       { code: OPT_IF_TSRESOL, value: Uint8Array.of(9) },
+      ...textOption(OPT_IF_OS, description.os),
     ]);
     return this.interfaces++;
   }
@@ -64,7 +96,7 @@ export class PcapngWriter {
     to: number,
     timeNs: number,
     wireLength: number = to - from,
-    comment?: string,
+    about: PcapngPacket = {},
   ): void {
     if (interfaceId >= this.interfaces) throw new Error(`no interface ${interfaceId} in this capture`);
     const length = to - from;
@@ -76,7 +108,7 @@ export class PcapngWriter {
     put32(body, 12, length);
     put32(body, 16, wireLength);
     body.set(b.subarray(from, to), 20);
-    this.block(BLOCK_ENHANCED, body, textOption(OPT_COMMENT, comment));
+    this.block(BLOCK_ENHANCED, body, packetOptions(about));
   }
 
   bytes(): Uint8Array {
@@ -100,6 +132,32 @@ export class PcapngWriter {
     put32(block, length - 4, length);
     this.blocks.push(block);
   }
+}
+
+function addressOption({ address, mask }: { readonly address: number; readonly mask: number }): Option {
+  const value = new Uint8Array(8);
+  for (let i = 0; i < 4; i++) {
+    value[i] = address >>> (24 - 8 * i);
+    value[4 + i] = mask >>> (24 - 8 * i);
+  }
+  return { code: OPT_IF_IPV4ADDR, value };
+}
+
+/** Several comments are several options, which is how Wireshark shows them. */
+function packetOptions({ comments, direction, packetId }: PcapngPacket): Option[] {
+  const options = (comments ?? []).flatMap((comment) => textOption(OPT_COMMENT, comment));
+  if (direction !== undefined) {
+    const value = new Uint8Array(4);
+    put32(value, 0, direction === "in" ? 1 : 2);
+    options.push({ code: OPT_EPB_FLAGS, value });
+  }
+  if (packetId !== undefined) {
+    const value = new Uint8Array(8);
+    put32(value, 0, packetId);
+    put32(value, 4, Math.floor(packetId / 0x100000000));
+    options.push({ code: OPT_EPB_PACKETID, value });
+  }
+  return options;
 }
 
 function textOption(code: number, text: string | undefined): Option[] {
@@ -195,8 +253,13 @@ function readOptions(b: Uint8Array, at: number, end: number, little: boolean): O
 }
 
 function textOf(options: readonly Option[], code: number): string | undefined {
-  const option = options.find((candidate) => candidate.code === code);
-  return option === undefined ? undefined : decodeUtf8(option.value);
+  const texts = options.filter((candidate) => candidate.code === code).map(({ value }) => decodeUtf8(value));
+  return texts.length === 0 ? undefined : texts.join("\n");
+}
+
+/** An option's bytes, if it has so many. */
+function bytesOf(options: readonly Option[], code: number, length: number): Uint8Array | undefined {
+  return options.find((candidate) => candidate.code === code && candidate.value.length === length)?.value;
 }
 
 function readInterface(b: Uint8Array, at: number, end: number, little: boolean): ReadInterface {
@@ -206,6 +269,11 @@ function readInterface(b: Uint8Array, at: number, end: number, little: boolean):
   const offset = options.find(({ code }) => code === OPT_IF_TSOFFSET)?.value;
   const name = textOf(options, OPT_IF_NAME);
   const comment = textOf(options, OPT_COMMENT);
+  const description = textOf(options, OPT_IF_DESCRIPTION);
+  const mac = bytesOf(options, OPT_IF_MACADDR, 6);
+  const addresses = options
+    .filter(({ code, value }) => code === OPT_IF_IPV4ADDR && value.length === 8)
+    .map(({ value }) => ({ address: read32(value, 0, false), mask: read32(value, 4, false) }));
   const exponent = BigInt(resolution & 0x7f);
   return {
     linkType: read16(b, at, little),
@@ -214,6 +282,9 @@ function readInterface(b: Uint8Array, at: number, end: number, little: boolean):
     offsetSeconds: offset === undefined || offset.length < 8 ? 0 : read32(offset, little ? 0 : 4, little),
     ...(name === undefined ? {} : { name }),
     ...(comment === undefined ? {} : { comment }),
+    ...(description === undefined ? {} : { description }),
+    ...(mac === undefined ? {} : { mac }),
+    ...(addresses.length === 0 ? {} : { addresses }),
   };
 }
 
@@ -228,11 +299,12 @@ function readFrame(
 ): CapturedFrame {
   const fixed = type === BLOCK_SIMPLE ? 4 : 20;
   if (at + fixed > end) throw truncatedAt(fixed, end - at, "packet block");
-  const id = type === BLOCK_ENHANCED ? read32(b, at, little) : type === BLOCK_PACKET ? read16(b, at, little) : 0;
-  const owner = interfaces[sectionStart + id];
+  const interfaceId =
+    type === BLOCK_ENHANCED ? read32(b, at, little) : type === BLOCK_PACKET ? read16(b, at, little) : 0;
+  const owner = interfaces[sectionStart + interfaceId];
   if (owner === undefined)
     throw new CaptureError(
-      `a packet arrived on interface ${id}, but there's no Interface Description Block for that interface`,
+      `a packet arrived on interface ${interfaceId}, but there's no Interface Description Block for that interface`,
     );
   const from = at + fixed;
   if (type === BLOCK_SIMPLE) {
@@ -245,14 +317,25 @@ function readFrame(
   const units = (BigInt(read32(b, at + 4, little)) << 32n) | BigInt(read32(b, at + 8, little));
   const whole = units / owner.unitsPerSecond;
   const nanoseconds = Number(((units % owner.unitsPerSecond) * 1_000_000_000n) / owner.unitsPerSecond);
-  const comment = textOf(readOptions(b, from + padded(length), end, little), OPT_COMMENT);
+  const options = readOptions(b, from + padded(length), end, little);
+  const comment = textOf(options, OPT_COMMENT);
+  const flags = bytesOf(options, OPT_EPB_FLAGS, 4);
+  const direction = flags === undefined ? 0 : read32(flags, 0, little) & 3;
+  const id = type === BLOCK_ENHANCED ? bytesOf(options, OPT_EPB_PACKETID, 8) : undefined;
   return {
     from,
     to: from + length,
     seconds: Number(whole) + owner.offsetSeconds,
     nanoseconds,
     wireLength: read32(b, at + 16, little),
-    interfaceId: sectionStart + id,
+    interfaceId: sectionStart + interfaceId,
     ...(comment === undefined ? {} : { comment }),
+    ...(direction === 1 || direction === 2 ? { direction: direction === 1 ? "in" : "out" } : {}),
+    ...(id === undefined ? {} : { packetId: readId(id, little) }),
   };
+}
+
+function readId(value: Uint8Array, little: boolean): number {
+  const [low, high] = little ? [0, 4] : [4, 0];
+  return read32(value, high, little) * 0x100000000 + read32(value, low, little);
 }

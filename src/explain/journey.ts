@@ -11,11 +11,11 @@ import { namespacesOf } from "../scenario/namespaces.ts";
 import type { TraceEvent, TraceRule } from "../sim/trace.ts";
 import { PLAIN_NAMES, withSets } from "../tools/iptables/names.ts";
 import { socketOwner } from "../tools/net-util/sock-table.ts";
+import { type Flow, flowOf, flowText, reasonText, routeText, ruleName, ruleText, viaText } from "../trace/words.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { EDGE } from "./edge.ts";
 import { type Question, questionText } from "./question.ts";
 import { prepare } from "./send.ts";
-import { type Flow, flowOf, flowText, reasonText, routeText, ruleName, ruleText, viaText } from "./words.ts";
 
 export type Step =
   | { readonly kind: "at"; readonly namespace: string; readonly what: string; readonly packet: string }

@@ -10,6 +10,7 @@ import { shellCommand } from "./shell-command.ts";
 import { mergeCommand } from "./sweep/merge-command.ts";
 import { sweepCommand } from "./sweep/sweep-command.ts";
 import { fail, UsageError, version } from "./terminal.ts";
+import { traceCommand } from "./trace-command.ts";
 
 const HELP = `vethlab ${version()}: a packet-level emulator of Linux container networking
 
@@ -23,6 +24,7 @@ const HELP = `vethlab ${version()}: a packet-level emulator of Linux container n
   vethlab topology SCRIPT           draw the hosts, namespaces, bridges and links that a script builds
   vethlab flow SCRIPT|CAPTURE...    draw the exchange between addresses as a ladder
   vethlab explain SCRIPT PACKET     a packet's way through a machine: every rule, route and rewrite; --ports for published ports
+  vethlab trace SCRIPT [FILTER]     the way of every packet of a scenario: devices, routes, rules, rewrites, its end and why
   vethlab packetdrill FILE.pkt...   run packetdrill scripts against the emulated TCP stack
 
   vethlab COMMAND --help            more about one of them
@@ -49,6 +51,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return await flowCommand(rest);
     case "explain":
       return await explainCommand(rest);
+    case "trace":
+      return await traceCommand(rest);
     case "packetdrill":
       return await packetdrillCommand(rest);
     case undefined:

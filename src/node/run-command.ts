@@ -1,16 +1,18 @@
 // `vethlab run`: reads a script, runs it, writes what it left under --out, and says so in one line a capture.
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatNs } from "../base/time.ts";
 import { CaptureError } from "../capture/capture.ts";
 import { readCapture } from "../capture/read.ts";
-import type { Lab } from "../host/lab.ts";
+import { DEFAULT_START_MS, type Lab } from "../host/lab.ts";
 import { DesertedTerminal } from "../posix/file.ts";
 import type { FileNode } from "../posix/vfs.ts";
 import { DirectiveError } from "../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../scenario/run.ts";
+import { annotatedCapture } from "../trace/annotate.ts";
+import { Recorder } from "../trace/recorder.ts";
 import { nodeFilters } from "./filters.ts";
 import { filesIn, prepareFolder, writeFiles } from "./folders.ts";
 import { runManyCommand } from "./sweep/sweep-command.ts";
@@ -25,6 +27,8 @@ Runs a shell script against an emulated Linux host with Docker. Its output passe
 which nobody types, as when it is started by hand: 'docker exec -it' works in it.
 
   --out DIR          where the files go; the current folder when absent
+  --pcapng FILE      one annotated capture of everything: what every device of every namespace saw, with what the kernel did to
+                     each packet (routes, rules, rewrites, drops) as comments; "#17." finds packet 17 in every sight of it
   --env NAME=VALUE   a variable of the script's environment; may be given several times
   -j, --jobs N       all words are scripts, run over N worker threads (0: one a core); see also vethlab sweep
   --seed N           what a kernel draws at random (MAC addresses, ports, sequence numbers …) follows from it; default 1
@@ -44,6 +48,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       out: { type: "string" },
+      pcapng: { type: "string" },
       env: { type: "string", multiple: true },
       jobs: { type: "string", short: "j" },
       seed: { type: "string" },
@@ -68,6 +73,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
     maxEvents: wholeNumber("max-events", values["max-events"] ?? "50000000"),
   };
   const env = new Map((values.env ?? []).map(readVariable));
+  if (values.jobs !== undefined && values.pcapng !== undefined)
+    throw new UsageError("--pcapng is one script's: it does not go with --jobs");
   if (values.jobs !== undefined)
     return await runManyCommand(positionals, values.jobs, values.out, {
       seed,
@@ -84,6 +91,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const progress = progressLine();
   const began = performance.now();
   let result: ScenarioResult;
+  let recorder: Recorder | undefined;
   try {
     result = await runScenario({
       script,
@@ -95,6 +103,14 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       ...(docker !== undefined ? { docker } : {}),
       files: path === "-" ? new Map<string, FileNode>() : filesIn(dirname(resolve(path)), basename(path)),
       limits,
+      ...(values.pcapng === undefined
+        ? {}
+        : {
+            prepare: (lab) => {
+              recorder = new Recorder(lab);
+            },
+            inspect: () => recorder?.interfaces.refresh(),
+          }),
       // as when it is started by hand, so that `docker exec -it` works
       stdin: new DesertedTerminal(),
       filters: nodeFilters(),
@@ -129,6 +145,15 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       process.stderr.write(
         `vethlab: ${join(values.out ?? ".", file.path)}: ${frameCount(file.bytes)} frames, ${file.bytes.length} bytes ` +
           `(${formatNs(result.virtualNs)} virtual, ${(realMs / 1000).toFixed(2)} s real)\n`,
+      );
+  }
+  if (recorder && values.pcapng !== undefined) {
+    recorder.close();
+    const bytes = annotatedCapture(recorder.packets, recorder.interfaces.list, startMs ?? DEFAULT_START_MS);
+    writeFileSync(values.pcapng, bytes);
+    if (!values.quiet)
+      process.stderr.write(
+        `vethlab: ${values.pcapng}: ${frameCount(bytes)} frames, ${recorder.packets.length} packets\n`,
       );
   }
   if (!values.quiet) for (const note of result.notes) process.stderr.write(`vethlab: ${note}\n`);

@@ -299,7 +299,9 @@ export class Process {
 
   /** The last part of argv[0], at most 15 bytes: what a program calls itself. */
   get name(): string {
-    return (this.argv[0] ?? "").split("/").at(-1)!.slice(0, 15);
+    // a title that a program gave itself ("nginx: master process …") leaves its comm
+    const [path] = (this.argv[0] ?? "").split(": ", 1);
+    return path!.split("/").at(-1)!.slice(0, 15);
   }
 
   /** What it was executed as, where it goes by other words since: a multi-call binary, a title. Undefined: as argv. */

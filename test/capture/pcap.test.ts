@@ -145,7 +145,7 @@ describe("a pcap file", () => {
     for (let i = 0; i < 5; i++) writer.write(new Uint8Array(40).fill(i), 0, 40, i);
     const ng = new PcapngWriter({ comment: "c" });
     ng.addInterface({ linkType: LINKTYPE_ETHERNET, name: "eth0" });
-    ng.write(0, new Uint8Array(40), 0, 40, 5, 40, "hello");
+    ng.write(0, new Uint8Array(40), 0, 40, 5, 40, { comments: ["hello"], packetId: 1 });
     const good = fc.constantFrom(writer.bytes(), ng.bytes());
     const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 8 });
     fc.assert(
@@ -166,22 +166,46 @@ describe("a pcap file", () => {
 describe("a pcapng file", () => {
   it("is read as it was written, with its interfaces and comments", () => {
     const writer = new PcapngWriter({ startSeconds: START, comment: "two hosts", application: "vethlab" });
-    const eth0 = writer.addInterface({ linkType: LINKTYPE_ETHERNET, name: "eth0" });
+    const mac = Uint8Array.of(2, 0, 0, 0, 1, 1);
+    const addresses = [
+      { address: 0xac1fb378, mask: 0xfffff000 },
+      { address: 0x0a000001, mask: 0xffffffff },
+    ];
+    const eth0 = writer.addInterface({
+      linkType: LINKTYPE_ETHERNET,
+      name: "eth0",
+      description: "veth",
+      mac,
+      addresses,
+    });
     const any = writer.addInterface({ linkType: LINKTYPE_LINUX_SLL2, name: "any", comment: "näht", snapLength: 96 });
     writer.write(eth0, Uint8Array.of(1, 2, 3, 4, 5), 1, 4, 1_234_567_891);
-    writer.write(any, Uint8Array.of(6), 0, 1, 2, 60, "the first drop");
+    writer.write(any, Uint8Array.of(6), 0, 1, 2, 60, {
+      comments: ["the first drop", "of two"],
+      direction: "in",
+      packetId: 2 ** 40 + 7,
+    });
     const file = writer.bytes();
     const capture = readPcapng(file);
     expect(capture).toMatchObject({
       comment: "two hosts",
       interfaces: [
-        { linkType: 1, name: "eth0", snapLength: 262144 },
+        { linkType: 1, name: "eth0", snapLength: 262144, description: "veth", mac, addresses },
         { linkType: 276, name: "any", comment: "näht", snapLength: 96 },
       ],
     });
     expect(capture.frames.map(({ from, to, ...rest }) => ({ bytes: [...file.subarray(from, to)], ...rest }))).toEqual([
       { bytes: [2, 3, 4], seconds: START + 1, nanoseconds: 234_567_891, wireLength: 3, interfaceId: 0 },
-      { bytes: [6], seconds: START, nanoseconds: 2, wireLength: 60, interfaceId: 1, comment: "the first drop" },
+      {
+        bytes: [6],
+        seconds: START,
+        nanoseconds: 2,
+        wireLength: 60,
+        interfaceId: 1,
+        comment: "the first drop\nof two",
+        direction: "in",
+        packetId: 2 ** 40 + 7,
+      },
     ]);
     expect(file.length % 4).toBe(0);
   });

@@ -82,6 +82,8 @@ export class FibRules {
   #rules: FibRule[];
   /** fib_has_custom_rules: the list is really consulted */
   custom = false;
+  /** the rule that gave the last answer, for those who trace; null while there are none but the usual ones, or none fits */
+  answered: FibRule | null = null;
 
   /** @param changed called after every change: cached routes may be wrong now */
   constructor(net: Net, changed: () => void) {
@@ -133,6 +135,7 @@ export class FibRules {
   /** Asks rule after rule (__fib_lookup): 0 or a positive errno. */
   lookup(lookupTable: TableLookup, fl: FlowKey, res: FibResult, flags: number): number {
     const rules = this.#rules;
+    this.answered = null;
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i]!;
       if (!this.#matches(rule, fl)) continue;
@@ -158,7 +161,9 @@ export class FibRules {
           err = Errno.EINVAL;
       }
       if (err === 0 && rule.suppressPrefixLength >= 0 && res.prefixLen <= rule.suppressPrefixLength) continue;
-      if (err !== Errno.EAGAIN) return err;
+      if (err === Errno.EAGAIN) continue;
+      this.answered = rule;
+      return err;
     }
     return Errno.ENETUNREACH;
   }

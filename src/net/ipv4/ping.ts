@@ -5,7 +5,7 @@ import { Errno, NetError } from "../../base/errno.ts";
 import type { Task } from "../../sim/task.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { CHECKSUM_NONE, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_NONE, type SkBuff, trace } from "../core/skb.ts";
 import { type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
 import { DatagramSock } from "./inet-sock.ts";
 import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
@@ -68,6 +68,7 @@ export class PingTable {
     const sock = this.#lookup(skb, icmp.getIdentifier(skb.head, skb.transportHeader));
     if (!sock) return false;
     skb.data = skb.transportHeader;
+    if (skb.pool.trace !== null) trace(skb, "pingRcv", skb.dev, "", null, sock);
     sock.enqueue(skb);
     return true;
   }

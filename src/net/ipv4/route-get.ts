@@ -113,7 +113,7 @@ export function inetRtmGetroute(ip4: Ipv4, request: RouteGetRequest): RouteGetAn
     iif,
     users: iif || !isCached(rt, res) ? 1 : 2,
     ageNs: net.now - rt.madeNs,
-    match: matchOf(res),
+    match: fibRouteOf(res),
   };
 }
 
@@ -145,7 +145,8 @@ function inputRoute(ip4: Ipv4, fl: FlowKey, dev: NetDevice): SkBuff {
   return skb;
 }
 
-function matchOf(res: FibResult): FibRoute | null {
+/** The route that a look-up found; null: none. */
+export function fibRouteOf(res: FibResult): FibRoute | null {
   const { info } = res;
   if (!info) return null;
   return {

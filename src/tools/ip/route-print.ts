@@ -26,7 +26,7 @@ import {
 import { formatIpv4 } from "../../wire/addr.ts";
 import type { Context } from "./context.ts";
 import { dsfieldName, protoName, routeTypeName, scopeName, tableName } from "./lib/names.ts";
-import type { Out } from "./lib/out.ts";
+import { Out } from "./lib/out.ts";
 
 /** What was asked for is not repeated in the answer. */
 export interface RouteFilter {
@@ -42,7 +42,30 @@ export interface RouteFilter {
   srcHost: boolean;
 }
 
-export function printRoute(ctx: Context, route: FibRoute, filter: RouteFilter): void {
+/** No selector: nothing is left out of a line. */
+export const EVERYTHING: RouteFilter = {
+  table: 0,
+  protocol: undefined,
+  scope: undefined,
+  tos: undefined,
+  metric: undefined,
+  oif: 0,
+  viaHost: false,
+  srcHost: false,
+};
+
+/** A route as `ip -o route show table all` has it. */
+export function routeLine(route: FibRoute): string {
+  const out = new Out({ oneline: true });
+  printRoute({ out, options: { details: 0 } }, route, EVERYTHING);
+  return out.take().trim();
+}
+
+export function printRoute(
+  ctx: { readonly out: Out; readonly options: { readonly details: number } },
+  route: FibRoute,
+  filter: RouteFilter,
+): void {
   const { out } = ctx;
   const details = ctx.options.details > 0;
   const single = route.nexthops.length === 1 ? route.nexthops[0]! : undefined;

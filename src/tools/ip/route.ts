@@ -26,7 +26,7 @@ import {
 import { parseDsfield, parseIpProto, parseProto, parseRouteType, parseScope, parseTable } from "./lib/names.ts";
 import { flushRouteCache } from "./route-cache.ts";
 import { modifyRoute } from "./route-modify.ts";
-import { printCachedRoute, printRoute, type RouteFilter } from "./route-print.ts";
+import { EVERYTHING, printCachedRoute, printRoute, type RouteFilter } from "./route-print.ts";
 import { routeUsage } from "./route-usage.ts";
 
 export function doRoute(ctx: Context, words: readonly string[]): number {
@@ -56,18 +56,6 @@ interface Selector extends RouteFilter {
   typeMask: number;
   cached: boolean;
 }
-
-/** No selector: nothing is left out of a line. */
-const EVERYTHING: RouteFilter = {
-  table: 0,
-  protocol: undefined,
-  scope: undefined,
-  tos: undefined,
-  metric: undefined,
-  oif: 0,
-  viaHost: false,
-  srcHost: false,
-};
 
 function parseSelector(ctx: Context, args: Args): Selector {
   const selector: Selector = {

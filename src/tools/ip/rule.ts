@@ -1,5 +1,6 @@
 // `ip rule`: add, delete, flush, show. Answers to iproute2's ip/iprule.c.
 
+import type { Net } from "../../net/core/net.ts";
 import {
   type FibRule,
   type FibRuleConfig,
@@ -11,6 +12,7 @@ import {
   FR_ACT_UNREACHABLE,
 } from "../../net/ipv4/fib-rules.ts";
 import { RT_TABLE_MAIN, RTPROT_KERNEL } from "../../net/ipv4/fib-types.ts";
+import type { Ipv4 } from "../../net/ipv4/ipv4.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
 import type { Context } from "./context.ts";
 import { Args, CommandError, getPrefix, invarg, matches, parseUnsigned, rtnl } from "./lib/args.ts";
@@ -24,7 +26,7 @@ import {
   protoName,
   tableName,
 } from "./lib/names.ts";
-import type { Out } from "./lib/out.ts";
+import { Out } from "./lib/out.ts";
 
 const RULE_USAGE = `Usage: ip rule { add | del } SELECTOR ACTION
        ip rule { flush | save | restore }
@@ -200,8 +202,22 @@ function agrees(rule: FibRule, wanted: FibRuleConfig): boolean {
   return wanted.dstLen === undefined || (wanted.dstLen === rule.dstLen && wanted.dst === rule.dst);
 }
 
+/** A rule as `ip rule` has it. */
+export function policyRuleLine(ns: RuleContext["ns"], rule: FibRule): string {
+  const out = new Out();
+  printRule({ out, ns, options: { details: 0 } }, rule);
+  return out.take().replace("\t", " ").trim();
+}
+
+/** What the text of a rule depends on. */
+interface RuleContext {
+  readonly out: Out;
+  readonly ns: { readonly net: Net; readonly ipv4: Ipv4 };
+  readonly options: { readonly details: number };
+}
+
 /** print_rule */
-function printRule(ctx: Context, rule: FibRule): void {
+function printRule(ctx: RuleContext, rule: FibRule): void {
   const { out } = ctx;
   const { net } = ctx.ns;
   out.openObject();
@@ -250,7 +266,7 @@ function printRule(ctx: Context, rule: FibRule): void {
   out.closeObject();
 }
 
-function printAction(ctx: Context, rule: FibRule): void {
+function printAction(ctx: RuleContext, rule: FibRule): void {
   const { out } = ctx;
   switch (rule.action) {
     case FR_ACT_TO_TBL: {

@@ -1,0 +1,620 @@
+// Writes down what happens to every packet of a lab, from the engine's own trace (SkbPool.trace): each function that tells
+// becomes a step, each copy a strand of its own. Nothing here judges a packet; it only reads what happened.
+
+import type { Lab } from "../host/lab.ts";
+import type { Net } from "../net/core/net.ts";
+import type { NetDevice } from "../net/core/net-device.ts";
+import { PACKET_LOOPBACK, type SkBuff } from "../net/core/skb.ts";
+import type { Sock } from "../net/core/sock.ts";
+import { withTagInFrame } from "../net/core/vlan-tag.ts";
+import { skbRtable } from "../net/ipv4/rtable.ts";
+import { RequestSock } from "../net/ipv4/tcp-request.ts";
+import { TcpSock } from "../net/ipv4/tcp-sock.ts";
+import { TimewaitSock } from "../net/ipv4/tcp-timewait.ts";
+import { UdpSock } from "../net/ipv4/udp.ts";
+import { ctinfo2dir } from "../net/netfilter/conntrack-entry.ts";
+import type { ConnHandle } from "../net/netfilter/conntrack-info.ts";
+import type { Rule } from "../net/netfilter/rule.ts";
+import type { TraceEvent, TraceRule } from "../sim/trace.ts";
+import { PLAIN_NAMES, withSets } from "../tools/iptables/names.ts";
+import { formatMac } from "../wire/addr.ts";
+import * as arp from "../wire/arp.ts";
+import { FramePrinter, LINKTYPE_ETHERNET, LINKTYPE_RAW } from "../wire/print.ts";
+import { Interfaces } from "./interfaces.ts";
+import type { End, Event, Packet, RuleName, Sight, Step, Strand } from "./packet.ts";
+import {
+  connText,
+  endText,
+  type Flow,
+  flowOf,
+  flowText,
+  hasIpv4,
+  icmpWords,
+  routeWords,
+  ruleText,
+  targetOf,
+} from "./words.ts";
+
+export interface RecorderOptions {
+  /** rules that were looked at and did not match, too */
+  readonly allRules?: boolean;
+  /** Is a frame of interest? Judges every sight, and what never was one (the IP header first then). */
+  readonly filter?: (frame: Uint8Array, raw: boolean) => boolean;
+  /** Told of every event, with its packet's place in the records; for those who list functions. */
+  readonly onEvent?: (event: TraceEvent, skb: SkBuff, strand: Strand) => void;
+}
+
+const HOOKS: ReadonlyMap<string, string> = new Map([
+  ["PRE_ROUTING", "PREROUTING"],
+  ["LOCAL_IN", "INPUT"],
+  ["FORWARD", "FORWARD"],
+  ["LOCAL_OUT", "OUTPUT"],
+  ["POST_ROUTING", "POSTROUTING"],
+]);
+
+/** A strand while it is being written. */
+class Open implements Strand {
+  readonly packet: Packet;
+  readonly index: number;
+  readonly parent: Open | null;
+  readonly steps: Step[] = [];
+  end: End | null = null;
+  hook = "";
+  /** as it was when last looked at */
+  flow: Flow | null = null;
+  mark = 0;
+  net: Net | null = null;
+  /** steps belong to the sight before them */
+  after = false;
+  /** the flooding that goes on */
+  flood: Extract<Event, { kind: "flooded" }> | null = null;
+  nexthop = "";
+  conn: object | null = null;
+  ctState = "";
+  whole: Extract<Event, { kind: "whole" }> | null = null;
+  /** a raw socket had a copy of it */
+  shared = false;
+
+  constructor(packet: Packet, parent: Open | null) {
+    this.packet = packet;
+    this.index = packet.strands.length;
+    this.parent = parent;
+    if (!parent) return;
+    this.hook = parent.hook;
+    this.flow = parent.flow;
+    this.mark = parent.mark;
+    this.net = parent.net;
+    this.after = parent.after;
+    this.flood = parent.flood;
+    this.nexthop = parent.nexthop;
+    this.conn = parent.conn;
+    this.ctState = parent.ctState;
+  }
+}
+
+/** What the next packet is there for: the number of the one that caused it. */
+interface Cause {
+  readonly strand: Open;
+  readonly text: string;
+  /** "arp" when an answer is counted as one */
+  readonly answer: string;
+}
+
+export class Recorder {
+  readonly packets: Packet[] = [];
+  readonly interfaces: Interfaces;
+  readonly #lab: Lab;
+  readonly #options: RecorderOptions;
+  readonly #byId: Map<number, Packet> = new Map();
+  readonly #open: Map<SkBuff, Open> = new Map();
+  /** rules by which connections got their bindings */
+  readonly #natRules: WeakMap<object, { SNAT?: RuleName; DNAT?: RuleName }> = new WeakMap();
+  readonly #ruleNames: WeakMap<object, RuleName> = new WeakMap();
+  /** who a packet was made for, until it is seen */
+  readonly #causes: Map<SkBuff, Cause> = new Map();
+  #next: Cause | null = null;
+  readonly #ethernet: FramePrinter = new FramePrinter(LINKTYPE_ETHERNET, { time: 1 });
+  readonly #raw: FramePrinter = new FramePrinter(LINKTYPE_RAW, { time: 1 });
+  #order = 0;
+
+  constructor(lab: Lab, options: RecorderOptions = {}) {
+    this.#lab = lab;
+    this.#options = options;
+    this.interfaces = new Interfaces(lab);
+    lab.kernel.skbs.trace = (event, skb) => this.#see(event, skb);
+  }
+
+  /** Listens no more, and takes a last look at the interfaces. */
+  close(): void {
+    this.#lab.kernel.skbs.trace = null;
+    this.interfaces.refresh();
+  }
+
+  #see(event: TraceEvent, skb: SkBuff): void {
+    const { where } = event;
+    let strand = this.#open.get(skb);
+    if (where === "skbCopy" || where === "ipCopyMetadata") {
+      const from = this.#open.get(event.other as SkBuff);
+      if (!from || from.packet !== this.#byId.get(skb.id)) return;
+      strand = this.#begin(from.packet, skb, from);
+      this.#push(from, event, { kind: "copy", strand });
+    } else if (!strand || this.#byId.get(skb.id) !== strand.packet) {
+      // whoever ends unseen never went anywhere: TCP's own copies of what it sent
+      if (where === "consumeSkb" || (where === "kfreeSkb" && !isPacket(skb))) return;
+      strand = this.#begin(this.#packetOf(skb), skb, null);
+    }
+    const dev = event.device as NetDevice | null;
+    if (dev) strand.net = dev.net;
+    this.#note(strand, event, skb);
+    this.#options.onEvent?.(event, skb, strand);
+    if (where === "kfreeSkb" || where === "consumeSkb") this.#open.delete(skb);
+  }
+
+  #packetOf(skb: SkBuff): Packet {
+    let packet = this.#byId.get(skb.id);
+    if (!packet) {
+      packet = { number: this.packets.length + 1, strands: [], text: "", wanted: this.#options.filter === undefined };
+      this.packets.push(packet);
+      this.#byId.set(skb.id, packet);
+    }
+    return packet;
+  }
+
+  #begin(packet: Packet, skb: SkBuff, parent: Open | null): Open {
+    const strand = new Open(packet, parent);
+    packet.strands.push(strand);
+    this.#open.set(skb, strand);
+    return strand;
+  }
+
+  #push(strand: Open, event: TraceEvent, what: Event): void {
+    strand.steps.push({
+      timeNs: this.#lab.sim.now,
+      order: this.#order++,
+      namespace: strand.net ? this.interfaces.namespaceName(strand.net) : "",
+      device: event.dev,
+      after: strand.after,
+      event: what,
+    });
+  }
+
+  #note(strand: Open, event: TraceEvent, skb: SkBuff): void {
+    const { where, detail } = event;
+    const next = this.#next;
+    this.#next = null;
+    const hook = HOOKS.get(where);
+    if (hook !== undefined) {
+      strand.hook = hook;
+      if (hook === "POSTROUTING") strand.after = false;
+      return;
+    }
+    if (where !== "ipFragReasm") strand.whole = null;
+    if (where !== "__brForward" && where !== "brPassFrameUp" && where !== "skbCopy") strand.flood = null;
+    switch (where) {
+      case "nftDoChain":
+        this.#rule(strand, event, event.rule!, skb);
+        return;
+      case "netifReceiveSkb":
+        this.#sight(strand, event, skb, "in");
+        return;
+      case "devHardStartXmit":
+        this.#sight(strand, event, skb, "out");
+        return;
+      case "ipLocalOut":
+        this.#sent(strand, event, skb, next);
+        return;
+      case "NF_ARP_OUT":
+      case "devQueueXmit":
+        strand.after = false;
+        if (strand.steps.length === 0 && strand.parent === null) this.#made(strand, event, skb, next);
+        return;
+      case "ipRouteInput":
+        this.#push(strand, event, { kind: "route", ...routeWords(skb, true) });
+        return;
+      case "ipRouteMeHarder":
+        if (strand.steps.length > 0 && hasIpv4(skb))
+          this.#push(strand, event, { kind: "route", ...routeWords(skb, false) });
+        return;
+      case "ipOutput":
+        strand.after = false;
+        return;
+      case "ipFinishOutput2":
+        strand.nexthop = detail;
+        if (detail !== "") this.#push(strand, event, { kind: "nexthop", address: detail });
+        return;
+      case "neighResolveOutput":
+        this.#push(strand, event, { kind: "waits", address: strand.nexthop });
+        this.#next = { strand, text: `for #${strand.packet.number}`, answer: "" };
+        return;
+      case "nfConntrackIn":
+        this.#conntrack(strand, event, skb);
+        return;
+      case "nfNatSetupInfo":
+        this.#binding(strand, event);
+        return;
+      case "nfNatManipPkt":
+      case "nfNatIcmpReplyTranslation":
+        this.#translated(strand, event, skb);
+        return;
+      case "brFdbUpdate": {
+        const port = event.device as NetDevice;
+        const mac = formatMac(skb.head.subarray(skb.macHeader + 6, skb.macHeader + 12));
+        this.#push(strand, event, {
+          kind: "learned",
+          bridge: port.master?.name ?? "",
+          mac,
+          port: port.name,
+          moved: detail === "moved",
+        });
+        return;
+      }
+      case "brFlood": {
+        const flood: Event = { kind: "flooded", bridge: event.dev, cast: detail, ports: [], up: false };
+        this.#push(strand, event, flood);
+        strand.flood = flood;
+        return;
+      }
+      case "__brForward":
+        if (strand.flood) strand.flood.ports.push(event.dev);
+        else {
+          const port = event.device as NetDevice;
+          this.#push(strand, event, { kind: "bridged", bridge: port.master?.name ?? "", port: port.name });
+        }
+        return;
+      case "brPassFrameUp":
+        if (strand.flood) strand.flood.up = true;
+        else this.#push(strand, event, { kind: "up", bridge: event.dev });
+        return;
+      case "neighUpdate":
+        this.#push(strand, event, { kind: "neighbour", address: detail, mac: senderMac(skb) });
+        return;
+      case "arpRcv":
+        this.#handled(strand, "ARP");
+        return;
+      case "arpSend":
+        this.#next = { strand, text: `in answer to #${strand.packet.number}`, answer: "arp" };
+        return;
+      case "icmpRcv":
+        this.#handled(strand, "ICMP");
+        return;
+      case "icmpReply":
+        this.#expect(strand, event, "icmp echo reply");
+        return;
+      case "icmpSend":
+        this.#expect(strand, event, icmpWords(detail));
+        return;
+      case "tcpV4SendReset":
+      case "nfSendReset":
+        this.#expect(strand, event, "tcp reset");
+        return;
+      case "tcpV4Rcv":
+      case "udpRcv":
+      case "pingRcv":
+      case "rawRcv":
+        this.#delivered(strand, event);
+        return;
+      case "ipDoFragment":
+        this.#push(strand, event, { kind: "fragments", mtu: Number(detail.slice("mtu ".length)) });
+        return;
+      case "ipFragQueue":
+        this.#push(strand, event, { kind: "fragment" });
+        return;
+      case "ipFragReasm":
+        this.#joined(strand, event);
+        return;
+      case "kfreeSkb":
+        this.#dropped(strand, event, skb);
+        return;
+      case "consumeSkb":
+        this.#consumed(strand);
+    }
+  }
+
+  // --- where it is ---
+
+  #sight(strand: Open, event: TraceEvent, skb: SkBuff, direction: "in" | "out"): void {
+    const dev = event.device as NetDevice;
+    const { data } = skb;
+    if (direction === "in") skb.data = skb.macHeader;
+    let frame: Uint8Array = new Uint8Array(0);
+    withTagInFrame(skb, () => {
+      frame = skb.head.slice(skb.data, skb.tail);
+    });
+    skb.data = data;
+    // as libpcap: a loopback packet is seen once, and what comes back from a group was seen going out
+    const tapped = direction === "in" ? skb.pktType !== PACKET_LOOPBACK : !dev.loopback;
+    strand.after = true;
+    // what a tunnel's socket took goes on
+    strand.end = null;
+    this.#shown(strand, frame, false);
+    this.#push(strand, event, {
+      kind: "sight",
+      direction,
+      frame,
+      raw: false,
+      tap: tapped ? this.interfaces.indexOf(dev) : -1,
+      bridge: dev.master?.kind === "bridge" ? dev.master.name : "",
+    });
+  }
+
+  /** The packet's line of text, and whether it is wanted. */
+  #shown(strand: Open, frame: Uint8Array, raw: boolean): void {
+    const { packet } = strand;
+    if (packet.text === "") packet.text = (raw ? this.#raw : this.#ethernet).print(frame, 0, frame.length, 0, 0);
+    if (!packet.wanted) packet.wanted = this.#options.filter!(frame, raw);
+  }
+
+  // --- where it comes from ---
+
+  #sent(strand: Open, event: TraceEvent, skb: SkBuff, next: Cause | null): void {
+    strand.after = false;
+    const flow = flowOf(skb);
+    strand.flow = flow;
+    strand.mark = skb.mark;
+    const packet = flowText(flow);
+    if (strand.steps.length > 0) this.#push(strand, event, { kind: "encapsulated", packet });
+    else this.#push(strand, event, { kind: "sent", packet, ...this.#sender(strand, skb, next) });
+    this.#push(strand, event, { kind: "route", ...routeWords(skb, false) });
+  }
+
+  /** What is no IP packet of this machine's: ARP, spanning tree, a packet socket's. */
+  #made(strand: Open, event: TraceEvent, skb: SkBuff, next: Cause | null): void {
+    this.#push(strand, event, { kind: "sent", packet: "", ...this.#sender(strand, skb, next) });
+  }
+
+  #sender(strand: Open, skb: SkBuff, next: Cause | null): { by: string; because: string } {
+    const cause = this.#causes.get(skb) ?? next;
+    this.#causes.delete(skb);
+    if (cause?.answer) {
+      const answer: Event = { kind: "answered", what: cause.answer, packet: strand.packet.number };
+      const last = cause.strand.steps.at(-1)!;
+      const timeNs = this.#lab.sim.now;
+      cause.strand.steps.push({ ...last, timeNs, order: this.#order++, after: true, event: answer });
+    }
+    const owner = skb.sk ? this.interfaces.ownerOf(skb.sk as Sock) : "";
+    return { by: owner, because: cause?.text ?? "" };
+  }
+
+  /** The packet `other` is made because of this one. */
+  #expect(strand: Open, event: TraceEvent, answer: string): void {
+    this.#causes.set(event.other as SkBuff, { strand, text: `in answer to #${strand.packet.number}`, answer });
+  }
+
+  // --- what rules did ---
+
+  #rule(strand: Open, event: TraceEvent, told: TraceRule, skb: SkBuff): void {
+    const { step, verdict } = told;
+    if (step === "verdict") {
+      this.#judged(strand, event, skb, verdict);
+      return;
+    }
+    if (step === "match") {
+      // what its target is going to change
+      strand.mark = skb.mark;
+      if (hasIpv4(skb)) strand.flow = flowOf(skb);
+    }
+    if (step === "look" && !this.#options.allRules) return;
+    const rule = this.#ruleName(told, event);
+    const matched = step !== "look";
+    const said = {
+      kind: "rule",
+      hook: strand.hook,
+      rule,
+      matched,
+      verdict: matched ? verdict.replace("TARGET", "") : "",
+    } as const;
+    const { steps } = strand;
+    const before = steps.at(-1);
+    // the rule that was just looked at has matched
+    if (step === "match" && this.#options.allRules && before?.event.kind === "rule" && before.event.rule === rule)
+      steps[steps.length - 1] = { ...before, event: said };
+    else this.#push(strand, event, said);
+  }
+
+  /** A rule's target has spoken. */
+  #judged(strand: Open, event: TraceEvent, skb: SkBuff, verdict: string): void {
+    const { steps } = strand;
+    const at = steps.findLastIndex(({ event: { kind } }) => kind === "rule");
+    const said = steps[at]!.event as Extract<Event, { kind: "rule" }>;
+    // of nft's rules the rest of the matches is only now known
+    if (verdict !== "BREAK") said.verdict = verdict;
+    else if (this.#options.allRules) steps[at] = { ...steps[at]!, event: { ...said, matched: false, verdict: "" } };
+    else steps.splice(at, 1);
+    this.#changed(strand, event, skb, said.rule);
+  }
+
+  #ruleName({ table, chain, number, step, verdict, rule }: TraceRule, event: TraceEvent): RuleName {
+    if (step === "policy") return { table, chain, number: 0, text: `-P ${chain} ${verdict}`, target: verdict };
+    const known = this.#ruleNames.get(rule!);
+    if (known?.number === number) return known;
+    const netns = this.interfaces.namespaceOf((event.device as NetDevice).net);
+    const names = netns
+      ? withSets(PLAIN_NAMES, netns.nf.sets)
+      : { ...PLAIN_NAMES, setIndex: () => -1, setName: () => "?" };
+    const text = ruleText(chain, rule as Rule, names);
+    const name = { table, chain, number, text, target: targetOf(rule as Rule, text) };
+    this.#ruleNames.set(rule!, name);
+    return name;
+  }
+
+  /** What a rule's target wrote into the packet or beside it. */
+  #changed(strand: Open, event: TraceEvent, skb: SkBuff, by: RuleName): void {
+    const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
+    const tell = (what: string, before: string, after: string): void => {
+      if (before !== after)
+        this.#push(strand, event, { kind: "rewrite", hook: strand.hook, what, before, after, by, undone: false });
+    };
+    if (skb.mark !== strand.mark) tell("mark", hex(strand.mark), hex(skb.mark));
+    strand.mark = skb.mark;
+    if (!hasIpv4(skb)) return;
+    const flow = flowOf(skb);
+    if (strand.flow && strand.flow.saddr === flow.saddr && strand.flow.daddr === flow.daddr) {
+      tell("tos", hex(strand.flow.tos), hex(flow.tos));
+      tell("ttl", String(strand.flow.ttl), String(flow.ttl));
+    }
+    strand.flow = flow;
+  }
+
+  #conntrack(strand: Open, event: TraceEvent, skb: SkBuff): void {
+    const conn = event.other as ConnHandle | null;
+    strand.flow = flowOf(skb);
+    strand.mark = skb.mark;
+    // what comes back from the loopback, or by a bridge, is tracked already
+    if (conn !== null && strand.conn === conn && strand.ctState === event.detail) return;
+    strand.conn = conn;
+    strand.ctState = event.detail;
+    // a new connection may lie where an old one lay
+    if (conn && event.detail === "NEW") this.#natRules.delete(conn);
+    this.#push(strand, event, {
+      kind: "conntrack",
+      hook: strand.hook,
+      state: event.detail,
+      reply: conn !== null && ctinfo2dir(skb.ctinfo) === 1,
+      entry: conn ? connText(conn.info) : "",
+    });
+  }
+
+  #binding(strand: Open, event: TraceEvent): void {
+    const last = strand.steps.findLast(({ event: { kind } }) => kind === "rule")?.event;
+    if (last?.kind !== "rule" || last.rule.number === 0) return;
+    const known = this.#natRules.get(event.other!) ?? {};
+    known[event.detail as "SNAT" | "DNAT"] = last.rule;
+    this.#natRules.set(event.other!, known);
+  }
+
+  #translated(strand: Open, event: TraceEvent, skb: SkBuff): void {
+    const before = strand.flow;
+    const after = flowOf(skb);
+    strand.flow = after;
+    if (!before) return;
+    const undone = ctinfo2dir(skb.ctinfo) === 1;
+    const rules = this.#natRules.get(event.other!);
+    const tell = (what: string, source: boolean, from: string, to: string): void => {
+      if (from === to) return;
+      // an answer's destination is what was done to the source
+      const by = (source !== undone ? rules?.SNAT : rules?.DNAT) ?? null;
+      this.#push(strand, event, { kind: "rewrite", hook: strand.hook, what, before: from, after: to, by, undone });
+    };
+    const id = (flow: Flow): string => (before.id === after.id ? "" : ` id ${flow.id}`);
+    tell(
+      "source",
+      true,
+      endText(before.saddr, before.sport) + id(before),
+      endText(after.saddr, after.sport) + id(after),
+    );
+    const sameEnd = before.saddr !== after.saddr || before.sport !== after.sport;
+    const idOnce = (flow: Flow): string => (sameEnd ? "" : id(flow));
+    tell(
+      "destination",
+      false,
+      endText(before.daddr, before.dport) + idOnce(before),
+      endText(after.daddr, after.dport) + idOnce(after),
+    );
+  }
+
+  // --- how it ends ---
+
+  #delivered(strand: Open, event: TraceEvent): void {
+    const sock = event.other;
+    if (!sock) return;
+    const { where } = event;
+    if (where === "rawRcv" && strand.parent) strand.parent.shared = true;
+    let to = sock instanceof Object && "boundDevIf" in sock ? this.interfaces.ownerOf(sock as Sock) : "";
+    if (to === "") to = socketWords(sock);
+    this.#push(strand, event, { kind: "delivered", to });
+    this.#end(strand, "delivered", to);
+  }
+
+  #handled(strand: Open, by: string): void {
+    this.#end(strand, "handled", by);
+  }
+
+  #joined(strand: Open, event: TraceEvent): void {
+    const whole = this.#open.get(event.other as SkBuff);
+    if (!whole) return;
+    if (!whole.whole) {
+      whole.whole = { kind: "whole", fragments: 0 };
+      this.#push(whole, event, whole.whole);
+    }
+    whole.whole.fragments++;
+    if (whole === strand) return;
+    this.#end(strand, "joined", `#${whole.packet.number}`);
+    this.#push(strand, event, { kind: "end", end: strand.end! });
+  }
+
+  #dropped(strand: Open, event: TraceEvent, skb: SkBuff): void {
+    const reason = event.detail;
+    // an echo reply that a raw socket has had and no ping socket wants
+    if (reason === "NO_SOCKET" && strand.shared) {
+      this.#consumed(strand);
+      return;
+    }
+    const last = strand.steps.findLast(({ event: { kind } }) => kind === "rule")?.event;
+    const byRule = reason === "NETFILTER_DROP" && last?.kind === "rule" ? last.rule : null;
+    const onTheWayOut = !strand.after;
+    if (onTheWayOut) this.#lost(strand, event, skb);
+    this.#end(strand, "dropped", reason, byRule);
+    this.#push(strand, event, { kind: "end", end: strand.end! });
+  }
+
+  /** It dies between two sights: what it looked like then. */
+  #lost(strand: Open, event: TraceEvent, skb: SkBuff): void {
+    const dev = skb.dev ?? skbRtable(skb)?.dev ?? null;
+    if (dev) strand.net = dev.net;
+    const framed = skb.macHeader >= 0 && skb.data === skb.macHeader && skb.dev !== null;
+    const ip = hasIpv4(skb);
+    if (!dev || (!framed && !ip)) return;
+    const frame = skb.head.slice(framed ? skb.data : skb.networkHeader, skb.tail);
+    this.#shown(strand, frame, !framed);
+    const lost: Sight = {
+      kind: "sight",
+      direction: "lost",
+      frame,
+      raw: !framed,
+      tap: this.interfaces.indexOf(dev, framed ? "dropped" : "dropped raw"),
+      bridge: "",
+    };
+    this.#push(strand, { ...event, dev: dev.name }, lost);
+  }
+
+  #consumed(strand: Open): void {
+    if (strand.end !== null) {
+      if (strand.end.verdict === "handled" && !strand.steps.some(({ event: { kind } }) => kind === "end"))
+        strand.steps.push({
+          timeNs: this.#lab.sim.now,
+          order: this.#order++,
+          namespace: strand.end.namespace,
+          device: "",
+          after: true,
+          event: { kind: "end", end: strand.end },
+        });
+      return;
+    }
+    const divided = strand.steps.some(({ event: { kind } }) => kind === "copy");
+    this.#end(strand, divided ? "divided" : "handled", divided ? "" : "the kernel");
+  }
+
+  #end(strand: Open, verdict: End["verdict"], detail: string, by: RuleName | null = null): void {
+    const namespace = strand.net ? this.interfaces.namespaceName(strand.net) : "";
+    strand.end = { verdict, namespace, detail, by };
+  }
+}
+
+/** A socket that no process holds. */
+function socketWords(sock: object): string {
+  if (sock instanceof TimewaitSock) return "a connection in TIME_WAIT";
+  if (sock instanceof RequestSock) return "a connection that is being set up";
+  if (sock instanceof TcpSock)
+    return sock.dead ? "a connection that its process has closed" : "a connection that waits to be accepted";
+  if (sock instanceof UdpSock && sock.encapRcv !== null) return "a tunnel";
+  return "a socket that no process holds";
+}
+
+function isPacket(skb: SkBuff): boolean {
+  return skb.dev !== null || skb.networkHeader >= 0 || skb.macHeader >= 0;
+}
+
+function senderMac(skb: SkBuff): string {
+  const at = skb.networkHeader + arp.SENDER_MAC;
+  return formatMac(skb.head.subarray(at, at + 6));
+}
