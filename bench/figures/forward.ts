@@ -181,7 +181,7 @@ async function newFlows(): Promise<Batch> {
 }
 
 /** Rules in FORWARD that match nothing, in front of Docker's. */
-function rulesText(count: number): string {
+export function rulesText(count: number): string {
   const rules = Array.from(
     { length: count },
     (_, i) => `-I FORWARD -s 10.${(i >> 8) & 255}.${i & 255}.1/32 -p tcp -m tcp --dport ${1024 + (i % 50000)} -j DROP`,

@@ -101,6 +101,11 @@ export class FigureProcess {
     await this.next();
   }
 
+  /** When something went wrong elsewhere; harmless when it has ended. */
+  stop(): void {
+    this.child.kill();
+  }
+
   private next(): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const ended = (code: number | null): void => reject(new Error(`${this.key}: ended with ${code}, see above`));
