@@ -1,6 +1,8 @@
 // Constants that system calls of a script name, with the numbers of x86-64 Linux. Socket options are not here: they are
 // known by their names.
 
+import { Errno } from "../base/errno.ts";
+
 export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_NONBLOCK = 0o4000;
@@ -39,6 +41,7 @@ export const SIOCOUTQNSD = 0x894b;
 
 export const SYMBOLS: ReadonlyMap<string, number> = new Map(
   Object.entries({
+    ...Errno,
     AF_INET: 2,
     AF_INET6: 10,
     PF_INET: 2,

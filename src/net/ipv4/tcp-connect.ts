@@ -4,8 +4,7 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import { ACK, CWR, ECE, PSH, SYN } from "../../wire/tcp.ts";
 import type { SockAddr } from "../core/sock.ts";
-import { RTN_LOCAL } from "./fib-types.ts";
-import { inetAddrType, ipRouteOutputKey } from "./route.ts";
+import { ipRouteOutputKey } from "./route.ts";
 import { FlowKey, RTCF_BROADCAST, RTCF_MULTICAST, type Rtable } from "./rtable.ts";
 import { TCP_CHRONO_BUSY, tcpChronoStart } from "./tcp-chrono.ts";
 import { tcpSetState, tcpWriteQueuePurge } from "./tcp-done.ts";
@@ -136,8 +135,7 @@ function tupleFree(sk: TcpSock, port: number, take: boolean): boolean {
   const other = hash.lookupEstablished(sk.daddr, sk.dport, sk.rcvSaddr, port, sk.boundDevIf);
   if (!other) return true;
   if (!(other instanceof TimewaitSock)) return false;
-  const loopback = inetAddrType(sk.ip4, sk.daddr) === RTN_LOCAL && inetAddrType(sk.ip4, sk.saddr) === RTN_LOCAL;
-  const isn = tcpTwskUnique(other, sk, loopback, sk.bindNum === port);
+  const isn = tcpTwskUnique(other, sk, sk.bindNum !== 0);
   if (isn < 0) return false;
   if (take) {
     sk.writeSeq = isn;

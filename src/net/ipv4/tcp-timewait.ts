@@ -10,6 +10,7 @@ import { tcpDone } from "./tcp-done.ts";
 import type { InetHashed, PortOwner } from "./tcp-hashtables.ts";
 import {
   after,
+  BOOT_NS,
   before,
   expiresIn,
   JIFFY_NS,
@@ -22,6 +23,8 @@ import {
   type TcpState,
   tcpReceiveWindow,
 } from "./tcp-sock.ts";
+
+const LOOPBACK_IFINDEX = 1;
 
 export const TCP_TW_SUCCESS = 0;
 export const TCP_TW_RST = 1;
@@ -55,6 +58,8 @@ export class TimewaitSock implements InetHashed, PortOwner {
   readonly tsOffset: number;
   lastOowAckTime = 0;
   readonly timer: Timer;
+  /** when it came into TIME_WAIT, by the timestamps' clock */
+  entryMs: number;
   /** answer of the last timewaitStateProcess TCP_TW_SYN: first sequence number for the new connection */
   isn = 0;
 
@@ -79,6 +84,7 @@ export class TimewaitSock implements InetHashed, PortOwner {
     this.tsRecent = sk.rxOpt.tsRecent;
     this.tsRecentStamp = sk.rxOpt.tsRecentStamp;
     this.tsOffset = sk.tsoffset;
+    this.entryMs = milliseconds(this);
     this.timer = sk.net.kernel.timers.timer(() => {
       this.tcp.mib.ext.TW++;
       twskKill(this);
@@ -118,6 +124,15 @@ export function tcpTimeWait(sk: TcpSock, state: number, timeout: number): void {
 
 function seconds(tw: TimewaitSock): number {
   return Math.floor((jiffies(tw.tcp.net) * JIFFY_NS) / 1_000_000_000);
+}
+
+function milliseconds(tw: TimewaitSock): number {
+  return Math.floor((tw.tcp.net.now + BOOT_NS) / 1_000_000);
+}
+
+/** Bound to lo, or with an address of 127.0.0.0/8. */
+function onLoopback(tw: TimewaitSock): boolean {
+  return tw.boundDevIf === LOOPBACK_IFINDEX || tw.daddr >>> 24 === 127 || tw.rcvSaddr >>> 24 === 127;
 }
 
 /** tcp_paws_reject */
@@ -175,6 +190,7 @@ export function timewaitStateProcess(tw: TimewaitSock, skb: SkBuff, at: number):
     if (!(flags & FIN) || endSeq !== (tw.rcvNxt + 1) >>> 0) return TCP_TW_RST;
     tw.substate = TCP_TIME_WAIT;
     tw.rcvNxt = endSeq;
+    if (rxOptions.timestamps) tw.entryMs = milliseconds(tw);
     keepTimestamp(tw);
     schedule(tw, TCP_TIMEWAIT_LEN);
     return TCP_TW_ACK;
@@ -220,17 +236,14 @@ export function inWindow(seq: number, endSeq: number, low: number, high: number)
 
 /**
  * May a new connection take the tuple of one in TIME_WAIT (tcp_twsk_unique)? Gives its first sequence number, −1 no.
- * @param loopback both addresses are this host's
- * @param bound the program chose the port: timestamps suffice
+ * With timestamps it may where the program has chosen the port, or with tcp_tw_reuse after a second.
+ * @param bound bind(2) has chosen the port
  */
-export function tcpTwskUnique(tw: TimewaitSock, sk: TcpSock, loopback: boolean, bound: boolean): number {
+export function tcpTwskUnique(tw: TimewaitSock, sk: TcpSock, bound: boolean): number {
+  const { twReuse, twReuseDelay } = tw.tcp.sysctl;
+  const reuse = tw.substate !== TCP_FIN_WAIT2 && (twReuse === 1 || (twReuse === 2 && onLoopback(tw)));
   if (tw.tsRecentStamp === 0) return -1;
-  if (!bound) {
-    let reuse = tw.tcp.sysctl.twReuse;
-    if ((reuse === 2 && !loopback) || tw.substate === TCP_FIN_WAIT2) reuse = 0;
-    const ageMs = seconds(tw) * 1000 - tw.tsRecentStamp * 1000;
-    if (!reuse || ageMs < tw.tcp.sysctl.twReuseDelay) return -1;
-  }
+  if (!bound && !(reuse && milliseconds(tw) > tw.entryMs + twReuseDelay)) return -1;
   sk.rxOpt.tsRecent = tw.tsRecent;
   sk.rxOpt.tsRecentStamp = tw.tsRecentStamp;
   return (tw.sndNxt + 65535 + 2) >>> 0 || 1;
