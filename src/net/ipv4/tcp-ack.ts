@@ -8,7 +8,9 @@ import type { SkBuff } from "../core/skb.ts";
 import { tcpSendChallengeAck } from "./tcp-challenge.ts";
 import { TCP_CHRONO_BUSY, tcpChronoStop } from "./tcp-chrono.ts";
 import { tcpSetCaState } from "./tcp-cong.ts";
+import { tcpEndCwndReduction, tcpInitCwndReduction } from "./tcp-cwnd-reduction.ts";
 import * as loss from "./tcp-loss.ts";
+import { tcpMtupProbeSuccess } from "./tcp-mtup.ts";
 import { tcpSyncMss, tsortedRemove } from "./tcp-output.ts";
 import { tcpRateGen, tcpRateSkbDelivered } from "./tcp-rate.ts";
 import { tcpRackAdvance, tcpRackUpdateReoWnd } from "./tcp-recovery.ts";
@@ -219,6 +221,7 @@ function cleanRtxQueue(sk: TcpSock, priorFack: number, priorSndUna: number, sack
   const rttUpdate = ackUpdateRtt(sk, flag, seqRtt, sackRtt, caRtt);
   if (flag & loss.FLAG_ACKED) {
     flag |= loss.FLAG_SET_XMIT_TIMER;
+    if (sk.mtup.probeSize !== 0 && !after(sk.mtup.probeSeqEnd, sk.sndUna)) tcpMtupProbeSuccess(sk);
     if (!tcpIsSack(sk)) {
       loss.tcpRemoveRenoSacks(sk, pktsAcked, ece);
       if (flag & loss.FLAG_RETRANS_DATA_ACKED) flag &= ~loss.FLAG_ORIG_SACK_ACKED;
@@ -249,9 +252,9 @@ function processTlpAck(sk: TcpSock, ack: number, flag: number): void {
   if (before(ack, sk.tlpHighSeq)) return;
   if (!sk.tlpRetrans || flag & loss.FLAG_DSACK_TLP) sk.tlpHighSeq = 0;
   else if (after(ack, sk.tlpHighSeq)) {
-    loss.tcpInitCwndReduction(sk);
+    tcpInitCwndReduction(sk);
     tcpSetCaState(sk, TCP_CA_CWR);
-    loss.tcpEndCwndReduction(sk);
+    tcpEndCwndReduction(sk);
     loss.tcpTryKeepOpen(sk);
     sk.tcp.mib.ext.TCPLossProbeRecovery++;
   } else if (!(flag & (loss.FLAG_SND_UNA_ADVANCED | loss.FLAG_NOT_DUP | loss.FLAG_DATA_SACKED))) sk.tlpHighSeq = 0;

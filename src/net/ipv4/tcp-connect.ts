@@ -9,6 +9,7 @@ import { FlowKey, RTCF_BROADCAST, RTCF_MULTICAST, type Rtable } from "./rtable.t
 import { TCP_CHRONO_BUSY, tcpChronoStart } from "./tcp-chrono.ts";
 import { tcpSetState, tcpWriteQueuePurge } from "./tcp-done.ts";
 import { type FastopenRequest, fastopenRequest, tcpFastopenCookieCheck } from "./tcp-fastopen.ts";
+import { tcpMtupInit } from "./tcp-mtup.ts";
 import { tcpMtuToMssBare, tcpSetupCaps, tcpSyncMss, tcpTransmit } from "./tcp-output.ts";
 import { clampMss } from "./tcp-request.ts";
 import { securePortEphemeral, secureTcpSeq, secureTcpTsOff } from "./tcp-secure.ts";
@@ -152,6 +153,7 @@ function connectInit(sk: TcpSock, rt: Rtable): void {
   sk.tcpHeaderLen = sysctl.timestamps ? 32 : 20;
   if (rxOpt.userMss > 0) rxOpt.mssClamp = rxOpt.userMss;
   sk.maxWindow = 0;
+  tcpMtupInit(sk);
   tcpSyncMss(sk, rt.mtu());
   if (sk.windowClamp === 0) sk.windowClamp = rt.metrics?.window ?? 0;
   sk.advmss = clampMss(sk, rt.advmss());

@@ -38,11 +38,10 @@ import { FlowKey } from "./rtable.ts";
 import { tcpAddBacklog } from "./tcp-backlog.ts";
 import { tcpDoneWithError } from "./tcp-done.ts";
 import { tcpRcvEstablished } from "./tcp-input.ts";
-import { tcpNonCongestionLossRetransmit } from "./tcp-loss.ts";
+import { tcpSimpleRetransmit } from "./tcp-loss.ts";
 import { tcpCheckReq, tcpConnRequest, tcpCookieCheck } from "./tcp-minisocks.ts";
-import { tcpCurrentMss, tcpDst, tcpSendAck, tcpSyncMss } from "./tcp-output.ts";
+import { tcpDst, tcpSendAck, tcpSyncMss } from "./tcp-output.ts";
 import { tcpRcvStateProcess } from "./tcp-rcv-state.ts";
-import { tcpMarkSkbLost } from "./tcp-recovery.ts";
 import { sendAckFor, sendReset } from "./tcp-reply.ts";
 import { RequestSock, requestQueueRemove } from "./tcp-request.ts";
 import {
@@ -426,17 +425,7 @@ function mtuReduced(sk: TcpSock): void {
   const disc = pmtuDiscOf(sk.ip4, sk);
   if (disc === 0 || disc >= 4 || sk.pmtuCookie <= mtu) return;
   tcpSyncMss(sk, mtu);
-  simpleRetransmit(sk);
-}
-
-/** Segments longer than the MSS are taken for lost, and it is not congestion (tcp_simple_retransmit). */
-function simpleRetransmit(sk: TcpSock): void {
-  // a SYN and its data were one packet: that was too long
-  const mss = sk.synData && sk.state === TCP_SYN_SENT ? -1 : tcpCurrentMss(sk);
-  for (let seg = sk.rtxQueue.head; seg; seg = seg.next)
-    if ((seg.pcount > 1 ? seg.gsoSize : seg.len) > mss) tcpMarkSkbLost(sk, seg);
-  if (sk.lostOut === 0) return;
-  tcpNonCongestionLossRetransmit(sk);
+  tcpSimpleRetransmit(sk);
 }
 
 /** The path was down, not congested: one step of backing off is taken back (tcp_ld_RTO_revert; RFC 6069). */

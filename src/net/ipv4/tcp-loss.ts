@@ -2,7 +2,15 @@
 // reduction, RFC 6937), and how it comes back when the loss proves not to be one (Eifel RFC 3522, DSACK RFC 3708, F-RTO
 // RFC 5682). Answers to the middle of net/ipv4/tcp_input.c. What is lost is told by tcp-recovery.ts.
 
-import { CA_EVENT_COMPLETE_CWR, CA_EVENT_LOSS, tcpCaEvent, tcpCurrentSsthresh, tcpSetCaState } from "./tcp-cong.ts";
+import { CA_EVENT_LOSS, tcpCaEvent, tcpCurrentSsthresh, tcpSetCaState } from "./tcp-cong.ts";
+import {
+  ecnQueueCwr,
+  tcpCwndReduction,
+  tcpEndCwndReduction,
+  tcpEnterCwr,
+  tcpInitCwndReduction,
+} from "./tcp-cwnd-reduction.ts";
+import { tcpMtupProbeFailed } from "./tcp-mtup.ts";
 import { tcpCurrentMss } from "./tcp-output.ts";
 import {
   tcpMarkSkbLost,
@@ -25,9 +33,7 @@ import {
   TCP_CA_LOSS,
   TCP_CA_OPEN,
   TCP_CA_RECOVERY,
-  TCP_ECN_OK,
   TCP_ECN_QUEUE_CWR,
-  TCP_INFINITE_SSTHRESH,
   TCP_NAGLE_OFF,
   TCP_SYN_SENT,
   type TcpSock,
@@ -232,49 +238,6 @@ export function tcpCheckSackReordering(sk: TcpSock, low: number): void {
 
 // --- the window in recovery ---
 
-/** tcp_init_cwnd_reduction */
-export function tcpInitCwndReduction(sk: TcpSock): void {
-  sk.highSeq = sk.sndNxt;
-  sk.tlpHighSeq = 0;
-  sk.sndCwndCnt = 0;
-  sk.priorCwnd = sk.sndCwnd;
-  sk.prrDelivered = 0;
-  sk.prrOut = 0;
-  sk.sndSsthresh = sk.caOps.ssthresh(sk);
-  ecnQueueCwr(sk);
-}
-
-function ecnQueueCwr(sk: TcpSock): void {
-  if (sk.ecnFlags & TCP_ECN_OK) sk.ecnFlags |= TCP_ECN_QUEUE_CWR;
-}
-
-/** Proportional rate reduction (tcp_cwnd_reduction; RFC 6937). */
-export function tcpCwndReduction(sk: TcpSock, newlyDelivered: number, newlyLost: number, flag: number): void {
-  if (newlyDelivered <= 0 || sk.priorCwnd === 0) return;
-  const inFlight = tcpPacketsInFlight(sk);
-  const delta = sk.sndSsthresh - inFlight;
-  sk.prrDelivered += newlyDelivered;
-  let count: number;
-  if (delta < 0) count = Math.floor((sk.sndSsthresh * sk.prrDelivered + sk.priorCwnd - 1) / sk.priorCwnd) - sk.prrOut;
-  else {
-    count = Math.max(sk.prrDelivered - sk.prrOut, newlyDelivered);
-    if (flag & FLAG_SND_UNA_ADVANCED && newlyLost === 0) count++;
-    count = Math.min(delta, count);
-  }
-  count = Math.max(count, sk.prrOut > 0 ? 0 : 1);
-  sk.sndCwnd = inFlight + count;
-}
-
-/** tcp_end_cwnd_reduction */
-export function tcpEndCwndReduction(sk: TcpSock): void {
-  if (sk.caOps.congControl) return;
-  if (sk.sndSsthresh < TCP_INFINITE_SSTHRESH && (sk.caState === TCP_CA_CWR || sk.undoMarker !== 0)) {
-    sk.sndCwnd = sk.sndSsthresh;
-    sk.sndCwndStamp = jiffies(sk.net);
-  }
-  tcpCaEvent(sk, CA_EVENT_COMPLETE_CWR);
-}
-
 /** What is marked lost goes again, though not because of congestion (tcp_non_congestion_loss_retransmit). */
 export function tcpNonCongestionLossRetransmit(sk: TcpSock): void {
   if (sk.caState !== TCP_CA_LOSS) {
@@ -287,13 +250,15 @@ export function tcpNonCongestionLossRetransmit(sk: TcpSock): void {
   tcpXmitRetransmitQueue(sk);
 }
 
-/** The network is congested, nothing is lost (tcp_enter_cwr; RFC 3168 section 6.1.2). */
-export function tcpEnterCwr(sk: TcpSock): void {
-  sk.priorSsthresh = 0;
-  if (sk.caState >= TCP_CA_CWR) return;
-  sk.undoMarker = 0;
-  tcpInitCwndReduction(sk);
-  tcpSetCaState(sk, TCP_CA_CWR);
+/** Segments longer than the MSS are taken for lost, and it is not congestion (tcp_simple_retransmit). */
+export function tcpSimpleRetransmit(sk: TcpSock): void {
+  // a SYN and its data were one packet: that was too long
+  const mss = sk.synData && sk.state === TCP_SYN_SENT ? -1 : tcpCurrentMss(sk);
+  for (let seg = sk.rtxQueue.head; seg; seg = seg.next)
+    if ((seg.pcount > 1 ? seg.gsoSize : seg.len) > mss) tcpMarkSkbLost(sk, seg);
+  if (sk.lostOut === 0) return;
+  if (!tcpIsSack(sk)) limitRenoSacked(sk);
+  tcpNonCongestionLossRetransmit(sk);
 }
 
 function tryKeepOpen(sk: TcpSock): void {
@@ -372,7 +337,7 @@ export function tcpEnterLoss(sk: TcpSock): void {
   sk.highSeq = sk.sndNxt;
   sk.tlpHighSeq = 0;
   ecnQueueCwr(sk);
-  sk.frto = frto !== 0 && (fresh || sk.icskRetransmits > 0);
+  sk.frto = frto !== 0 && (fresh || sk.icskRetransmits > 0) && sk.mtup.probeSize === 0;
 }
 
 /** An ACK in state Loss; returns REXMIT_* (tcp_process_loss). */
@@ -473,6 +438,13 @@ export function tcpFastretransAlert(sk: TcpSock, priorSndUna: number, dupacks: n
     tryToOpen(sk, flag);
     return;
   }
+  if (sk.caState < TCP_CA_CWR && sk.mtup.probeSize !== 0 && sk.sndUna === sk.mtup.probeSeqStart) {
+    // a probe of the path's MTU is lost: that is no congestion
+    tcpMtupProbeFailed(sk);
+    sk.sndCwnd++;
+    tcpSimpleRetransmit(sk);
+    return;
+  }
   tcpEnterRecovery(sk, ece);
   out.rexmit = REXMIT_LOST;
 }
@@ -484,7 +456,7 @@ export function tcpCongControl(sk: TcpSock, ack: number, delivered: number, flag
     if (sk.caInitialized) sk.caOps.congControl(sk, rs);
     return;
   }
-  if (tcpInCwndReduction(sk)) tcpCwndReduction(sk, delivered, rs.losses, flag);
+  if (tcpInCwndReduction(sk)) tcpCwndReduction(sk, delivered, rs.losses, (flag & FLAG_SND_UNA_ADVANCED) !== 0);
   else {
     const progress = sk.reordering > sk.tcp.sysctl.reordering ? FLAG_FORWARD_PROGRESS : FLAG_DATA_ACKED;
     if (flag & progress) {
@@ -523,7 +495,7 @@ export function tcpRackReoTimeout(sk: TcpSock): void {
   if (inFlight !== tcpPacketsInFlight(sk)) {
     if (sk.caState !== TCP_CA_RECOVERY) {
       tcpEnterRecovery(sk, false);
-      if (!sk.caOps.congControl) tcpCwndReduction(sk, 1, sk.lost - lost, 0);
+      if (!sk.caOps.congControl) tcpCwndReduction(sk, 1, sk.lost - lost, false);
     }
     tcpXmitRetransmitQueue(sk);
   }

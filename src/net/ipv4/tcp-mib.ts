@@ -57,6 +57,8 @@ export const TCP_EXT_MIB = [
   "TCPSlowStartRetrans",
   "TCPTimeouts",
   "TCPLossProbes",
+  "TCPMTUPFail",
+  "TCPMTUPSuccess",
   "TCPLossProbeRecovery",
   "TCPRcvCollapsed",
   "TCPBacklogCoalesce",

@@ -13,6 +13,7 @@ import { ipQueueXmit } from "./ip-output.ts";
 import { dstCheck, ipRouteOutputKey } from "./route.ts";
 import { FlowKey, type Rtable } from "./rtable.ts";
 import { CA_EVENT_TX_START, tcpCaEvent } from "./tcp-cong.ts";
+import { tcpEnterCwr } from "./tcp-cwnd-reduction.ts";
 import { tcpRateSkbSent } from "./tcp-rate.ts";
 import { TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
 import {
@@ -98,8 +99,11 @@ export function tcpBoundToHalfWnd(sk: TcpSock, size: number): number {
 
 /** The path's MTU is (now) `pmtu` (tcp_sync_mss). */
 export function tcpSyncMss(sk: TcpSock, pmtu: number): number {
-  const mss = tcpBoundToHalfWnd(sk, tcpMtuToMss(sk, pmtu));
+  const { mtup } = sk;
+  if (mtup.searchHigh > pmtu) mtup.searchHigh = pmtu;
+  let mss = tcpBoundToHalfWnd(sk, tcpMtuToMss(sk, pmtu));
   sk.pmtuCookie = pmtu;
+  if (mtup.enabled) mss = Math.min(mss, tcpMtuToMss(sk, mtup.searchLow));
   sk.mssCache = mss;
   return mss;
 }
@@ -310,6 +314,8 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   const rest = fits ? NOTHING : cutRest(sk, skb, headerLength, seq, len);
   let error = ipQueueXmit(sk.ip4, sk, skb, rt, null);
   for (const piece of rest) error = ipQueueXmit(sk.ip4, sk, piece, rt, null) || error;
+  // this machine's own queue is full
+  if (error === Errno.ENOBUFS) tcpEnterCwr(sk);
   if (error === 0 && seg) {
     updateAfterSend(sk, seg, priorWstamp);
     tcpRateSkbSent(sk, seg);

@@ -28,6 +28,7 @@ import {
   tcpNonCongestionLossRetransmit,
   tcpUpdatePacingRate,
 } from "./tcp-loss.ts";
+import { tcpMtupInit } from "./tcp-mtup.ts";
 import { tcpDst, tcpSendAck, tcpSyncMss, tcpTransmit } from "./tcp-output.ts";
 import { tcpEnterQuickackMode } from "./tcp-quickack.ts";
 import { tcpMarkSkbLost } from "./tcp-recovery.ts";
@@ -102,6 +103,7 @@ function undoSpuriousSyn(sk: TcpSock): void {
 
 /** Window, buffers and congestion control for a new connection (tcp_init_transfer). */
 export function tcpInitTransfer(sk: TcpSock): void {
+  tcpMtupInit(sk);
   tcpDst(sk);
   sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
   if (sk.srttUs === 0) {
@@ -226,6 +228,7 @@ function connected(sk: TcpSock, skb: SkBuff, flags: number): void {
   }
   keepTimestampsAgreed(sk);
   if (rxOpt.tstampOk) sk.advmss -= 12;
+  tcpMtupInit(sk);
   tcpSyncMss(sk, sk.pmtuCookie);
   tcpInitializeRcvMss(sk);
   sk.copiedSeq = sk.rcvNxt;
@@ -261,6 +264,7 @@ function simultaneousOpen(sk: TcpSock, skb: SkBuff, flags: number): void {
   sk.sndWl1 = skb.seq;
   sk.maxWindow = sk.sndWnd;
   if (sk.ecnFlags & TCP_ECN_OK && (!(flags & ECE) || !(flags & CWR))) sk.ecnFlags &= ~TCP_ECN_OK;
+  tcpMtupInit(sk);
   tcpSyncMss(sk, sk.pmtuCookie);
   tcpInitializeRcvMss(sk);
   consumeSkb(skb);

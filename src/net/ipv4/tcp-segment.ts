@@ -209,4 +209,20 @@ export class XmitRun {
   cwndLimited = false;
   rwndLimited = false;
   maxSegs = 0;
+  /** the path's MTU is not asked about yet in this run; all waits until a probe of it may go */
+  mtuUnasked = false;
+  mtuWaits = false;
+}
+
+/** Where the search for the path's MTU stands (icsk_mtup, tcp_sock.mtu_probe): MTUs that are known to pass and not to. */
+export class MtuSearch {
+  enabled = false;
+  searchHigh = 0;
+  searchLow = 0;
+  /** the probe on its way, as MTU; 0 none */
+  probeSize = 0;
+  /** jiffies */
+  probeStamp = 0;
+  probeSeqStart = 0;
+  probeSeqEnd = 0;
 }

@@ -32,7 +32,7 @@ import {
 } from "./tcp-const.ts";
 import type { FastopenRequest } from "./tcp-fastopen.ts";
 import type { RequestSock } from "./tcp-request.ts";
-import { SegList, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
+import { MtuSearch, SegList, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
 import type { TcpState } from "./tcp-state.ts";
 import { type MinMax, newMinMax } from "./win-minmax.ts";
 
@@ -335,6 +335,7 @@ export abstract class TcpSock extends Sock {
   readonly rxOpt: TcpOptionsReceived = new TcpOptionsReceived();
   readonly rs: RateSample = new RateSample();
   readonly xmit: XmitRun = new XmitRun();
+  readonly mtup: MtuSearch = new MtuSearch();
   // chronographs (tcp-chrono.ts), jiffies
   chronoType = 0;
   chronoStart = 0;

@@ -47,6 +47,10 @@ export class TcpSysctl {
   maxTwBuckets = 131072;
   minRttWlen = 300;
   minSndMss = 48;
+  mtuProbing = 0;
+  mtuProbeFloor = 48;
+  probeInterval = 600;
+  probeThreshold = 8;
   minTsoSegs = 2;
   moderateRcvbuf = 1;
   notsentLowat = 4294967295;

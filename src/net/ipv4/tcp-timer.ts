@@ -5,6 +5,7 @@
 import { Errno } from "../../base/errno.ts";
 import { tcpDone, tcpDoneWithError } from "./tcp-done.ts";
 import { tcpEnterLoss, tcpRackReoTimeout } from "./tcp-loss.ts";
+import { tcpMtuProbing } from "./tcp-mtup.ts";
 import { tcpCurrentMss, tcpSendAck, tcpSendActiveReset } from "./tcp-output.ts";
 import { type RequestSock, rtxSynack } from "./tcp-request.ts";
 import {
@@ -171,6 +172,7 @@ function writeTimeout(sk: TcpSock): boolean {
     const max = retryUntil + (sk.state === TCP_SYN_SENT ? sysctl.synLinearTimeouts : 0);
     expired = sk.icskRetransmits >= max;
   } else {
+    if (retransmitsTimedOut(sk, sysctl.retries1, 0)) tcpMtuProbing(sk);
     retryUntil = sysctl.retries2;
     if (sk.dead) retryUntil = orphanRetries(sk, sk.icskRto < tcpRtoMax(sk));
   }

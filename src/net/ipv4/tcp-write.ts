@@ -12,7 +12,8 @@ import {
 } from "./tcp-chrono.ts";
 import { CA_EVENT_CWND_RESTART, tcpCaEvent, tcpCurrentSsthresh } from "./tcp-cong.ts";
 import { tcpIsCwndLimited } from "./tcp-cong-avoid.ts";
-import { tcpBoundToHalfWnd, tcpCurrentMss, tcpTransmit, tsortedInsertAfter } from "./tcp-output.ts";
+import { tcpMssToMtu, tcpMtuCheckReprobe } from "./tcp-mtup.ts";
+import { tcpBoundToHalfWnd, tcpCurrentMss, tcpMtuToMss, tcpTransmit, tsortedInsertAfter } from "./tcp-output.ts";
 import { TCPCB_LOST, TCPCB_SACKED_ACKED, TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
 import {
   after,
@@ -296,6 +297,8 @@ export function tcpXmitBegin(sk: TcpSock, mss: number, nonagle: number, pushOne:
   xmit.sentPackets = 0;
   xmit.cwndLimited = false;
   xmit.rwndLimited = false;
+  xmit.mtuUnasked = pushOne === 0 && sk.mtup.enabled;
+  xmit.mtuWaits = false;
   xmit.maxSegs = tcpTsoSegs(sk, mss);
 }
 
@@ -303,6 +306,15 @@ export function tcpXmitBegin(sk: TcpSock, mss: number, nonagle: number, pushOne:
 export function tcpXmitStep(sk: TcpSock): boolean {
   const { xmit } = sk;
   const { mss, nonagle, pushOne } = xmit;
+  if (xmit.mtuUnasked) {
+    xmit.mtuUnasked = false;
+    const sent = tcpMtuProbe(sk);
+    xmit.mtuWaits = sent === 0;
+    if (sent >= 0) {
+      xmit.sentPackets = sent;
+      return sent > 0;
+    }
+  }
   const seg = sk.sendQueue.head;
   if (!seg || tcpPacingCheck(sk)) return false;
   let quota = cwndTest(sk);
@@ -334,6 +346,7 @@ export function tcpXmitStep(sk: TcpSock): boolean {
 /** Ends a run; true when data waits, nothing is in flight, and so a window probe is due. */
 export function tcpXmitEnd(sk: TcpSock): boolean {
   const { xmit } = sk;
+  if (xmit.mtuWaits) return false;
   if (xmit.rwndLimited) tcpChronoStart(sk, TCP_CHRONO_RWND_LIMITED);
   else tcpChronoStop(sk, TCP_CHRONO_RWND_LIMITED);
   const limited = xmit.cwndLimited || tcpPacketsInFlight(sk) >= sk.sndCwnd;
@@ -425,4 +438,72 @@ export function tcpSendFin(sk: TcpSock): void {
     queueNew(sk, seg);
   }
   tcpPushPendingFramesWith(sk, tcpCurrentMss(sk), TCP_NAGLE_OFF);
+}
+
+/**
+ * Sends one segment longer than the MSS to see whether the path takes it (tcp_mtu_probe; RFC 4821 section 7). 1: sent; 0: wait
+ * until it can be; −1: no probe is due.
+ */
+function tcpMtuProbe(sk: TcpSock): number {
+  const { mtup, rxOpt } = sk;
+  if (!mtup.enabled || mtup.probeSize !== 0 || sk.caState !== TCP_CA_OPEN || sk.sndCwnd < 11) return -1;
+  if (rxOpt.numSacks > 0 || rxOpt.dsack) return -1;
+  const mss = tcpCurrentMss(sk);
+  const size = tcpMtuToMss(sk, (mtup.searchHigh + mtup.searchLow) >> 1);
+  const needed = size + (sk.reordering + 1) * sk.mssCache;
+  const range = mtup.searchHigh - mtup.searchLow;
+  if (size > tcpMtuToMss(sk, mtup.searchHigh) || range < sk.tcp.sysctl.probeThreshold) {
+    tcpMtuCheckReprobe(sk);
+    return -1;
+  }
+  if ((sk.writeSeq - sk.sndNxt) >>> 0 < needed || sk.sndWnd < needed) return -1;
+  if (after((sk.sndNxt + needed) >>> 0, tcpWndEnd(sk))) return 0;
+  const inFlight = tcpPacketsInFlight(sk);
+  if (inFlight + 2 > sk.sndCwnd) return inFlight === 0 ? -1 : 0;
+  const head = sk.sendQueue.head!;
+  let left = size;
+  for (let seg: TxSeg | null = head; seg && left > seg.len; seg = seg.next) {
+    if (seg.eor || !seg.next) return -1;
+    left -= seg.len;
+  }
+  const probe = probeOf(sk, head, size, mss);
+  if (tcpTransmit(sk, probe, probe.seq, probe.flags, probe.len) !== 0) return -1;
+  // it counts for two packets
+  sk.sndCwnd--;
+  tcpEventNewDataSent(sk, probe);
+  mtup.probeSize = tcpMssToMtu(sk, probe.len);
+  mtup.probeSeqStart = probe.seq;
+  mtup.probeSeqEnd = probe.endSeq;
+  return 1;
+}
+
+/** The first `size` bytes of the send queue as one segment in front of it. */
+function probeOf(sk: TcpSock, head: TxSeg, size: number, mss: number): TxSeg {
+  const probe = sk.tcp.segs.take();
+  probe.seq = head.seq;
+  probe.endSeq = (head.seq + size) >>> 0;
+  probe.len = size;
+  probe.flags = ACK;
+  if (sk.highestSack === head) sk.highestSack = probe;
+  for (let left = size; left > 0; ) {
+    const seg = sk.sendQueue.head!;
+    const copy = Math.min(seg.len, left);
+    left -= copy;
+    if (copy === seg.len) {
+      probe.flags |= seg.flags;
+      probe.eor = seg.eor;
+      sk.sendQueue.remove(seg);
+      tcpWmemFree(sk, seg);
+    } else {
+      probe.flags |= seg.flags & ~(FIN | PSH);
+      seg.seq = (seg.seq + copy) >>> 0;
+      seg.len -= copy;
+      sk.wmemQueued -= copy;
+      tcpSetTsoSegs(seg, mss);
+    }
+  }
+  sk.wmemQueued += SKB_OVERHEAD + size;
+  sk.sendQueue.insertAfter(null, probe);
+  tcpInitTsoSegs(probe, size);
+  return probe;
 }
