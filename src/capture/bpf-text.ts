@@ -23,6 +23,12 @@ import {
   BPF_TAX,
   BPF_X,
   type BpfInstruction,
+  SKF_AD_CPU,
+  SKF_AD_IFINDEX,
+  SKF_AD_MARK,
+  SKF_AD_OFF,
+  SKF_AD_PKTTYPE,
+  SKF_AD_PROTOCOL,
 } from "./bpf.ts";
 
 const LOADS: ReadonlyMap<number, string> = new Map([
@@ -34,13 +40,22 @@ const ALU_NAMES = ["add", "sub", "mul", "div", "or", "and", "lsh", "rsh", "neg",
 const JUMP_NAMES = ["ja", "jeq", "jgt", "jge", "jset"];
 const DECIMAL: readonly number[] = [BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_MOD, BPF_LSH, BPF_RSH];
 
+/** What the kernel knows of a packet, by offset from SKF_AD_OFF. */
+const ANCILLARY_NAMES: ReadonlyMap<number, string> = new Map([
+  [SKF_AD_PROTOCOL, "proto"],
+  [SKF_AD_PKTTYPE, "type"],
+  [SKF_AD_IFINDEX, "ifidx"],
+  [SKF_AD_MARK, "mark"],
+  [SKF_AD_CPU, "cpu"],
+]);
+
 /** One instruction as an assembler would have it: `jeq`, `#0x800`. */
 function parts({ code, k }: BpfInstruction, pc: number): [operation: string, operand: string] {
   switch (code & 7) {
     case BPF_LD: {
       const name = LOADS.get(code & 0x18)!;
       const mode = code & 0xe0;
-      if (mode === BPF_ABS) return [name, `[${k | 0}]`];
+      if (mode === BPF_ABS) return [name, `[${ANCILLARY_NAMES.get(k - SKF_AD_OFF) ?? `${k | 0}`}]`];
       if (mode === BPF_IND) return [name, `[x + ${k | 0}]`];
       if (mode === BPF_LEN) return [name, "#pktlen"];
       return mode === BPF_MEM ? [name, `M[${k}]`] : [name, `#0x${k.toString(16)}`];

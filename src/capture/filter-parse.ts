@@ -3,9 +3,29 @@
 // Primitives of media that this project does not have are refused by name.
 import { parseIpv6 } from "../wire/addr.ts";
 
+/** Part of an expression: its first character, and the one after it. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A filter that does not compile; the message is what follows `tcpdump: `. */
 export class FilterError extends Error {
   override readonly name: string = "FilterError";
+  /** where the mistake is, where that is known; at the expression's end something is missing */
+  at: Span | undefined;
+
+  constructor(message: string, at?: Span) {
+    super(message);
+    this.at = at;
+  }
+}
+
+/** The expression with the place of a mistake underlined; "" where the place is not known. */
+export function pointAt(text: string, { at }: FilterError): string {
+  const line = text.replace(/\s/g, " ");
+  if (at === undefined || line.trim() === "") return "";
+  return `${line}\n${" ".repeat(at.from)}${"^".repeat(Math.max(1, at.to - at.from))}\n`;
 }
 
 export type Proto =
@@ -54,7 +74,8 @@ export type Expression =
   | { readonly node: "and" | "or"; readonly left: Expression; readonly right: Expression }
   | { readonly node: "not"; readonly operand: Expression }
   | { readonly node: "proto"; readonly proto: Proto }
-  | { readonly node: "match"; readonly qualifier: Qualifier | undefined; readonly id: Identifier }
+  | { readonly node: "match"; readonly qualifier: Qualifier; readonly id: Identifier; readonly at: Span }
+  | { readonly node: "ifindex"; readonly index: number }
   | { readonly node: "compare"; readonly operator: string; readonly left: Arithmetic; readonly right: Arithmetic }
   | { readonly node: "broadcast" | "multicast"; readonly proto: Proto }
   | { readonly node: "less" | "greater"; readonly bytes: number }
@@ -65,6 +86,7 @@ interface Token {
   readonly kind: "word" | "id" | "number" | "address4" | "address6" | "mac" | "punctuation" | "end";
   readonly text: string;
   readonly value: number;
+  readonly at: Span;
 }
 
 const PROTOS: ReadonlyMap<string, Proto> = new Map<string, Proto>([
@@ -106,7 +128,9 @@ const KINDS: ReadonlyMap<string, AddressKind> = new Map<string, AddressKind>([
 ]);
 
 const OTHER_WORDS: ReadonlySet<string> = new Set(
-  "src dst proto gateway and or not mask less greater broadcast multicast inbound outbound vlan len length".split(" "),
+  "src dst proto gateway and or not mask less greater broadcast multicast inbound outbound vlan ifindex len length".split(
+    " ",
+  ),
 );
 
 /** Keywords of libpcap whose meaning is not here. */
@@ -114,7 +138,7 @@ const UNSUPPORTED: ReadonlySet<string> = new Set(
   (
     "protochain atalk aarp decnet lat sca moprc mopdl iso esis es-is isis is-is l1 l2 iih lsp snp csnp psnp clnp ipx " +
     "netbeui radio type subtype direction dir address1 addr1 address2 addr2 address3 addr3 address4 addr4 ra ta byte " +
-    "ifindex mpls pppoed pppoes geneve lane llc metac bcc oam oamf4 oamf4ec oamf4sc sc ilmic vpi vci connectmsg " +
+    "mpls pppoed pppoes geneve lane llc metac bcc oam oamf4 oamf4ec oamf4sc sc ilmic vpi vci connectmsg " +
     "metaconnect on ifname rset ruleset rnr rulenum srnr subrulenum reason action fisu lssu lsu msu hfisu hlssu hmsu " +
     "sio opc dpc sls hsio hopc hdpc hsls"
   ).split(" "),
@@ -194,7 +218,7 @@ function tokenize(text: string): Token[] {
     tokens.push(token.token);
     at += token.length;
   }
-  tokens.push({ kind: "end", text: "", value: 0 });
+  tokens.push({ kind: "end", text: "", value: 0, at: { from: text.trimEnd().length, to: text.trimEnd().length } });
   return tokens;
 }
 
@@ -203,8 +227,9 @@ function tokenAt(text: string, at: number): { token: Token; length: number } {
     const name = /\\[^ !()\n\t]+/y;
     name.lastIndex = at;
     const match = name.exec(text)?.[0];
-    if (match === undefined) throw syntaxError();
-    return { token: { kind: "id", text: match.slice(1), value: 0 }, length: match.length };
+    const span = { from: at, to: at + (match?.length ?? 1) };
+    if (match === undefined) throw syntaxError(span);
+    return { token: { kind: "id", text: match.slice(1), value: 0, at: span }, length: match.length };
   }
   let best = "";
   let kind: Token["kind"] | "bogus mac" | undefined;
@@ -216,9 +241,10 @@ function tokenAt(text: string, at: number): { token: Token; length: number } {
     best = match;
     kind = candidate;
   }
-  if (kind === undefined) throw syntaxError();
-  if (kind === "bogus mac") throw new FilterError(`bogus ethernet address ${best}`);
-  return { token: classify(kind, best), length: best.length };
+  const span = { from: at, to: at + Math.max(1, best.length) };
+  if (kind === undefined) throw syntaxError(span);
+  if (kind === "bogus mac") throw new FilterError(`bogus ethernet address ${best}`, span);
+  return { token: { ...classify(kind, best, span), at: span }, length: best.length };
 }
 
 /** The longest beginning that is an IPv6 address, or nothing. */
@@ -227,8 +253,8 @@ function longestAddress6(text: string): string {
   return text;
 }
 
-function classify(kind: Token["kind"], text: string): Token {
-  if (kind === "number") return { kind, text, value: numberOf(text) };
+function classify(kind: Token["kind"], text: string, at: Span): Omit<Token, "at"> {
+  if (kind === "number") return { kind, text, value: numberOf(text, at) };
   if (kind === "punctuation") return { kind, text: PUNCTUATION.get(text) ?? text, value: 0 };
   if (kind !== "id") return { kind, text, value: 0 };
   const named = NUMBERS.get(text);
@@ -245,15 +271,15 @@ const PUNCTUATION: ReadonlyMap<string, string> = new Map([
   ["==", "="],
 ]);
 
-function numberOf(text: string): number {
+function numberOf(text: string, at: Span): number {
   const value = /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number(text);
-  if (value > 0xffffffff) throw new FilterError(`number ${text} overflows 32 bits`);
-  if (/^0\d*[89]/.test(text)) throw new FilterError(`number ${text} contains non-octal digit`);
+  if (value > 0xffffffff) throw new FilterError(`number ${text} overflows 32 bits`, at);
+  if (/^0\d*[89]/.test(text)) throw new FilterError(`number ${text} contains non-octal digit`, at);
   return value;
 }
 
-function syntaxError(): FilterError {
-  return new FilterError("can't parse filter expression: syntax error");
+function syntaxError(at: Span): FilterError {
+  return new FilterError("can't parse filter expression: syntax error", at);
 }
 
 /** Marks a reading that did not fit, to try another; anything else is thrown on. */
@@ -265,14 +291,15 @@ export function parseFilter(text: string): Expression | undefined {
   const tokens = tokenize(text);
   if (tokens.length === 1) return undefined;
   const unsupported = tokens.find((token) => token.kind === "word" && UNSUPPORTED.has(token.text));
-  if (unsupported !== undefined) throw new FilterError(`filter primitive '${unsupported.text}' is not supported`);
+  if (unsupported !== undefined)
+    throw new FilterError(`filter primitive '${unsupported.text}' is not supported`, unsupported.at);
+  const parser = new Parser(tokens);
   try {
-    const parser = new Parser(tokens);
     const { expression } = parser.expression(undefined);
     parser.end();
     return expression;
   } catch (error) {
-    throw error === NO_PARSE ? syntaxError() : error;
+    throw error === NO_PARSE ? syntaxError(parser.furthest) : error;
   }
 }
 
@@ -284,6 +311,7 @@ interface Qualified {
 
 class Parser {
   private at = 0;
+  private seen = 0;
   private readonly tokens: readonly Token[];
 
   constructor(tokens: readonly Token[]) {
@@ -311,7 +339,13 @@ class Parser {
     if (this.peek().kind !== "end") throw NO_PARSE;
   }
 
+  /** Where no reading went on. */
+  get furthest(): Span {
+    return this.tokens[this.seen]!.at;
+  }
+
   private peek(ahead: number = 0): Token {
+    if (ahead === 0) this.seen = Math.max(this.seen, Math.min(this.at, this.tokens.length - 1));
     return this.tokens[Math.min(this.at + ahead, this.tokens.length - 1)]!;
   }
 
@@ -369,24 +403,23 @@ class Parser {
   }
 
   private comparison(): Qualified {
-    const left = this.arithmetic(0);
+    const left = this.arithmetic("");
     const operator = this.peek().text;
     if (this.peek().kind !== "punctuation" || ![">", ">=", "=", "<", "<=", "!="].includes(operator)) throw NO_PARSE;
     this.at++;
-    const right = this.arithmetic(0);
+    const right = this.arithmetic("");
     return { expression: { node: "compare", operator, left, right }, qualifier: undefined };
   }
 
-  private arithmetic(level: number): Arithmetic {
-    const operators = PRECEDENCE[level];
-    if (operators === undefined) return this.operand();
-    let left = this.arithmetic(level + 1);
-    while (this.peek().kind === "punctuation" && operators.includes(this.peek().text)) {
-      const operator = this.peek().text;
+  /** What belongs to the right of an operator; "" stands for the beginning. */
+  private arithmetic(outer: string): Arithmetic {
+    let left = this.operand();
+    for (;;) {
+      const { kind, text } = this.peek();
+      if (kind !== "punctuation" || !OPERATORS.has(text) || !bindsBefore(text, outer)) return left;
       this.at++;
-      left = { node: "binary", operator, left, right: this.arithmetic(level + 1) };
+      left = { node: "binary", operator: text, left, right: this.arithmetic(text) };
     }
-    return left;
   }
 
   private operand(): Arithmetic {
@@ -396,19 +429,19 @@ class Parser {
       return { node: "number", value: token.value };
     }
     if (this.take("len") || this.take("length")) return { node: "length" };
-    if (this.take("-")) return { node: "negate", operand: this.operand() };
+    if (this.take("-")) return { node: "negate", operand: this.arithmetic("unary") };
     if (this.take("(")) {
-      const inner = this.arithmetic(0);
+      const inner = this.arithmetic("");
       this.expect(")");
       return inner;
     }
     const proto = this.proto();
     if (proto === undefined) throw NO_PARSE;
     this.expect("[");
-    const index = this.arithmetic(0);
+    const index = this.arithmetic("");
     const size = this.take(":") ? this.number() : 1;
     this.expect("]");
-    if (size !== 1 && size !== 2 && size !== 4) throw new FilterError("data size must be 1, 2, or 4");
+    if (size !== 1 && size !== 2 && size !== 4) throw new FilterError("data size must be 1, 2, or 4", this.peek(-2).at);
     return { node: "load", proto, index, size };
   }
 
@@ -432,6 +465,7 @@ class Parser {
     if (this.take("greater")) return plain({ node: "greater", bytes: this.number() });
     if (this.take("inbound")) return plain({ node: "inbound" });
     if (this.take("outbound")) return plain({ node: "outbound" });
+    if (this.take("ifindex")) return plain({ node: "ifindex", index: this.number() });
     if (this.take("vlan")) {
       return plain({ node: "vlan", id: this.peek().kind === "number" ? this.number() : undefined });
     }
@@ -480,7 +514,12 @@ class Parser {
       this.expect(")");
       return { expression, qualifier };
     }
-    return { expression: { node: "match", qualifier, id: this.name() }, qualifier };
+    const { from } = this.peek().at;
+    const id = this.name();
+    const at = { from, to: this.peek(-1).at.to };
+    // "icmp and 10.0.0.1": no word before it says what it is
+    if (qualifier === undefined) throw new FilterError("syntax error in filter expression", at);
+    return { expression: { node: "match", qualifier, id, at }, qualifier };
   }
 
   private name(): Identifier {
@@ -510,4 +549,25 @@ class Parser {
   }
 }
 
-const PRECEDENCE: readonly (readonly string[])[] = [["|"], ["^"], ["&"], ["<<", ">>"], ["+", "-"], ["*", "/", "%"]];
+/** Operators with what grammar.y says of their precedence: of % and ^ nothing. */
+const OPERATORS: ReadonlyMap<string, number | undefined> = new Map([
+  ["|", 1],
+  ["&", 2],
+  ["<<", 3],
+  [">>", 3],
+  ["+", 4],
+  ["-", 4],
+  ["*", 5],
+  ["/", 5],
+  ["unary", 6],
+  ["%", undefined],
+  ["^", undefined],
+]);
+
+/** Whether an operator takes the operand before it away from the one to the left: yacc shifts where it knows no precedence. */
+function bindsBefore(operator: string, outer: string): boolean {
+  if (outer === "") return true;
+  const precedence = OPERATORS.get(operator);
+  const before = OPERATORS.get(outer);
+  return precedence === undefined || before === undefined || precedence > before;
+}

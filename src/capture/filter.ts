@@ -10,7 +10,6 @@ import {
   BPF_AND,
   BPF_B,
   BPF_H,
-  BPF_IMM,
   BPF_IND,
   BPF_JEQ,
   BPF_JGE,
@@ -24,6 +23,9 @@ import {
   BPF_W,
   type BpfInstruction,
   noAncillary,
+  SKF_AD_IFINDEX,
+  SKF_AD_OFF,
+  SKF_AD_PKTTYPE,
 } from "./bpf.ts";
 import { compileBpf } from "./bpf-compile.ts";
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "./capture.ts";
@@ -41,6 +43,7 @@ import {
   prefixMask,
   protocolNamed,
 } from "./filter-names.ts";
+import { optimize } from "./filter-optimize.ts";
 import {
   type AddressKind,
   type Direction,
@@ -50,20 +53,29 @@ import {
   type Proto,
   parseFilter,
   type Qualifier,
+  type Span,
 } from "./filter-parse.ts";
 import { PACKET_OUTGOING } from "./sll2.ts";
 
-export { FilterError } from "./filter-parse.ts";
+export { FilterError, pointAt } from "./filter-parse.ts";
 
 /** True when the frame `b[from..from+length)` passes; `wireLength` is its length before it was cut. */
-export type FrameFilter = (b: Uint8Array, length: number, from?: number, wireLength?: number) => boolean;
+export type FrameFilter = (
+  b: Uint8Array,
+  length: number,
+  from?: number,
+  wireLength?: number,
+  ancillary?: (what: number) => number,
+) => boolean;
 
 export interface FilterOptions {
   /** LINKTYPE_ number of the capture; Ethernet unless given. */
   readonly linkType?: number;
+  /** Of an interface, whose frames come with what the kernel knows of them. */
+  readonly live?: boolean;
   /** The interface's netmask, for `ip broadcast`; 0 when it has none. */
   readonly netmask?: number;
-  /** As libpcap's program before it optimises (tcpdump -O). Otherwise no bytes are read of which none counts. */
+  /** As libpcap's program before it optimises (tcpdump -O). */
   readonly unoptimized?: boolean;
   /** What the program returns for a frame that passes; 262144 unless given. */
   readonly snapLength?: number;
@@ -74,7 +86,8 @@ export interface FilterOptions {
 /** Compiles an expression; an empty one passes every frame. Throws FilterError with the words after `tcpdump: `. */
 export function compileFilter(text: string, options: FilterOptions = {}): FrameFilter {
   const run = compileBpf(filterProgram(text, options));
-  return (b, length, from = 0, wireLength = length) => run(b, from, length, wireLength, noAncillary) !== 0;
+  return (b, length, from = 0, wireLength = length, ancillary = noAncillary) =>
+    run(b, from, length, wireLength, ancillary) !== 0;
 }
 
 /** The program of an expression, which returns how many bytes of a frame to keep: 0 or the snapshot length. */
@@ -82,7 +95,11 @@ export function filterProgram(text: string, options: FilterOptions = {}): BpfIns
   const accept = options.snapLength ?? 262144;
   const expression = parseFilter(text);
   if (expression === undefined) return layOut(returning(accept));
-  return layOut(finish(new Compiler(options).compile(expression), accept));
+  const root = finish(new Compiler(options).compile(expression), accept);
+  if (options.unoptimized) return layOut(root);
+  const program = layOut(optimize(root));
+  if (program.length === 1 && program[0]!.k === 0) throw new FilterError("expression rejects all packets");
+  return program;
 }
 
 const ETHERMTU = 1500;
@@ -123,7 +140,7 @@ class Compiler implements LoadContext {
       case "proto":
         return this.abbreviation(expression.proto);
       case "match":
-        return this.match(expression.qualifier, expression.id);
+        return at(expression.at, () => this.match(expression.qualifier, expression.id));
       case "compare":
         return compileComparison(expression, this);
       case "broadcast":
@@ -137,6 +154,8 @@ class Compiler implements LoadContext {
       case "inbound":
       case "outbound":
         return this.passage(expression.node === "outbound");
+      case "ifindex":
+        return this.ifindex(expression.index);
       case "vlan":
         return this.vlan(expression.id);
     }
@@ -144,7 +163,6 @@ class Compiler implements LoadContext {
 
   /** A field of the network header. */
   field(offset: number, size: number, k: number, mask: number = ALL_ONES, jump: number = BPF_JEQ): Block {
-    if (mask === 0 && !this.options.unoptimized) return test([{ code: BPF_LD | BPF_IMM, k: 0 }], k, ALL_ONES, jump);
     return test([load(this.payloadAt + offset, size)], k, mask, jump);
   }
 
@@ -195,8 +213,7 @@ class Compiler implements LoadContext {
     return both(this.etherType(ethernet.ETH_P_IPV6), either(this.field(6, BPF_B, number), behindFragment));
   }
 
-  private match(qualifier: Qualifier | undefined, id: Identifier): Block {
-    if (qualifier === undefined) throw new FilterError("syntax error in filter expression");
+  private match(qualifier: Qualifier, id: Identifier): Block {
     switch (id.kind) {
       case "name":
         return this.matchName(qualifier, id.text);
@@ -246,7 +263,7 @@ class Compiler implements LoadContext {
         if (proto !== "default" && only !== undefined && only !== proto) {
           throw new FilterError(`port in range '${name}' is ${only}`);
         }
-        return this.port(low, high, proto !== "default" ? proto : (only ?? "default"), direction);
+        return this.port(low, high, proto !== "default" ? proto : (only ?? "default"), direction, true);
       }
       case "proto":
         return this.protocol(protocolNamed(name, proto), proto, direction);
@@ -274,7 +291,7 @@ class Compiler implements LoadContext {
       case "portrange":
         checkPortProto(proto, kind);
         if (value > 65535) throw new FilterError(`illegal port number ${value} > 65535`);
-        return this.port(value, value, proto, direction);
+        return this.port(value, value, proto, direction, kind === "portrange");
       case "proto":
         return this.protocol(value, proto, direction);
       case "gateway":
@@ -390,7 +407,7 @@ class Compiler implements LoadContext {
    * Ports from `low` to `high` of TCP, UDP or SCTP, in IPv4 packets that are no later fragments and in plain IPv6
    * (gen_port, gen_port6, gen_portrange).
    */
-  private port(low: number, high: number, proto: Proto, direction: Direction, isRange: boolean = low !== high): Block {
+  private port(low: number, high: number, proto: Proto, direction: Direction, isRange: boolean = false): Block {
     if (low > high) return this.port(high, low, proto, direction, isRange);
     const wanted = PROTOCOL_NUMBERS.get(proto);
     const protocols = wanted === undefined ? [132, 6, 17] : [wanted];
@@ -451,11 +468,22 @@ class Compiler implements LoadContext {
     );
   }
 
-  /** Only a cooked capture's frames say which way they went. */
+  /** A cooked capture's frames say which way they went; of others the kernel knows. */
   private passage(outbound: boolean): Block {
+    if (this.isEthernet && this.options.live) {
+      const sent = test([load(SKF_AD_OFF + SKF_AD_PKTTYPE, BPF_H)], PACKET_OUTGOING);
+      return outbound ? sent : negated(sent);
+    }
     if (this.isEthernet) throw new FilterError("inbound/outbound not supported on Ethernet when reading savefiles");
     const outgoing = test([load(10, BPF_B)], PACKET_OUTGOING);
     return outbound ? outgoing : negated(outgoing);
+  }
+
+  /** gen_ifindex */
+  private ifindex(index: number): Block {
+    if (!this.isEthernet) return test([load(4, BPF_W)], index);
+    if (!this.options.live) throw new FilterError("ifindex not supported on Ethernet when reading savefiles");
+    return test([load(SKF_AD_OFF + SKF_AD_IFINDEX, BPF_W)], index);
   }
 
   /** gen_vlan_no_bpf_extensions */
@@ -467,6 +495,16 @@ class Compiler implements LoadContext {
     this.typeAt += 4;
     this.payloadAt += 4;
     return matched;
+  }
+}
+
+/** A mistake that is found while something is compiled is there. */
+function at<Result>(span: Span, compile: () => Result): Result {
+  try {
+    return compile();
+  } catch (error) {
+    if (error instanceof FilterError) error.at ??= span;
+    throw error;
   }
 }
 

@@ -140,6 +140,9 @@ class Compiler {
       case "inbound":
       case "outbound":
         return this.passage(expression.node === "outbound");
+      case "ifindex":
+        if (this.isEthernet) throw new FilterError("ifindex not supported on Ethernet when reading savefiles");
+        return (frame) => u16(frame, 4) * 65536 + u16(frame, 6) === expression.index;
       case "vlan":
         return this.vlan(expression.id);
     }

@@ -78,27 +78,30 @@ describe("tcpdump", () => {
     expect(stdout).toBe("1\n1\n1\n1\n");
     expect(stderr).toBe(
       "tcpdump: nope: No such device exists\n(No such device exists)\n" +
-        "tcpdump: can't parse filter expression: syntax error\n" +
+        "tcpdump: can't parse filter expression: syntax error\nvethlab: foo bar\nvethlab: ^^^\n" +
         "tcpdump: option -E is not emulated by vethlab\n" +
         "tcpdump: none.pcap: No such file or directory\n",
     );
   });
 
-  it("prints a filter's program before optimisation, and says that it has no other", async () => {
+  it("prints a filter's program before and after optimisation, but for vlan on an interface", async () => {
     const host = await pair();
     const { stdout, stderr } = await host.sh(`
       tcpdump -O -d -i v0 icmp; tcpdump -O -dd -i any arp; tcpdump -O -ddd -s 96 -i v0 ip6
-      tcpdump -d -i v0 icmp; echo $?; tcpdump -O -d -i v0 vlan; echo $?; tcpdump -O -d -i v0 port 99999; echo $?`);
+      tcpdump -ddd -i v0 'host 1.2.3.4 and inbound'; echo $?; tcpdump -O -d -i v0 vlan; echo $?; tcpdump -O -d -i v0 port 99999; echo $?`);
     expect(stdout).toBe(
       "(000) ldh      [12]\n(001) jeq      #0x800           jt 2\tjf 5\n(002) ldb      [23]\n" +
         "(003) jeq      #0x1             jt 4\tjf 5\n(004) ret      #262144\n(005) ret      #0\n" +
         "{ 0x28, 0, 0, 0x00000000 },\n{ 0x15, 0, 1, 0x00000806 },\n{ 0x6, 0, 0, 0x00040000 },\n{ 0x6, 0, 0, 0x00000000 },\n" +
-        "4\n40 0 0 12\n21 0 1 34525\n6 0 0 96\n6 0 0 0\n1\n1\n1\n",
+        "4\n40 0 0 12\n21 0 1 34525\n6 0 0 96\n6 0 0 0\n" +
+        "16\n40 0 0 12\n21 0 4 2048\n32 0 0 26\n21 8 0 16909060\n32 0 0 30\n21 6 9 16909060\n21 1 0 2054\n" +
+        "21 0 7 32821\n32 0 0 28\n21 2 0 16909060\n32 0 0 38\n21 0 3 16909060\n40 0 0 4294963204\n21 1 0 4\n6 0 0 262144\n6 0 0 0\n" +
+        "0\n1\n1\n",
     );
     expect(stderr).toBe(
-      "tcpdump: option -d without -O is not emulated by vethlab (programs are not optimized)\n" +
+      "tcpdump: data link type LINUX_SLL2\n" +
         "tcpdump: option -d is not emulated by vethlab for vlan on a live interface\n" +
-        "tcpdump: illegal port number 99999 > 65535\n",
+        "tcpdump: illegal port number 99999 > 65535\nvethlab: port 99999\nvethlab:      ^^^^^\n",
     );
   });
 });

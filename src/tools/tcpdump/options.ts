@@ -39,6 +39,8 @@ export interface TcpdumpOptions {
   readonly number: boolean;
   /** -d, -dd, -ddd: print the filter's program and stop */
   readonly dumpCode: number;
+  /** without -O */
+  readonly optimized: boolean;
   readonly filterFile: string | undefined;
   readonly expression: string;
 }
@@ -120,10 +122,10 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
     noChecksums: false,
     number: false,
     dumpCode: 0,
+    optimized: true,
     filterFile: undefined as string | undefined,
     expression: parsed.operands.join(" "),
   };
-  let optimized = true;
   for (const { name, value } of parsed.options) {
     switch (name) {
       case "i":
@@ -227,7 +229,7 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
         o.dumpCode++;
         break;
       case "O":
-        optimized = false;
+        o.optimized = false;
         break;
       // dropping privileges cannot be seen from outside
       case "Z":
@@ -239,9 +241,6 @@ export function parseTcpdumpArguments(args: readonly string[]): ParsedArguments 
       default:
         return refuse(`tcpdump: option -${name.length > 1 ? "-" : ""}${name} is not emulated by vethlab\n`);
     }
-  }
-  if (o.dumpCode > 0 && optimized) {
-    return refuse("tcpdump: option -d without -O is not emulated by vethlab (programs are not optimized)\n");
   }
   return { options: o };
 }

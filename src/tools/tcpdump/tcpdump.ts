@@ -6,10 +6,19 @@
 import { Errno, NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8 } from "../../base/text.ts";
 import { MSEC, SEC } from "../../base/time.ts";
+import { SKF_AD_IFINDEX, SKF_AD_PKTTYPE } from "../../capture/bpf.ts";
 import { bpfAssembly, bpfInitializers, bpfNumbers } from "../../capture/bpf-text.ts";
 import { type Capture, CaptureError, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "../../capture/capture.ts";
-import { compileFilter, FilterError, type FrameFilter, filterProgram } from "../../capture/filter.ts";
+import {
+  compileFilter,
+  FilterError,
+  type FilterOptions,
+  type FrameFilter,
+  filterProgram,
+  pointAt,
+} from "../../capture/filter.ts";
 import { readCapture } from "../../capture/read.ts";
+import * as sll2 from "../../capture/sll2.ts";
 import { CaptureWriter } from "../../capture/writer.ts";
 import { hostOf, netnsOf } from "../../host/host.ts";
 import { devSetPromiscuity } from "../../net/core/dev.ts";
@@ -77,8 +86,10 @@ export function* tcpdump(proc: Process): Task<number> {
     );
     return 0;
   }
-  if (options.dumpCode > 0) return yield* dumpCode(proc, options, linkType);
-  const filter = yield* filterOf(proc, options);
+  if (any) yield* proc.printError("tcpdump: data link type LINUX_SLL2\n");
+  const source = { linkType, live: true };
+  if (options.dumpCode > 0) return yield* dumpCode(proc, options, source);
+  const filter = yield* filterOf(proc, options, source);
   if (typeof filter === "number") return filter;
 
   const session = new Session(proc, options, linkType, filter);
@@ -89,7 +100,6 @@ export function* tcpdump(proc: Process): Task<number> {
       return 1;
     }
   }
-  if (any) yield* proc.printError("tcpdump: data link type LINUX_SLL2\n");
   const listening = `listening on ${any ? "any" : dev!.name}, link-type ${LINK_TYPES.get(linkType)}, snapshot length ${options.snapLength} bytes\n`;
   yield* proc.printError(
     options.write !== undefined || options.verbose > 0
@@ -100,37 +110,38 @@ export function* tcpdump(proc: Process): Task<number> {
 }
 
 /** The compiled filter, or the status to end with. */
-function* filterOf(proc: Process, options: TcpdumpOptions, linkType?: number): Task<FrameFilter | null | number> {
+function* filterOf(proc: Process, options: TcpdumpOptions, source: FilterOptions): Task<FrameFilter | null | number> {
   const text = yield* filterText(proc, options);
   if (typeof text === "number") return text;
   if (text.trim() === "") return null;
-  return yield* orComplaint(proc, () => compileFilter(text, linkType === undefined ? {} : { linkType }));
+  return yield* orComplaint(proc, text, () => compileFilter(text, { ...source, unoptimized: !options.optimized }));
 }
 
 /** -d: the filter's program instead of any capture. */
-function* dumpCode(proc: Process, options: TcpdumpOptions, linkType: number): Task<number> {
+function* dumpCode(proc: Process, options: TcpdumpOptions, source: FilterOptions): Task<number> {
   const text = yield* filterText(proc, options);
   if (typeof text === "number") return text;
-  if (options.read === undefined && /\bvlan\b/.test(text)) {
+  const program = yield* orComplaint(proc, text, () =>
+    filterProgram(text, { ...source, snapLength: options.snapLength, unoptimized: !options.optimized }),
+  );
+  if (typeof program === "number") return program;
+  if (source.live && /\bvlan\b/.test(text)) {
     yield* proc.printError("tcpdump: option -d is not emulated by vethlab for vlan on a live interface\n");
     return 1;
   }
-  const program = yield* orComplaint(proc, () =>
-    filterProgram(text, { linkType, snapLength: options.snapLength, unoptimized: true }),
-  );
-  if (typeof program === "number") return program;
   const print = options.dumpCode === 1 ? bpfAssembly : options.dumpCode === 2 ? bpfInitializers : bpfNumbers;
   yield* proc.print(print(program));
   return 0;
 }
 
 /** What `make` makes, or the status to end with when the filter is wrong. */
-function* orComplaint<Result>(proc: Process, make: () => Result): Task<Result | number> {
+function* orComplaint<Result>(proc: Process, text: string, make: () => Result): Task<Result | number> {
   try {
     return make();
   } catch (error) {
     if (!(error instanceof FilterError)) throw error;
-    yield* proc.printError(`tcpdump: ${error.message}\n`);
+    const place = pointAt(text, error).replace(/^(?=.)/gm, "vethlab: ");
+    yield* proc.printError(`tcpdump: ${error.message}\n${place}`);
     return 1;
   }
 }
@@ -151,12 +162,25 @@ function* filterText(proc: Process, options: TcpdumpOptions): Task<string | numb
   return text;
 }
 
+const NOT_IN_FRAME = new Error("not in the frame");
+
 class Session implements Tap {
   readonly #proc: Process;
   readonly #options: TcpdumpOptions;
   readonly #linkType: number;
   readonly #filter: FrameFilter | null;
   readonly #wake: WaitQueue = new WaitQueue();
+  /** the frame under test: as a cooked capture has it, or what the kernel knows beside its bytes */
+  #cooked: Uint8Array = new Uint8Array(2048);
+  #packetType = 0;
+  #ifindex = 0;
+  /**
+   * The ring's first block has been handed over. Frames in it are filtered once more by libpcap, because they might be older than the
+   * filter; its own machine does not know what the kernel knows beside a frame's bytes (pcap_setfilter_linux, pcap_filter).
+   */
+  #firstBlockOver = false;
+  readonly #ancillary = (what: number): number =>
+    what === SKF_AD_PKTTYPE ? this.#packetType : what === SKF_AD_IFINDEX ? this.#ifindex : 0;
   readonly #startSeconds: number;
   readonly #restNs: number;
   #writer: CaptureWriter | null = null;
@@ -293,19 +317,37 @@ class Session implements Tap {
   capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
     if (this.#stopped) return;
     if (skb.vlanProto === 0 || this.#linkType === LINKTYPE_LINUX_SLL2) {
-      if (this.#passes(skb)) this.#keep(skb, dev, outgoing, nowNs);
+      if (this.#passes(skb, dev, outgoing)) this.#keep(skb, dev, outgoing, nowNs);
       return;
     }
     // the kernel filters the frame without its tag, and asks for the tag beside it only where the filter says "vlan"
     const asksForTag = /\bvlan\b/.test(this.#options.expression);
-    if (!asksForTag && !this.#passes(skb)) return;
+    if (!asksForTag && !this.#passes(skb, dev, outgoing)) return;
     withTagInFrame(skb, () => {
-      if (!asksForTag || this.#passes(skb)) this.#keep(skb, dev, outgoing, nowNs);
+      if (!asksForTag || this.#passes(skb, dev, outgoing)) this.#keep(skb, dev, outgoing, nowNs);
     });
   }
 
-  #passes(skb: SkBuff): boolean {
-    return this.#filter === null || this.#filter(skb.head, skb.tail - skb.data, skb.data);
+  #passes(skb: SkBuff, dev: NetDevice, outgoing: boolean): boolean {
+    const filter = this.#filter;
+    if (filter === null) return true;
+    const type = outgoing ? PACKET_OUTGOING : skb.pktType;
+    const length = skb.tail - skb.data;
+    if (this.#linkType === LINKTYPE_LINUX_SLL2) {
+      const cooked = this.#cookedFrame(length);
+      const end = sll2.emit(skb.head, skb.data, dev.ifindex, dev.type, type, cooked, 0);
+      cooked.set(skb.head.subarray(skb.data + sll2.ETHERNET_LENGTH, skb.tail), end);
+      return filter(cooked, end + length - sll2.ETHERNET_LENGTH, 0);
+    }
+    this.#packetType = type;
+    this.#ifindex = dev.ifindex;
+    return filter(skb.head, length, skb.data, length, this.#ancillary);
+  }
+
+  #cookedFrame(length: number): Uint8Array {
+    if (this.#cooked.length < length + sll2.HEADER_LENGTH)
+      this.#cooked = new Uint8Array(2 * (length + sll2.HEADER_LENGTH));
+    return this.#cooked;
   }
 
   /** A frame goes into the ring. */
@@ -326,18 +368,37 @@ class Session implements Tap {
     const size = (Math.min(length, options.snapLength) + BLOCK_FRAME_OVERHEAD + 15) & ~15;
     if (this.#blockBytes + size > BLOCK_BYTES) this.#retireBlock();
     this.#received++;
+    const isOpen = this.#blockBytes > 0;
+    this.#blockBytes += size;
+    if (!isOpen && !options.immediate) this.#startBlockTimer(nowNs);
+    if (!this.#firstBlockOver && !this.#passesInLibpcap(skb)) return;
     // no frame beyond the wanted number
     if (options.count > 0 && this.#received >= options.count) this.#stopped = true;
     const timeNs = this.#restNs + nowNs;
     if (this.#writer) this.#write(this.#writer, skb, dev, outgoing, timeNs);
     if (printed) this.#keepForPrinting(skb, dev, outgoing, timeNs);
-    this.#blockBytes += size;
     this.#blockFrames++;
     if (options.immediate) this.#retireBlock();
-    else if (!this.#blockTimer.pending) {
-      const timeoutNs = options.lineBuffered && this.#writer === null ? LINE_TIMEOUT_NS : BLOCK_TIMEOUT_NS;
-      const ticks = Math.floor((nowNs - this.#openedNs) / timeoutNs) + 1;
-      this.#blockTimer.mod(this.#openedNs + ticks * timeoutNs);
+  }
+
+  #startBlockTimer(nowNs: number): void {
+    const { lineBuffered } = this.#options;
+    const timeoutNs = lineBuffered && this.#writer === null ? LINE_TIMEOUT_NS : BLOCK_TIMEOUT_NS;
+    const ticks = Math.floor((nowNs - this.#openedNs) / timeoutNs) + 1;
+    this.#blockTimer.mod(this.#openedNs + ticks * timeoutNs);
+  }
+
+  /** A program that asks for more than the frame's bytes ends there, and takes nothing. */
+  #passesInLibpcap(skb: SkBuff): boolean {
+    if (this.#filter === null || this.#linkType === LINKTYPE_LINUX_SLL2) return true;
+    const length = skb.tail - skb.data;
+    try {
+      return this.#filter(skb.head, length, skb.data, length, () => {
+        throw NOT_IN_FRAME;
+      });
+    } catch (error) {
+      if (error !== NOT_IN_FRAME) throw error;
+      return false;
     }
   }
 
@@ -351,10 +412,11 @@ class Session implements Tap {
   /** The open block goes to tcpdump (prb_retire_current_block). */
   #retireBlock(): void {
     this.#blockTimer.del();
+    if (this.#blockBytes > 0) this.#firstBlockOver = true;
+    this.#blockBytes = 0;
     if (this.#blockFrames === 0) return;
     this.#captured += this.#blockFrames;
     this.#blockFrames = 0;
-    this.#blockBytes = 0;
     this.#readable = this.#ring.length;
     this.#writer?.flush();
     if (this.#options.packetBuffered || this.#stdioBytes >= FILE_BUFFER_BYTES) this.#writeOut();
@@ -470,10 +532,13 @@ function* readBack(proc: Process, options: TcpdumpOptions): Task<number> {
   yield* proc.printError(
     `reading from file ${path}, link-type ${LINK_TYPES.get(linkType) ?? linkType}, snapshot length ${snapLength}\n`,
   );
-  if (options.dumpCode > 0) return yield* dumpCode(proc, options, linkType);
-  const filter = yield* filterOf(proc, options, linkType);
+  if (options.dumpCode > 0) return yield* dumpCode(proc, options, { linkType });
+  const filter = yield* filterOf(proc, options, { linkType });
   if (typeof filter === "number") return filter;
-  const printer = new FramePrinter(linkType, printOptions(options));
+  const printer = new FramePrinter(linkType, {
+    ...printOptions(options),
+    interfaceName: (ifindex) => netnsOf(proc).net.deviceByIndex(ifindex)?.name,
+  });
   const stdout = new Stdout(proc, options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
   const writer = options.write === undefined ? null : new CaptureWriter({ linkType, snapLength });
   let count = 0;
