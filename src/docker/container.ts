@@ -1,6 +1,7 @@
 // A container: what was asked for (config and host config), its state, its file system, its process, its place in
 // networks. Answers to moby container/container.go and container/state.go.
 
+import { LazyMap } from "../base/lazy.ts";
 import type { Process } from "../posix/process.ts";
 import type { Tty } from "../posix/tty.ts";
 import type { FileNode, Vfs } from "../posix/vfs.ts";
@@ -127,9 +128,9 @@ export class Container {
   readonly log: ContainerLog;
   readonly graphId: string;
   /** by network name, in the order in which they came */
-  readonly networks: Map<string, NetworkAttachment> = new Map();
+  readonly networks: LazyMap<string, NetworkAttachment> = new LazyMap();
   /** legacy links: alias → the other container, which may be gone */
-  readonly links: Map<string, Container> = new Map();
+  readonly links: LazyMap<string, Container> = new LazyMap();
   sandbox: Sandbox | null = null;
   /** ids that stay after the container has stopped, as inspect shows them */
   sandboxId = "";

@@ -3,6 +3,7 @@
 
 import { concatBytes } from "../base/bytes.ts";
 import { Errno, NetError } from "../base/errno.ts";
+import { LazySet } from "../base/lazy.ts";
 import { OpenFile } from "../posix/file.ts";
 import { type Task, WaitQueue } from "../sim/task.ts";
 
@@ -23,7 +24,7 @@ export interface Attachment {
 /** The log of one container, over all its runs. */
 export class ContainerLog {
   readonly entries: LogEntry[] = [];
-  readonly attachments: Set<Attachment> = new Set();
+  readonly attachments: LazySet<Attachment> = new LazySet();
   /** woken by each entry and when the container ends */
   readonly changed: WaitQueue = new WaitQueue();
   readonly #now: () => bigint;

@@ -2,6 +2,7 @@
 // them. Endpoints join and leave; the one that comes first by Docker's order gives the default route and the published
 // ports. Answers to libnetwork sandbox.go, default_gateway.go, sandbox_dns_unix.go and osl/.
 
+import { LazyMap } from "../base/lazy.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { FileNode } from "../posix/vfs.ts";
 import { formatIpv4, type Ipv4Addr } from "../wire/addr.ts";
@@ -53,7 +54,7 @@ export class Sandbox implements ResolverBackend {
   ndotsSet = false;
   #gateway: Endpoint | null = null;
   /** next number of each interface prefix; numbers do not come back */
-  readonly #nextIfIndex: Map<string, number> = new Map();
+  readonly #nextIfIndex: LazyMap<string, number> = new LazyMap();
 
   constructor(
     id: string,

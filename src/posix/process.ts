@@ -3,6 +3,7 @@
 // needs them (a job's pids).
 
 import { Errno, NetError } from "../base/errno.ts";
+import { LazyMap, LazySet } from "../base/lazy.ts";
 import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
 import type { Ns } from "../base/time.ts";
 import type { Rng } from "../sim/rng.ts";
@@ -216,8 +217,8 @@ export class Process {
   stopped = false;
   readonly #threads: Set<Thread> = new Set();
   /** children that have ended and for which it has not waited */
-  readonly #zombies: Set<Process> = new Set();
-  readonly #dispositions: Map<number, Disposition> = new Map();
+  readonly #zombies: LazySet<Process> = new LazySet();
+  readonly #dispositions: LazyMap<number, Disposition> = new LazyMap();
   readonly #pidNamespace: PidNamespace | undefined;
   #main: Thread;
 

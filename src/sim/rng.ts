@@ -2,21 +2,29 @@
 // that a new consumer of randomness never shifts the others. xoshiro128** (Blackman and Vigna, public domain algorithm)
 // seeded by splitmix32 over an FNV-1a hash of the label.
 
+/** One output of splitmix32 for a state, as a signed number. */
+function splitmix32(state: number): number {
+  let z = state | 0;
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return z ^ (z >>> 15);
+}
+
 export class Rng {
   readonly #seed: number;
-  readonly #s: Uint32Array = new Uint32Array(4);
+  // four fields and not an array: a namespace has seven of these, and an array takes 200 bytes
+  #s0 = 0;
+  #s1 = 0;
+  #s2 = 0;
+  #s3 = 0;
 
   /** @param seed any number; its low 32 bits count */
   constructor(seed: number) {
     this.#seed = seed >>> 0;
-    let x = this.#seed;
-    for (let i = 0; i < 4; i++) {
-      x = (x + 0x9e3779b9) >>> 0;
-      let z = x;
-      z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-      z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-      this.#s[i] = z ^ (z >>> 15);
-    }
+    this.#s0 = splitmix32(this.#seed + 0x9e3779b9);
+    this.#s1 = splitmix32(this.#seed + 2 * 0x9e3779b9);
+    this.#s2 = splitmix32(this.#seed + 3 * 0x9e3779b9);
+    this.#s3 = splitmix32(this.#seed + 4 * 0x9e3779b9);
   }
 
   /** An independent stream named by `label`; the same label gives the same stream, whatever was drawn before. */
@@ -28,18 +36,15 @@ export class Rng {
 
   /** Uniform over 0 … 2^32−1. */
   u32(): number {
-    const s = this.#s;
-    const s1 = s[1]!;
+    const s1 = this.#s1;
     const r = Math.imul(s1, 5);
     const result = Math.imul((r << 7) | (r >>> 25), 9) >>> 0;
-    const t = s1 << 9;
-    s[2]! ^= s[0]!;
-    s[3]! ^= s1;
-    s[1]! ^= s[2]!;
-    s[0]! ^= s[3]!;
-    s[2]! ^= t;
-    const s3 = s[3]!;
-    s[3] = (s3 << 11) | (s3 >>> 21);
+    const s2 = this.#s2 ^ this.#s0;
+    const s3 = this.#s3 ^ s1;
+    this.#s1 = s1 ^ s2;
+    this.#s0 ^= s3;
+    this.#s2 = s2 ^ (s1 << 9);
+    this.#s3 = (s3 << 11) | (s3 >>> 21);
     return result;
   }
 

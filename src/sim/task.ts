@@ -4,6 +4,7 @@
 // virtual time until a promise settles (a library that is loaded lazily).
 
 import { assert } from "../base/assert.ts";
+import { LazySet } from "../base/lazy.ts";
 import type { Ns } from "../base/time.ts";
 import type { Sim, Timer } from "./sim.ts";
 
@@ -179,7 +180,7 @@ export function* sleep(ns: Ns): Task<void> {
 
 /** Threads that wait for one condition, in the order in which they came (wait_queue_head). */
 export class WaitQueue {
-  readonly #waiters: Set<{ wake: () => void }> = new Set();
+  readonly #waiters: LazySet<{ wake: () => void }> = new LazySet();
 
   get empty(): boolean {
     return this.#waiters.size === 0;

@@ -2,6 +2,7 @@
 // multicast groups, counted. Answers to net/core/dev_addr_lists.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import { devSetAllmulti, devSetPromiscuity, devSetRxMode } from "./dev.ts";
 import { IFF_ALLMULTI, IFF_PROMISC, type NetDevice } from "./net-device.ts";
 
@@ -11,7 +12,7 @@ function keyOf(mac: Uint8Array): string {
   return key;
 }
 
-function listOf(dev: NetDevice, mac: Uint8Array): Map<string, number> {
+function listOf(dev: NetDevice, mac: Uint8Array): LazyMap<string, number> {
   return mac[0]! & 1 ? dev.mcAddresses : dev.ucAddresses;
 }
 
@@ -56,9 +57,9 @@ export class AddressSync {
   }
 }
 
-const NOTHING: ReadonlyMap<string, number> = new Map();
+const NOTHING: LazyMap<string, number> = new LazyMap();
 
-function follow(synced: Set<string>, to: Map<string, number>, from: ReadonlyMap<string, number>): void {
+function follow(synced: Set<string>, to: LazyMap<string, number>, from: LazyMap<string, number>): void {
   for (const key of synced) {
     if (from.has(key)) continue;
     synced.delete(key);

@@ -1,6 +1,7 @@
 // The settings of neighbour discovery on one device, and its entries (struct neigh_parms): net.ipv4.neigh.DEV.*. Answers to
 // net/core/neighbour.c (neigh_sysctl_template) and net/ipv4/arp.c (arp_tbl's defaults).
 
+import { LazyMap } from "../../base/lazy.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { NeighTable } from "./neigh-table.ts";
 import type { Neighbour } from "./neighbour.ts";
@@ -8,7 +9,7 @@ import type { Net } from "./net.ts";
 
 export class NeighParms {
   /** by key as a signed 32-bit number */
-  readonly entries: Map<number, Neighbour> = new Map();
+  readonly entries: LazyMap<number, Neighbour> = new LazyMap();
   mcastProbes = 3;
   ucastProbes = 3;
   appProbes = 0;

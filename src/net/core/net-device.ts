@@ -1,6 +1,7 @@
 // A network interface: identity, flags, counters, and the functions its driver gives it. Answers to
 // include/linux/netdevice.h (struct net_device, net_device_ops).
 
+import { LazyMap, LazySet } from "../../base/lazy.ts";
 import type { Ns } from "../../base/time.ts";
 import type { Net } from "./net.ts";
 import type { SkBuff } from "./skb.ts";
@@ -58,6 +59,8 @@ export const RX_HANDLER_EXACT = 2;
 export const RX_HANDLER_PASS = 3;
 
 export type RxHandler = (skb: SkBuff, dev: NetDevice) => number;
+
+const ETHER_BROADCAST = new Uint8Array(6).fill(255);
 
 /** A listener on one interface, both directions (an AF_PACKET socket of ETH_P_ALL: tcpdump). */
 export interface Tap {
@@ -127,8 +130,8 @@ export class NetDevice {
   hardHeaderLen = 14;
   /** MAC address */
   readonly address: Uint8Array = new Uint8Array(6);
-  readonly broadcast: Uint8Array = new Uint8Array(6).fill(255);
-  readonly permAddress: Uint8Array = new Uint8Array(6);
+  /** replaced, not changed: nearly all devices share one */
+  broadcast: Uint8Array = ETHER_BROADCAST;
   /** NET_ADDR_*: 0 permanent, 1 random, 2 stolen, 3 set by the user */
   addrAssignType = 0;
   /** NET_NAME_*: 1 counted up, 2 predictable, 3 given by the user, 4 renamed */
@@ -141,9 +144,9 @@ export class NetDevice {
   txQueueLen = 1000;
   readonly features: Features = { rxCsum: true, txCsum: true, sg: true, tso: true, gso: true, gro: false };
   /** features that the user switched off; what depends on another comes back with it unless it is here */
-  readonly featuresOff: Set<keyof Features> = new Set();
+  readonly featuresOff: LazySet<keyof Features> = new LazySet();
   /** the user's word on features that change nothing here, by ethtool's names */
-  readonly otherFeatures: Map<string, boolean> = new Map();
+  readonly otherFeatures: LazyMap<string, boolean> = new LazyMap();
   /** channels in use (ethtool -L) */
   rxChannels = 1;
   txChannels = 1;
@@ -204,9 +207,9 @@ export class NetDevice {
   /** how vlan devices are found: (vlanProto << 12 | vid) → device; null when there is none */
   vlans: Map<number, NetDevice> | null = null;
   /** multicast addresses wanted, as 12 hex digits, with use counts */
-  readonly mcAddresses: Map<string, number> = new Map();
+  readonly mcAddresses: LazyMap<string, number> = new LazyMap();
   /** unicast addresses wanted besides its own, likewise */
-  readonly ucAddresses: Map<string, number> = new Map();
+  readonly ucAddresses: LazyMap<string, number> = new LazyMap();
   /** the driver picks frames to those; without, it becomes promiscuous for them (IFF_UNICAST_FLT) */
   unicastFilter = false;
   ucPromisc = false;

@@ -2,6 +2,7 @@
 // lab share: clock, packet pool, randomness, the CPU's backlog. Protocols keep their own state elsewhere and register here.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
@@ -114,7 +115,7 @@ export class Net {
   /** listeners on all interfaces (-i any) */
   readonly taps: Tap[] = [];
   /** ids that other namespaces have here (link-netnsid): given when first needed */
-  readonly nsids: Map<Net, number> = new Map();
+  readonly nsids: LazyMap<Net, number> = new LazyMap();
   /** IPv4's group membership, for devices that listen to groups of their own (ip_mc_inc_group); set by netns.ts */
   ipMulticast: { join(dev: NetDevice, group: number): void; leave(dev: NetDevice, group: number): void } | null = null;
   /** addresses of devices made here (eth_random_addr) */

@@ -24,12 +24,20 @@ import { IpFragments } from "./ip-fragment.ts";
 import { IpIdents } from "./ip-ident.ts";
 import { ipError, ipLocalDeliver, ipRcv } from "./ip-input.ts";
 import { ipMcOutput, ipOutput } from "./ip-output.ts";
-import { Ipv4 } from "./ipv4.ts";
+import { Ipv4, setIpv4Makers } from "./ipv4.ts";
 import { PingSock, PingTable } from "./ping.ts";
 import { RawSock, RawTable } from "./raw.ts";
 import { RouteState } from "./route.ts";
 import { ipv4SysctlInit } from "./sysctl-net-ipv4.ts";
 import { UdpSock, UdpTable, udpProtocol } from "./udp.ts";
+
+setIpv4Makers({
+  fragments: (ip4) => new IpFragments(ip4),
+  peers: () => new InetPeers(),
+  icmp: (ip4) => new IcmpState(ip4),
+  igmp: (ip4) => new IgmpState(ip4),
+  lifetimes: (ip4) => new IfaddrLifetimes(ip4, (ifa) => inetDelIfa(ip4, ifa)),
+});
 
 /** IPv4 of one namespace, ready for devices to be registered (inet_init and the pernet inits). */
 export function createIpv4(net: Net): Ipv4 {
@@ -41,13 +49,9 @@ export function createIpv4(net: Net): Ipv4 {
   ip4.route = new RouteState(ip4);
   ip4.arp = createArpTable(ip4);
   ip4.idents = new IpIdents(net.kernel, ip4.rng.fork("ident"));
-  ip4.fragments = new IpFragments(ip4);
-  ip4.peers = new InetPeers();
-  ip4.icmp = new IcmpState(ip4);
   ip4.raw = new RawTable();
   ip4.udp = new UdpTable(ip4);
   ip4.ping = new PingTable(ip4);
-  ip4.igmp = new IgmpState(ip4);
   ip4.ops = {
     localDeliver: (skb) => ipLocalDeliver(ip4, skb),
     forward: (skb) => ipForward(ip4, skb),
@@ -69,7 +73,6 @@ export function createIpv4(net: Net): Ipv4 {
     inetdevEvent(ip4, event, dev);
     fibNetdevEvent(ip4, event, dev);
   });
-  ip4.lifetimes = new IfaddrLifetimes(ip4, (ifa) => inetDelIfa(ip4, ifa));
   devconfInit(ip4);
   ip4.net.sysctl.provide("net/ipv4/", () => ipv4SysctlInit(ip4));
   inetRegisterSocketType(ip4, SOCK_DGRAM, (protocol) => {

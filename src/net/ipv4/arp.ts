@@ -26,7 +26,7 @@ import { type InDevice, inDevOf } from "./devconf.ts";
 import { inetAddrOnlink, inetConfirmAddr, inetSelectAddr } from "./devinet-addr.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_LINK, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from "./fib-types.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { inetAddrType, ipRouteOutputKey } from "./route.ts";
+import { inetAddrType, ipRouteOutputKey, routeScratch } from "./route.ts";
 import { ipRouteInput } from "./route-input.ts";
 import { FlowKey, skbRtable } from "./rtable.ts";
 
@@ -164,7 +164,7 @@ export function arpRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
   skb.networkHeader = data;
   skb.transportHeader = data;
   skb.cb0 = 0;
-  if (ip4.net.hooksArp.run(NF_ARP_IN, skb, dev, null, null)) arpProcess(ip4, skb, ip4.route.arpFlow);
+  if (ip4.net.hooksArp.run(NF_ARP_IN, skb, dev, null, null)) arpProcess(ip4, skb, routeScratch.arpFlow);
 }
 
 /** arp_process */

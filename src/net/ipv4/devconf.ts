@@ -1,6 +1,7 @@
 // IPv4's part of an interface (struct in_device): its addresses and its settings, and how a setting of "all" joins with
 // the device's own. Answers to include/linux/inetdevice.h; the functions that change these things are in devinet.ts.
 
+import { LazyMap } from "../../base/lazy.ts";
 import type { NeighParms } from "../core/neighbour.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { WheelTimer } from "../core/timer-batch.ts";
@@ -209,7 +210,7 @@ export class InDevice {
   readonly conf: Ipv4Devconf;
   /** primaries by falling scope, then secondaries */
   readonly addrs: InIfaddr[] = [];
-  readonly groups: Map<number, McGroup> = new Map();
+  readonly groups: LazyMap<number, McGroup> = new LazyMap();
   dead = false;
   /** IFF_NOARP as ARP last saw it */
   noArp = false;

@@ -21,7 +21,7 @@ import { IFA_F_MCAUTOJOIN, IFA_F_PERMANENT, IFA_F_SECONDARY, InDevice, InIfaddr,
 import { fibAddIfaddr, fibDelIfaddr, fibInetaddrEvent, fibModifyPrefixMetric } from "./fib-frontend.ts";
 import { RT_SCOPE_HOST, RT_SCOPE_UNIVERSE } from "./fib-types.ts";
 import { setIfaLifetime } from "./ifaddr-lifetime.ts";
-import { igmpDestroyDev, igmpDown, igmpInitDev, igmpUp, ipMcJoinGroup, ipMcLeaveGroup } from "./igmp.ts";
+import { igmpDestroyDev, igmpDown, igmpUp, ipMcJoinGroup, ipMcLeaveGroup } from "./igmp.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { IPV4_MIN_MTU } from "./rtable.ts";
 
@@ -246,7 +246,6 @@ function inetdevInit(ip4: Ipv4, dev: NetDevice): InDevice {
   inDev.noArp = (dev.flags & IFF_NOARP) !== 0;
   inDev.parms = ip4.arp.parmsOf(dev);
   dev.inDev = inDev;
-  igmpInitDev(ip4, inDev);
   if (dev.up) igmpUp(ip4, inDev);
   return inDev;
 }

@@ -28,6 +28,13 @@ import type { Ipv4 } from "./ipv4.ts";
 import { flushExceptions } from "./route-exception.ts";
 import { FlowKey } from "./rtable.ts";
 
+// Look-ups write their answers here; none begins while another one of the same kind is under way, in any namespace.
+const localRes: FibResult = new FibResult();
+const typeRes: FibResult = new FibResult();
+const checkRes: FibResult = new FibResult();
+const typeFlow: FlowKey = new FlowKey();
+const checkFlow: FlowKey = new FlowKey();
+
 export class FibTables {
   readonly ip4: Ipv4;
   readonly rules: FibRules;
@@ -42,11 +49,6 @@ export class FibTables {
   customLocalRoutes = false;
   readonly #local: FibTable;
   readonly #main: FibTable;
-  readonly #res: FibResult = new FibResult();
-  readonly #typeRes: FibResult = new FibResult();
-  readonly #checkRes: FibResult = new FibResult();
-  readonly #typeFlow: FlowKey = new FlowKey();
-  readonly #checkFlow: FlowKey = new FlowKey();
   readonly #lookupTable = (table: number, fl: FlowKey, res: FibResult, flags: number): number => {
     const tb = this.#tables.get(table);
     return tb ? tb.lookup(fl, res, flags) : NO_MATCH;
@@ -94,7 +96,7 @@ export class FibTables {
 
   /** The longer match of local and main wins; local where they are equally long. */
   #lookupMerged(fl: FlowKey, res: FibResult, flags: number): number {
-    const local = this.#res;
+    const local = localRes;
     const localErr = this.#local.lookup(fl, local, flags);
     if (localErr === NO_MATCH) return this.#main.lookup(fl, res, flags);
     if (local.prefixLen < 32) {
@@ -131,30 +133,30 @@ export class FibTables {
     if (addr >>> 28 === 14) return RTN_MULTICAST;
     const tb = this.#tables.get(table);
     if (!tb) return RTN_BROADCAST;
-    const fl = this.#typeFlow;
+    const fl = typeFlow;
     fl.daddr = addr;
-    const res = this.#typeRes;
+    const res = typeRes;
     if (tb.lookup(fl, res, 0) !== 0) return RTN_UNICAST;
     return dev === null || res.info!.nhs[0]!.dev === dev ? res.type : RTN_UNICAST;
   }
 
   /** The device of table local's route for an address of this host, null when it is none. */
   localDevice(addr: number): NetDevice | null {
-    const fl = this.#typeFlow;
+    const fl = typeFlow;
     fl.daddr = addr;
-    const res = this.#typeRes;
+    const res = typeRes;
     if (this.#local.lookup(fl, res, 0) !== 0 || res.type !== RTN_LOCAL) return null;
     return res.nh.dev;
   }
 
   /** @internal for checks that run while a look-up is under way */
   scratchFlow(): FlowKey {
-    return this.#checkFlow.reset();
+    return checkFlow.reset();
   }
 
   /** @internal */
   scratchResult(): FibResult {
-    return this.#checkRes;
+    return checkRes;
   }
 
   #createInfo(config: FibConfig): FibInfo {

@@ -2,6 +2,7 @@
 // version 3 (RFC 3376), or of 2 or 1 for as long as a router that speaks no more has been heard. Answers to net/ipv4/igmp.c.
 // Source filters are left out.
 
+import { LazyMap } from "../../base/lazy.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import { internetChecksum } from "../../wire/checksum.ts";
@@ -47,21 +48,27 @@ interface Reporter {
 export class IgmpState {
   readonly rng: Rng;
   readonly fl: FlowKey = new FlowKey();
-  readonly reporters: Map<InDevice, Reporter> = new Map();
+  readonly reporters: LazyMap<InDevice, Reporter> = new LazyMap();
 
   constructor(ip4: Ipv4) {
     this.rng = ip4.rng.fork("igmp");
   }
 }
 
-export function igmpInitDev(ip4: Ipv4, inDev: InDevice): void {
-  ip4.igmp.reporters.set(inDev, {
-    timer: ip4.net.kernel.timers.wheelTimer(() => sendChanges(ip4, inDev)),
-    changes: new Map(),
-    queryTimer: ip4.net.kernel.timers.wheelTimer(() => sendState(ip4, inDev)),
-    v1Until: 0,
-    v2Until: 0,
-  });
+/** A device's, made with its first group or query. */
+function reporterOf(ip4: Ipv4, inDev: InDevice): Reporter {
+  let reporter = ip4.igmp.reporters.get(inDev);
+  if (!reporter) {
+    reporter = {
+      timer: ip4.net.kernel.timers.wheelTimer(() => sendChanges(ip4, inDev)),
+      changes: new Map(),
+      queryTimer: ip4.net.kernel.timers.wheelTimer(() => sendState(ip4, inDev)),
+      v1Until: 0,
+      v2Until: 0,
+    };
+    ip4.igmp.reporters.set(inDev, reporter);
+  }
+  return reporter;
 }
 
 /** The device is up: it listens to all hosts, and reports what it listens to (ip_mc_up). */
@@ -140,16 +147,17 @@ function isReported(ip4: Ipv4, inDev: InDevice, group: number): boolean {
 function versionOf(ip4: Ipv4, inDev: InDevice): number {
   const forced = inDev.max("forceIgmpVersion");
   if (forced !== 0) return forced;
-  const reporter = ip4.igmp.reporters.get(inDev)!;
+  const reporter = ip4.igmp.reporters.get(inDev);
   const { now } = ip4.net;
+  if (!reporter) return 3;
   if (now < reporter.v1Until) return 1;
   return now < reporter.v2Until ? 2 : 3;
 }
 
 /** A new group is reported at once and, for those who missed it, again (igmp_group_added). */
 function groupAdded(ip4: Ipv4, inDev: InDevice, group: number): void {
-  const reporter = ip4.igmp.reporters.get(inDev);
-  if (!reporter || !isReported(ip4, inDev, group)) return;
+  if (inDev.dead || !isReported(ip4, inDev, group)) return;
+  const reporter = reporterOf(ip4, inDev);
   const entry = inDev.groups.get(group)!;
   entry.unsolicitedCount = ip4.sysctl.igmpQrv;
   if (versionOf(ip4, inDev) < 3) startTimer(ip4, inDev, entry, JIFFY_NS);
@@ -158,8 +166,8 @@ function groupAdded(ip4: Ipv4, inDev: InDevice, group: number): void {
 
 /** igmp_group_dropped */
 function groupDropped(ip4: Ipv4, inDev: InDevice, group: number, wasReporter: boolean): void {
-  const reporter = ip4.igmp.reporters.get(inDev);
-  if (!reporter || !isReported(ip4, inDev, group)) return;
+  if (inDev.dead || !isReported(ip4, inDev, group)) return;
+  const reporter = reporterOf(ip4, inDev);
   const version = versionOf(ip4, inDev);
   if (version === 3) change(ip4, reporter, group, igmp.IGMPV3_CHANGE_TO_INCLUDE);
   else if (version === 2 && wasReporter) sendOld(ip4, inDev, group, igmp.IGMP_HOST_LEAVE_MESSAGE);
@@ -324,8 +332,8 @@ function receive(ip4: Ipv4, inDev: InDevice, skb: SkBuff): void {
 
 /** igmp_heard_query: answered within the time that it gives. */
 function heardQuery(ip4: Ipv4, inDev: InDevice, skb: SkBuff): void {
-  const reporter = ip4.igmp.reporters.get(inDev);
-  if (!reporter) return;
+  if (inDev.dead) return;
+  const reporter = reporterOf(ip4, inDev);
   const { head, data } = skb;
   const code = igmp.getMaxResponse(head, data);
   let group: number = igmp.getGroup(head, data);

@@ -1,6 +1,7 @@
 // What is remembered about other hosts so that errors to them stay few: token buckets by address. Answers to
 // net/ipv4/inetpeer.c and the rate limits of net/ipv4/{route,icmp}.c.
 
+import { LazyMap } from "../../base/lazy.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
@@ -20,7 +21,7 @@ export class InetPeer {
 }
 
 export class InetPeers {
-  readonly #peers: Map<number, InetPeer> = new Map();
+  readonly #peers: LazyMap<number, InetPeer> = new LazyMap();
 
   /** The peer of this address, made when unknown (inet_getpeer_v4); the oldest is forgotten when there are many. */
   get(addr: number, now: Ns): InetPeer {

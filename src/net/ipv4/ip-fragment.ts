@@ -2,6 +2,7 @@
 // net/ipv4/inet_fragment.c. The whole packet comes back in the buffer of the fragment that completed it, as in the kernel,
 // so that a hook can go on with the skb that it was given.
 
+import { LazyMap } from "../../base/lazy.ts";
 import { SEC } from "../../base/time.ts";
 import type { Timer } from "../../sim/sim.ts";
 import { ICMP_EXC_FRAGTIME, ICMP_TIME_EXCEEDED } from "../../wire/icmp.ts";
@@ -77,10 +78,10 @@ interface FragKey {
 /** All packets that wait for fragments in one namespace (fqdir). */
 export class IpFragments {
   readonly #ip4: Ipv4;
-  readonly #queues: Map<number, FragQueue> = new Map();
+  readonly #queues: LazyMap<number, FragQueue> = new LazyMap();
   readonly #key: FragKey = { saddr: 0, daddr: 0, id: 0, protocol: 0, user: 0, hash: 0 };
   /** fragments seen from each source: distance is counted in them (inet_peer.rid) */
-  readonly #rids: Map<number, number> = new Map();
+  readonly #rids: LazyMap<number, number> = new LazyMap();
   memory = 0;
 
   /** Packets that are being put together. */

@@ -20,7 +20,7 @@ import {
   IPOPT_TS_NEEDTIME,
 } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { inetAddrType } from "./route.ts";
+import { inetAddrType, routeScratch } from "./route.ts";
 import { ipRouteInput } from "./route-input.ts";
 import { RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
 
@@ -441,8 +441,8 @@ export function ipRtGetSource(ip4: Ipv4, skb: SkBuff, rt: Rtable): number {
   const { head } = skb;
   const ip = skb.networkHeader;
   if (!rt.isInput) return ipv4.getSource(head, ip);
-  const fl = ip4.route.pmtuFlow.reset();
-  const res = ip4.route.pmtuRes;
+  const fl = routeScratch.pmtuFlow.reset();
+  const res = routeScratch.pmtuRes;
   fl.daddr = ipv4.getDestination(head, ip);
   fl.saddr = ipv4.getSource(head, ip);
   fl.tos = ipv4.getTos(head, ip);
@@ -463,8 +463,8 @@ export function specDst(ip4: Ipv4, skb: SkBuff): number {
   const dev = skb.dev;
   const saddr = ipv4.getSource(head, ip) as number;
   if (saddr === 0) return inetSelectAddr(ip4, dev, 0, RT_SCOPE_LINK);
-  const fl = ip4.route.pmtuFlow.reset();
-  const res = ip4.route.pmtuRes;
+  const fl = routeScratch.pmtuFlow.reset();
+  const res = routeScratch.pmtuRes;
   fl.daddr = saddr;
   fl.iif = ip4.loopback.ifindex;
   fl.tos = ipv4.getTos(head, ip);

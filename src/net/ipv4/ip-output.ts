@@ -30,7 +30,7 @@ import { ipDoFragment } from "./ip-do-fragment.ts";
 import { ipSelectIdent, ipSelectIdentHashed } from "./ip-ident.ts";
 import { type IpOptions, ipOptionsBuild } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { FLOWI_FLAG_ANYSRC, ipRouteOutputKey } from "./route.ts";
+import { FLOWI_FLAG_ANYSRC, ipRouteOutputKey, routeScratch } from "./route.ts";
 import { type FlowKey, RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
 
 export const IP_PMTUDISC_DONT = 0;
@@ -84,7 +84,7 @@ export function flowOfSock(fl: FlowKey, sk: Sock, daddr: number, saddr: number, 
 export function ipQueueXmit(ip4: Ipv4, sk: Sock, skb: SkBuff, rt: Rtable | null, options: IpOptions | null): number {
   let route = rt ?? skbRtable(skb);
   if (!route) {
-    const fl = flowOfSock(ip4.route.fl, sk, sk.daddr, sk.saddr, sk.protocol);
+    const fl = flowOfSock(routeScratch.fl, sk, sk.daddr, sk.saddr, sk.protocol);
     route = ipRouteOutputKey(ip4, fl);
     if (route.error !== 0) {
       ip4.mib.ip.OutNoRoutes++;
@@ -344,7 +344,7 @@ export function ipSendUnicastReply(
   saddr: number,
   arg: ReplyArg,
 ): void {
-  const fl = ip4.route.fl.reset();
+  const fl = routeScratch.fl.reset();
   const reqIp = request.networkHeader;
   const l4 = reqIp + ipv4.getHeaderLength(request.head, reqIp);
   fl.daddr = daddr;

@@ -92,6 +92,22 @@ export interface Ipv4Ops {
 /** An address came or went (inetaddr_chain). */
 export type InetaddrNotifier = (event: "UP" | "DOWN", ifa: InIfaddr) => void;
 
+/** What makes the parts that a namespace has only when it needs them; their files import this one. */
+export interface Ipv4Makers {
+  fragments(ip4: Ipv4): IpFragments;
+  peers(ip4: Ipv4): InetPeers;
+  icmp(ip4: Ipv4): IcmpState;
+  igmp(ip4: Ipv4): IgmpState;
+  lifetimes(ip4: Ipv4): IfaddrLifetimes;
+}
+
+let makers: Ipv4Makers;
+
+/** @internal af-inet.ts knows all those classes */
+export function setIpv4Makers(all: Ipv4Makers): void {
+  makers = all;
+}
+
 export class Ipv4 {
   readonly net: Net;
   readonly rng: Rng;
@@ -144,7 +160,7 @@ export class Ipv4 {
   };
   readonly mib: Mib = new Mib();
   /** by IP protocol number (inet_protos) */
-  readonly protocols: (InetProtocol | null)[] = new Array<InetProtocol | null>(256).fill(null);
+  readonly protocols: (InetProtocol | undefined)[] = [];
   /** raw sockets get a copy of each local packet first; true when one did (raw_local_deliver) */
   rawLocalDeliver: ((skb: SkBuff, protocol: number) => boolean) | null = null;
   /** generation of routes: a cached Rtable of another one is looked up again (rt_genid_ipv4) */
@@ -166,14 +182,41 @@ export class Ipv4 {
   route!: RouteState;
   arp!: NeighTable;
   idents!: IpIdents;
-  fragments!: IpFragments;
-  peers!: InetPeers;
-  icmp!: IcmpState;
   raw!: RawTable;
   udp!: UdpTable;
   ping!: PingTable;
-  igmp!: IgmpState;
-  lifetimes!: IfaddrLifetimes;
+
+  // What few namespaces ever use is made when it is first needed.
+  #fragments: IpFragments | null = null;
+  #peers: InetPeers | null = null;
+  #icmp: IcmpState | null = null;
+  #igmp: IgmpState | null = null;
+  #lifetimes: IfaddrLifetimes | null = null;
+
+  get fragments(): IpFragments {
+    this.#fragments ??= makers.fragments(this);
+    return this.#fragments;
+  }
+
+  get peers(): InetPeers {
+    this.#peers ??= makers.peers(this);
+    return this.#peers;
+  }
+
+  get icmp(): IcmpState {
+    this.#icmp ??= makers.icmp(this);
+    return this.#icmp;
+  }
+
+  get igmp(): IgmpState {
+    this.#igmp ??= makers.igmp(this);
+    return this.#igmp;
+  }
+
+  get lifetimes(): IfaddrLifetimes {
+    this.#lifetimes ??= makers.lifetimes(this);
+    return this.#lifetimes;
+  }
 
   constructor(net: Net) {
     this.net = net;

@@ -100,13 +100,18 @@ export type IpExtMib = Record<(typeof IP_EXT_MIB)[number], number>;
 export class Mib {
   readonly ip: IpMib = zeros(IP_MIB);
   readonly ipExt: IpExtMib = zeros(IP_EXT_MIB);
-  readonly icmp: IcmpMib = zeros(ICMP_MIB);
   readonly udp: UdpMib = zeros(UDP_MIB);
+  #icmp: IcmpMib | null = null;
   /** those of "TcpExt:" that are IP's */
   readonly linux: Record<"ArpFilter" | "IPReversePathFilter", number> = { ArpFilter: 0, IPReversePathFilter: 0 };
   /** "IcmpMsg:" of /proc/net/snmp: by type, received and sent */
   #icmpMsgIn: Uint32Array | null = null;
   #icmpMsgOut: Uint32Array | null = null;
+
+  get icmp(): IcmpMib {
+    this.#icmp ??= zeros(ICMP_MIB);
+    return this.#icmp;
+  }
 
   get icmpMsgIn(): Uint32Array {
     this.#icmpMsgIn ??= new Uint32Array(256);

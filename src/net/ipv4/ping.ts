@@ -2,6 +2,7 @@
 // identifier, which is the socket's port. Answers to net/ipv4/ping.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import type { Task } from "../../sim/task.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -18,7 +19,7 @@ const EREMOTEIO = 121;
 
 /** The ping sockets of one namespace, by identifier. */
 export class PingTable {
-  readonly #socks: Map<number, PingSock[]> = new Map();
+  readonly #socks: LazyMap<number, PingSock[]> = new LazyMap();
   #rover: number;
 
   constructor(ip4: Ipv4) {

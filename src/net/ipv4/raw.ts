@@ -2,6 +2,7 @@
 // sender writes the header too. Answers to net/ipv4/raw.c. IP_ROUTER_ALERT and raw multicast routing are left out.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import type { Task } from "../../sim/task.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
 import * as icmp from "../../wire/icmp.ts";
@@ -20,7 +21,7 @@ import { type Rtable, skbRtable } from "./rtable.ts";
 
 /** The raw sockets of one namespace, by IP protocol. */
 export class RawTable {
-  readonly #socks: Map<number, RawSock[]> = new Map();
+  readonly #socks: LazyMap<number, RawSock[]> = new LazyMap();
 
   hash(sock: RawSock): void {
     const list = this.#socks.get(sock.sport);

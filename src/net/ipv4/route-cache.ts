@@ -1,12 +1,12 @@
 // What the routing tables answered lately, by addresses, TOS and interface, so that the next packet of a flow need not ask
 // them again: the routing cache that Linux had until 3.6 (net/ipv4/route.c, rt_hash_table). An answer counts while the
 // namespace's pathGenid is what it was. A tenth of the price of a walk down the trie with its source check (`npm run bench`:
-// forward_60B, flows_1000); it begins with eight entries and grows where flows push each other out.
+// forward_60B, flows_1000); it begins with one entry and grows where flows push each other out.
 
 import type { Rtable } from "./rtable.ts";
 
 const STRIDE = 5;
-const FIRST_ENTRIES = 8;
+const FIRST_ENTRIES = 1;
 const MOST_ENTRIES = 4096;
 
 /** Addresses are signed 32-bit numbers here. */

@@ -10,7 +10,7 @@ import type { SkBuff } from "../core/skb.ts";
 import { FibResult, type FibRoute } from "./fib-types.ts";
 import { IPSKB_DOREDIRECT } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { outputRoute } from "./route.ts";
+import { outputRoute, routeScratch } from "./route.ts";
 import { ipRouteInput } from "./route-input.ts";
 import { FlowKey, type RouteMetrics, RTCF_DOREDIRECT, RTCF_NOTIFY, type Rtable, skbRtable } from "./rtable.ts";
 
@@ -88,7 +88,7 @@ export function inetRtmGetroute(ip4: Ipv4, request: RouteGetRequest): RouteGetAn
     rt = skbRtable(skb)!;
     if (skb.ipcbFlags & IPSKB_DOREDIRECT) more = RTCF_DOREDIRECT;
     net.kernel.skbs.consume(skb);
-    Object.assign(res, ip4.route.res);
+    Object.assign(res, routeScratch.res);
   } else rt = outputRoute(ip4, fl, res);
   if (rt.error !== 0) throw new NetError(rt.error);
   if (request.notify) rt.flags |= RTCF_NOTIFY;

@@ -34,6 +34,7 @@ import {
   ipRouteOutputKey,
   isLocalMulticast,
   isMulticast,
+  routeScratch,
 } from "./route.ts";
 import { fillFromException, findException, updateException } from "./route-exception.ts";
 import {
@@ -75,14 +76,14 @@ export function ipRouteInput(
   } else if (saddr >>> 24 === 127 && !dev.loopback && !inDev.routeLocalnet)
     return martianSource(ip4, skb, daddr, saddr, dev, inDev, DropReason.IP_LOCALNET);
 
-  const fl = ip4.route.inputFlow.reset();
+  const fl = routeScratch.inputFlow.reset();
   fl.daddr = daddr;
   fl.saddr = saddr;
   fl.iif = dev.ifindex;
   fl.mark = skb.mark;
   fl.tos = tos;
   if (ip4.fib.rules.custom || ip4.sysctl.fibMultipathHashPolicy === 1) dissectPorts(skb, fl);
-  const res = ip4.route.res;
+  const res = routeScratch.res;
   const err = ip4.fib.lookup(fl, res);
   if (err !== 0) {
     res.clear();
@@ -259,8 +260,8 @@ export function fibValidateSource(
     if (!ip4.fib.customLocalRoutes && !ip4.fib.rules.custom)
       return inetLookupIfaddr(ip4, src) ? DropReason.IP_LOCAL_SOURCE : false;
   }
-  const fl = ip4.route.sourceFlow.reset();
-  const res = ip4.route.sourceRes;
+  const fl = routeScratch.sourceFlow.reset();
+  const res = routeScratch.sourceRes;
   fl.daddr = src;
   fl.saddr = dst;
   fl.tos = tos;
@@ -362,7 +363,7 @@ export function ipDoRedirect(
     neigh.eventSend(null);
     return;
   }
-  const res = ip4.route.pmtuRes;
+  const res = routeScratch.pmtuRes;
   if (ip4.fib.lookup(fl, res) === 0) {
     updateException(res.nh, fl.daddr, newGw, 0, false, ip4.net.now + REDIRECT_EXPIRES);
     rt.dead = true;

@@ -2,6 +2,7 @@
 // learned about routes afterwards: path MTUs. Received packets are routed by route-input.ts. Answers to net/ipv4/route.c.
 
 import { Errno } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import { SEC } from "../../base/time.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import type { NetDevice } from "../core/net-device.ts";
@@ -39,24 +40,41 @@ import {
 
 export * from "./rtable.ts";
 
-/** What routing keeps in one namespace, re-used from packet to packet. */
+/**
+ * Scratch of routing, re-used from packet to packet. One for all namespaces: a look-up ends before anything is sent, and what
+ * is sent to another namespace waits in the backlog.
+ */
+export const routeScratch: {
+  readonly res: FibResult;
+  readonly sourceRes: FibResult;
+  readonly pmtuRes: FibResult;
+  readonly fl: FlowKey;
+  readonly inputFlow: FlowKey;
+  readonly sourceFlow: FlowKey;
+  readonly meHarderFlow: FlowKey;
+  readonly pmtuFlow: FlowKey;
+  readonly arpFlow: FlowKey;
+} = {
+  res: new FibResult(),
+  sourceRes: new FibResult(),
+  pmtuRes: new FibResult(),
+  fl: new FlowKey(),
+  inputFlow: new FlowKey(),
+  sourceFlow: new FlowKey(),
+  meHarderFlow: new FlowKey(),
+  pmtuFlow: new FlowKey(),
+  arpFlow: new FlowKey(),
+};
+
+/** What routing keeps in one namespace. */
 export class RouteState {
-  readonly res: FibResult = new FibResult();
-  readonly sourceRes: FibResult = new FibResult();
-  readonly pmtuRes: FibResult = new FibResult();
-  readonly fl: FlowKey = new FlowKey();
-  readonly inputFlow: FlowKey = new FlowKey();
-  readonly sourceFlow: FlowKey = new FlowKey();
-  readonly meHarderFlow: FlowKey = new FlowKey();
-  readonly pmtuFlow: FlowKey = new FlowKey();
-  readonly arpFlow: FlowKey = new FlowKey();
   /** the ways of earlier packets, received and sent */
   readonly inputs: RouteCache = new RouteCache();
   readonly outputs: RouteCache = new RouteCache();
   /** answers of look-ups that failed, by errno */
-  readonly errors: Map<number, Rtable> = new Map();
+  readonly errors: LazyMap<number, Rtable> = new LazyMap();
   /** input routes of packets that cannot go on, by errno */
-  readonly inputErrors: Map<number, Rtable> = new Map();
+  readonly inputErrors: LazyMap<number, Rtable> = new LazyMap();
   readonly hashSeed: number;
 
   constructor(ip4: Ipv4) {
@@ -84,7 +102,7 @@ export function errorRoute(ip4: Ipv4, errno: number): Rtable {
  * EHOSTUNREACH, EACCES, EINVAL, ENODEV.
  */
 export function ipRouteOutputKey(ip4: Ipv4, fl: FlowKey): Rtable {
-  return outputRoute(ip4, fl, ip4.route.res);
+  return outputRoute(ip4, fl, routeScratch.res);
 }
 
 /** As ipRouteOutputKey, with the table look-up's answer left in `res` for those who show it. */
@@ -294,7 +312,7 @@ export function ipRouteMeHarder(ip4: Ipv4, skb: SkBuff, addrType = 0): number {
   const at = skb.networkHeader;
   const saddr = ipv4.getSource(head, at);
   const type = addrType !== 0 ? addrType : inetAddrType(ip4, saddr);
-  const fl = ip4.route.meHarderFlow.reset();
+  const fl = routeScratch.meHarderFlow.reset();
   if (type === RTN_LOCAL || type === RTN_UNICAST) {
     fl.saddr = saddr;
     fl.flags = FLOWI_FLAG_ANYSRC;
@@ -328,7 +346,7 @@ export function ipRtUpdatePmtu(ip4: Ipv4, rt: Rtable, fl: FlowKey, mtu: number):
   }
   const { now } = ip4.net;
   if (rt.pmtu === mtu && !locked && now < rt.expires - (mtuExpires * SEC) / 2) return;
-  const res = ip4.route.pmtuRes;
+  const res = routeScratch.pmtuRes;
   if (ip4.fib.lookup(fl, res) !== 0) return;
   fibSelectPath(ip4, fl, res, null);
   updateException(res.nh, fl.daddr, 0, mtu, locked, now + mtuExpires * SEC);
@@ -347,7 +365,7 @@ export function ipv4UpdatePmtu(ip4: Ipv4, skb: SkBuff, mtu: number, oif: number,
 /** The flow of the packet that an ICMP error quotes at skb.data (__build_flow_key). */
 export function flowOfQuoted(ip4: Ipv4, skb: SkBuff, oif: number, protocol: number, mark: number): FlowKey {
   const { head, data } = skb;
-  const fl = ip4.route.pmtuFlow.reset();
+  const fl = routeScratch.pmtuFlow.reset();
   fl.daddr = ipv4.getDestination(head, data);
   fl.saddr = ipv4.getSource(head, data);
   fl.tos = ipv4.getTos(head, data);

@@ -2,6 +2,7 @@
 // errors back to the sender. Answers to net/ipv4/udp.c. UDP-Lite, segmentation offload and the BPF hooks are left out.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Task } from "../../sim/task.ts";
 import { internetChecksum, pseudoHeaderSumAt, udpChecksum } from "../../wire/checksum.ts";
@@ -38,7 +39,7 @@ export type UdpEncapRcv = (skb: SkBuff) => void;
 /** The UDP sockets of one namespace, by local port. Addresses of packets may be signed or unsigned numbers. */
 export class UdpTable {
   readonly #ip4: Ipv4;
-  readonly #socks: Map<number, UdpSock[]> = new Map();
+  readonly #socks: LazyMap<number, UdpSock[]> = new LazyMap();
   readonly #rng: Rng;
 
   constructor(ip4: Ipv4) {

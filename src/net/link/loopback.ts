@@ -7,6 +7,7 @@ import { ARPHRD_LOOPBACK, IFF_LOOPBACK, NET_XMIT_SUCCESS, NetDevice, type NetDev
 import type { SkBuff } from "../core/skb.ts";
 
 const LOOPBACK_MTU = 65536;
+const NO_ADDRESS: Uint8Array = new Uint8Array(6);
 
 /** Makes a namespace's `lo`, down, with ifindex 1 in a new namespace, and keeps it in net.loopback. */
 export function createLoopback(net: Net): NetDevice {
@@ -15,7 +16,7 @@ export function createLoopback(net: Net): NetDevice {
   dev.mtu = LOOPBACK_MTU;
   dev.minMtu = 0;
   dev.maxMtu = 0;
-  dev.broadcast.fill(0);
+  dev.broadcast = NO_ADDRESS;
   dev.netnsImmutable = true;
   net.loopback = dev;
   dev.nameAssignType = 2;

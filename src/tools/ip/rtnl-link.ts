@@ -68,7 +68,7 @@ export function setLink(ctx: Context, dev: NetDevice, request: LinkRequest, data
   if (request.name !== null) devChangeName(dev, request.name);
   if (request.alias !== undefined) dev.ifalias = request.alias;
   if (request.broadcast) {
-    dev.broadcast.set(request.broadcast);
+    dev.broadcast = request.broadcast.slice();
     dev.net.notify(NETDEV_CHANGEADDR, dev);
   }
   if (request.master !== undefined) setMaster(dev, request.master);
