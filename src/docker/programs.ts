@@ -1,14 +1,20 @@
 // The programs that Docker brings to a host.
 
+import { lazyProgram } from "../posix/lazy-program.ts";
 import type { Program } from "../posix/process.ts";
 import { docker } from "./cli/docker.ts";
-import { dockerCompose } from "./compose/compose.ts";
 import { dockerProxy } from "./docker-proxy.ts";
 
 /** By name: docker, docker-compose, docker-proxy. */
 export const dockerPrograms: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["docker", docker],
-  ["docker-compose", dockerCompose],
+  [
+    "docker-compose",
+    lazyProgram(
+      () => import("./compose/compose.ts"),
+      ({ dockerCompose }) => dockerCompose,
+    ),
+  ],
   ["docker-proxy", dockerProxy],
 ]);
 

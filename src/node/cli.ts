@@ -1,16 +1,8 @@
 #!/usr/bin/env node
 // The command line: `vethlab run`, `vethlab shell`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
+// `run` and what a script needs are loaded first, the rest when it is asked for (test/node/bundle.test.ts).
 
-import { compareCommand } from "./compare-command.ts";
-import { explainCommand } from "./explain-command.ts";
-import { packetdrillCommand } from "./packetdrill-command.ts";
-import { flowCommand, topologyCommand } from "./picture-commands.ts";
-import { runCommand } from "./run-command.ts";
-import { shellCommand } from "./shell-command.ts";
-import { mergeCommand } from "./sweep/merge-command.ts";
-import { sweepCommand } from "./sweep/sweep-command.ts";
 import { fail, UsageError, version } from "./terminal.ts";
-import { traceCommand } from "./trace-command.ts";
 
 const HELP = `vethlab ${version()}: a packet-level emulator of Linux container networking
 
@@ -35,26 +27,26 @@ async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   switch (command) {
     case "run":
-      return await runCommand(rest);
+      return await (await import("./run-command.ts")).runCommand(rest);
     case "shell":
-      return await shellCommand(rest);
+      return await (await import("./other-commands.ts")).shellCommand(rest);
     case "compare":
     case "diff":
-      return compareCommand(rest);
+      return (await import("./other-commands.ts")).compareCommand(rest);
     case "sweep":
-      return await sweepCommand(rest);
+      return await (await import("./other-commands.ts")).sweepCommand(rest);
     case "merge":
-      return mergeCommand(rest);
+      return (await import("./other-commands.ts")).mergeCommand(rest);
     case "topology":
-      return await topologyCommand(rest);
+      return await (await import("./other-commands.ts")).topologyCommand(rest);
     case "flow":
-      return await flowCommand(rest);
+      return await (await import("./other-commands.ts")).flowCommand(rest);
     case "explain":
-      return await explainCommand(rest);
+      return await (await import("./other-commands.ts")).explainCommand(rest);
     case "trace":
-      return await traceCommand(rest);
+      return await (await import("./other-commands.ts")).traceCommand(rest);
     case "packetdrill":
-      return await packetdrillCommand(rest);
+      return await (await import("./other-commands.ts")).packetdrillCommand(rest);
     case undefined:
       process.stderr.write(HELP);
       return 2;

@@ -11,24 +11,19 @@ import type { FilterLibrary } from "../shell/filters.ts";
 import { populateVfs, shellPrograms } from "../shell/install.ts";
 import { type AppVersions, makeAppTools } from "../tools/app-tools.ts";
 import { brctl } from "../tools/brctl.ts";
-import { bridge } from "../tools/bridge/bridge.ts";
-import { conntrack } from "../tools/conntrack/conntrack.ts";
 import { openNetwork } from "../tools/dev-tcp.ts";
 import { dmesg } from "../tools/dmesg.ts";
-import { ethtool } from "../tools/ethtool/ethtool.ts";
 import { IPROUTE_6_1, IPROUTE_7_2, ipProgram } from "../tools/ip/ip.ts";
-import { ipset } from "../tools/ipset/ipset.ts";
 import { makeIptablesPrograms } from "../tools/iptables/programs.ts";
 import { NCAT_7_93, NCAT_7_99 } from "../tools/nc/release.ts";
 import { arp } from "../tools/net-tools/arp.ts";
 import { ifconfig } from "../tools/net-tools/ifconfig.ts";
 import { route } from "../tools/net-tools/route.ts";
 import { nflogFile } from "../tools/nflog-file.ts";
-import { nft } from "../tools/nft/nft.ts";
 import { nginxProgram } from "../tools/nginx/nginx.ts";
 import { nsenter } from "../tools/nsenter.ts";
+import { rare } from "../tools/rare.ts";
 import { sysctl } from "../tools/sysctl.ts";
-import { tc } from "../tools/tc/tc.ts";
 import { tcpdump } from "../tools/tcpdump/tcpdump.ts";
 import { unshare } from "../tools/unshare.ts";
 import { completers } from "./completers.ts";
@@ -54,22 +49,22 @@ export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, P
     ...shellPrograms({ filters: options.filters, openNetwork, completers }),
     ["arp", arp],
     ["brctl", brctl],
-    ["bridge", bridge],
+    ["bridge", rare("bridge")],
     ["dmesg", dmesg],
-    ["ethtool", ethtool],
+    ["ethtool", rare("ethtool")],
     ["ifconfig", ifconfig],
     ["ip", ipProgram(options.docker === "20" ? IPROUTE_6_1 : IPROUTE_7_2)],
-    ["ipset", ipset],
+    ["ipset", rare("ipset")],
     ["nginx", nginxProgram(versions.nginx)],
     ["nsenter", nsenter],
     ["route", route],
     ["sysctl", sysctl],
-    ["tc", tc],
+    ["tc", rare("tc")],
     ["tcpdump", tcpdump],
     ["unshare", unshare],
     ...makeAppTools(versions),
-    ["conntrack", conntrack],
-    ["nft", nft],
+    ["conntrack", rare("conntrack")],
+    ["nft", rare("nft")],
     ...makeIptablesPrograms(options.docker === "20" ? "1.8.9" : "1.8.13"),
     ...dockerPrograms,
   ]);

@@ -4,8 +4,7 @@
 import { NetError } from "../../base/errno.ts";
 import { hostOf } from "../../host/host.ts";
 import type { Process } from "../../posix/process.ts";
-import { sleep, type Task } from "../../sim/task.ts";
-import { compose } from "../compose/compose.ts";
+import { external, sleep, type Task } from "../../sim/task.ts";
 import { type Daemon, startDocker } from "../daemon.ts";
 import { DaemonError } from "../errors.ts";
 import { BadReference } from "../images.ts";
@@ -162,7 +161,10 @@ function* dispatch(proc: Process, daemon: Daemon, all: readonly string[]): Task<
     return 0;
   }
   if (first === "help") return yield* help(proc, daemon, words.slice(1));
-  if (first === "compose") return yield* compose(proc, daemon, words.slice(1));
+  if (first === "compose") {
+    const { compose } = yield* external(import("../compose/compose.ts"));
+    return yield* compose(proc, daemon, words.slice(1));
+  }
   const group = GROUPS.get(first);
   if (group) return yield* dispatchGroup(proc, daemon, first, group, words.slice(1));
   const command = TOP.find(({ name }) => name === first);
