@@ -82,7 +82,10 @@ export class Sim {
   #inSoftirq = false;
   #seq = 0;
   readonly #heap: Timer[] = [];
-  /** raised ones, in order: a ring, because an array that is emptied by its length gives up its memory each time */
+  /**
+   * raised ones, in order: a ring, because an array that is emptied by its length gives up its memory each time; its size is
+   * a power of two
+   */
   readonly #softirqs: (Softirq | null)[] = new Array<Softirq | null>(64).fill(null);
   #head = 0;
   #raised = 0;
@@ -116,7 +119,7 @@ export class Sim {
   pushSoftirq(softirq: Softirq): void {
     const ring = this.#softirqs;
     if (this.#raised === ring.length) this.#growRing();
-    this.#softirqs[(this.#head + this.#raised++) % this.#softirqs.length] = softirq;
+    this.#softirqs[(this.#head + this.#raised++) & (this.#softirqs.length - 1)] = softirq;
   }
 
   /** As many softirqs are raised at once as there are lists of them: rare. */
@@ -143,7 +146,7 @@ export class Sim {
     while (this.#raised > 0) {
       const softirq = ring[this.#head]!;
       ring[this.#head] = null;
-      this.#head = this.#head + 1 === ring.length ? 0 : this.#head + 1;
+      this.#head = (this.#head + 1) & (ring.length - 1);
       this.#raised--;
       softirq.raised = false;
       this.#count();

@@ -53,6 +53,19 @@ export function copyMac(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: 
   to[toAt + 5] = from[fromAt + 5]!;
 }
 
+/** Writes a header from two addresses and a type. */
+export function emit14(
+  destination: Uint8Array,
+  source: Uint8Array,
+  etherType: number,
+  b: Uint8Array,
+  at: number,
+): void {
+  copyMac(destination, 0, b, at);
+  copyMac(source, 0, b, at + SOURCE);
+  set16(b, at + ETHER_TYPE, etherType);
+}
+
 /** Sets the frame's destination from six bytes elsewhere. */
 export function setDestination(b: Uint8Array, at: number, mac: Uint8Array, macAt: number = 0): void {
   copyMac(mac, macAt, b, at + DESTINATION);

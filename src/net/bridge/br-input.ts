@@ -36,7 +36,7 @@ const GROUP_PAUSE = 0x01;
 
 /** The rx handler of every port (br_handle_frame). */
 export function brHandleFrame(skb: SkBuff, dev: NetDevice): number {
-  trace(skb, "brHandleFrame", dev);
+  if (skb.pool.trace !== null) trace(skb, "brHandleFrame", dev);
   if (skb.pktType === PACKET_LOOPBACK) return RX_HANDLER_PASS;
   const { head } = skb;
   const mac = skb.macHeader;

@@ -3,7 +3,6 @@
 // net/bridge/br_netfilter_hooks.c. What it needs of IP comes in through `BrNetfilterIp`. Leaves out IPv6, PPPoE and frames
 // with a VLAN tag (bridge-nf-filter-vlan-tagged).
 
-import { headerIsValid } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
@@ -19,7 +18,7 @@ import {
   NF_STOP,
   type NfHookState,
 } from "../core/netfilter.ts";
-import { drop, PACKET_HOST, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
+import { drop, ipHeaderIsValid, PACKET_HOST, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
 import {
   brDevQueuePushXmit,
   brForwardFinish,
@@ -319,7 +318,7 @@ function validateIpv4(skb: SkBuff): boolean {
   if (headerLength < ipv4.HEADER_LENGTH || skb.len < headerLength) return false;
   const length = ipv4.getTotalLength(head, data);
   if (skb.len < length || length < headerLength) return false;
-  if (!headerIsValid(head, data, headerLength)) return false;
+  if (!ipHeaderIsValid(skb, data, headerLength)) return false;
   skb.trim(length);
   return true;
 }

@@ -109,6 +109,7 @@ export function brStpChangeBridgeId(br: NetBridge, address: Uint8Array): void {
   const mac = macToNumber(address);
   br.bridgeId.mac = mac;
   br.dev.address.set(address);
+  br.dev.net.pathFlush();
   for (const port of br.ports) {
     if (port.designatedBridge.mac === old) port.designatedBridge.mac = mac;
     if (port.designatedRoot.mac === old) port.designatedRoot.mac = mac;

@@ -254,6 +254,7 @@ function hookedPacketType(net: Net, protocol: number): HookedPacketType {
   };
   const made: HookedPacketType = Object.assign(hooked, { socks });
   net.packetTypes.set(protocol, made);
+  if (protocol === ethernet.ETH_P_IP) net.ipv4Sniffers = socks;
   return made;
 }
 

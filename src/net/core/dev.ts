@@ -273,7 +273,7 @@ export function devSetRxMode(dev: NetDevice): void {
  */
 export function devQueueXmit(skb: SkBuff): number {
   const dev = skb.dev!;
-  trace(skb, "devQueueXmit");
+  if (skb.pool.trace !== null) trace(skb, "devQueueXmit");
   if (!dev.up) {
     dev.stats.txDropped++;
     drop(skb, DropReason.DEV_READY);
@@ -336,22 +336,10 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): void {
   skb.networkHeader = skb.data;
   skb.macLen = ethernet.HEADER_LENGTH;
   const address = dev.address;
-  let same = true;
-  for (let i = 0; i < 6; i++)
-    if (head[at + i] !== address[i]) {
-      same = false;
-      break;
-    }
-  if (same) skb.pktType = PACKET_HOST;
-  else if (head[at]! & 1) {
-    let all = true;
-    for (let i = 0; i < 6; i++)
-      if (head[at + i] !== dev.broadcast[i]) {
-        all = false;
-        break;
-      }
-    skb.pktType = all ? PACKET_BROADCAST : PACKET_MULTICAST;
-  } else skb.pktType = PACKET_OTHERHOST;
+  if (ethernet.equalMac(head, at, address, 0)) skb.pktType = PACKET_HOST;
+  else if (head[at]! & 1)
+    skb.pktType = ethernet.equalMac(head, at, dev.broadcast, 0) ? PACKET_BROADCAST : PACKET_MULTICAST;
+  else skb.pktType = PACKET_OTHERHOST;
   const type = ethernet.getEtherType(head, at);
   skb.protocol = type >= ethernet.ETH_P_802_3_MIN ? type : ethernet.ETH_P_802_2;
 }
@@ -369,7 +357,7 @@ export function netifReceiveSkb(skb: SkBuff): void {
   skb.tstampNs = kernel.sim.now;
   skb.skbIif = dev.ifindex;
   for (;;) {
-    trace(skb, "netifReceiveSkb", dev);
+    if (skb.pool.trace !== null) trace(skb, "netifReceiveSkb", dev);
     skb.networkHeader = skb.data;
     skb.transportHeader = skb.data;
     // a group's packet that comes back to its sender's host was seen going out
@@ -413,7 +401,8 @@ export function netifReceiveSkb(skb: SkBuff): void {
     skb.vlanProto = 0;
     skb.vlanTci = 0;
   }
-  const handler = dev.net.packetTypes.get(skb.protocol);
+  const { net } = dev;
+  const handler = skb.protocol === ethernet.ETH_P_IP ? net.packetTypes.ipv4 : net.packetTypes.get(skb.protocol);
   if (!handler) {
     dev.stats.rxNohandler++;
     drop(skb, DropReason.UNHANDLED_PROTO);

@@ -42,6 +42,8 @@ export const NEIGH_UPDATE_F_ADMIN = -0x80000000;
 /** Shortest time between two probes (HZ/100). */
 const MIN_TICK: Ns = 10 * MSEC;
 
+const NO_WORDS = new Int32Array(0);
+
 /** What a protocol does for its neighbours (struct neigh_ops and neigh_table's functions). */
 export interface NeighOps {
   /** Fills in a new entry's type, state and link address; false: there can be none (EINVAL). */
@@ -79,6 +81,10 @@ export class Neighbour {
   readonly queue: SkbQueue = new SkbQueue();
   #queueBytes = 0;
   readonly #timer: Timer;
+  /** the link header of packets of this EtherType, 0: not made */
+  #headerFor = 0;
+  #headerGenid = 0;
+  #header: Int32Array = NO_WORDS;
 
   constructor(table: NeighTable, key: number, dev: NetDevice, parms: NeighParms) {
     this.table = table;
@@ -111,13 +117,28 @@ export class Neighbour {
     skb.dev = dev;
     if (dev.hardHeaderLen === ethernet.HEADER_LENGTH) {
       const at = skb.push(ethernet.HEADER_LENGTH);
-      const { head } = skb;
-      ethernet.copyMac(this.ha, 0, head, at);
-      ethernet.copyMac(dev.address, 0, head, at + 6);
-      head[at + 12] = skb.protocol >> 8;
-      head[at + 13] = skb.protocol;
+      if ((at & 3) === 2) this.#copyHeader(skb.words, (at - 2) >> 2, skb.protocol);
+      else ethernet.emit14(this.ha, dev.address, skb.protocol, skb.head, at);
     }
     return devQueueXmit(skb) === NET_XMIT_DROP ? Errno.ENOBUFS : 0;
+  }
+
+  /** The link header with two bytes in front of it, as words (neigh_hh_output, struct hh_cache). */
+  #copyHeader(words: Int32Array, w: number, protocol: number): void {
+    if (this.#headerFor !== protocol || this.#headerGenid !== this.table.net.pathGenid) this.#makeHeader(protocol);
+    const header = this.#header;
+    words[w] = header[0]!;
+    words[w + 1] = header[1]!;
+    words[w + 2] = header[2]!;
+    words[w + 3] = header[3]!;
+  }
+
+  #makeHeader(protocol: number): void {
+    const bytes = new Uint8Array(16);
+    ethernet.emit14(this.ha, this.dev.address, protocol, bytes, 2);
+    this.#header = new Int32Array(bytes.buffer);
+    this.#headerFor = protocol;
+    this.#headerGenid = this.table.net.pathGenid;
   }
 
   /**
@@ -287,6 +308,7 @@ export class Neighbour {
     }
     if (changed) {
       ethernet.copyMac(lladdr!, lladdrAt, this.ha, 0);
+      this.#headerFor = 0;
       if (!(state & NUD_CONNECTED)) this.confirmed = now - 2 * this.parms.baseReachableTime;
     }
     if (state === old || old & NUD_VALID) return;

@@ -6,6 +6,7 @@ import { LazyMap } from "../../base/lazy.ts";
 import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
+import { ETH_P_IP } from "../../wire/ethernet.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
 import { NETDEV_CHANGE, NETDEV_UNREGISTER, type NetdevEvent } from "./netdev-events.ts";
@@ -79,6 +80,16 @@ export class Kernel {
 /** Receives packets of one EtherType (struct packet_type). Takes the packet over. */
 export type PacketTypeFn = (skb: SkBuff, dev: NetDevice) => void;
 
+/** Receivers by EtherType (ptype_base), IPv4's within reach. */
+class PacketTypes extends Map<number, PacketTypeFn> {
+  ipv4: PacketTypeFn | undefined = undefined;
+
+  override set(type: number, receive: PacketTypeFn): this {
+    if (type === ETH_P_IP) this.ipv4 = receive;
+    return super.set(type, receive);
+  }
+}
+
 /** Knows the ways that earlier packets took (netfilter/flow-paths.ts). */
 export interface FlowPathCache {
   /** A frame from the backlog: true when it was taken over and sent on its connection's known way. */
@@ -109,7 +120,9 @@ export class Net {
   readonly hooksBridge: NfHooks = new NfHooks(NFPROTO_BRIDGE, () => this.pathFlush());
   /** by ifindex, in order of registration */
   readonly devices: Map<number, NetDevice> = new Map();
-  readonly packetTypes: Map<number, PacketTypeFn> = new Map();
+  readonly packetTypes: PacketTypes = new PacketTypes();
+  /** AF_PACKET sockets that want IPv4's packets (those that want all are taps); null while nobody ever did */
+  ipv4Sniffers: readonly unknown[] | null = null;
   /** called in order; later registrations see an event after earlier ones */
   readonly notifiers: NetdevNotifier[] = [];
   /** listeners on all interfaces (-i any) */

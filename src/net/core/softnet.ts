@@ -14,6 +14,8 @@ export class Backlog {
   maxBacklog = 1000;
   /** frames handled before other softirqs get their turn (net.core.dev_weight) */
   readonly weight: number = 64;
+  /** NAPI_STATE_SCHED: it is raised, or at work and looks again before it ends */
+  #scheduled = false;
   dropped = 0;
   processed = 0;
 
@@ -30,7 +32,10 @@ export class Backlog {
       return false;
     }
     this.#queue.push(skb);
-    this.#softirq.raise();
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      this.#softirq.raise();
+    }
     return true;
   }
 
@@ -38,7 +43,10 @@ export class Backlog {
     const queue = this.#queue;
     for (let i = 0; i < this.weight; i++) {
       const skb = queue.shift();
-      if (!skb) return;
+      if (!skb) {
+        this.#scheduled = false;
+        return;
+      }
       this.processed++;
       skb.record = null;
       const dev = skb.dev!;
@@ -46,5 +54,6 @@ export class Backlog {
       if (flowPaths === null || !flowPaths.receive(skb, dev)) netifReceiveSkb(skb);
     }
     if (queue.length > 0) this.#softirq.raise();
+    else this.#scheduled = false;
   }
 }

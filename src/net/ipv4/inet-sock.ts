@@ -143,7 +143,7 @@ export abstract class DatagramSock extends Sock {
     this.#rmem += size;
     skb.dst = null;
     this.received.push(skb);
-    this.readQueue.wakeAll();
+    if (!this.readQueue.empty) this.readQueue.wakeAll();
     return true;
   }
 

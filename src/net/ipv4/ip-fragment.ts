@@ -356,11 +356,7 @@ export class IpFragments {
 
 /** `skb` takes over the bytes of `donor`, which goes back to the pool with skb's old buffer (skb_morph). */
 function morph(skb: SkBuff, donor: SkBuff): void {
-  const own = skb as { head: Uint8Array };
-  const other = donor as { head: Uint8Array };
-  const { head } = own;
-  own.head = other.head;
-  other.head = head;
+  skb.swapHeads(donor);
   skb.data = donor.data;
   skb.tail = donor.tail;
   skb.macHeader = donor.macHeader;

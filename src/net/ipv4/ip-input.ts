@@ -2,7 +2,6 @@
 // transport. Answers to net/ipv4/ip_input.c.
 
 import { Errno } from "../../base/errno.ts";
-import { headerIsValid } from "../../wire/checksum.ts";
 import {
   ICMP_DEST_UNREACH,
   ICMP_HOST_UNREACH,
@@ -19,6 +18,7 @@ import type { PathRecord } from "../core/path-record.ts";
 import {
   consumeSkb,
   drop,
+  ipHeaderIsValid,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -38,7 +38,7 @@ import { DST_FORWARD, DST_OUTPUT, type Rtable, skbRtable } from "./rtable.ts";
 
 /** Receives an IPv4 packet (ip_rcv): skb.data is at its IP header. Takes the packet over. */
 export function ipRcv(ip4: Ipv4, skb: SkBuff, dev: NetDevice): void {
-  trace(skb, "ipRcv", dev);
+  if (skb.pool.trace !== null) trace(skb, "ipRcv", dev);
   if (!ipRcvCore(ip4, skb)) return;
   if (ip4.net.hooksIpv4.run(NF_INET_PRE_ROUTING, skb, dev, null, null)) ipRcvFinish(ip4, skb);
 }
@@ -72,7 +72,7 @@ function ipRcvCore(ip4: Ipv4, skb: SkBuff): boolean {
       ipExt.InCEPkts++;
   }
   if (skb.len < ihl) return headerError(ip4, skb, DropReason.IP_INHDR);
-  if (!headerIsValid(head, at, ihl)) {
+  if (!ipHeaderIsValid(skb, at, ihl)) {
     ipExt.InCsumErrors++;
     return headerError(ip4, skb, DropReason.IP_CSUM);
   }
@@ -176,7 +176,7 @@ function routeReceived(ip4: Ipv4, skb: SkBuff, dev: NetDevice): DropReason | nul
 
 /** For this host (ip_local_deliver): whole packets only go on. Takes the packet over. */
 export function ipLocalDeliver(ip4: Ipv4, skb: SkBuff): void {
-  trace(skb, "ipLocalDeliver");
+  if (skb.pool.trace !== null) trace(skb, "ipLocalDeliver");
   let whole: SkBuff | null = skb;
   if (ipv4.isFragment(skb.head, skb.networkHeader)) {
     whole = ipDefrag(ip4, skb, IP_DEFRAG_LOCAL_DELIVER);

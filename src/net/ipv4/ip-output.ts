@@ -18,6 +18,7 @@ import {
   CHECKSUM_NONE,
   CHECKSUM_UNNECESSARY,
   drop,
+  ipSendCheck,
   PACKET_LOOPBACK,
   SKB_GSO_UDP_L4,
   type SkBuff,
@@ -133,12 +134,12 @@ export function pushHeader(
  * the IP header, skb.dst is set. Takes the packet over. Returns 0 or a positive errno (EPERM: a rule dropped it).
  */
 export function ipLocalOut(ip4: Ipv4, skb: SkBuff): number {
-  trace(skb, "ipLocalOut", skbRtable(skb)!.dev);
+  if (skb.pool.trace !== null) trace(skb, "ipLocalOut", skbRtable(skb)!.dev);
   const { head } = skb;
   const at = skb.data;
   ip4.mib.ip.OutRequests++;
   ipv4.setTotalLength(head, at, skb.len);
-  ipv4.updateChecksum(head, at);
+  ipSendCheck(skb, at);
   skb.protocol = ETH_P_IP;
   const hooks = ip4.net.hooksIpv4;
   if (!hooks.run(NF_INET_LOCAL_OUT, skb, null, skbRtable(skb)!.dev, skb.sk))
@@ -150,7 +151,7 @@ export function ipLocalOut(ip4: Ipv4, skb: SkBuff): number {
 export function ipOutput(skb: SkBuff): number {
   const rt = skbRtable(skb)!;
   const { ip4, dev } = rt;
-  trace(skb, "ipOutput", dev);
+  if (skb.pool.trace !== null) trace(skb, "ipOutput", dev);
   const indev = skb.dev;
   skb.dev = dev;
   skb.protocol = ETH_P_IP;

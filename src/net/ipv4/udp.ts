@@ -345,7 +345,8 @@ export class UdpSock extends DatagramSock {
     }
     const from = skb.data + udp.HEADER_LENGTH;
     const length = Math.min(skb.tail - from, buffer.length);
-    moveBytes(buffer, 0, skb.head, from, length);
+    if (length > 64) buffer.set(skb.view(0, from, length));
+    else moveBytes(buffer, 0, skb.head, from, length);
     this.discard();
     this.ip4.mib.udp.InDatagrams++;
     return length;

@@ -118,7 +118,7 @@ function setCarriers(dev: NetDevice, peer: NetDevice, on: boolean): void {
 
 /** veth_xmit: over to the peer's backlog, without what belongs to this namespace. */
 function vethXmit(skb: SkBuff, dev: NetDevice): number {
-  trace(skb, "vethXmit", dev);
+  if (skb.pool.trace !== null) trace(skb, "vethXmit", dev);
   const { peer } = dev.priv as VethPriv;
   if (!peer) {
     dev.stats.txDropped++;

@@ -9,7 +9,6 @@
 // rules, devices, addresses and settings change; what changes without (taps, ports' states, neighbours, queues) is looked at
 // each time. Whatever is not plain (fragments, options, a last hop, offload but for checksums, traced packets) walks.
 
-import { headerIsValid } from "../../wire/checksum.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get16, getInt32 } from "../../wire/layout.ts";
@@ -19,10 +18,10 @@ import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
-import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import { IPSKB_FORWARDED } from "../ipv4/ip-cb.ts";
 import { tosToPriority } from "../ipv4/ip-forward.ts";
-import { ipFinishOutput } from "../ipv4/ip-output.ts";
+import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Rtable } from "../ipv4/rtable.ts";
 import { type Conntrack, jiffyOf } from "./conntrack.ts";
@@ -56,6 +55,8 @@ class FlowPath {
   readonly trackedInBridge: boolean;
   readonly nfBridge: number;
   readonly rt: Rtable;
+  /** what the route carries: longer packets walk, to be cut or refused */
+  readonly mtu: number;
   readonly counters: readonly Counted[];
 
   constructor(id: number, genid: number, record: PathRecord, skb: SkBuff) {
@@ -80,6 +81,7 @@ class FlowPath {
     this.trackedInBridge = record.trackedInBridge;
     this.nfBridge = record.nfBridge;
     this.rt = record.dst as Rtable;
+    this.mtu = this.rt.forwardMtu();
     this.counters = record.counters.slice(0, record.length);
   }
 
@@ -150,6 +152,8 @@ export class FlowPaths implements FlowPathCache {
   /** A frame from the backlog (the place of nf_flow_offload_ip_hook): true when it was sent on its connection's known way. */
   receive(skb: SkBuff, dev: NetDevice): boolean {
     if (!isPlain(skb)) return false;
+    const { ipv4Sniffers } = dev.net;
+    if (ipv4Sniffers !== null && ipv4Sniffers.length > 0) return false;
     const found = this.#find(skb);
     if (found < 0) return false;
     const conn = found >> 1;
@@ -194,8 +198,8 @@ export class FlowPaths implements FlowPathCache {
       rows.ext(conn) === null &&
       ((rows.timeout(conn) - jiffy) | 0) > 0 &&
       !becomesStream(status, (jiffy - rows.streamAt(conn)) | 0) &&
-      skb.tail - data <= rt.forwardMtu() &&
-      headerIsValid(head, data, ip.HEADER_LENGTH)
+      skb.tail - data <= path.mtu &&
+      ipHeaderIsValid(skb, data, ip.HEADER_LENGTH)
     );
   }
 
@@ -263,7 +267,7 @@ export class FlowPaths implements FlowPathCache {
     skb.dev = rt.dev;
     this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
     this.#ct.flushEvents(conn);
-    ipFinishOutput(ip4, skb);
+    ipFinishOutput2(ip4, skb);
   }
 
   /** The connection lives on, and the destination is what it says (nf_conntrack_in, nf_nat_ipv4_pre_routing). */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { devSetMtu } from "../../../src/net/core/dev.ts";
+import { NUD_PERMANENT } from "../../../src/net/core/neighbour.ts";
 import { NF_DROP, NF_INET_FORWARD, NF_INET_LOCAL_OUT } from "../../../src/net/core/netfilter.ts";
 import { RTN_BLACKHOLE, RTN_PROHIBIT, RTN_UNREACHABLE } from "../../../src/net/ipv4/fib-types.ts";
 import { type Host, ip, Lab, routeGet } from "./ip-lab.ts";
@@ -99,8 +100,8 @@ describe("a router", () => {
     lab.run(0.1);
     lab.kernel.skbs.consume(skb);
     const before = r.ip4.mib.ip.ForwDatagrams;
-    const neigh = a.ip4.arp.lookup(a.dev("eth0"), ip("10.0.0.2"))!;
-    neigh.ha.fill(255);
+    const how = { create: false, exclusive: false, replace: true };
+    a.ip4.arp.add(a.dev("eth0"), ip("10.0.0.2"), new Uint8Array(6).fill(255), NUD_PERMANENT, how);
     a.ping("10.1.0.2");
     lab.run(0.1);
     expect(r.ip4.mib.ip.ForwDatagrams).toBe(before);
