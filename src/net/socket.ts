@@ -138,6 +138,12 @@ export class Socket extends OpenFile {
     return { addr: this.sock.daddr, port: this.sock.dport };
   }
 
+  /** close(2) of the only descriptor, waiting as SO_LINGER says. */
+  *closeWaiting(): Task<void> {
+    yield* this.sock.closeWaiting();
+    this.release();
+  }
+
   protected override onClose(): void {
     this.sock.inode = 0;
     this.sock.close();

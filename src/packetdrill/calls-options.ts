@@ -2,6 +2,7 @@
 
 import { Errno, NetError } from "../base/errno.ts";
 import { TcpStreamSock } from "../net/ipv4/tcp.ts";
+import { tcpFastopenSetKey } from "../net/ipv4/tcp-fastopen.ts";
 import type { Task } from "../sim/task.ts";
 import {
   arg,
@@ -28,8 +29,9 @@ export function* setsockopt(world: World, call: Call): Task<number> {
     return 0;
   }
   if (name === "TCP_FASTOPEN_KEY" && value.kind === "string" && sock instanceof TcpStreamSock) {
-    if (number(call, 4) !== 16) throw new NetError(Errno.EINVAL);
-    sock.fastopenKey = payload(call, value, 16);
+    const length = number(call, 4);
+    if (length !== 16 && length !== 32) throw new NetError(Errno.EINVAL);
+    tcpFastopenSetKey(sock, payload(call, value, length));
     return 0;
   }
   if (name === "SO_LINGER") {

@@ -105,7 +105,7 @@ export function* close(world: World, call: Call): Task<number> {
   if (!descriptor) throw new NetError(Errno.EBADF);
   world.descriptors.delete(fd);
   for (const other of world.descriptors.values()) if (other.kind === "epoll") other.items.delete(fd);
-  if (descriptor.kind === "socket") descriptor.socket.release();
+  if (descriptor.kind === "socket") yield* descriptor.socket.closeWaiting();
   return 0;
 }
 

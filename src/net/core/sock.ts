@@ -213,6 +213,11 @@ export abstract class Sock {
   /** The last descriptor was closed. */
   abstract close(): void;
 
+  /** The same, and waits where close(2) does. */
+  *closeWaiting(): Task<void> {
+    this.close();
+  }
+
   /** A protocol's own options by Linux name ("TCP_NODELAY"); throws ENOPROTOOPT. */
   setOption(_name: string, _value: number): void {
     throw new NetError(Errno.ENOPROTOOPT);

@@ -4,7 +4,7 @@
 import { DropReason } from "../core/drop-reason.ts";
 import { drop } from "../core/skb.ts";
 import { TCP_CHRONO_BUSY, tcpChronoStop } from "./tcp-chrono.ts";
-import { tcpFastopenRemove } from "./tcp-fastopen.ts";
+import { tcpFastopenActiveDisableOfoCheck, tcpFastopenRemove } from "./tcp-fastopen.ts";
 import { tsortedRemove } from "./tcp-output.ts";
 import {
   SOCK_BINDPORT_LOCK,
@@ -109,6 +109,7 @@ export function tcpDoneWithError(sk: TcpSock, errno: number): void {
 /** Nobody holds it and it is closed: frees all (inet_csk_destroy_sock). */
 export function tcpDestroySock(sk: TcpSock): void {
   clearXmitTimers(sk);
+  tcpFastopenActiveDisableOfoCheck(sk);
   tcpWriteQueuePurge(sk);
   tcpReceiveQueuePurge(sk);
   tcpUnhash(sk);

@@ -1,10 +1,12 @@
 // TCP Fast Open (RFC 7413): cookies that a server makes and checks, what a client remembers of a destination, and whether
-// data may go with a SYN. Answers to net/ipv4/tcp_fastopen.c and the Fast Open part of tcp_metrics.c. Leaves out a second
-// key, and the search for firewalls that swallow such SYNs (its time-out is 0 by default: off).
+// data may go with a SYN; and the pause that clients make when a firewall seems to swallow such connections. Answers to
+// net/ipv4/tcp_fastopen.c and the Fast Open part of tcp_metrics.c. Leaves out the queue of connections that were reset early.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { FIN } from "../../wire/tcp.ts";
+import { IFF_LOOPBACK } from "../core/net-device.ts";
 import { secureHash } from "./tcp-secure.ts";
-import { TCP_CLOSE, TCP_LISTEN, type TcpSock, type TcpState } from "./tcp-sock.ts";
+import { HZ, jiffies, TCP_CLOSE, TCP_LISTEN, type TcpSock, type TcpState } from "./tcp-sock.ts";
 
 /** net.ipv4.tcp_fastopen */
 export const TFO_CLIENT_ENABLE = 1;
@@ -13,6 +15,7 @@ export const TFO_CLIENT_NO_COOKIE = 4;
 export const TFO_SERVER_COOKIE_NOT_REQD = 0x200;
 export const TFO_SERVER_WO_SOCKOPT1 = 0x400;
 
+const KEY_BYTES = 16;
 const NONE = new Uint8Array(0);
 
 /** Data that waits to go with the SYN (struct tcp_fastopen_request). */
@@ -54,6 +57,10 @@ export function tcpFastopenCookieCheck(sk: TcpSock, req: FastopenRequest): numbe
   const known = sk.tcp.fastopenCache.get(metricsKey(sk));
   req.cookie = known?.cookie ?? NONE;
   req.cookieExp = (known?.exp ?? false) || (req.cookie.length === 0 && known?.tryExp === 1);
+  if (activeShouldDisable(sk)) {
+    req.cookie = null;
+    return null;
+  }
   if (noCookieNeeded(sk, TFO_CLIENT_NO_COOKIE)) {
     req.cookie = null;
     return known?.mss ?? 0;
@@ -91,6 +98,46 @@ export function tcpFastopenRemove(sk: TcpSock): void {
   req.listener.fastopenQlen--;
 }
 
+// --- firewalls that let the SYN pass and nothing behind it ---
+
+/** Clients of this namespace do without for a while (tcp_fastopen_active_disable). */
+export function tcpFastopenActiveDisable(sk: TcpSock): void {
+  const { tcp } = sk;
+  if (tcp.sysctl.fastopenBlackholeTimeout === 0) return;
+  tcp.fastopenPause.since = jiffies(sk.net);
+  tcp.fastopenPause.times++;
+  tcp.mib.ext.TCPFastOpenBlackhole++;
+}
+
+/** Each time twice as long, at most 64 times (tcp_fastopen_active_should_disable). */
+function activeShouldDisable(sk: TcpSock): boolean {
+  const { since, times } = sk.tcp.fastopenPause;
+  const timeout = sk.tcp.sysctl.fastopenBlackholeTimeout;
+  if (timeout === 0 || times === 0) return false;
+  if (jiffies(sk.net) < since + 2 ** Math.min(times - 1, 6) * timeout * HZ) return true;
+  sk.synFastopenCh = true;
+  return false;
+}
+
+/** The connection ends: was all that came a FIN out of order, or does Fast Open work again (tcp_fastopen_active_disable_ofo_check)? */
+export function tcpFastopenActiveDisableOfoCheck(sk: TcpSock): void {
+  if (!sk.synFastopen) return;
+  if (sk.dataSegsIn === 0) {
+    const [first, second] = sk.outOfOrder;
+    if (first && !second && first.tcpFlags & FIN) tcpFastopenActiveDisable(sk);
+  } else if (sk.synFastopenCh && sk.tcp.fastopenPause.times > 0 && !(sk.dst && sk.dst.dev.flags & IFF_LOOPBACK))
+    sk.tcp.fastopenPause.times = 0;
+}
+
+/** The third time-out in a row, or the last (tcp_fastopen_active_detect_blackhole). */
+export function tcpFastopenActiveDetectBlackhole(sk: TcpSock, expired: boolean): void {
+  if (!(sk.synFastopen || sk.synData || sk.synDataAcked)) return;
+  const timeouts = sk.icskRetransmits;
+  if (timeouts !== 2 && !(timeouts < 2 && expired)) return;
+  tcpFastopenActiveDisable(sk);
+  sk.tcp.mib.ext.TCPFastOpenActiveFail++;
+}
+
 // --- the server's cookies ---
 
 /** The key of a namespace, made when it is first needed (tcp_fastopen_init_key_once). */
@@ -98,22 +145,42 @@ export function tcpFastopenInitKey(tcp: TcpState): void {
   tcp.fastopenKey ??= Uint8Array.from({ length: 16 }, (_, i) => secureHash(tcp, `fastopen/${i}`) & 255);
 }
 
-/** The key as net.ipv4.tcp_fastopen_key shows it. */
+/** The keys as net.ipv4.tcp_fastopen_key shows them. */
 export function tcpFastopenKeyText(tcp: TcpState): string {
-  const key = tcp.fastopenKey ?? new Uint8Array(16);
-  const view = new DataView(key.buffer, key.byteOffset, 16);
-  return [0, 4, 8, 12].map((at) => view.getUint32(at, true).toString(16).padStart(8, "0")).join("-");
+  const keys = tcp.fastopenKey ?? new Uint8Array(KEY_BYTES);
+  const view = new DataView(keys.buffer, keys.byteOffset, keys.length);
+  const texts: string[] = [];
+  for (let key = 0; key < keys.length; key += KEY_BYTES)
+    texts.push(
+      [0, 4, 8, 12]
+        .map((at) =>
+          view
+            .getUint32(key + at, true)
+            .toString(16)
+            .padStart(8, "0"),
+        )
+        .join("-"),
+    );
+  return texts.join(",");
 }
 
-/** Throws EINVAL: four words of hexadecimal digits with "-" between them; a second key is not supported. */
+/** One key, or a new and an old one behind a comma. Throws EINVAL: each is four words of hexadecimal digits joined by "-". */
 export function tcpFastopenSetKeyText(tcp: TcpState, text: string): void {
-  const words = text.trim().split("-");
-  if (words.length !== 4 || words.some((word) => !/^[0-9a-fA-F]{1,8}$/.test(word))) throw new NetError(Errno.EINVAL);
-  const key = new Uint8Array(16);
+  const keys = text.trim().split(",");
+  const words = keys.flatMap((key) => key.split("-"));
+  if (keys.length > 2 || keys.some((key) => key.split("-").length !== 4)) throw new NetError(Errno.EINVAL);
+  if (words.some((word) => !/^[0-9a-fA-F]{1,8}$/.test(word))) throw new NetError(Errno.EINVAL);
+  const bytes = new Uint8Array(KEY_BYTES * keys.length);
   words.forEach((word, i) => {
-    new DataView(key.buffer).setUint32(4 * i, Number.parseInt(word, 16), true);
+    new DataView(bytes.buffer).setUint32(4 * i, Number.parseInt(word, 16), true);
   });
-  tcp.fastopenKey = key;
+  tcp.fastopenKey = bytes;
+}
+
+/** setsockopt(TCP_FASTOPEN_KEY): 16 bytes, or 32 for a new and an old key. Throws EINVAL. */
+export function tcpFastopenSetKey(sk: TcpSock, bytes: Uint8Array): void {
+  if (bytes.length !== KEY_BYTES && bytes.length !== 2 * KEY_BYTES) throw new NetError(Errno.EINVAL);
+  sk.fastopenKey = bytes;
 }
 
 /** setsockopt(TCP_FASTOPEN): how many such connections may wait for their ACK (fastopen_queue_tune). */
@@ -130,13 +197,16 @@ export function tcpFastopenListen(sk: TcpSock, backlog: number): void {
     tcpFastopenQueueTune(sk, backlog);
 }
 
-/** The cookie for a client: SipHash of both addresses (__tcp_fastopen_cookie_gen_cipher). */
-function cookieFor(sk: TcpSock, clientAddr: number, serverAddr: number): Uint8Array {
+/** The cookie for a client by each key, the new one first: SipHash of both addresses (__tcp_fastopen_cookie_gen_cipher). */
+function cookiesFor(sk: TcpSock, clientAddr: number, serverAddr: number): Uint8Array[] {
   const message = new Uint8Array(8);
   const view = new DataView(message.buffer);
   view.setUint32(0, clientAddr);
   view.setUint32(4, serverAddr);
-  return sipHash(sk.fastopenKey ?? sk.tcp.fastopenKey ?? new Uint8Array(16), message);
+  const keys = sk.fastopenKey ?? sk.tcp.fastopenKey ?? new Uint8Array(KEY_BYTES);
+  const cookies = [sipHash(keys.subarray(0, KEY_BYTES), message)];
+  if (keys.length > KEY_BYTES) cookies.push(sipHash(keys.subarray(KEY_BYTES), message));
+  return cookies;
 }
 
 /** What a SYN's option means to a listener (tcp_try_fastopen). */
@@ -156,14 +226,24 @@ export function tcpFastopenJudge(
   clientAddr: number,
   serverAddr: number,
 ): FastopenVerdict {
-  if (!(sk.tcp.sysctl.fastopen & TFO_SERVER_ENABLE) || !(synData || cookie)) return PLAIN;
-  if (sk.fastopenMaxQlen === 0 || sk.fastopenQlen >= sk.fastopenMaxQlen) return PLAIN;
+  const { ext } = sk.tcp.mib;
+  if (cookie?.length === 0) ext.TCPFastOpenCookieReqd++;
+  if (!(sk.tcp.sysctl.fastopen & TFO_SERVER_ENABLE) || !(synData || cookie) || sk.fastopenMaxQlen === 0) return PLAIN;
+  if (sk.fastopenQlen >= sk.fastopenMaxQlen) {
+    ext.TCPFastOpenListenOverflow++;
+    return PLAIN;
+  }
   if (noCookieNeeded(sk, TFO_SERVER_COOKIE_NOT_REQD)) return { accept: true, cookie: null };
   if (!cookie) return PLAIN;
-  const valid = cookieFor(sk, clientAddr, serverAddr);
-  if (cookie.length === 0) return { accept: false, cookie: valid };
-  const same = cookie.length === valid.length && cookie.every((byte, i) => byte === valid[i]);
-  return same ? { accept: true, cookie: null } : { accept: false, cookie: valid };
+  const valid = cookiesFor(sk, clientAddr, serverAddr);
+  if (cookie.length === 0) return { accept: false, cookie: valid[0]! };
+  const key = valid.findIndex(
+    (candidate) => cookie.length === candidate.length && cookie.every((byte, i) => byte === candidate[i]),
+  );
+  if (key < 0) ext.TCPFastOpenPassiveFail++;
+  if (key > 0) ext.TCPFastOpenPassiveAltKey++;
+  // whoever comes with the old key's cookie is told the new one's
+  return { accept: key >= 0, cookie: key === 0 ? null : valid[0]! };
 }
 
 const MASK = (1n << 64n) - 1n;

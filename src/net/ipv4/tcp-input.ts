@@ -10,6 +10,7 @@ import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
 import { tcpAck, tcpMayUpdateWindow, tcpPawsCheck } from "./tcp-ack.ts";
 import { tcpOowRateLimited, tcpSendChallengeAck, tcpSendDupack } from "./tcp-challenge.ts";
 import { tcpDoneWithError, tcpOfoPurge, tcpSetState } from "./tcp-done.ts";
+import { tcpFastopenActiveDisable } from "./tcp-fastopen.ts";
 import { FLAG_SLOWPATH, FLAG_UPDATE_TS_RECENT } from "./tcp-loss.ts";
 import { tcpSendAck, tcpSendDelayedAck } from "./tcp-output.ts";
 import { tcpEnterQuickackMode, tcpIncrQuickack, tcpInQuickackMode } from "./tcp-quickack.ts";
@@ -188,6 +189,7 @@ export function tcpValidateIncoming(sk: TcpSock, skb: SkBuff, synInErr: boolean)
       tcpReset(sk);
       consumeSkb(skb);
     } else {
+      if (sk.synFastopen && sk.dataSegsIn === 0 && sk.state === TCP_ESTABLISHED) tcpFastopenActiveDisable(sk);
       tcpSendChallengeAck(sk);
       drop(skb, DropReason.TCP_RESET);
     }

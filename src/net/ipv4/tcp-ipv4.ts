@@ -238,6 +238,10 @@ function listenRcv(sk: TcpSock, skb: SkBuff, isn: number): void {
   const flags = getFlags(skb.head, skb.transportHeader);
   if (!(flags & SYN)) {
     const child = tcpCookieCheck(sk, skb);
+    if (child === "full") {
+      drop(skb, DropReason.TCP_LISTEN_OVERFLOW);
+      return;
+    }
     if (child) {
       childProcess(sk, child, skb);
       return;

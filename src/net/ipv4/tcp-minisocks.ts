@@ -164,6 +164,7 @@ function tryFastopen(listener: TcpSock, req: RequestSock, skb: SkBuff, route: Rt
   if (!verdict.accept) return false;
   const child = createChild(req, skb, route);
   listener.fastopenQlen++;
+  req.tcp.mib.ext.TCPFastOpenPassive++;
   child.fastopenRsk = req;
   child.sndWnd = getWindow(skb.head, skb.transportHeader);
   child.maxWindow = child.sndWnd;
@@ -392,8 +393,8 @@ function inherit(from: TcpSock, to: TcpSock): void {
   to.recvmsgInq = from.recvmsgInq;
 }
 
-/** An ACK for a listener that may carry a cookie (cookie_v4_check): the new socket, or null when it is none. */
-export function tcpCookieCheck(sk: TcpSock, skb: SkBuff): TcpSock | null {
+/** An ACK for a listener that may carry a cookie (cookie_v4_check): the new socket; "full": there is no room; null when it is none. */
+export function tcpCookieCheck(sk: TcpSock, skb: SkBuff): TcpSock | "full" | null {
   const { tcp } = sk;
   const flags = getFlags(skb.head, skb.transportHeader);
   if (!tcp.sysctl.syncookies || !(flags & ACK) || flags & RST) return null;
@@ -418,7 +419,12 @@ export function tcpCookieCheck(sk: TcpSock, skb: SkBuff): TcpSock | null {
     if (!cookieTimestampDecode(req, (rxOptions.tsEcr - req.tsOff) >>> 0)) return null;
   }
   const route = routeRequest(req);
-  if (!route || acceptQueueFull(sk)) return null;
+  if (!route) return "full";
+  if (acceptQueueFull(sk)) {
+    tcp.mib.ext.ListenOverflows++;
+    tcp.mib.ext.ListenDrops++;
+    return "full";
+  }
   initRequestWindow(req, route);
   return createChild(req, skb, route);
 }

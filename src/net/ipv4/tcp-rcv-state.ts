@@ -10,7 +10,7 @@ import { tcpAck, tcpPawsCheck, tcpStoreTsRecent, tcpSynRtt } from "./tcp-ack.ts"
 import { tcpSendChallengeAck } from "./tcp-challenge.ts";
 import { tcpInitCongestionControl } from "./tcp-cong.ts";
 import { tcpDone, tcpSetState } from "./tcp-done.ts";
-import { tcpFastopenCacheSet, tcpFastopenRemove } from "./tcp-fastopen.ts";
+import { tcpFastopenActiveDisable, tcpFastopenCacheSet, tcpFastopenRemove } from "./tcp-fastopen.ts";
 import {
   tcpAckSndCheck,
   tcpDataQueue,
@@ -202,9 +202,11 @@ function rcvFastopenSynack(sk: TcpSock, skb: SkBuff): boolean {
   if (data) {
     for (let seg: TxSeg | null = data; seg; seg = seg.next) tcpMarkSkbLost(sk, seg);
     tcpNonCongestionLossRetransmit(sk);
+    sk.tcp.mib.ext.TCPFastOpenActiveFail++;
     return true;
   }
   sk.synDataAcked = sk.synData;
+  if (sk.synDataAcked) sk.tcp.mib.ext.TCPFastOpenActive++;
   // SYN and data were counted as two
   if (sk.synDataAcked && sk.delivered > 1) sk.delivered--;
   tcpFastopenAddSkb(sk, skb);
@@ -319,6 +321,7 @@ function finWait1Acked(sk: TcpSock, skb: SkBuff): boolean {
   const fin = (skb.tcpFlags & FIN) !== 0;
   const dataEnd = (skb.endSeq - (fin ? 1 : 0)) >>> 0;
   if (sk.linger2 < 0 || (skb.endSeq !== skb.seq && after(dataEnd, sk.rcvNxt))) {
+    if (sk.linger2 >= 0 && sk.synFastopen && fin) tcpFastopenActiveDisable(sk);
     sk.tcp.mib.ext.TCPAbortOnData++;
     tcpDone(sk);
     return true;

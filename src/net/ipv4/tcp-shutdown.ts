@@ -1,10 +1,10 @@
 // Ending a connection from this side: FIN, or RST where data would be lost (RFC 9293 section 3.10.4, RFC 2525 section
-// 2.17). Answers to tcp_shutdown, __tcp_close and tcp_disconnect in net/ipv4/tcp.c. A close that lingers does not wait.
+// 2.17). Answers to tcp_shutdown, __tcp_close and tcp_disconnect in net/ipv4/tcp.c.
 
 import { Errno } from "../../base/errno.ts";
 import { FIN } from "../../wire/tcp.ts";
 import { tcpDestroySock, tcpDoneWithError, tcpReceiveQueuePurge, tcpSetState, tcpWriteQueuePurge } from "./tcp-done.ts";
-import { tcpFastopenRemove } from "./tcp-fastopen.ts";
+import { tcpFastopenActiveDisableOfoCheck, tcpFastopenRemove } from "./tcp-fastopen.ts";
 import { tcpSendActiveReset } from "./tcp-output.ts";
 import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
 import {
@@ -97,6 +97,7 @@ export function tcpDisconnect(sk: TcpSock): void {
     sk.err = Errno.ECONNRESET;
   } else if (old === TCP_SYN_SENT) sk.err = Errno.ECONNRESET;
   clearXmitTimers(sk);
+  tcpFastopenActiveDisableOfoCheck(sk);
   tcpReceiveQueuePurge(sk);
   tcpWriteQueuePurge(sk);
   sk.copiedSeq = sk.rcvNxt;
@@ -199,8 +200,8 @@ function discardUnread(sk: TcpSock): boolean {
   return unread;
 }
 
-/** The last descriptor goes (__tcp_close). `releaseBacklog` handles what came while the socket was owned. */
-export function tcpClose(sk: TcpSock, releaseBacklog: () => void): void {
+/** The last descriptor goes (__tcp_close), first half: the peer is told. */
+export function tcpCloseSend(sk: TcpSock): void {
   const { ext } = sk.tcp.mib;
   sk.rcvShutdown = true;
   sk.sndShutdown = true;
@@ -220,6 +221,16 @@ export function tcpClose(sk: TcpSock, releaseBacklog: () => void): void {
       } else if (closeState(sk)) tcpSendFin(sk);
     }
   }
+}
+
+/** A close that lingers waits as long as this holds (sk_stream_closing). */
+export function tcpStreamClosing(sk: TcpSock): boolean {
+  return sk.state === TCP_FIN_WAIT1 || sk.state === TCP_CLOSING || sk.state === TCP_LAST_ACK;
+}
+
+/** The second half: nobody holds it any more. `releaseBacklog` handles what came while the socket was owned. */
+export function tcpCloseOrphan(sk: TcpSock, releaseBacklog: () => void): void {
+  const { ext } = sk.tcp.mib;
   const state = sk.state as number;
   sk.dead = true;
   sk.hasSocket = false;

@@ -183,6 +183,8 @@ export abstract class TcpSock extends Sock {
   synFastopen = false;
   synFastopenExp = false;
   synDataAcked = false;
+  /** it is the first after a pause (tcp-fastopen.ts) */
+  synFastopenCh = false;
   /** TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE; connect(2) has left the SYN to the first write */
   fastopenConnect = false;
   fastopenNoCookie = false;

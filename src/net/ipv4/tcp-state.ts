@@ -35,6 +35,7 @@ export class TcpSysctl {
   ecnFallback = 1;
   /** TFO_* */
   fastopen = 1;
+  fastopenBlackholeTimeout = 0;
   finTimeout: number = 60 * HZ;
   frto = 2;
   invalidRatelimit: number = HZ / 2;
@@ -114,6 +115,8 @@ export interface TcpState {
   /** Fast Open: the server's key, null while none was needed; what clients know of destinations */
   fastopenKey: Uint8Array | null;
   readonly fastopenCache: Map<string, FastopenMetrics>;
+  /** firewalls that swallow it: when clients last paused (jiffies), and how often in a row */
+  readonly fastopenPause: { since: number; times: number };
   /** last moment a SYN flood was noticed, in jiffies; -1 never */
   synqOverflowTs: number;
   /** makes a socket of this namespace, closed */

@@ -4,7 +4,7 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
-import { sleep, type Task } from "../../sim/task.ts";
+import { sleep, type Task, waitAny } from "../../sim/task.ts";
 import { FIN, PSH } from "../../wire/tcp.ts";
 import {
   type Message,
@@ -26,7 +26,7 @@ import { tcpCurrentMss, tcpSendAck } from "./tcp-output.ts";
 import { tcpRateCheckAppLimited } from "./tcp-rate.ts";
 import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
 import type { TxSeg } from "./tcp-segment.ts";
-import { tcpClose, tcpDisconnect, tcpShutdownSend } from "./tcp-shutdown.ts";
+import { tcpCloseOrphan, tcpCloseSend, tcpDisconnect, tcpShutdownSend, tcpStreamClosing } from "./tcp-shutdown.ts";
 import {
   ackScheduled,
   after,
@@ -581,7 +581,20 @@ export class TcpStreamSock extends TcpSock {
 
   close(): void {
     if (this.dead) return;
-    tcpClose(this, () => processBacklog(this));
+    tcpCloseSend(this);
+    tcpCloseOrphan(this, () => processBacklog(this));
+  }
+
+  /** close(2) as the program sees it: with SO_LINGER it waits until the FIN is acknowledged (__tcp_close, sk_stream_wait_close). */
+  override *closeWaiting(): Task<void> {
+    if (this.dead) return;
+    tcpCloseSend(this);
+    if (this.lingerOn) {
+      const deadline = this.net.now + this.lingerNs;
+      while (tcpStreamClosing(this) && this.net.now < deadline)
+        yield* waitAny([this.readQueue, this.writeQueue], deadline - this.net.now);
+    }
+    tcpCloseOrphan(this, () => processBacklog(this));
   }
 
   get urgInline(): boolean {

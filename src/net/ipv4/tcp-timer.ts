@@ -4,6 +4,7 @@
 
 import { Errno } from "../../base/errno.ts";
 import { tcpDone, tcpDoneWithError } from "./tcp-done.ts";
+import { tcpFastopenActiveDetectBlackhole } from "./tcp-fastopen.ts";
 import { tcpEnterLoss, tcpRackReoTimeout } from "./tcp-loss.ts";
 import { tcpMtuProbing } from "./tcp-mtup.ts";
 import { tcpCurrentMss, tcpSendAck, tcpSendActiveReset } from "./tcp-output.ts";
@@ -177,6 +178,7 @@ function writeTimeout(sk: TcpSock): boolean {
     if (sk.dead) retryUntil = orphanRetries(sk, sk.icskRto < tcpRtoMax(sk));
   }
   if (!expired) expired = retransmitsTimedOut(sk, retryUntil, sk.icskUserTimeout);
+  tcpFastopenActiveDetectBlackhole(sk, expired);
   if (expired) writeErr(sk);
   return expired;
 }

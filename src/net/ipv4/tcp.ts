@@ -121,6 +121,7 @@ export function tcpInit(ip4: Ipv4): TcpState {
     synqOverflowTs: -1,
     fastopenKey: null,
     fastopenCache: new Map(),
+    fastopenPause: { since: 0, times: 0 },
     newSock: () => new TcpStreamSock(tcp),
   };
   ip4.addProtocol(IPPROTO_TCP, tcpProtocol(tcp));
@@ -152,12 +153,13 @@ function registerSysctls(tcp: TcpState): void {
     read: () => `${tcpFastopenKeyText(tcp)}\n`,
     write: (text) => tcpFastopenSetKeyText(tcp, text),
   });
-  // other values would mean a search for firewalls that swallow SYNs with data
   table.registerInt(
     "net/ipv4/tcp_fastopen_blackhole_timeout_sec",
-    () => 0,
-    () => {},
-    0,
+    () => sysctl.fastopenBlackholeTimeout,
+    (value) => {
+      sysctl.fastopenBlackholeTimeout = value;
+      tcp.fastopenPause.times = 0;
+    },
     0,
   );
   registerTriple(tcp, "rmem");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { get16 } from "../../../src/wire/layout.ts";
 import { CHECKSUM } from "../../../src/wire/tcp.ts";
-import { bytes, connectTo, discard, ip, readAll, SEC, server, sleep, streamSock, twoHosts } from "./tcp-lab.ts";
+import { bytes, connectTo, discard, ip, MSEC, readAll, SEC, server, sleep, streamSock, twoHosts } from "./tcp-lab.ts";
 
 // RFC 9293 section 3.5 and RFC 7323; tcp_connect, tcp_v4_conn_request, tcp_select_initial_window
 test("a handshake offers MSS, SACK, timestamps and a scale of 10, and a window of 64240, then 65160, then 63 KiB", () => {
@@ -197,6 +197,74 @@ test("a SYN-ACK without an answer is sent five times more, and the request is fo
     "32.51 b [S.] 0:0 ack 1 win 65160 <mss 1460,sackOK,TS,wscale 10>",
   ]);
   expect(b.states()).toEqual(["LISTEN"]);
+});
+
+/** A client, then two whose handshakes cross on the way; a server with room for two connections, which accepts after 1.5 s. */
+function overflow(abort: number): ReturnType<typeof twoHosts> {
+  const world = twoHosts();
+  const { lab, a, b } = world;
+  b.tcp.sysctl.abortOnOverflow = abort;
+  for (const host of [a, b]) host.delayOutgoing(10 * MSEC);
+  b.run(
+    "server",
+    (function* () {
+      const socket = b.socket();
+      socket.bind({ addr: 0, port: 80 });
+      socket.listen(1);
+      yield* sleep(1.5 * SEC);
+      for (;;) yield* socket.accept();
+    })(),
+  );
+  for (const [name, ms] of [
+    ["one", 0],
+    ["two", 100],
+    ["three", 100],
+  ] as const)
+    a.run(
+      name,
+      (function* () {
+        yield* sleep(ms * MSEC);
+        const socket = a.socket();
+        yield* socket.connect({ addr: ip("10.0.0.2"), port: 80 });
+        yield* socket.recv();
+      })(),
+    );
+  lab.run(1.2);
+  return world;
+}
+
+// tcp_v4_syn_recv_sock, tcp_check_req (listen_overflow); what a handshake is to wait for, RFC 9293 section 3.10.7.4 leaves to the implementation
+test("a full accept queue drops the last ACK of a handshake, and the SYN-ACK goes again until there is room", () => {
+  const { lab, a, b, wire } = overflow(0);
+  expect(a.states()).toEqual(["ESTABLISHED", "ESTABLISHED", "ESTABLISHED"]);
+  expect(b.states().sort()).toEqual(["ESTABLISHED", "ESTABLISHED", "LISTEN", "SYN_RECV"]);
+  lab.run(5);
+  expect(b.states().sort()).toEqual(["ESTABLISHED", "ESTABLISHED", "ESTABLISHED", "LISTEN"]);
+  expect(b.counters("ListenOverflows", "ListenDrops", "EmbryonicRsts")).toEqual({
+    ListenOverflows: 2,
+    ListenDrops: 2,
+    EmbryonicRsts: 0,
+  });
+  expect(wire.timed(2).slice(-5)).toEqual([
+    "0.12 a [.] ack 1 win 63",
+    "1.13 b [S.] 0:0 ack 1 win 65160 <mss 1460,sackOK,TS,wscale 10>",
+    "1.13 a [.] ack 1 win 63",
+    "3.15 b [S.] 0:0 ack 1 win 65160 <mss 1460,sackOK,TS,wscale 10>",
+    "3.15 a [.] ack 1 win 63",
+  ]);
+});
+
+// tcp_check_req (embryonic_reset), net.ipv4.tcp_abort_on_overflow
+test("with tcp_abort_on_overflow the ACK that finds the accept queue full is answered with a reset", () => {
+  const { a, b, wire } = overflow(1);
+  expect(a.states()).toEqual(["ESTABLISHED", "ESTABLISHED"]);
+  expect(a.errors).toEqual(["Connection reset by peer"]);
+  expect(b.counters("ListenOverflows", "ListenDrops", "EmbryonicRsts")).toEqual({
+    ListenOverflows: 1,
+    ListenDrops: 1,
+    EmbryonicRsts: 1,
+  });
+  expect(wire.timed(2).slice(-2)).toEqual(["0.12 a [.] ack 1 win 63", "0.14 b [R] 1:1 win 0"]);
 });
 
 // RFC 9293 section 3.5 figure 7; tcp_rcv_synsent_state_process
