@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder, vethlab } from "./support/cli.ts";
 
@@ -41,6 +42,11 @@ describe("the README", () => {
   it("shows the compose example that was recorded, which the recordings' test runs", () => {
     const recorded = new URL("../fixtures/kernel/docker28/47-compose-shop/scenario.sh", import.meta.url);
     expect(blocks("sh")).toContain(readFileSync(recorded, "utf8"));
+  });
+
+  it("shows a packet's story as vethlab trace tells it", () => {
+    const script = fileURLToPath(new URL("../fixtures/kernel/01-container-to-outside/scenario.sh", import.meta.url));
+    expect(blocks("text")).toContain(vethlab(["trace", script, "--packet", "9"]).stdout);
   });
 
   it("names only scripts that package.json has", () => {

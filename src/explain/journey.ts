@@ -169,9 +169,9 @@ class Traveller {
 
   #rule(namespace: string, { table, chain, number, step, verdict, rule }: TraceRule): void {
     if (step === "look") {
-      const nf =
-        namespacesOf(this.#host).find((each) => each.netns.net.label === namespace)?.netns.nf ?? this.#host.netns.nf;
-      const text = ruleText(chain, rule as Rule, withSets(PLAIN_NAMES, nf.sets));
+      const { net, nf } =
+        namespacesOf(this.#host).find((each) => each.netns.net.label === namespace)?.netns ?? this.#host.netns;
+      const text = ruleText(chain, rule as Rule, net, withSets(PLAIN_NAMES, nf.sets));
       this.#steps.push({ kind: "rule", hook: this.#hook, table, chain, number, text, matched: false, verdict: "" });
       return;
     }

@@ -352,6 +352,7 @@ export class Recorder {
     strand.flow = flow;
     strand.mark = skb.mark;
     const packet = flowText(flow);
+    this.#shown(strand, skb.head.slice(skb.networkHeader, skb.tail), true);
     if (strand.steps.length > 0) this.#push(strand, event, { kind: "encapsulated", packet });
     else this.#push(strand, event, { kind: "sent", packet, ...this.#sender(strand, skb, next) });
     this.#push(strand, event, { kind: "route", ...routeWords(skb, false) });
@@ -427,11 +428,12 @@ export class Recorder {
     if (step === "policy") return { table, chain, number: 0, text: `-P ${chain} ${verdict}`, target: verdict };
     const known = this.#ruleNames.get(rule!);
     if (known?.number === number) return known;
-    const netns = this.interfaces.namespaceOf((event.device as NetDevice).net);
+    const { net } = event.device as NetDevice;
+    const netns = this.interfaces.namespaceOf(net);
     const names = netns
       ? withSets(PLAIN_NAMES, netns.nf.sets)
       : { ...PLAIN_NAMES, setIndex: () => -1, setName: () => "?" };
-    const text = ruleText(chain, rule as Rule, names);
+    const text = ruleText(chain, rule as Rule, net, names);
     const name = { table, chain, number, text, target: targetOf(rule as Rule, text) };
     this.#ruleNames.set(rule!, name);
     return name;
@@ -544,8 +546,11 @@ export class Recorder {
 
   #dropped(strand: Open, event: TraceEvent, skb: SkBuff): void {
     const reason = event.detail;
-    // an echo reply that a raw socket has had and no ping socket wants
-    if (reason === "NO_SOCKET" && strand.shared) {
+    // an echo reply that a raw socket has had and no ping socket wants; a segment that TCP has read to its end
+    if (
+      (reason === "NO_SOCKET" && strand.shared) ||
+      (reason === "NOT_SPECIFIED" && strand.end?.verdict === "delivered")
+    ) {
       this.#consumed(strand);
       return;
     }

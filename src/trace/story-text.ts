@@ -8,7 +8,7 @@ import { reasonText } from "./words.ts";
 export function storyText(packet: Packet): string {
   const writer = new Writer();
   const first = packet.strands[0]?.steps[0]?.timeNs ?? 0;
-  const unfinished = fateOf(packet) === null ? "  …\n" : "";
+  const unfinished = fateOf(packet) === null ? "  … still under way at the end\n" : "";
   writer.strand(packet.strands[0]!, "  ", { namespace: "", hook: "", timeText: "" });
   // a copy whose original was not seen
   for (const strand of packet.strands.slice(1))

@@ -1,6 +1,7 @@
 // What steps say: flows, rules, routes and reasons as text, each as the tool that people know would print it.
 
 import { strerror } from "../base/errno.ts";
+import type { Net } from "../net/core/net.ts";
 import type { SkBuff } from "../net/core/skb.ts";
 import type { Sock } from "../net/core/sock.ts";
 import { FibResult } from "../net/ipv4/fib-types.ts";
@@ -14,7 +15,7 @@ import { XtRule } from "../net/netfilter/xt-rule.ts";
 import { tableName } from "../tools/ip/lib/names.ts";
 import { routeLine } from "../tools/ip/route-print.ts";
 import { policyRuleLine } from "../tools/ip/rule.ts";
-import { type NameService, PLAIN_NAMES } from "../tools/iptables/names.ts";
+import type { NameService } from "../tools/iptables/names.ts";
 import { saveRule } from "../tools/iptables/rule-text.ts";
 import { ruleLine } from "../tools/nft/print.ts";
 import { formatIpv4 } from "../wire/addr.ts";
@@ -87,17 +88,25 @@ export function routeText(skb: SkBuff): string {
   return `out ${rt.dev.name}${rt.gateway === 0 ? "" : ` via ${formatIpv4(rt.gateway)}`}`;
 }
 
-/** A rule as the tool that made it shows it. @param names with those of the namespace's ipsets */
-export function ruleText(chain: string, rule: Rule, names: NameService): string {
+/** A rule of a namespace as the tool that made it shows it. @param names with those of the namespace's ipsets */
+export function ruleText(chain: string, rule: Rule, net: Net, names: NameService): string {
   if (rule instanceof XtRule)
     return saveRule(chain, { spec: rule.spec, packets: 0, bytes: 0 }, "none", names).trimEnd();
   return ruleLine(rule, {
     handles: false,
     stateless: true,
     terse: true,
-    names: PLAIN_NAMES,
-    now: 0,
-  } as never).trim();
+    symbols: false,
+    protocols: false,
+    priorities: false,
+    services: false,
+    users: false,
+    names: {
+      ifindexOf: (name) => net.deviceByName(name)?.ifindex,
+      ifnameOf: (index) => net.deviceByIndex(index)?.name,
+    },
+    now: net.now,
+  }).trim();
 }
 
 /** What a rule does, in a word: MASQUERADE, DROP, DOCKER-USER. @param text as ruleText has it */
@@ -188,7 +197,12 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["PKT_TOO_BIG", "longer than the way on carries (PKT_TOO_BIG)"],
   ["IP_INVALID_DEST", "no address of this machine, nor a group that it listens to (IP_INVALID_DEST)"],
   ["IP_INVALID_SOURCE", "no packet comes from such a source (IP_INVALID_SOURCE)"],
-  ["QDISC_DROP", "the device's queue does not take it (QDISC_DROP)"],
+  ["QDISC_DROP", "the device has no carrier, or its queue does not take it (QDISC_DROP)"],
+  ["SOCKET_CLOSE", "the socket was closed before it was read (SOCKET_CLOSE)"],
+  ["SOCKET_RCVBUFF", "the socket's buffer is full (SOCKET_RCVBUFF)"],
+  ["IP_NOPROTO", "no protocol for it, and no raw socket (IP_NOPROTO)"],
+  ["NETFILTER_DROP", "by netfilter, without a rule (NETFILTER_DROP)"],
+  ["NOT_SPECIFIED", "for a reason that Linux does not name (NOT_SPECIFIED)"],
   ["OTHERHOST", "its MAC address is another station's (OTHERHOST)"],
   ["NO_SOCKET", "no socket for it (NO_SOCKET)"],
   ["BRIDGE_NO_EGRESS_PORT", "no port of the bridge to send it by (BRIDGE_NO_EGRESS_PORT)"],

@@ -133,7 +133,7 @@ describe("vethlab trace", () => {
   it("lists the kernel's functions in pwru's columns", () => {
     expect(trace("--functions", "--packet", "5").stdout).toBe(
       `SKB TIME     NETNS       MARK/x IFACE   PROTO  MTU  LEN TUPLE                           FUNC
-#5  0.009597 docker-host 0      veth0:2 0x0000 1500 34                                  __ip_local_out
+#5  0.009597 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) __ip_local_out
 #5  0.009597 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_output
 #5  0.009597 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_finish_output2
 #5  0.009597 docker-host 0      veth0:2 0x0800 1500 48  10.0.0.1:45697->10.0.0.2:9(udp) __dev_queue_xmit

@@ -90,10 +90,10 @@ describe("a story tells", () => {
 
   it("nft's rules in nft's words", async () => {
     const found = await lines(`
-      nft 'table ip t { chain f { type filter hook forward priority 0; policy accept; ip protocol icmp counter drop; }; }'
+      nft 'table ip t { chain f { type filter hook forward priority 0; policy accept; iif pa ip protocol icmp counter drop; }; }'
       ip netns exec a ping -c 1 -W 1 10.2.0.2 >/dev/null`);
-    expect(found).toContain("t f 1: ip protocol icmp counter drop");
-    expect(found).toContain("DROPPED by t f 1: ip protocol icmp counter drop (NETFILTER_DROP)");
+    expect(found).toContain('t f 1: iif "pa" ip protocol icmp counter drop');
+    expect(found).toContain('DROPPED by t f 1: iif "pa" ip protocol icmp counter drop (NETFILTER_DROP)');
   });
 
   it("what made a packet necessary: the questions and answers of others", async () => {

@@ -134,13 +134,13 @@ export function pushHeader(
  * the IP header, skb.dst is set. Takes the packet over. Returns 0 or a positive errno (EPERM: a rule dropped it).
  */
 export function ipLocalOut(ip4: Ipv4, skb: SkBuff): number {
-  if (skb.pool.trace !== null) trace(skb, "ipLocalOut", skbRtable(skb)!.dev);
   const { head } = skb;
   const at = skb.data;
   ip4.mib.ip.OutRequests++;
   ipv4.setTotalLength(head, at, skb.len);
   ipSendCheck(skb, at);
   skb.protocol = ETH_P_IP;
+  if (skb.pool.trace !== null) trace(skb, "ipLocalOut", skbRtable(skb)!.dev);
   const hooks = ip4.net.hooksIpv4;
   if (!hooks.run(NF_INET_LOCAL_OUT, skb, null, skbRtable(skb)!.dev, skb.sk))
     return hooks.lastVerdict === NF_DROP ? Errno.EPERM : 0;
