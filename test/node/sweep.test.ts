@@ -66,6 +66,17 @@ describe("vethlab sweep", () => {
     ]);
   });
 
+  test("a run whose files cannot be kept fails alone", () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "loss-seed1"), "in the way");
+    const { status, stdout } = vethlab(["sweep", LOSS, "--seeds", "1..2", "--out", folder, "--keep", "all"]);
+    expect(status).toBe(1);
+    expect(lines(stdout).map(({ seed, exit, problem }) => ({ seed, exit, problem }))).toEqual([
+      { seed: 1, exit: 2, problem: expect.stringContaining("loss-seed1: ") },
+      { seed: 2, exit: 0, problem: null },
+    ]);
+  });
+
   test("bad words are refused by name", () => {
     expect(vethlab(["sweep"]).stderr).toBe("vethlab: sweep needs a script: vethlab sweep SCRIPT…\n");
     expect(vethlab(["sweep", LOSS, "--shard", "4/3"]).stderr).toContain("--shard takes a share such as 3/10");
@@ -83,9 +94,9 @@ describe("the examples of a sweep over machines", () => {
     mkdirSync(bin);
     writeFileSync(join(bin, "vethlab"), `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`);
     // GNU parallel as far as the example uses it, one after the other
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: bash's own
     writeFileSync(
       join(bin, "parallel"),
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: bash's own
       '#!/bin/bash\nshift 2; cmd=(); while [ "$1" != ::: ]; do cmd+=("$1"); shift; done; shift\nfor x; do "${cmd[@]//{\\}/$x}" >/dev/null; done\n',
     );
     for (const name of ["vethlab", "parallel"]) chmodSync(join(bin, name), 0o755);

@@ -8,7 +8,7 @@ import { readCapture } from "../../capture/read.ts";
 import { prepareFolder } from "../folders.ts";
 import { parse, UsageError } from "../terminal.ts";
 import { runName } from "./plan.ts";
-import type { JobResult } from "./worker.ts";
+import type { JobResult } from "./result.ts";
 
 const HELP = `vethlab merge RESULTS... --out DIR [options]
 

@@ -12,26 +12,7 @@ import { nodeFilters } from "../filters.ts";
 import { filesIn, prepareFolder, writeFiles } from "../folders.ts";
 import { systemErrorText } from "../terminal.ts";
 import { type Job, repeatCommand, runName } from "./plan.ts";
-
-/** One line of a sweep's output. All but real_ms is the same on every machine. */
-export interface JobResult {
-  readonly index: number;
-  readonly script: string;
-  readonly seed: number;
-  readonly params: Readonly<Record<string, string>>;
-  readonly docker: string | null;
-  readonly exit: number;
-  /** why it did not end by itself */
-  readonly problem: string | null;
-  readonly stdout_sha256: string;
-  readonly captures: Readonly<Record<string, { readonly frames: number | null; readonly sha256: string }>>;
-  readonly virtual_ms: number;
-  readonly events: number;
-  readonly real_ms: number;
-  /** where it was kept */
-  readonly kept: string | null;
-  readonly repeat: string;
-}
+import type { JobResult } from "./result.ts";
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
