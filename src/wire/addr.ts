@@ -133,11 +133,10 @@ export function rangeOf(cidr: Ipv4Cidr): Ipv4Range {
   };
 }
 
-/** True when two networks share an address. */
+/** True when two networks share an address: the larger holds the other. */
 export function cidrsOverlap(a: Ipv4Cidr, b: Ipv4Cidr): boolean {
-  const left = ipNumRange(a);
-  const right = ipNumRange(b);
-  return left.isEquals(right) || left.contains(right) || right.contains(left);
+  // not by ip-num, whose ranges take 40 µs: each new network of Docker's is held against all others
+  return inNetwork(a.address, b.address, Math.min(a.prefix, b.prefix));
 }
 
 /** A network cut into equal subnets of `prefix`, in order: an address pool of dockerd's kind. At most 65,536 of them. */
