@@ -16,6 +16,8 @@ const MAX_ENTRIES = 64;
 /** Candidates this near to each other are walked to, not looked up. */
 const NEAR = 4;
 const HASH_FACTOR = 0x9e3779b1 | 0;
+/** Making an index costs about as much as so many packets' walks: whoever programs rules one by one between packets does not wait for it. */
+const WALKS = 16;
 
 /** Rules that ask the same fields under the same masks. */
 class Shape {
@@ -85,25 +87,45 @@ export class InterfaceNumbers {
     return number;
   }
 
+  get size(): number {
+    return this.#numbers.size;
+  }
+
   ofDevice(dev: NetDevice | null): number {
     return dev === null ? 0 : (this.#numbers.get(dev.name) ?? 0);
   }
 }
 
 export class ChainIndex {
-  readonly #shapes: readonly Shape[];
+  readonly #rules: readonly Rule[];
+  readonly #start: number;
   readonly #end: number;
+  readonly #interfaces: InterfaceNumbers;
+  /** null: not made, or of no use */
+  #shapes: readonly Shape[] | null = null;
+  /** rules that packets may pass one by one before the index is made; Infinity: it is of no use */
+  #patience: number;
   /** after `next`: rules up to here are to be walked one by one */
   runEnd = 0;
 
-  private constructor(shapes: readonly Shape[], end: number) {
-    this.#shapes = shapes;
-    this.#end = end;
+  private constructor(rules: readonly Rule[], start: number, interfaces: InterfaceNumbers) {
+    this.#rules = rules;
+    this.#start = start;
+    this.#end = start + rules.length;
+    this.#interfaces = interfaces;
+    this.#patience = WALKS * rules.length;
   }
 
-  /** undefined: the chain is walked as quickly. @param start number of the first rule in the table's program */
+  /** null: the chain is walked as quickly. @param start number of the first rule in the table's program */
   static of(rules: readonly Rule[], start: number, interfaces: InterfaceNumbers): ChainIndex | null {
-    if (rules.length < MIN_RULES) return null;
+    return rules.length < MIN_RULES ? null : new ChainIndex(rules, start, interfaces);
+  }
+
+  #make(): void {
+    const rules = this.#rules;
+    const start = this.#start;
+    const interfaces = this.#interfaces;
+    this.#patience = Number.POSITIVE_INFINITY;
     const byName: Map<string, Shape> = new Map();
     for (const [i, rule] of rules.entries())
       for (const entry of entriesOf(rule.keys)) {
@@ -120,9 +142,9 @@ export class ChainIndex {
           start + i,
         );
       }
-    if (byName.size * RULES_PER_SHAPE > rules.length) return null;
+    if (byName.size * RULES_PER_SHAPE > rules.length) return;
     for (const shape of byName.values()) shape.finish();
-    return new ChainIndex([...byName.values()], start + rules.length);
+    this.#shapes = [...byName.values()];
   }
 
   /** The first rule from `from` on that may match; the chain's end when there is none. */
@@ -130,6 +152,12 @@ export class ChainIndex {
     let best = this.#end;
     let runEnd = best;
     const shapes = this.#shapes;
+    if (shapes === null) {
+      this.#patience -= best - from;
+      if (this.#patience < 0) this.#make();
+      this.runEnd = best;
+      return from;
+    }
     for (let s = 0; s < shapes.length; s++) {
       const shape = shapes[s]!;
       const { masks, starts, items } = shape;

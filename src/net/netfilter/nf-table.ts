@@ -35,6 +35,8 @@ export class Chain {
   bytes = 0;
   rules: Rule[] = [];
   /** @internal where it begins in the table's compiled rules */ start = 0;
+  /** @internal hook points (bits) from which packets may come here, perhaps more, while the table is `sound` */ hooks = 0;
+  /** @internal how deep jumps may lead here, perhaps less deep; below every chain that it jumps to */ level = 0;
   /** @internal takes it off its hook */ unregister: (() => void) | null = null;
 
   constructor(table: Table, name: string, base: BaseChain | null) {
@@ -71,6 +73,7 @@ export class Table {
   /** names of the sets that stand in rules (nf_tables_set_alloc_name) */
   readonly anonymous: Set<string> = new Set();
   #lastHandle = 0;
+  /** @internal its chains' `hooks` and `level` hold */ sound = false;
   /** @internal made when a packet comes; null: a rule has changed since */ compiled: CompiledTable | null = null;
 
   constructor(key: string, handle: number) {

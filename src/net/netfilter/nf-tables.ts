@@ -52,6 +52,8 @@ export class NfTables {
   }
 
   #lastValid = true;
+  /** rules of the transaction under way */
+  readonly #fresh: { readonly chain: Chain; readonly rule: Rule }[] = [];
 
   #attempt(ops: readonly TableOp[], validateEach: boolean, checkOnly: boolean): OpError[] {
     const undo: (() => void)[] = [];
@@ -59,9 +61,11 @@ export class NfTables {
     const errors: OpError[] = [];
     const touched: Set<string> = new Set();
     this.#lastValid = true;
+    this.#fresh.length = 0;
     this.#changes = this.monitor.watching ? [] : null;
     for (const [index, op] of ops.entries()) {
       touched.add(op.table);
+      if (!op.type.startsWith("RULE_")) this.#unsound(op.table);
       try {
         this.#apply(op, undo, onCommit);
         if (validateEach && op.type.startsWith("RULE_")) this.#validate(op.table);
@@ -72,7 +76,7 @@ export class NfTables {
     }
     if (errors.length === 0) {
       try {
-        for (const table of touched) this.#validate(table);
+        for (const table of touched) if (!this.#staysSound(table)) this.#validate(table);
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
         this.#lastValid = false;
@@ -81,6 +85,7 @@ export class NfTables {
     }
     if (errors.length > 0 || !this.#lastValid || checkOnly) {
       for (const step of undo.reverse()) step();
+      for (const table of touched) this.#unsound(table);
       return errors;
     }
     // nf_tables_commit: a transaction in which nothing changes does not count
@@ -177,6 +182,7 @@ export class NfTables {
         if (at < 0) throw new NftError(Errno.ENOENT, "position");
         const rule = this.#newRule(chain, op.rule, op.packets, op.bytes);
         rules.splice(at, 0, rule);
+        this.#fresh.push({ chain, rule });
         this.#ruleChanged(true, chain, rule, op.type === "RULE_INSERT");
         undo.push(() => {
           rules.splice(at, 1);
@@ -191,6 +197,7 @@ export class NfTables {
         const old = rules[index]!;
         const rule = this.#newRule(chain, op.rule, op.packets, op.bytes, old.handle);
         rules[index] = rule;
+        this.#fresh.push({ chain, rule });
         this.#ruleChanged(false, chain, old);
         this.#ruleChanged(true, chain, rule);
         undo.push(() => {
@@ -383,15 +390,36 @@ export class NfTables {
     return rule;
   }
 
+  #unsound(name: string): void {
+    const table = this.tables.get(name);
+    if (table) table.sound = false;
+  }
+
+  /**
+   * The new rules alone need a look: what the last whole look noted at the chains holds after them, too (and after rules that went).
+   * So that a rule takes no longer in a table of ten thousand.
+   */
+  #staysSound(name: string): boolean {
+    const table = this.tables.get(name);
+    if (!table) return true;
+    return table.sound && this.#fresh.every(({ chain, rule }) => chain.table !== table || fits(chain, rule));
+  }
+
   /** nft_table_validate: from every base chain, jumps end and targets may stand at its hook. Throws EMLINK, EINVAL. */
   #validate(name: string): void {
     const table = this.tables.get(name);
     if (!table) return;
+    table.sound = false;
+    for (const chain of table.chains.values()) {
+      chain.hooks = 0;
+      chain.level = 0;
+    }
     for (const chain of table.chains.values()) {
       if (chain.base === null) continue;
       const sound: Map<Chain, number> = new Map();
       this.#validateChain(chain, 1 << chain.base.hook, 0, sound);
     }
+    table.sound = true;
   }
 
   #validateChain(chain: Chain, hookMask: number, level: number, sound: Map<Chain, number>): void {
@@ -403,6 +431,8 @@ export class NfTables {
       for (const name of rule.jumps()) this.#validateChain(chain.table.chains.get(name)!, hookMask, level + 1, sound);
     }
     sound.set(chain, level);
+    chain.hooks |= hookMask;
+    chain.level = Math.max(chain.level, level);
   }
 
   /** A table has changed: the next packet finds it compiled anew, and new base chains on their hooks. */
@@ -454,6 +484,21 @@ export class NfTables {
       return verdict;
     };
   }
+}
+
+/** A rule that changes nothing of what is noted at the chains; false: it may, or it may not stand there. */
+function fits({ table, hooks, level }: Chain, rule: Rule): boolean {
+  try {
+    for (let bit = 1; bit <= hooks; bit <<= 1) if (hooks & bit) rule.validate(bit);
+  } catch (error) {
+    if (error instanceof NetError) return false;
+    throw error;
+  }
+  for (const name of rule.jumps()) {
+    const to = table.chains.get(name)!;
+    if ((to.hooks & hooks) !== hooks || to.level <= level) return false;
+  }
+  return true;
 }
 
 function flushRules(chain: Chain, undo: (() => void)[], onCommit: (() => void)[]): void {

@@ -1,6 +1,6 @@
 // Rules made ready for packets: a table's chains in one flat array of words for what every rule asks (addresses, protocol,
 // interfaces, what to do), arrays of functions for what extensions ask, and an index for each long chain. Made anew by the
-// first packet after a rule changed; a packet walks it without allocating. Answers to nft_do_chain of
+// first packet after a rule changed, the index when some packets have walked the chain; a packet walks it without allocating. Answers to nft_do_chain of
 // net/netfilter/nf_tables_core.c.
 
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
@@ -214,9 +214,12 @@ export class ChainProgram {
     /** rules up to here are walked one by one; beyond, the chain's index says which is next */
     let runEnd = indexOfChain === null ? TO_THE_END : -1;
     let hasFields = false;
+    /** how many interfaces had numbers when `fields` was filled: an index made since may have given more */
+    let numbered = 0;
     for (;;) {
       if (index > runEnd) {
-        if (!hasFields) {
+        if (!hasFields || compiled.interfaces.size !== numbered) {
+          numbered = compiled.interfaces.size;
           hasFields = hasWholeHeader(par);
           if (hasFields) fill(par, fields, compiled.interfaces);
         }

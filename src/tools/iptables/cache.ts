@@ -9,6 +9,7 @@ import type { Rule } from "../../net/netfilter/rule.ts";
 import { type RuleSpec, XtRule } from "../../net/netfilter/xt-rule.ts";
 import { BUILTIN_TABLES, type BuiltinChain, type BuiltinTable, findChain, findTable } from "./builtin.ts";
 import { fromNft } from "./from-nft.ts";
+import { sameRule } from "./nft-rule.ts";
 
 export interface CachedRule {
   readonly spec: RuleSpec;
@@ -16,14 +17,64 @@ export interface CachedRule {
   bytes: number;
 }
 
-export interface CachedChain {
+/** A chain, whose rules are read when somebody asks for them: most commands put one rule in front of or behind ten thousand. */
+export class CachedChain {
   readonly name: string;
   /** undefined: a user chain */
   readonly builtin: BuiltinChain | undefined;
   readonly policy: number;
   packets: number;
   bytes: number;
-  rules: CachedRule[];
+  readonly #table: CachedTable;
+  /** the kernel's, until they are read */
+  #source: readonly Rule[];
+  #rules: CachedRule[] | null = null;
+  /** as long as they are not: what goes before and after them */
+  #first: CachedRule[] = [];
+  #last: CachedRule[] = [];
+
+  constructor(table: CachedTable, name: string, chain: Chain | null) {
+    this.name = name;
+    this.builtin = findChain(table.builtin, name);
+    this.policy = chain?.policy ?? NF_ACCEPT;
+    this.packets = chain?.packets ?? 0;
+    this.bytes = chain?.bytes ?? 0;
+    this.#table = table;
+    this.#source = chain?.rules ?? [];
+  }
+
+  get length(): number {
+    return this.#rules?.length ?? this.#first.length + this.#source.length + this.#last.length;
+  }
+
+  get rules(): CachedRule[] {
+    if (this.#rules === null) {
+      const read = this.#source.map((rule) => copyRule(rule, this.#table));
+      this.#rules = [...this.#first.reverse(), ...read, ...this.#last];
+    }
+    return this.#rules;
+  }
+
+  push(rule: CachedRule): void {
+    if (this.#rules === null) this.#last.push(rule);
+    else this.#rules.push(rule);
+  }
+
+  insert(index: number, rule: CachedRule): void {
+    if (this.#rules === null && index === 0) this.#first.push(rule);
+    else this.rules.splice(index, 0, rule);
+  }
+
+  clear(): void {
+    this.#rules = [];
+  }
+
+  /** Place of the first rule that says the same; −1: none does. */
+  indexOf(spec: RuleSpec): number {
+    if (this.#rules === null && this.#first.length === 0 && this.#last.length === 0)
+      return this.#source.findIndex((rule) => sameRule(specOf(rule, this.#table), spec));
+    return this.rules.findIndex((rule) => sameRule(rule.spec, spec));
+  }
 }
 
 export class CachedTable {
@@ -63,8 +114,7 @@ export class CachedTable {
 
   /** An empty chain; a built-in one accepts. */
   addEmpty(name: string): CachedChain {
-    const builtin = findChain(this.builtin, name);
-    return this.add({ name, builtin, policy: NF_ACCEPT, packets: 0, bytes: 0, rules: [] });
+    return this.add(new CachedChain(this, name, null));
   }
 
   delete(name: string): void {
@@ -73,6 +123,11 @@ export class CachedTable {
 
   clear(): void {
     this.#chains.clear();
+  }
+
+  /** Reads all rules: then it is known whether some are only nft's to show. */
+  readAll(): void {
+    for (const chain of this.#chains.values()) void chain.rules;
   }
 
   /** Rules that jump or go to a chain. */
@@ -109,9 +164,11 @@ function copyChain(chain: Chain, table: CachedTable): void {
     table.tainted = true;
     return;
   }
-  const { name, policy, packets, bytes } = chain;
-  const rules = chain.rules.map((rule) => copyRule(rule, table));
-  table.add({ name, builtin, policy, packets, bytes, rules });
+  table.add(new CachedChain(table, chain.name, chain));
+}
+
+function specOf(rule: Rule, table: CachedTable): RuleSpec {
+  return rule instanceof XtRule ? rule.spec : copyRule(rule, table).spec;
 }
 
 function copyRule(rule: Rule, table: CachedTable): CachedRule {

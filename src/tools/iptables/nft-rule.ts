@@ -78,7 +78,22 @@ function nftPorts(info: UdpInfo): UdpInfo {
 
 /** The same header, extensions, data and target: what -D and -C look for (nft_rule_cmp). */
 export function sameRule(a: RuleSpec, b: RuleSpec): boolean {
-  return sameValue(a.ip, b.ip) && sameValue(a.matches, b.matches) && sameValue(a.target, b.target);
+  return sameIp(a.ip, b.ip) && sameValue(a.matches, b.matches) && sameValue(a.target, b.target);
+}
+
+/** Word by word, because -C and -D hold a rule against all of a chain, and nearly all differ here. */
+function sameIp(a: IptIp, b: IptIp): boolean {
+  return (
+    a.src === b.src &&
+    a.dst === b.dst &&
+    a.smsk === b.smsk &&
+    a.dmsk === b.dmsk &&
+    a.iniface === b.iniface &&
+    a.outiface === b.outiface &&
+    a.proto === b.proto &&
+    a.frag === b.frag &&
+    a.invflags === b.invflags
+  );
 }
 
 function sameValue(a: unknown, b: unknown): boolean {

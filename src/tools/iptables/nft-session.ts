@@ -9,7 +9,6 @@ import { type RuleSpec, xtRule } from "../../net/netfilter/xt-rule.ts";
 import { type BuiltinTable, findChain } from "./builtin.ts";
 import { Cache, type CachedChain, type CachedRule, type CachedTable } from "./cache.ts";
 import type { NameService } from "./names.ts";
-import { sameRule } from "./nft-rule.ts";
 import { type ListFormat, listHeader, listRule, policyName, saveRule, verboseRule } from "./rule-text.ts";
 import { OTHER_PROBLEM, type Output, parameterProblem, RESOURCE_PROBLEM, XtablesError } from "./xtables.ts";
 
@@ -153,7 +152,7 @@ export class NftSession {
     this.#step({ type: "RULE_APPEND", table, chain, rule: xtRule(spec), packets, bytes });
     this.#printRule(request);
     if (!cached) this.#fail(NO_SUCH);
-    cached.rules.push({ spec, packets, bytes });
+    cached.push({ spec, packets, bytes });
   }
 
   /** -I. @param index counted from 0 */
@@ -162,14 +161,14 @@ export class NftSession {
     this.#checkJump(table, spec);
     const cached = this.#chainInit(table, chain).find(chain);
     if (!cached) this.#fail(NO_SUCH);
-    if (index > 0 && index === cached.rules.length) {
+    if (index > 0 && index === cached.length) {
       this.#append(request);
       return;
     }
-    if (index > cached.rules.length) this.#fail("Index of insertion too big");
+    if (index > cached.length) this.#fail("Index of insertion too big");
     this.#step({ type: "RULE_INSERT", table, chain, rule: xtRule(spec), packets, bytes, index });
     this.#printRule(request);
-    cached.rules.splice(index, 0, { spec, packets, bytes });
+    cached.insert(index, { spec, packets, bytes });
   }
 
   /** -R */
@@ -190,7 +189,7 @@ export class NftSession {
   }
 
   #indexOf(chain: CachedChain | undefined, spec: RuleSpec): number {
-    return chain?.rules.findIndex((rule) => sameRule(rule.spec, spec)) ?? -1;
+    return chain?.indexOf(spec) ?? -1;
   }
 
   /** -D with a rule */
@@ -230,7 +229,7 @@ export class NftSession {
     if (chain === undefined && !verbose) {
       this.#dropSteps(table, undefined);
       this.#step({ type: "RULE_FLUSH", table, chain: null });
-      for (const each of cached.chains(false)) each.rules = [];
+      for (const each of cached.chains(false)) each.clear();
       return;
     }
     const one = chain === undefined ? undefined : (cached.find(chain) ?? this.#fail(NO_SUCH));
@@ -238,7 +237,7 @@ export class NftSession {
       this.#dropSteps(table, each.name);
       if (verbose) this.output.out += `Flushing chain \`${each.name}'\n`;
       this.#step({ type: "RULE_FLUSH", table, chain: each.name });
-      each.rules = [];
+      each.clear();
     }
   }
 
@@ -286,7 +285,7 @@ export class NftSession {
     const one = chain === undefined ? undefined : (cached.find(chain) ?? this.#fail(NO_SUCH));
     for (const each of one ? [one] : cached.chains(verbose)) {
       if (verbose && !each.builtin) this.output.out += `Deleting chain \`${each.name}'\n`;
-      const inUse = each.builtin && (each.policy !== NF_ACCEPT || each.rules.length > 0);
+      const inUse = each.builtin && (each.policy !== NF_ACCEPT || each.length > 0);
       if (inUse && chain !== undefined) this.#fail("Directory not empty");
       if (!inUse) this.#step({ type: "CHAIN_DEL", table, chain: each.name });
       cached.delete(each.name);
@@ -323,7 +322,7 @@ export class NftSession {
     const found = cached.find(chain);
     if (found) {
       this.#step({ type: "RULE_FLUSH", table, chain });
-      found.rules = [];
+      found.clear();
       return;
     }
     this.#step({ type: "CHAIN_USER_ADD", table, chain });
@@ -333,6 +332,7 @@ export class NftSession {
   /** The table with chains that are not there yet as they would be (nft_xt_fake_builtin_chains). */
   #view(name: string, chain: string | undefined): { table: CachedTable; chains: CachedChain[] } {
     const table = this.#cache.table(name);
+    table.readAll();
     if (table.incompatible) throw new XtablesError(OTHER_PROBLEM, `table \`${name}' is incompatible, use 'nft' tool.`);
     for (const builtin of table.builtin.chains)
       if ((chain === undefined || builtin.name === chain) && !table.find(builtin.name)) table.addEmpty(builtin.name);
