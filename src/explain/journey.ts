@@ -11,11 +11,24 @@ import { namespacesOf } from "../scenario/namespaces.ts";
 import type { TraceEvent, TraceRule } from "../sim/trace.ts";
 import { PLAIN_NAMES, withSets } from "../tools/iptables/names.ts";
 import { socketOwner } from "../tools/net-util/sock-table.ts";
-import { type Flow, flowOf, flowText, reasonText, routeText, ruleName, ruleText, viaText } from "../trace/words.ts";
+import {
+  type Flow,
+  flowOf,
+  flowText,
+  hasIpv4,
+  reasonText,
+  routeText,
+  ruleName,
+  ruleText,
+  viaText,
+} from "../trace/words.ts";
+import { ICMP_ECHOREPLY } from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
+import { get32 } from "../wire/layout.ts";
+import { ACK, SYN } from "../wire/tcp.ts";
 import { EDGE } from "./edge.ts";
 import { type Question, questionText } from "./question.ts";
-import { prepare } from "./send.ts";
+import { OPENING, prepare, type Segment } from "./send.ts";
 
 export type Step =
   | { readonly kind: "at"; readonly namespace: string; readonly what: string; readonly packet: string }
@@ -59,17 +72,58 @@ export async function explainPacket(
   question: Question,
   known: Known | null = null,
 ): Promise<Journey> {
-  const { packet, origin, send } = prepare(host, question);
-  const journey = new Traveller(host, question, known);
+  const first = await follow(lab, host, question, known, OPENING);
+  if (question.part === "first") return first.journey;
+  if (!first.journey.arrives)
+    return { ...first.journey, end: `the connection does not begin: its first packet is ${first.journey.end}` };
+  let answer = first.answer?.finish(0, host.netns);
+  const seq = first.answer?.sequence ?? ANSWER.seq;
+  if (answer === undefined) {
+    const back = first.traveller.turned();
+    const segment = { ...ANSWER, id: first.traveller.echoId };
+    answer = (await follow(lab, host, back, known, segment)).journey;
+  }
+  if (question.part === "reply") return { ...answer, question: questionText(question) };
+  if (!answer.arrives) return { ...answer, end: `the connection does not stand: the answer is ${answer.end}` };
+  return (await follow(lab, host, question, known, { ...OPENING, flags: ACK, seq: 2, ack: (seq + 1) >>> 0 })).journey;
+}
+
+/** What comes back: a segment that accepts a connection, an echo. */
+const ANSWER: Segment = { flags: SYN | ACK, seq: 1, ack: 2, type: ICMP_ECHOREPLY, id: 1 };
+
+interface Followed {
+  readonly journey: Journey;
+  readonly traveller: Traveller;
+  /** what the machine where it arrived sent back by itself; its journey */
+  readonly answer: Traveller | null;
+}
+
+/** Sends one packet and looks where it goes. */
+async function follow(
+  lab: Lab,
+  host: Host,
+  question: Question,
+  known: Known | null,
+  segment: Segment,
+): Promise<Followed> {
+  const { packet, origin, send } = prepare(host, question, segment);
+  const traveller = new Traveller(host, question, known, segment !== OPENING);
+  let answer: Traveller | null = null;
+  let answered = 0;
   const pool = lab.kernel.skbs;
   const before = pool.trace;
   pool.trace = (event, skb) => {
-    if (event.packet === packet && skb.id === packet) journey.see(event, skb);
+    if (event.packet === packet && skb.id === packet) traveller.see(event, skb);
+    else if (answer === null && event.where === "ipLocalOut" && traveller.isAnsweredBy(event, skb)) {
+      answer = new Traveller(host, question, known, true);
+      answered = event.packet;
+    }
+    if (answer !== null && event.packet === answered && skb.id === answered) answer.see(event, skb);
   };
   try {
     const errno = send();
     await lab.advance(known === null ? WAY_NS : WAY_NS / 8);
-    return journey.finish(errno, origin);
+    return { journey: traveller.finish(errno, origin), traveller, answer };
   } finally {
     pool.trace = before;
   }
@@ -99,21 +153,63 @@ class Traveller {
   readonly #host: Host;
   readonly #question: Question;
   readonly #known: Known | null;
+  readonly #later: boolean;
   readonly #steps: Step[] = [];
   #hook = "";
   #namespace = "";
   #packet = "";
   #mark: number;
   #decided: RuleStep | null = null;
-  #left: { namespace: string; dev: string; via: string } | null = null;
+  #left: { namespace: string; dev: string; via: string; words: Flow } | null = null;
   #delivered: Delivery | null = null;
   #dropped: { namespace: string; reason: string } | null = null;
 
-  constructor(host: Host, question: Question, known: Known | null) {
+  /** sequence number of the TCP segment */
+  sequence = 0;
+
+  /** @param later not the first packet of its connection */
+  constructor(host: Host, question: Question, known: Known | null, later: boolean) {
+    this.#later = later;
     this.#host = host;
     this.#question = question;
     this.#known = known;
     this.#mark = question.mark;
+  }
+
+  /** Whether a packet that is sent where this one was delivered is the answer to it. */
+  isAnsweredBy({ netns }: TraceEvent, skb: SkBuff): boolean {
+    const delivered = this.#delivered;
+    if (delivered === null || delivered.namespace !== netns || !hasIpv4(skb)) return false;
+    const { saddr, sport, daddr, dport, protocol } = flowOf(skb);
+    const { words } = delivered;
+    return (
+      protocol === words.protocol &&
+      saddr === words.daddr &&
+      sport === words.dport &&
+      daddr === words.saddr &&
+      dport === words.sport
+    );
+  }
+
+  /** The question that is asked of an answer: from where this packet arrived, or from where it was sent on to. */
+  turned(): Question {
+    const { protocol } = this.#question;
+    const words = (this.#delivered?.words ?? this.#left?.words)!;
+    const ends = {
+      from: { address: words.daddr, ...(words.dport === 0 ? {} : { port: words.dport }) },
+      to: { address: words.saddr, ...(words.sport === 0 ? {} : { port: words.sport }) },
+    };
+    const common = { protocol, mark: 0, part: "first" as const };
+    if (this.#delivered !== null) {
+      const { namespace } = this.#delivered;
+      const name = namespace === this.#host.name ? "host" : namespace;
+      return { ...common, ...ends, from: { ...ends.from, name } };
+    }
+    return { ...common, ...ends, dev: this.#left!.dev };
+  }
+
+  get echoId(): number {
+    return (this.#delivered?.words ?? this.#left?.words)?.id ?? 1;
   }
 
   see(event: TraceEvent, skb: SkBuff): void {
@@ -132,6 +228,9 @@ class Traveller {
     if (namespace !== "") this.#namespace = namespace;
     if (where === "kfreeSkb") {
       if (event.detail === "OTHERHOST" || event.detail.startsWith("BRIDGE_")) return;
+      // of a machine out of files the neighbours are not known, but for containers
+      const beyond = this.#left !== null && this.#host.netns.net.deviceByName(this.#left.dev)?.kind !== "bridge";
+      if (this.#known !== null && event.detail === "NEIGH_FAILED" && beyond) return;
       // what is dropped on its way out is on no device yet
       this.#dropped = { namespace: namespace || this.#namespace, reason: event.detail };
       return;
@@ -146,6 +245,8 @@ class Traveller {
     if (this.#packet !== "" && this.#packet !== now)
       this.#steps.push({ kind: "rewrite", what: event.detail || "rewritten", before: this.#packet, after: now });
     this.#packet = now;
+    if (this.sequence === 0 && this.#question.protocol === "tcp")
+      this.sequence = get32(skb.head, skb.networkHeader + ipv4.getHeaderLength(skb.head, skb.networkHeader) + 4);
     switch (where) {
       case "netifReceiveSkb":
         this.#left = null;
@@ -162,7 +263,7 @@ class Traveller {
         this.#delivered = { net: skb.dev!.net, namespace, words: flowOf(skb), ifindex: skb.dev!.ifindex };
         break;
       case "ipFinishOutput2":
-        this.#left = { namespace, dev, via: event.detail };
+        this.#left = { namespace, dev, via: event.detail, words: flowOf(skb) };
         this.#steps.push({ kind: "route", namespace, what: `leaves by ${dev}${viaText(event.detail)}` });
     }
   }
@@ -211,6 +312,9 @@ class Traveller {
     });
     const dropped = this.#dropped;
     const delivered = this.#delivered;
+    // what its receiver makes of it is not asked: no process opened this connection
+    if (this.#later && delivered !== null && dropped?.reason !== "NETFILTER_DROP")
+      return done(true, `gets to ${delivered.namespace}`);
     if (dropped !== null && dropped.reason === "NO_SOCKET") {
       const port = delivered?.words.dport ?? 0;
       const published = this.#known?.published.some(({ hostPort }) => hostPort === port) ?? true;

@@ -59,6 +59,7 @@ export async function explainPorts(lab: Lab, host: Host, from: Imported | null):
         from: { ...source, port: port++ },
         to: { address, port: each.hostPort },
         mark: 0,
+        part: "first",
         ...(dev !== undefined ? { dev } : {}),
       };
       reach.push(reachOf(who, await explainPacket(lab, host, question, from)));

@@ -23,10 +23,14 @@ export interface Question {
   /** the device by which it comes in; absent: it is made here */
   readonly dev?: string;
   readonly mark: number;
+  /** user of the process that sends it, when it is made here; root unless given */
+  readonly uid?: number;
+  /** which packet of a connection: its first, the answer to that, or a later one */
+  readonly part: "first" | "reply" | "established";
 }
 
 const SYNTAX =
-  "a packet is PROTO SOURCE[:PORT] -> DESTINATION[:PORT] [in DEVICE] [mark N], or PROTO from [container] NAME to DESTINATION[:PORT]";
+  "a packet is PROTO SOURCE[:PORT] -> DESTINATION[:PORT] [in DEVICE] [mark N] [uid N] [reply | established], or PROTO from [container] NAME to DESTINATION[:PORT] …";
 
 /** Throws QuestionError. */
 export function parseQuestion(text: string): Question {
@@ -48,14 +52,30 @@ export function parseQuestion(text: string): Question {
   const to = words.shift() ?? bad("the destination is missing");
   let dev: string | undefined;
   let mark = 0;
+  let uid: number | undefined;
+  let part: Question["part"] = "first";
   while (words.length > 0) {
     const word = words.shift();
+    if (word === "reply" || word === "established") {
+      part = word;
+      continue;
+    }
     const value = words.shift() ?? bad(`'${word}' is the last word`);
     if (word === "in") dev = value;
     else if (word === "mark" && /^(0x[0-9a-f]+|\d+)$/i.test(value)) mark = Number(value);
+    else if (word === "uid" && /^\d+$/.test(value)) uid = Number(value);
     else bad(`'${word} ${value}' is not understood`);
   }
-  const question = { protocol, from: place(from), to: place(to), mark, ...(dev !== undefined ? { dev } : {}) } as const;
+  const question: Question = {
+    protocol,
+    from: place(from),
+    to: place(to),
+    mark,
+    part,
+    ...(uid !== undefined ? { uid } : {}),
+    ...(dev !== undefined ? { dev } : {}),
+  };
+  if (uid !== undefined && dev !== undefined) bad("a packet that comes in has no user here");
   if (protocol !== "icmp" && question.to.port === undefined) bad(`the destination '${to}' has no port`);
   if (protocol === "icmp" && (question.to.port ?? question.from.port) !== undefined) bad("icmp has no ports");
   if (dev !== undefined && question.from.address === undefined)
@@ -73,9 +93,11 @@ function place(text: string): Place {
   return { ...(address !== undefined ? { address } : { name: match[1]! }), ...(port !== undefined ? { port } : {}) };
 }
 
-export function questionText({ protocol, from, to, dev, mark }: Question): string {
+export function questionText({ protocol, from, to, dev, mark, uid, part }: Question): string {
   const text = (p: Place): string =>
     `${p.address === undefined ? p.name : formatIpv4(p.address)}${p.port === undefined ? "" : `:${p.port}`}`;
-  const rest = `${dev === undefined ? "" : ` in ${dev}`}${mark === 0 ? "" : ` mark 0x${mark.toString(16)}`}`;
+  let rest = `${dev === undefined ? "" : ` in ${dev}`}${mark === 0 ? "" : ` mark 0x${mark.toString(16)}`}`;
+  if (uid !== undefined) rest += ` uid ${uid}`;
+  if (part !== "first") rest += part === "reply" ? ", the answer to it" : ", once the connection stands";
   return `${protocol} ${text(from)} → ${text(to)}${rest}`;
 }

@@ -6,6 +6,7 @@ import { ethTypeTrans, netifRx } from "../net/core/dev.ts";
 import type { SkBuff } from "../net/core/skb.ts";
 import { inetAddrDump, ipDevFind } from "../net/ipv4/devinet.ts";
 import { ipLocalOut } from "../net/ipv4/ip-output.ts";
+import { RawSock } from "../net/ipv4/raw.ts";
 import { ipRouteOutputKey } from "../net/ipv4/route.ts";
 import { FlowKey } from "../net/ipv4/rtable.ts";
 import type { NetNamespace } from "../net/netns.ts";
@@ -45,15 +46,28 @@ export interface Prepared {
   readonly send: () => number;
 }
 
+/** What a packet is in its connection. */
+export interface Segment {
+  /** TCP's flags and numbers */
+  readonly flags: number;
+  readonly seq: number;
+  readonly ack: number;
+  /** ICMP's type and identifier */
+  readonly type: number;
+  readonly id: number;
+}
+
+export const OPENING: Segment = { flags: tcp.SYN, seq: 1, ack: 0, type: icmp.ICMP_ECHO, id: 1 };
+
 /** Throws QuestionError. */
-export function prepare(host: Host, question: Question): Prepared {
+export function prepare(host: Host, question: Question, segment: Segment = OPENING): Prepared {
   const { from, dev: inName, mark, protocol } = question;
   const daddr = addressOf(host, question.to);
   const sport = from.port ?? DEFAULT_SOURCE_PORT;
   if (inName !== undefined) {
     const dev = [...host.netns.net.devices.values()].find((each) => each.name === inName);
     if (!dev) throw new QuestionError(`there is no device '${inName}' on ${host.name}`);
-    const skb = build(host.netns, question, from.address!, daddr, sport);
+    const skb = build(host.netns, question, from.address!, daddr, sport, segment);
     const at = skb.push(ethernet.HEADER_LENGTH);
     skb.head.set(dev.address, at);
     skb.head.set(SOURCE_MAC, at + 6);
@@ -80,7 +94,10 @@ export function prepare(host: Host, question: Question): Prepared {
   fl.sport = protocol === "icmp" ? 0 : sport;
   fl.dport = question.to.port ?? 0;
   const rt = ipRouteOutputKey(origin.ipv4, fl);
-  const skb = build(origin, question, fl.saddr, daddr, sport);
+  const skb = build(origin, question, fl.saddr, daddr, sport, segment);
+  const sock = new RawSock(origin.ipv4, 255);
+  sock.uid = question.uid ?? 0;
+  skb.sk = sock;
   skb.networkHeader = skb.data;
   skb.transportHeader = skb.data + ipv4.HEADER_LENGTH;
   skb.dst = rt;
@@ -93,7 +110,14 @@ export function prepare(host: Host, question: Question): Prepared {
   return { packet: skb.id, origin, send };
 }
 
-function build({ net }: NetNamespace, { protocol, to }: Question, saddr: number, daddr: number, sport: number): SkBuff {
+function build(
+  { net }: NetNamespace,
+  { protocol, to }: Question,
+  saddr: number,
+  daddr: number,
+  sport: number,
+  { flags, seq, ack, type, id }: Segment,
+): SkBuff {
   const length = ipv4.HEADER_LENGTH + (protocol === "tcp" ? 20 : protocol === "udp" ? 12 : 64);
   const skb = net.kernel.skbs.alloc(length);
   const at = skb.put(length);
@@ -113,9 +137,10 @@ function build({ net }: NetNamespace, { protocol, to }: Question, saddr: number,
   if (protocol === "tcp") {
     tcp.setSourcePort(b, th, sport);
     tcp.setDestinationPort(b, th, to.port!);
-    tcp.setSequence(b, th, 1);
+    tcp.setSequence(b, th, seq);
+    tcp.setAcknowledgment(b, th, ack);
     tcp.setDataOffset(b, th, 20);
-    tcp.setFlags(b, th, tcp.SYN);
+    tcp.setFlags(b, th, flags);
     tcp.setWindow(b, th, 64240);
     tcp.setChecksum(b, th, sum());
   } else if (protocol === "udp") {
@@ -124,8 +149,8 @@ function build({ net }: NetNamespace, { protocol, to }: Question, saddr: number,
     udp.setLength(b, th, end - th);
     udp.setChecksum(b, th, sum());
   } else {
-    icmp.setType(b, th, icmp.ICMP_ECHO);
-    icmp.setIdentifier(b, th, 1);
+    icmp.setType(b, th, type);
+    icmp.setIdentifier(b, th, id);
     icmp.setSequence(b, th, 1);
     icmp.updateChecksum(b, th, end);
   }

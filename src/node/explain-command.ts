@@ -24,13 +24,15 @@ where it ends and why. The machine is what stands at the end of a script, or is 
 Exit status: 0 it arrives, 1 it does not, 2 a mistake, or something in the files is not understood.
 
   PACKET     'tcp 203.0.113.5:40000 -> 192.0.2.10:8080 in eth0', 'udp from host to 8.8.8.8:53',
-             'icmp echo from container web1 to 192.0.2.1', '… mark 0x1'
+             'icmp echo from container web1 to 192.0.2.1', '… mark 0x1', '… uid 1000';
+             '… reply' asks for the answer to it, '… established' for a later packet of the same connection
   --ports    a table of the ports that containers publish, who reaches them, and the rule that decides
 
   --rules FILE       iptables-save           --addr FILE        ip -j addr
   --route FILE       ip -j route [show table all]
   --link FILE        ip -j -d link           --rule FILE        ip -j rule
   --sysctl FILE      sysctl -a               --ipset FILE       ipset save
+  --nft FILE         nft list ruleset, in place of --rules or for what nft's own tables add
   --networks FILE    docker network inspect  --containers FILE  docker inspect
   --ignore-unknown   answer although the files hold what is not understood; the answer lists it
   --matched          show only rules that matched
@@ -38,7 +40,7 @@ Exit status: 0 it arrives, 1 it does not, 2 a mistake, or something in the files
   --seed N, --docker 20|28   as for vethlab run
 `;
 
-const FILES = ["rules", "addr", "route", "link", "rule", "sysctl", "ipset", "networks", "containers"] as const;
+const FILES = ["rules", "nft", "addr", "route", "link", "rule", "sysctl", "ipset", "networks", "containers"] as const;
 const path = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
 
@@ -48,6 +50,7 @@ export async function explainCommand(argv: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       rules: path,
+      nft: path,
       addr: path,
       route: path,
       link: path,
