@@ -8,6 +8,9 @@ import { parseIpv4 } from "../../src/wire/addr.ts";
 /** The table that is held against. bench/support and out/bench, where the bundle is, are equally deep. */
 export const GOLDEN: URL = new URL("../../fixtures/golden/goodput.txt", import.meta.url);
 
+/** What bench/goodput-kernel.py measured. */
+export const KERNEL_GOLDEN: URL = new URL("../../fixtures/golden/goodput-kernel.txt", import.meta.url);
+
 export const LOSSES: readonly number[] = [0.01, 0.1, 0.5, 1, 2, 5];
 export const DELAYS: readonly number[] = [1, 10, 50, 100, 200];
 export const CONTROLS: readonly string[] = ["cubic", "reno", "bbr"];
@@ -32,7 +35,10 @@ function measuredSeconds({ control, delay }: Point): number {
   return control === "bbr" ? 3 + delay / 50 : 5 + delay / 5;
 }
 
-/** Bits per second that reach the receiver's program. */
+/**
+ * Bits per second that reach the receiver's program. Each segment is lost by itself: TCP builds super-packets although
+ * segmentation offload is off (sk_setup_caps), which netem would lose whole, so that the device takes one segment at a time.
+ */
 export async function goodput(point: Point): Promise<number> {
   const { control, loss, delay } = point;
   const seconds = measuredSeconds(point);
@@ -48,6 +54,7 @@ export async function goodput(point: Point): Promise<number> {
     ip -n far link set eth0 up
     ethtool -K far0 tso off gso off gro off >/dev/null
     ip netns exec far ethtool -K eth0 tso off gso off gro off >/dev/null
+    ip link set far0 gso_max_segs 1
     tc qdisc add dev far0 root netem delay ${delay}ms loss ${loss}% rate ${LINK_RATE / 1e6}mbit limit ${limit}
     sysctl -qw net.ipv4.tcp_wmem='4096 16384 67108864'
     ip netns exec far sysctl -qw net.ipv4.tcp_rmem='4096 131072 67108864'

@@ -17,8 +17,8 @@ export const iperf3: Program = function* (proc: Process): Task<number> {
   const system = `Linux ${proc.ns.uts.hostname} ${KERNEL_RELEASE} #1 SMP ${built} x86_64`;
   const options = parseIperf3Options(proc.argv.slice(1), `iperf ${VERSION} (cJSON 1.7.15)\n${system}\n`);
   if ("status" in options) {
-    yield* proc.print(options.stdout);
     yield* proc.printError(options.stderr);
+    yield* proc.print(options.stdout);
     return options.status;
   }
   yield* sleep(START_NS);

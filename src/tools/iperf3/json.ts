@@ -13,6 +13,49 @@ export class JsonObject {
   add(key: string, value: Json): void {
     this.entries.push([key, value]);
   }
+
+  get(key: string): Json | undefined {
+    return this.entries.find(([name]) => name === key)?.[1];
+  }
+}
+
+/** What JSON text says, with keys that come twice. Undefined: it is none. */
+export function parseJson(text: string): Json | undefined {
+  const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
+  let at = 0;
+  const value = (): Json | undefined => {
+    const token = tokens[at++];
+    if (token === "{") {
+      const object = new JsonObject();
+      while (tokens[at] !== undefined && tokens[at] !== "}") {
+        const key = JSON.parse(tokens[at]!) as string;
+        at += 2;
+        const member = value();
+        if (member === undefined) return undefined;
+        object.add(key, member);
+        if (tokens[at] === ",") at++;
+      }
+      at++;
+      return object;
+    }
+    if (token === "[") {
+      const list: Json[] = [];
+      while (tokens[at] !== undefined && tokens[at] !== "]") {
+        const member = value();
+        if (member === undefined) return undefined;
+        list.push(member);
+        if (tokens[at] === ",") at++;
+      }
+      at++;
+      return list;
+    }
+    return token === undefined ? undefined : (JSON.parse(token) as Json);
+  };
+  try {
+    return value();
+  } catch {
+    return undefined;
+  }
 }
 
 /** cJSON_Print (with tabs) or cJSON_PrintUnformatted. */

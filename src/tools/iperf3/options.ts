@@ -37,6 +37,23 @@ export interface Iperf3Options {
   clientPort: number;
   omit: number;
   congestion: string | undefined;
+  /** both sides send */
+  bidir: boolean;
+  ipv6Only: boolean;
+  tos: number;
+  title: string | undefined;
+  extraData: string | undefined;
+  /** strftime's format before each line */
+  timestamps: string | undefined;
+  getServerOutput: boolean;
+  udpCounters64: boolean;
+  repeatingPayload: boolean;
+  dontFragment: boolean;
+  /** milliseconds, 0 the kernel's */
+  connectTimeout: number;
+  /** microseconds */
+  pacingTimer: number;
+  bindDev: string | undefined;
 }
 
 export interface Iperf3Refusal {
@@ -51,6 +68,8 @@ const DEFAULT_DURATION = 10;
 const UDP_RATE = 1024 * 1024;
 const MAX_BLOCK = 1024 * 1024;
 const MAX_BURST = 1000;
+/** How often a stream with a rate looks whether it may send. */
+const PACING_US = 1000;
 
 /** What a mistake says (iperf_strerror). */
 const Mistake = {
@@ -71,6 +90,7 @@ const Mistake = {
   burst: "invalid burst count (maximum = 1000)",
   end: "only one test end condition (-t, -n, -k) may be specified",
   reverseBidir: "cannot be both reverse and bidirectional",
+  tos: "bad TOS value (must be between 0 and 255 inclusive)",
 } as const;
 
 const LONG: readonly LongOption[] = [
@@ -135,8 +155,21 @@ const LONG: readonly LongOption[] = [
   { name: "help", argument: 0, short: "h" },
 ];
 
-const CLIENT_ONLY = "ubtnklPRwMNOC";
-const SERVER_ONLY = "D1";
+const CLIENT_ONLY: ReadonlySet<string> = new Set([
+  ..."ubtnklPRwMNOCST",
+  ...["bidir", "dscp", "extra-data", "cport", "get-server-output", "udp-counters-64bit", "repeating-payload"],
+  ...["dont-fragment", "connect-timeout", "pacing-timer"],
+]);
+const SERVER_ONLY: ReadonlySet<string> = new Set([..."D1"]);
+
+/** --dscp's names (iperf_parse_qos) */
+const DSCP: ReadonlyMap<string, number> = new Map([
+  ...[1, 2, 3, 4].flatMap((c) => [1, 2, 3].map((d): [string, number] => [`af${c}${d}`, 8 * c + 2 * d])),
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((c): [string, number] => [`cs${c}`, 8 * c]),
+  ["ef", 46],
+  ["va", 44],
+  ["le", 1],
+]);
 
 class ParameterError extends Error {}
 
@@ -172,6 +205,19 @@ export function parseIperf3Options(args: readonly string[], version: string): Ip
     clientPort: 0,
     omit: 0,
     congestion: undefined,
+    bidir: false,
+    ipv6Only: false,
+    tos: 0,
+    title: undefined,
+    extraData: undefined,
+    timestamps: undefined,
+    getServerOutput: false,
+    udpCounters64: false,
+    repeatingPayload: false,
+    dontFragment: false,
+    connectTimeout: 0,
+    pacingTimer: PACING_US,
+    bindDev: undefined,
   };
   let client = false;
   let server = false;
@@ -183,8 +229,8 @@ export function parseIperf3Options(args: readonly string[], version: string): Ip
         const shown = name.length === 1 ? `-${name}` : `--${name}`;
         return { stdout: "", stderr: `vethlab: iperf3: ${shown} is not supported\n`, status: 1 };
       }
-      client ||= CLIENT_ONLY.includes(name);
-      server ||= SERVER_ONLY.includes(name);
+      client ||= CLIENT_ONLY.has(name);
+      server ||= SERVER_ONLY.has(name);
     }
     if (parsed.error !== undefined) return { stdout: "", stderr: `iperf3: ${parsed.error}\n${USAGE}`, status: 1 };
     if (options.role === "c" && server) throw new ParameterError(Mistake.serverOnly);
@@ -238,8 +284,7 @@ function take(options: Iperf3Options, name: string, value: string): boolean {
     case "c":
       check(options.role === undefined || options.role === name, Mistake.both);
       options.role = name;
-      if (value.includes("%")) return false;
-      options.host = value;
+      [options.host, options.bindDev] = splitDevice(value, options.bindDev);
       return true;
     case "u":
       options.udp = true;
@@ -271,18 +316,60 @@ function take(options: Iperf3Options, name: string, value: string): boolean {
       check(options.parallel <= 128, Mistake.streams);
       return true;
     case "R":
+      check(!options.bidir, Mistake.reverseBidir);
       options.reverse = true;
       return true;
     case "bidir":
       check(!options.reverse, Mistake.reverseBidir);
-      return false;
+      options.bidir = true;
+      return true;
+    case "S":
+      options.tos = cNumber(value);
+      check(options.tos >= 0 && options.tos <= 255, Mistake.tos);
+      return true;
+    case "dscp": {
+      const code = DSCP.get(value.toLowerCase()) ?? cNumber(value);
+      check(code >= 0 && code <= 63, Mistake.tos);
+      options.tos = code << 2;
+      return true;
+    }
+    case "T":
+      options.title = value;
+      return true;
+    case "extra-data":
+      options.extraData = value;
+      return true;
+    case "timestamps":
+      options.timestamps = value === "" ? "%c " : value;
+      return true;
+    case "get-server-output":
+      options.getServerOutput = true;
+      return true;
+    case "udp-counters-64bit":
+      options.udpCounters64 = true;
+      return true;
+    case "repeating-payload":
+      options.repeatingPayload = true;
+      return true;
+    case "dont-fragment":
+      options.dontFragment = true;
+      return true;
+    case "connect-timeout":
+      options.connectTimeout = atoi(value);
+      return true;
+    case "pacing-timer":
+      options.pacingTimer = unitNumber(value, 1000);
+      return true;
+    case "bind-dev":
+      options.bindDev = value;
+      return true;
     case "w":
       options.window = unitNumber(value, 1024);
       check(options.window <= 512 * 1024 * 1024, Mistake.window);
       return true;
     case "B":
-      options.bind = value;
-      return parseIpv4(value) !== undefined;
+      [options.bind, options.bindDev] = splitDevice(value, options.bindDev);
+      return parseIpv4(options.bind) !== undefined;
     case "M":
       options.mss = atoi(value);
       check(options.mss <= 9216, Mistake.mss);
@@ -292,6 +379,11 @@ function take(options: Iperf3Options, name: string, value: string): boolean {
       return true;
     case "4":
       options.ipv4Only = true;
+      options.ipv6Only = false;
+      return true;
+    case "6":
+      options.ipv6Only = true;
+      options.ipv4Only = false;
       return true;
     case "O":
       options.omit = atoi(value);
@@ -311,6 +403,19 @@ function take(options: Iperf3Options, name: string, value: string): boolean {
   }
 }
 
+/** "host%device" */
+function splitDevice(value: string, device: string | undefined): [string, string | undefined] {
+  const at = value.indexOf("%");
+  return at < 0 ? [value, device] : [value.slice(0, at), value.slice(at + 1)];
+}
+
+/** strtol(3) with base 0 of a whole word; −1 when it is none. */
+function cNumber(text: string): number {
+  if (/^0x[0-9a-f]+$/i.test(text)) return Number(text);
+  if (/^0[0-7]*$/.test(text)) return Number.parseInt(text, 8) || 0;
+  return /^\d+$/.test(text) ? Number(text) : -1;
+}
+
 function complete(options: Iperf3Options): void {
   if (options.blockSize === 0 && !options.udp) options.blockSize = DEFAULT_TCP_BLOCK;
   if ((!options.udp && options.blockSize <= 0) || options.blockSize > MAX_BLOCK)
@@ -324,4 +429,6 @@ function complete(options: Iperf3Options): void {
   const ends = [options.duration !== 0, options.bytes !== 0, options.blocks !== 0];
   if (ends.filter(Boolean).length > 1) throw new ParameterError(Mistake.end);
   if (options.role === undefined) throw new ParameterError(Mistake.neither);
+  if (options.role === "c" && options.ipv6Only && parseIpv4(options.host) === undefined)
+    throw new ParameterError("vethlab has no IPv6");
 }

@@ -3,47 +3,21 @@
 import { strftime } from "../../shell/strftime.ts";
 import type { Task } from "../../sim/task.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
-import { Stdout } from "../net-util/stdio.ts";
 import { type Json, JsonObject, jsonText } from "./json.ts";
-import { State, type Stream, seconds, type Test } from "./test.ts";
+import { Output } from "./output.ts";
+import { addUdp, packetCounts, udpText } from "./report-udp.ts";
+import type { Stream } from "./stream.ts";
+import { State, seconds, type Test } from "./test.ts";
 import { bytesText, rateText } from "./units.ts";
 
 const SEPARATOR = "- - - - - - - - - - - - - - - - - - - - - - - - -\n";
 const HEADER = "[ ID] Interval           Transfer     Bitrate";
-
-/** Where the text goes: standard output, or --logfile. */
-export class Output {
-  readonly #stdout: Stdout | undefined;
-  #log = "";
-  readonly #test: Test;
-
-  constructor(test: Test) {
-    this.#test = test;
-    if (test.options.logfile === undefined) this.#stdout = new Stdout(test.proc);
-  }
-
-  *print(text: string): Task<void> {
-    if (this.#stdout) yield* this.#stdout.print(text);
-    else this.#log += text;
-  }
-
-  *flush(): Task<void> {
-    yield* this.#stdout?.flush() ?? none();
-    const { proc, options } = this.#test;
-    if (options.logfile !== undefined) proc.root.writeFile(proc, options.logfile, this.#log);
-  }
-
-  /** Standard error, or the log file. */
-  *error(text: string): Task<void> {
-    if (this.#stdout) yield* this.#test.proc.printError(text);
-    else this.#log += text;
-  }
-}
-
-function* none(): Task<void> {}
+const ROLE_HEADER = HEADER.replace("]", "][Role]");
 
 export class Reporter {
   readonly #test: Test;
+  /** the intervals' columns have names */
+  #headed = false;
   readonly out: Output;
 
   constructor(test: Test, out: Output = new Output(test)) {
@@ -117,7 +91,7 @@ export class Reporter {
           bytes: options.bytes,
           blocks: options.blocks,
           reverse: options.reverse ? 1 : 0,
-          tos: 0,
+          tos: options.tos,
           target_bitrate: options.rate,
         }),
       );
@@ -129,7 +103,7 @@ export class Reporter {
           : `${options.duration} second test`;
       yield* this.print(
         `Starting Test: protocol: ${protocol}, ${options.parallel} streams, ${options.blockSize} byte blocks, ` +
-          `omitting ${options.omit} seconds, ${end}, tos 0\n`,
+          `omitting ${options.omit} seconds, ${end}, tos ${options.tos}\n`,
       );
     }
   }
@@ -144,57 +118,91 @@ export class Reporter {
   /** The whole JSON text (iperf_json_finish). */
   *finishJson(error?: string): Task<void> {
     const test = this.#test;
-    const start = new JsonObject({ connected: test.jsonConnected });
-    for (const [key, value] of test.jsonStart.entries) start.add(key, value);
-    const top = new JsonObject({ start, intervals: test.jsonIntervals, end: test.jsonEnd });
+    const { title, extraData } = test.options;
+    const top = test.jsonTop();
     if (error !== undefined) top.add("error", error);
+    if (title !== undefined) top.add("title", title);
+    if (extraData !== undefined) top.add("extra_data", extraData);
+    const asked = test.options.getServerOutput && test.options.role === "c";
+    if (asked && test.peerOutputJson !== undefined) top.add("server_output_json", test.peerOutputJson);
+    if (asked && test.peerOutputText !== undefined) top.add("server_output_text", test.peerOutputText);
     yield* this.print(`${jsonText(top, true)}\n`);
+  }
+
+  /** Directions in the order in which this side tells of them: does it send? */
+  #directions(): readonly boolean[] {
+    const { options, sending } = this.#test;
+    if (!options.bidir) return [sending];
+    return options.role === "c" ? [true, false] : [false, true];
+  }
+
+  /** `[TX-C]` with --bidir */
+  #role(sender: boolean): string {
+    const { bidir, role } = this.#test.options;
+    return bidir ? `[${sender ? "TX" : "RX"}-${role === "c" ? "C" : "S"}]` : "";
   }
 
   *#intervals(): Task<void> {
     const test = this.#test;
-    const { streams, options, sending } = test;
+    const { streams, options } = test;
     // a short last interval in which nothing came is left out
     const some = streams.some(
       ({ last }) => last && (seconds(last.endNs - last.startNs) >= options.interval * 0.1 || last.bytes > 0),
     );
     if (!some) return;
+    const json = new JsonObject();
     const jsonStreams: JsonObject[] = [];
-    for (const stream of streams) yield* this.#interval(stream, jsonStreams);
+    json.add("streams", jsonStreams);
+    for (const [i, sender] of this.#directions().entries()) {
+      const those = streams.filter((stream) => !options.bidir || stream.sender === sender);
+      for (const stream of those) yield* this.#interval(stream, jsonStreams);
+      if (!those[0]?.last || (options.parallel <= 1 && !options.json)) continue;
+      const sum = yield* this.#intervalSum(those, sender);
+      if (options.json) json.add(i === 0 ? "sum" : "sum_bidir_reverse", sum);
+    }
+    if (options.json && streams[0]?.last) test.jsonIntervals.push(json);
+  }
+
+  /** Prints the streams' sum, unless for JSON. */
+  *#intervalSum(streams: readonly Stream[], sending: boolean): Task<JsonObject> {
+    const test = this.#test;
+    const { options } = test;
     const [first] = streams;
-    const { last } = first!;
-    if (!last || (options.parallel <= 1 && !options.json)) return;
+    const last = first!.last!;
     const sum = (of: (stream: Stream) => number): number => streams.reduce((total, one) => total + of(one), 0);
     const bytes = sum((one) => one.last!.bytes);
     const duration = Math.fround(seconds(last.endNs - last.startNs));
-    const retransmits = test.senderHasRetransmits === 1 ? sum((one) => one.last!.retransmits) : 0;
+    const retr = test.hasRetransmits(sending) && sending;
+    const retransmits = retr ? sum((one) => one.last!.retransmits) : 0;
     const packets = sum((one) => one.last!.packets);
     const lost = sum((one) => one.last!.lost);
     const jitter = sum((one) => one.last!.jitter) / options.parallel;
     const percent = packets > 0 ? (100 * lost) / packets : 0;
-    const retr = !options.udp && test.senderHasRetransmits === 1 && sending;
     const times = [seconds(last.startNs - first!.startNs), seconds(last.endNs - first!.startNs)] as const;
-    if (options.json) {
-      const json = new JsonObject({
-        start: times[0],
-        end: times[1],
-        seconds: duration,
-        bytes,
-        bits_per_second: duration > 0 ? (bytes / duration) * 8 : 0,
-      });
-      if (options.udp) addUdp(json, sending, packets, jitter, lost, percent);
-      else if (retr) json.add("retransmits", retransmits);
-      json.add("omitted", last.omitted);
-      json.add("sender", sending);
-      test.jsonIntervals.push(new JsonObject({ streams: jsonStreams, sum: json }));
-      return;
-    }
+    const json = new JsonObject({
+      start: times[0],
+      end: times[1],
+      seconds: duration,
+      bytes,
+      bits_per_second: duration > 0 ? (bytes / duration) * 8 : 0,
+    });
+    if (options.udp) addUdp(json, sending, packets, jitter, lost, percent);
+    else if (retr) json.add("retransmits", retransmits);
+    json.add("omitted", last.omitted);
+    json.add("sender", sending);
+    if (options.json) return json;
     const omitted = (retr ? last.omitted : test.omitting) ? "(omitted)" : "";
-    const head = this.#line("SUM", times[0], times[1], bytes, duration > 0 ? bytes / duration : 0);
-    if (options.udp && sending) yield* this.print(`${head}  ${packets}  ${omitted}\n`);
+    const head = this.#line("SUM", sending, times[0], times[1], bytes, duration > 0 ? bytes / duration : 0);
+    if (options.udp && sending) yield* this.print(`${head}${this.#packets(packets)}${omitted}\n`);
     else if (options.udp) yield* this.print(`${head}${udpText(jitter, lost, packets, percent)}${omitted}\n`);
     else if (retr) yield* this.print(`${head}  ${String(retransmits).padStart(3)}             ${omitted}\n`);
     else yield* this.print(`${head}                  ${omitted}\n`);
+    return json;
+  }
+
+  /** Datagrams that were sent, in the column of a receiver's with --bidir. */
+  #packets(packets: number): string {
+    return `${this.#test.options.bidir ? " ".repeat(12) : "  "}${packets}  `;
   }
 
   *#interval(stream: Stream, jsonStreams: JsonObject[]): Task<void> {
@@ -202,11 +210,14 @@ export class Reporter {
     const { options } = test;
     const { last } = stream;
     if (!last) return;
-    const retr = !options.udp && test.senderHasRetransmits === 1;
+    const retr = test.hasRetransmits(true);
     if (!options.json && stream === test.streams[0]) {
-      if (last.startNs === stream.startNs) {
-        if (!options.udp) yield* this.print(`${HEADER}${retr ? "         Retr  Cwnd" : ""}\n`);
-        else yield* this.print(`${HEADER}         ${test.sending ? "Total" : "Jitter    Lost/Total"} Datagrams\n`);
+      if (!this.#headed) {
+        this.#headed = true;
+        const header = options.bidir ? ROLE_HEADER : HEADER;
+        const total = test.sending && !options.bidir ? "Total" : "Jitter    Lost/Total";
+        if (!options.udp) yield* this.print(`${header}${retr ? "         Retr  Cwnd" : ""}\n`);
+        else yield* this.print(`${header}         ${total} Datagrams\n`);
       } else if (options.parallel > 1) yield* this.print(SEPARATOR);
     }
     const duration = Math.fround(seconds(last.endNs - last.startNs));
@@ -238,8 +249,8 @@ export class Reporter {
       return;
     }
     const omitted = last.omitted ? "(omitted)" : "";
-    const head = this.#line(stream.number, times[0], times[1], last.bytes, rate);
-    if (options.udp && stream.sender) yield* this.print(`${head}  ${last.packets}  ${omitted}\n`);
+    const head = this.#line(stream.number, stream.sender, times[0], times[1], last.bytes, rate);
+    if (options.udp && stream.sender) yield* this.print(`${head}${this.#packets(last.packets)}${omitted}\n`);
     else if (options.udp)
       yield* this.print(`${head}${udpText(last.jitter, last.lost, last.packets, percent)}${omitted}\n`);
     else if (withRetr) {
@@ -248,86 +259,103 @@ export class Reporter {
     } else yield* this.print(`${head}                  ${omitted}\n`);
   }
 
-  #line(id: number | "SUM", start: number, end: number, bytes: number, rate: number): string {
+  #line(id: number | "SUM", sender: boolean, start: number, end: number, bytes: number, rate: number): string {
     const times = `${start.toFixed(2).padStart(6)}-${end.toFixed(2).padEnd(6)}`;
     const speed = rateText(rate, this.#test.options.format);
-    return `[${String(id).padStart(3)}] ${times} sec  ${bytesText(bytes)}s  ${speed}s/sec`;
+    return `[${String(id).padStart(3)}]${this.#role(sender)} ${times} sec  ${bytesText(bytes)}s  ${speed}s/sec`;
   }
 
   *#results(): Task<void> {
     const test = this.#test;
-    const { options, streams, sending } = test;
-    const text = !options.json;
-    const retr = !options.udp && test.senderHasRetransmits === 1;
-    if (text) {
+    const { options, streams } = test;
+    if (!options.json) {
       yield* this.print(SEPARATOR);
       if (options.verbose) yield* this.print("Test Complete. Summary Results:\n");
       const udp = "         Jitter    Lost/Total Datagrams";
-      yield* this.print(`${HEADER}${options.udp ? udp : retr ? "         Retr" : ""}\n`);
+      const more = options.udp ? udp : test.hasRetransmits(true) ? "         Retr" : "";
+      yield* this.print(`${options.bidir ? ROLE_HEADER : HEADER}${more}\n`);
     }
     const [first] = streams;
     const summaries: JsonObject[] = [];
     if (options.json) test.jsonEnd.add("streams", summaries);
     const endTime = first ? seconds(first.endNs - first.startNs) : 0;
-    if (first && sending) {
+    if (first?.sender) {
       first.senderTime = endTime;
       first.receiverTime ||= endTime;
     } else if (first) {
       first.receiverTime = endTime;
       first.senderTime ||= endTime;
     }
-    const senderTime = first?.senderTime ?? 0;
-    const receiverTime = first?.receiverTime ?? 0;
-    // a server does not know what its peer counted
-    const [showSender, showReceiver] = [options.role === "c" || sending, options.role === "c" || !sending];
-    for (const stream of streams) {
-      yield* this.#summary(stream, summaries, senderTime, receiverTime, endTime, showSender, showReceiver);
-    }
-    if (options.parallel > 1 || options.json) {
-      yield* this.#sums(senderTime, receiverTime, showSender, showReceiver);
-    }
-    const [sent, received] = sending
-      ? [test.congestionUsed, test.remoteCongestionUsed]
-      : [test.remoteCongestionUsed, test.congestionUsed];
-    if (options.json) {
-      test.jsonEnd.add(
-        "cpu_utilization_percent",
-        new JsonObject({
-          host_total: test.cpu,
-          host_user: 0,
-          host_system: test.cpu,
-          remote_total: test.remoteCpu,
-          remote_user: 0,
-          remote_system: test.remoteCpu,
-        }),
-      );
-      if (options.udp) return;
-      if (sent !== undefined) test.jsonEnd.add("sender_tcp_congestion", sent);
-      if (received !== undefined) test.jsonEnd.add("receiver_tcp_congestion", received);
-    } else if (options.verbose) {
-      const share = (cpu: number): string => `${cpu.toFixed(1)}% (0.0%u/${cpu.toFixed(1)}%s)`;
-      if (sending) {
-        yield* this.print(
-          `CPU Utilization: local/sender ${share(test.cpu)}, remote/receiver ${share(test.remoteCpu)}\n`,
-        );
+    const times: Times = {
+      sender: first?.senderTime ?? 0,
+      receiver: first?.receiverTime ?? 0,
+      end: endTime,
+    };
+    const sums: [string, JsonObject][] = [];
+    for (const [i, sending] of this.#directions().entries()) {
+      const those = streams.filter((stream) => !options.bidir || stream.sender === sending);
+      for (const stream of those) yield* this.#summary(stream, summaries, times, sending);
+      if (options.parallel > 1 || options.json) {
+        for (const [name, json] of yield* this.#sums(those, times, sending))
+          sums.push([`${name}${i === 0 ? "" : "_bidir_reverse"}`, json]);
       }
-      if (options.udp) return;
-      if (sent !== undefined) yield* this.print(`snd_tcp_congestion ${sent}\n`);
-      if (received !== undefined) yield* this.print(`rcv_tcp_congestion ${received}\n`);
+      if (options.verbose && !options.json) yield* this.#verboseEnd(sending);
     }
+    if (options.json) this.#jsonEnd(sums);
+    else if (options.getServerOutput && test.peerOutputText !== undefined)
+      yield* this.print(`\nServer output:\n${test.peerOutputText}\n`);
   }
 
-  *#summary(
-    stream: Stream,
-    summaries: JsonObject[],
-    senderTime: number,
-    receiverTime: number,
-    endTime: number,
-    showSender: boolean,
-    showReceiver: boolean,
-  ): Task<void> {
-    const { options, senderHasRetransmits } = this.#test;
-    const retr = !options.udp && senderHasRetransmits === 1;
+  /** Congestion control of who sends and who receives. */
+  #congestion(sending: boolean): readonly [string | undefined, string | undefined] {
+    const { congestionUsed, remoteCongestionUsed } = this.#test;
+    return sending ? [congestionUsed, remoteCongestionUsed] : [remoteCongestionUsed, congestionUsed];
+  }
+
+  #jsonEnd(sums: readonly (readonly [string, JsonObject])[]): void {
+    const { options, sending, cpu, remoteCpu, jsonEnd } = this.#test;
+    for (const [name, json] of sums) jsonEnd.add(name, json);
+    jsonEnd.add(
+      "cpu_utilization_percent",
+      new JsonObject({
+        host_total: cpu,
+        host_user: 0,
+        host_system: cpu,
+        remote_total: remoteCpu,
+        remote_user: 0,
+        remote_system: remoteCpu,
+      }),
+    );
+    if (options.udp) return;
+    const [sent, received] = this.#congestion(sending);
+    if (sent !== undefined) jsonEnd.add("sender_tcp_congestion", sent);
+    if (received !== undefined) jsonEnd.add("receiver_tcp_congestion", received);
+  }
+
+  *#verboseEnd(sending: boolean): Task<void> {
+    const { options, cpu, remoteCpu } = this.#test;
+    const share = (percent: number): string => `${percent.toFixed(1)}% (0.0%u/${percent.toFixed(1)}%s)`;
+    const line = (mine: string, theirs: string): string =>
+      `CPU Utilization: local/${mine} ${share(cpu)}, remote/${theirs} ${share(remoteCpu)}\n`;
+    if (sending) yield* this.print(line("sender", "receiver"));
+    if (sending && options.bidir) yield* this.print(line("receiver", "sender"));
+    if (options.udp) return;
+    const [sent, received] = this.#congestion(sending);
+    if (sent !== undefined) yield* this.print(`snd_tcp_congestion ${sent}\n`);
+    if (received !== undefined) yield* this.print(`rcv_tcp_congestion ${received}\n`);
+  }
+
+  /** A server does not know what its peer counted: are the sender's and the receiver's figures known? */
+  #known(sending: boolean): readonly [boolean, boolean] {
+    const client = this.#test.options.role === "c";
+    return [client || sending, client || !sending];
+  }
+
+  *#summary(stream: Stream, summaries: JsonObject[], spans: Times, sending: boolean): Task<void> {
+    const { options } = this.#test;
+    const [senderTime, receiverTime, endTime] = [spans.sender, spans.receiver, spans.end];
+    const [showSender, showReceiver] = this.#known(sending);
+    const retr = this.#test.hasRetransmits(stream.sender);
     const sent = stream.bytesSent - stream.bytesSentOmitted;
     const sentRate = senderTime > 0 ? sent / senderTime : 0;
     const received = stream.bytesReceived;
@@ -386,7 +414,7 @@ export class Reporter {
       options.verbose ? `[${String(stream.number).padStart(3)}] (${which} statistics not available)\n` : "";
     if (!showSender) yield* this.print(missing("sender"));
     else {
-      const head = this.#line(stream.number, 0, senderTime, sent, sentRate);
+      const head = this.#line(stream.number, stream.sender, 0, senderTime, sent, sentRate);
       if (options.udp) yield* this.print(`${head}${udpText(0, 0, sentPackets, 0)}sender\n`);
       else if (retr) yield* this.print(`${head}  ${String(stream.retransmits).padStart(3)}             sender\n`);
       else yield* this.print(`${head}                  sender\n`);
@@ -398,17 +426,19 @@ export class Reporter {
     }
     if (!showReceiver) yield* this.print(missing("receiver"));
     else {
-      const head = this.#line(stream.number, 0, receiverTime, received, receivedRate);
+      const head = this.#line(stream.number, stream.sender, 0, receiverTime, received, receivedRate);
       const percent = receivedPackets > 0 ? (100 * lost) / receivedPackets : 0;
       if (options.udp) yield* this.print(`${head}${udpText(stream.jitter, lost, receivedPackets, percent)}receiver\n`);
       else yield* this.print(`${head}                  receiver\n`);
     }
   }
 
-  *#sums(senderTime: number, receiverTime: number, showSender: boolean, showReceiver: boolean): Task<void> {
-    const test = this.#test;
-    const { options, streams, sending } = test;
-    const retr = !options.udp && test.senderHasRetransmits === 1;
+  /** Prints the sums of streams of one direction, unless for JSON. */
+  *#sums(streams: readonly Stream[], spans: Times, sending: boolean): Task<readonly [string, JsonObject][]> {
+    const { options } = this.#test;
+    const [senderTime, receiverTime] = [spans.sender, spans.receiver];
+    const [showSender, showReceiver] = this.#known(sending);
+    const retr = this.#test.hasRetransmits(sending);
     const sum = (of: (stream: Stream) => number): number => streams.reduce((total, one) => total + of(one), 0);
     const sent = sum((one) => one.bytesSent - one.bytesSentOmitted);
     const received = sum((one) => one.bytesReceived);
@@ -428,11 +458,12 @@ export class Reporter {
         const sender = times(senderTime, sent, sentRate);
         if (retr) sender.add("retransmits", retransmits);
         sender.add("sender", sending);
-        test.jsonEnd.add("sum_sent", sender);
         const receiver = times(receiverTime, received, receivedRate);
         receiver.add("sender", sending);
-        test.jsonEnd.add("sum_received", receiver);
-        return;
+        return [
+          ["sum_sent", sender],
+          ["sum_received", receiver],
+        ];
       }
       const all = times(receiverTime, sent, sentRate);
       addUdp(all, false, packets, jitter, lost, percent);
@@ -443,66 +474,34 @@ export class Reporter {
       const receiver = times(receiverTime, received, receivedRate);
       addUdp(receiver, false, receivedPackets, jitter, lost, percent);
       receiver.add("sender", false);
-      test.jsonEnd.add("sum", all);
-      test.jsonEnd.add("sum_sent", sender);
-      test.jsonEnd.add("sum_received", receiver);
-      return;
+      return [
+        ["sum", all],
+        ["sum_sent", sender],
+        ["sum_received", receiver],
+      ];
     }
     const missing = (which: string): string => (options.verbose ? `[SUM] (${which} statistics not available)\n` : "");
     if (!showSender) yield* this.print(options.udp ? "" : missing("sender"));
     else {
-      const head = this.#line("SUM", 0, senderTime, sent, sentRate);
+      const head = this.#line("SUM", sending, 0, senderTime, sent, sentRate);
       if (options.udp) yield* this.print(`${head}${udpText(0, 0, sentPackets, 0)}sender\n`);
       else if (retr) yield* this.print(`${head}  ${String(retransmits).padStart(3)}             sender\n`);
       else yield* this.print(`${head}                  sender\n`);
     }
     if (!showReceiver) yield* this.print(options.udp ? "" : missing("receiver"));
     else {
-      const head = this.#line("SUM", 0, receiverTime, received, receivedRate);
+      const head = this.#line("SUM", sending, 0, receiverTime, received, receivedRate);
       if (options.udp) yield* this.print(`${head}${udpText(jitter, lost, receivedPackets, percent)}receiver\n`);
       else yield* this.print(`${head}                  receiver\n`);
     }
+    return [];
   }
 }
 
-function packetCounts(stream: Stream): { sentPackets: number; receivedPackets: number } {
-  const [mine, theirs] = [stream.packets - stream.omittedPackets, stream.peerPackets - stream.omittedPackets];
-  return stream.sender
-    ? { sentPackets: mine, receivedPackets: theirs }
-    : { sentPackets: theirs, receivedPackets: mine };
-}
-
-function addUdp(
-  json: JsonObject,
-  sender: boolean,
-  packets: number,
-  jitter: number,
-  lost: number,
-  percent: number,
-): void {
-  if (sender) {
-    json.add("packets", packets);
-    return;
-  }
-  json.add("jitter_ms", jitter * 1000);
-  json.add("lost_packets", lost);
-  json.add("packets", packets);
-  json.add("lost_percent", percent);
-}
-
-/** `  0.012 ms  0/87 (0%)  ` */
-function udpText(jitter: number, lost: number, packets: number, percent: number): string {
-  const shown = (jitter * 1000).toFixed(3).padStart(5);
-  return `  ${shown} ms  ${lost}/${packets} (${twoDigits(percent)}%)  `;
-}
-
-/** %.2g */
-function twoDigits(value: number): string {
-  if (value === 0) return "0";
-  const text = value.toPrecision(2);
-  return text.includes("e")
-    ? text.replace(/e([+-])(\d)$/, "e$10$2")
-    : text.includes(".")
-      ? text.replace(/\.?0+$/, "")
-      : text;
+/** Seconds that both sides' figures are of. */
+interface Times {
+  readonly sender: number;
+  readonly receiver: number;
+  /** of this side */
+  readonly end: number;
 }

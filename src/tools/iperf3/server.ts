@@ -6,14 +6,25 @@ import { openSocket } from "../../host/host.ts";
 import { AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM } from "../../net/core/sock.ts";
 import { TcpSock } from "../../net/ipv4/tcp-sock.ts";
 import type { Socket } from "../../net/socket.ts";
+import { BytesFile } from "../../posix/file.ts";
 import { type Process, SIGPIPE } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { formatIpv4, parseIpv4 } from "../../wire/addr.ts";
 import { closeFile, errnoOf, pollEntries, pollIn, pollOut } from "../net-util/sockets.ts";
-import { addBuffers, setStreamOptions, startTimers, TestError, UDP_REPLY, VERSION, watchSignals } from "./client.ts";
+import {
+  addBuffers,
+  bindDevice,
+  initStream,
+  setStreamOptions,
+  startTimers,
+  UDP_REPLY,
+  VERSION,
+  watchSignals,
+} from "./client.ts";
 import type { Iperf3Options } from "./options.ts";
 import { Reporter } from "./report.ts";
-import { COOKIE_SIZE, readFully, State, Stream, Test } from "./test.ts";
+import { Stream } from "./stream.ts";
+import { COOKIE_SIZE, readFully, State, Test, TestError } from "./test.ts";
 
 const BACKLOG = 2147483647;
 /** Seconds that a server gives a test beyond its length. */
@@ -23,14 +34,22 @@ const RULE = "-----------------------------------------------------------\n";
 export function* runServer(proc: Process, options: Iperf3Options, systemInfo: string): Task<number> {
   proc.onSignal(SIGPIPE, "ignore");
   const signals = watchSignals(proc);
+  const process: ServerProcess = { hasRandom: false };
   for (let number = 1; ; number++) {
     const settings = { ...options };
-    const status = yield* new Server(proc, settings, signals).run(systemInfo, number);
-    // of a client's settings -C's outlives its test (iperf_reset_test leaves it)
+    const status = yield* new Server(proc, settings, signals, process).run(systemInfo, number);
+    // of a client's settings these outlive its test (iperf_reset_test leaves them)
     options.congestion = settings.congestion;
+    options.getServerOutput = settings.getServerOutput;
     if (status !== undefined) return status;
     if (options.oneOff) return 0;
   }
+}
+
+/** What outlives a test. */
+interface ServerProcess {
+  /** /dev/urandom is open: a stream's buffer was filled from it */
+  hasRandom: boolean;
 }
 
 class Server {
@@ -40,9 +59,14 @@ class Server {
   #listener: Socket | undefined;
   /** of UDP streams */
   #udpListener: Socket | undefined;
+  /** descriptors of the streams' buffers, which are files */
+  readonly #files: number[] = [];
+  readonly #process: ServerProcess;
 
-  constructor(proc: Process, options: Iperf3Options, signals: ReturnType<typeof watchSignals>) {
+  constructor(proc: Process, options: Iperf3Options, signals: ReturnType<typeof watchSignals>, process: ServerProcess) {
+    this.#process = process;
     this.#test = new Test(proc, options, false);
+    if (options.getServerOutput) this.#test.serverOutput = "";
     this.#report = new Reporter(this.#test);
     this.#signals = signals;
   }
@@ -64,8 +88,8 @@ class Server {
       yield* out.flush();
       return 1;
     }
+    // not flushed: in a file it stands behind what the standard error says of an interruption
     if (!options.json) yield* out.print(`${RULE}Server listening on ${options.port} (test #${number})\n${RULE}`);
-    yield* out.flush();
     let failure: string | undefined;
     try {
       while (test.state !== State.IPERF_DONE) yield* this.#round();
@@ -75,8 +99,8 @@ class Server {
     }
     this.#cleanUp();
     if (failure?.startsWith("interrupt")) {
-      yield* out.flush();
       yield* out.error(`iperf3: ${failure}\n`);
+      yield* out.flush();
       return 1;
     }
     if (options.json) yield* this.#report.finishJson(failure === undefined ? undefined : `error - ${failure}`);
@@ -88,7 +112,10 @@ class Server {
   /** Of both families unless -4 or an address says otherwise (netannounce). */
   #open(type: number): Socket {
     const { proc, options } = this.#test;
-    return openSocket(proc, options.ipv4Only || options.bind !== undefined ? AF_INET : AF_INET6, type);
+    const socket = openSocket(proc, options.ipv4Only || options.bind !== undefined ? AF_INET : AF_INET6, type);
+    if (options.ipv6Only) socket.setOption("IPV6_V6ONLY", 1);
+    bindDevice(socket, options);
+    return socket;
   }
 
   #listen(): void {
@@ -113,6 +140,7 @@ class Server {
     const { proc, streams, control } = this.#test;
     for (const stream of streams) closeFile(proc, stream.socket);
     for (const socket of [control, this.#listener, this.#udpListener]) if (socket) closeFile(proc, socket);
+    for (const fd of this.#files) proc.close(fd);
   }
 
   /** One round of select. */
@@ -140,10 +168,7 @@ class Server {
       if (test.control?.readable()) yield* this.#message();
       if (this.#udpListener?.readable() && test.state === State.CREATE_STREAMS) yield* this.#acceptUdp();
       if (test.state === State.TEST_RUNNING) {
-        const errno = test.sending ? yield* test.send() : yield* test.receive();
-        if (errno > 0) {
-          throw new TestError(`unable to ${test.sending ? "write to" : "read from"} stream socket: ${strerror(errno)}`);
-        }
+        yield* test.transfer();
       }
     }
     if (ready.length === 0 || timeout === 0) {
@@ -181,22 +206,39 @@ class Server {
     const { options } = test;
     const json = yield* test.readJson();
     if (!json) throw new TestError("unable to receive parameters from client: Success");
-    const number = (key: string): number => Number(json[key] ?? 0);
-    options.udp = json.udp === true;
+    const number = (key: string): number => Number(json.get(key) ?? 0);
+    const text = (key: string): string | undefined => {
+      const value = json.get(key);
+      return typeof value === "string" ? value : undefined;
+    };
+    options.udp = json.get("udp") === true;
     options.omit = number("omit");
     options.duration = number("time");
     options.bytes = number("num");
     options.blocks = number("blockcount");
     options.mss = number("MSS");
-    options.noDelay = json.nodelay === true;
+    options.noDelay = json.get("nodelay") === true;
     options.parallel = number("parallel") || 1;
-    options.reverse = json.reverse === true;
+    options.reverse = json.get("reverse") === true;
+    options.bidir = json.get("bidirectional") === true;
     options.window = number("window");
     options.blockSize = number("len");
     options.rate = number("bandwidth");
     options.burst = number("burst");
-    if (typeof json.congestion === "string") options.congestion = json.congestion;
-    test.sending = options.reverse;
+    options.pacingTimer = number("pacing_timer") || options.pacingTimer;
+    options.tos = number("TOS");
+    options.title = text("title");
+    options.extraData = text("extra_data");
+    options.congestion = text("congestion") ?? options.congestion;
+    options.udpCounters64 = number("udp_counters_64bit") === 1;
+    options.repeatingPayload = number("repeating_payload") === 1;
+    options.dontFragment = number("dont_fragment") === 1;
+    test.fillPayload();
+    if (number("get_server_output") === 1) {
+      options.getServerOutput = true;
+      test.serverOutput ??= "";
+    }
+    test.sending = options.reverse || options.bidir;
     test.senderHasRetransmits = test.sending && !options.udp ? 1 : 0;
     if (options.rate && options.json) test.jsonStart.add("target_bitrate", options.rate);
     if (options.udp) this.#listenUdp();
@@ -253,12 +295,18 @@ class Server {
     const test = this.#test;
     const { options, proc, streams } = test;
     const i = streams.length;
-    // descriptors: listener, control connection, then sockets and the files of the streams' buffers between them
-    const number = options.udp ? ([5, 6][i] ?? 4 + 2 * i) : i === 0 ? 5 : 6 + 2 * i;
-    const stream = new Stream(socket, number, i === 0 ? 1 : i + 2, test.sending);
+    initStream(socket, options);
+    this.#files.push(proc.install(new BytesFile("")));
+    if (!this.#process.hasRandom) proc.install(new BytesFile(""));
+    this.#process.hasRandom = true;
+    // descriptors: listener, control connection, then sockets and the files of the streams' buffers between them, and
+    // /dev/urandom after the first
+    const number = options.udp ? ([5, 6][i] ?? 5 + 2 * i) : i === 0 ? 5 : 6 + 2 * i;
+    const sender = options.bidir ? i >= options.parallel : test.sending;
+    const stream = new Stream(socket, number, i === 0 ? 1 : i + 2, sender);
     streams.push(stream);
     yield* this.#report.connected(stream);
-    if (streams.length < options.parallel) return;
+    if (streams.length < test.streamCount) return;
     if (this.#udpListener) closeFile(proc, this.#udpListener);
     this.#udpListener = undefined;
     test.beginCpu();

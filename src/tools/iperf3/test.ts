@@ -2,9 +2,9 @@
 // states and JSON messages, sending and receiving, timers.
 
 import { concatBytes } from "../../base/bytes.ts";
-import { Errno } from "../../base/errno.ts";
+import { Errno, strerror } from "../../base/errno.ts";
 import { decodeUtf8, encodeUtf8 } from "../../base/text.ts";
-import { MSEC, type Ns, USEC } from "../../base/time.ts";
+import { type Ns, USEC } from "../../base/time.ts";
 import { tcpInfo } from "../../net/ipv4/tcp-info.ts";
 import { TcpSock } from "../../net/ipv4/tcp-sock.ts";
 import type { Socket } from "../../net/socket.ts";
@@ -12,8 +12,9 @@ import type { Process } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { get32, set32 } from "../../wire/layout.ts";
 import { errnoOf } from "../net-util/sockets.ts";
-import { JsonObject, jsonText } from "./json.ts";
+import { type Json, JsonObject, jsonText, parseJson } from "./json.ts";
 import type { Iperf3Options } from "./options.ts";
+import type { Stream } from "./stream.ts";
 
 export const State = {
   TEST_START: 1,
@@ -38,76 +39,14 @@ const ROUND_NS: Ns = 3 * USEC;
 const COPY_NS_PER_BYTE = 0.2;
 /** Without a rate, writes in one round (multisend). */
 const MULTISEND = 10;
-/** How often a stream with a rate looks whether it may send (--pacing-timer). */
-export const PACING_NS: Ns = MSEC;
+/** Seconds, microseconds, number: four bytes each; the number has eight with --udp-counters-64bit. */
 const UDP_HEADER = 12;
+const UDP_HEADER_64 = 16;
 
-/** One report of one stream (struct iperf_interval_results). */
-export interface Interval {
-  readonly bytes: number;
-  readonly startNs: Ns;
-  readonly endNs: Ns;
-  readonly omitted: boolean;
-  readonly retransmits: number;
-  readonly cwnd: number;
-  readonly sndWnd: number;
-  readonly rtt: number;
-  readonly rttvar: number;
-  readonly pmtu: number;
-  readonly packets: number;
-  readonly lost: number;
-  readonly jitter: number;
-  /** counts up to here */
-  readonly allPackets: number;
-  readonly allLost: number;
-}
+/** What went wrong, in iperf_strerror's words. */
+export class TestError extends Error {}
 
-export class Stream {
-  readonly socket: Socket;
-  /** the descriptor's number in the reports */
-  readonly number: number;
-  /** in the results: 1, 3, 4 … (iperf_add_stream) */
-  readonly id: number;
-  readonly sender: boolean;
-  greenLight = true;
-  pending = 0;
-  bytesSent = 0;
-  bytesSentOmitted = 0;
-  bytesReceived = 0;
-  bytesThisInterval = 0;
-  startNs: Ns = 0;
-  /** the start of the first second, for the rate: not moved by -O */
-  fixedStartNs: Ns = 0;
-  endNs: Ns = 0;
-  last: Interval | undefined;
-  retransmits = 0;
-  retransmitsBefore = 0;
-  maxCwnd = 0;
-  maxWnd = 0;
-  maxRtt = 0;
-  minRtt = 0;
-  sumRtt = 0;
-  countRtt = 0;
-  packets = 0;
-  peerPackets = 0;
-  lost = 0;
-  outOfOrder = 0;
-  omittedPackets = 0;
-  omittedLost = 0;
-  omittedOutOfOrder = 0;
-  jitter = 0;
-  transit = 0;
-  /** seconds; 0 until known */
-  senderTime = 0;
-  receiverTime = 0;
-
-  constructor(socket: Socket, number: number, id: number, sender: boolean) {
-    this.socket = socket;
-    this.number = number;
-    this.id = id;
-    this.sender = sender;
-  }
-}
+const SEND_FAILED = "unable to send control message";
 
 interface Timer {
   at: Ns;
@@ -127,9 +66,16 @@ export class Test {
   state: number = State.IPERF_START;
   control: Socket | undefined;
   cookie = "";
-  /** this side sends */
+  /** this side sends; with --bidir it receives as well */
   sending: boolean;
   senderHasRetransmits: number;
+  /** of the streams that the other side sends, with --bidir */
+  otherSideHasRetransmits = 0;
+  /** what a server has printed of this test, for --get-server-output; undefined: nobody asked */
+  serverOutput: string | undefined;
+  /** what came of that, as text or JSON */
+  peerOutputText: string | undefined;
+  peerOutputJson: Json | undefined;
   omitting = false;
   done = false;
   bytesSent = 0;
@@ -152,6 +98,22 @@ export class Test {
     this.sending = sending;
     this.senderHasRetransmits = sending && !options.udp ? 1 : 0;
     this.#buffer = proc.machine.rng.fork(`iperf3-${proc.hostPid}`).bytes(128 * 1024);
+  }
+
+  /** Streams of both directions. */
+  get streamCount(): number {
+    return this.options.parallel * (this.options.bidir ? 2 : 1);
+  }
+
+  /** Are retransmissions known of streams that this side sends, or receives? */
+  hasRetransmits(sender: boolean): boolean {
+    if (this.options.udp) return false;
+    return (this.options.bidir && !sender ? this.otherSideHasRetransmits : this.senderHasRetransmits) === 1;
+  }
+
+  /** --repeating-payload: digits instead of chance (fill_with_repeating_pattern) */
+  fillPayload(): void {
+    if (this.options.repeatingPayload) for (let i = 0; i < this.#buffer.length; i++) this.#buffer[i] = 0x30 + (i % 10);
   }
 
   get now(): Ns {
@@ -216,9 +178,14 @@ export class Test {
 
   // --- the control connection
 
+  /** iperf_set_send_state. Throws TestError. */
   *sendState(state: number): Task<void> {
     this.state = state;
-    yield* this.control!.send(Uint8Array.of(state));
+    try {
+      yield* this.control!.send(Uint8Array.of(state));
+    } catch (error) {
+      throw new TestError(`${SEND_FAILED}: ${strerror(errnoOf(error))}`);
+    }
   }
 
   /** JSON_write: four bytes of length, then the text, in two segments */
@@ -230,16 +197,13 @@ export class Test {
     yield* this.control!.send(text);
   }
 
-  /** Undefined: the peer has gone. */
-  *readJson(): Task<Record<string, unknown> | undefined> {
+  /** Undefined: the peer has gone, or what came is no object. */
+  *readJson(): Task<JsonObject | undefined> {
     const length = yield* readFully(this.control!, 4);
     if (length.length < 4) return undefined;
     const text = yield* readFully(this.control!, get32(length, 0));
-    try {
-      return JSON.parse(decodeUtf8(text)) as Record<string, unknown>;
-    } catch {
-      return undefined;
-    }
+    const json = parseJson(decodeUtf8(text));
+    return json instanceof JsonObject ? json : undefined;
   }
 
   // --- results
@@ -252,6 +216,10 @@ export class Test {
       sender_has_retransmits: this.sending ? this.senderHasRetransmits : -1,
     });
     if (this.congestionUsed !== undefined) json.add("congestion_used", this.congestionUsed);
+    if (this.serverOutput !== undefined) {
+      if (this.options.json) json.add("server_output_json", this.jsonTop());
+      else json.add("server_output_text", this.serverOutput);
+    }
     json.add(
       "streams",
       this.streams.map(
@@ -271,29 +239,45 @@ export class Test {
     yield* this.writeJson(json);
   }
 
+  /** The whole report so far. */
+  jsonTop(): JsonObject {
+    const start = new JsonObject({ connected: this.jsonConnected });
+    for (const [key, value] of this.jsonStart.entries) start.add(key, value);
+    return new JsonObject({ start, intervals: this.jsonIntervals, end: this.jsonEnd });
+  }
+
   /** False: they did not come. */
   *getResults(): Task<boolean> {
     const json = yield* this.readJson();
-    if (!json || !Array.isArray(json.streams)) return false;
-    this.remoteCpu = Number(json.cpu_util_total);
-    if (!this.sending) this.senderHasRetransmits = json.sender_has_retransmits === 1 ? 1 : 0;
-    for (const theirs of json.streams as Record<string, number>[]) {
-      const stream = this.streams.find(({ id }) => id === theirs.id);
+    const results = json?.get("streams");
+    if (!json || !Array.isArray(results)) return false;
+    this.remoteCpu = Number(json.get("cpu_util_total"));
+    const theirRetransmits = json.get("sender_has_retransmits") === 1 ? 1 : 0;
+    if (this.options.bidir) this.otherSideHasRetransmits = theirRetransmits;
+    else if (!this.sending) this.senderHasRetransmits = theirRetransmits;
+    const text = json.get("server_output_text");
+    if (typeof text === "string") this.peerOutputText = text;
+    this.peerOutputJson = json.get("server_output_json");
+    for (const theirs of results as readonly Json[]) {
+      if (!(theirs instanceof JsonObject)) return false;
+      const number = (key: string): number => Number(theirs.get(key) ?? 0);
+      const stream = this.streams.find(({ id }) => id === number("id"));
       if (!stream) return false;
-      const time = theirs.end_time! - theirs.start_time!;
-      stream.peerPackets = theirs.packets!;
+      const time = number("end_time") - number("start_time");
+      stream.peerPackets = number("packets");
       if (stream.sender) {
-        stream.jitter = theirs.jitter!;
-        stream.lost = theirs.errors!;
-        stream.bytesReceived = theirs.bytes!;
+        stream.jitter = number("jitter");
+        stream.lost = number("errors");
+        stream.bytesReceived = number("bytes");
         stream.receiverTime = time;
       } else {
-        stream.bytesSent = theirs.bytes!;
-        stream.retransmits = theirs.retransmits!;
+        stream.bytesSent = number("bytes");
+        stream.retransmits = number("retransmits");
         stream.senderTime = time;
       }
     }
-    if (typeof json.congestion_used === "string") this.remoteCongestionUsed = json.congestion_used;
+    const congestion = json.get("congestion_used");
+    if (typeof congestion === "string") this.remoteCongestionUsed = congestion;
     return true;
   }
 
@@ -379,6 +363,15 @@ export class Test {
     stream.greenLight = (stream.bytesSent * 8) / elapsed < this.options.rate || stream.bytesSent === 0;
   }
 
+  /** Sends, receives, or both. Throws TestError. */
+  *transfer(): Task<void> {
+    const fail = (what: string, errno: number): void => {
+      if (errno > 0) throw new TestError(`unable to ${what} stream socket: ${strerror(errno)}`);
+    };
+    if (this.sending) fail("write to", yield* this.send());
+    if (!this.sending || this.options.bidir) fail("read from", yield* this.receive());
+  }
+
   /** iperf_send: errno when a stream broke, 0 else. */
   *send(): Task<number> {
     const { options } = this;
@@ -434,7 +427,8 @@ export class Test {
     stream.packets++;
     set32(packet, 0, Number(micros / 1_000_000n));
     set32(packet, 4, Number(micros % 1_000_000n));
-    set32(packet, 8, stream.packets);
+    if (this.options.udpCounters64) set32(packet, 12, stream.packets);
+    else set32(packet, 8, stream.packets);
     let sent = 0;
     try {
       sent = yield* stream.socket.send(packet);
@@ -463,7 +457,8 @@ export class Test {
       if (this.state === State.TEST_RUNNING) {
         stream.bytesReceived += bytes.length;
         stream.bytesThisInterval += bytes.length;
-        if (this.options.udp && bytes.length >= UDP_HEADER) this.#countDatagram(stream, bytes);
+        if (this.options.udp && bytes.length >= (this.options.udpCounters64 ? UDP_HEADER_64 : UDP_HEADER))
+          this.#countDatagram(stream, bytes);
       }
       this.bytesReceived += bytes.length;
       this.blocksReceived++;
@@ -473,7 +468,7 @@ export class Test {
 
   /** Losses by the numbers, jitter by RFC 1889 appendix A.8 (iperf_udp_recv). */
   #countDatagram(stream: Stream, bytes: Uint8Array): void {
-    const number = get32(bytes, 8);
+    const number = get32(bytes, this.options.udpCounters64 ? 12 : 8);
     if (number > stream.packets) {
       stream.lost += number - 1 - stream.packets;
       stream.packets = number;

@@ -30,9 +30,15 @@ async function run(script: string): Promise<string> {
   return stdout;
 }
 
-test("iperf3's tests over TCP and UDP print reports of the real program's form, as text and as JSON", async () => {
-  expect(form(await run(read("tests.sh")))).toBe(form(read("tests.txt")));
-});
+for (const [name, what] of [
+  ["tests", "tests over TCP and UDP"],
+  ["bidir", "tests in both directions at once"],
+  ["options", "tests with titles, times, the server's output and other options"],
+] as const) {
+  test(`iperf3's ${what} print reports of the real program's form, as text and as JSON`, async () => {
+    expect(form(await run(read(`${name}.sh`)))).toBe(form(read(`${name}.txt`)));
+  });
+}
 
 test("iperf3's mistakes are told in the real program's words", async () => {
   expect(await run(read("mistakes.sh"))).toBe(read("mistakes.txt"));
@@ -86,8 +92,22 @@ test("the control connection carries cookie, parameters, states and results", as
   );
 });
 
+test("-S marks the streams' packets but for the cookie, not the control connection's", async () => {
+  const lab = new Lab({ seed: 1 });
+  const { stdout } = await lab.addHost("docker-host").sh(`${NET}
+    tcpdump -U -i lan0 -w lan0.pcap tcp 2>/dev/null & sleep 1
+    iperf3 -s -1 >/dev/null & sleep 1
+    ip netns exec lan iperf3 -c 10.1.0.1 -k 2 -l 1K -S 0x28 --cport 40000 >/dev/null
+    sleep 1
+    for filter in 'src port 40000' 'dst port 40000' 'not port 40000'; do
+      tcpdump -v -n -r lan0.pcap "tcp[13] & 8 != 0 and $filter" 2>/dev/null | grep -o 'tos 0x[0-9a-f]*' | sort -u
+    done
+    tcpdump -v -n -r lan0.pcap 'dst port 40000 and tcp[13] & 2 == 0' 2>/dev/null | grep -o 'tos 0x[0-9a-f]*' | sort | uniq -c | tail -1`);
+  expect(stdout.replace(/ +\d+ /, "")).toBe("tos 0x0\ntos 0x28\ntos 0x0\ntos 0x28\n");
+});
+
 test("what iperf3 here does not do is refused by name", async () => {
-  expect(await run("iperf3 -c 10.1.0.1 --bidir 2>&1; echo $?; iperf3 -c 10.1.0.1 -S 4 2>&1; echo $?")).toBe(
-    "vethlab: iperf3: --bidir is not supported\n1\nvethlab: iperf3: -S is not supported\n1\n",
+  expect(await run("iperf3 -c 10.1.0.1 -Z 2>&1; echo $?; iperf3 -c 10.1.0.1 --sctp 2>&1; echo $?")).toBe(
+    "vethlab: iperf3: -Z is not supported\n1\nvethlab: iperf3: --sctp is not supported\n1\n",
   );
 });
