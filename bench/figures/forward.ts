@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { readCapture } from "../../src/capture/read.ts";
 import { CaptureWriter } from "../../src/capture/writer.ts";
 import type { Tap } from "../../src/net/core/net-device.ts";
+import { TAP_VIEW } from "../../src/net/core/skb.ts";
 import type { UdpSock } from "../../src/net/ipv4/udp.ts";
 import { checksumKind, fold, headerIsValid, pseudoHeaderSumAt } from "../../src/wire/checksum.ts";
 import * as ipv4 from "../../src/wire/ipv4.ts";
@@ -45,42 +46,61 @@ const NO_OPTIONS = {};
 /** Two captures into files, as two tcpdumps write them; the last frames are checked when the figure is done. */
 async function withCaptures(payloadBytes: number): Promise<Batch> {
   const path = await natPath();
-  const folder = mkdtempSync(join(tmpdir(), "vethlab-bench-"));
-  const captures = ["docker0", "eth0"].map((name) => {
-    const file = join(folder, `${name}.pcap`);
-    const state = { file, fd: openSync(file, "w"), frames: 0, writer: new CaptureWriter() };
-    const renew = (): void => {
-      closeSync(state.fd);
-      state.fd = openSync(file, "w");
-      const { fd } = state;
-      state.writer = new CaptureWriter({ sink: (piece) => writeSync(fd, piece) });
-    };
-    renew();
-    const tap: Tap = {
-      capture: (skb, _dev, _outgoing, nowNs) => state.writer.write(skb.head, skb.data, skb.tail, nowNs),
-    };
-    path.host.host.netns.net.deviceByName(name)!.taps.push(tap);
-    return { name, state, renew };
-  });
+  const captures = captureToFiles(path);
   const batch = oneFlow(path, payloadBytes);
   return {
     units: batch.units,
     run: batch.run,
     // each run writes its files from the start, so that the disk does not fill
-    before: () => {
-      for (const { state, renew } of captures) {
-        state.writer.flush();
-        renew();
-      }
-    },
+    before: captures.renew,
     check() {
       batch.check!();
-      for (const { name, state } of captures) {
-        state.writer.flush();
-        checkCapture(name, state.file, payloadBytes);
-      }
-      rmSync(folder, { recursive: true });
+      captures.flush();
+      for (const { name, file } of captures.files) checkCapture(name, file, payloadBytes);
+      captures.remove();
     },
+  };
+}
+
+export interface CaptureFiles {
+  readonly files: readonly { readonly name: string; readonly file: string }[];
+  /** everything is in the files */
+  flush(): void;
+  /** both begin again, empty */
+  renew(): void;
+  remove(): void;
+}
+
+/** Writes what docker0 and the host's eth0 see into files, as two tcpdumps do. */
+export function captureToFiles(path: NatPath): CaptureFiles {
+  const folder = mkdtempSync(join(tmpdir(), "vethlab-bench-"));
+  const captures = ["docker0", "eth0"].map((name) => {
+    const file = join(folder, `${name}.pcap`);
+    let fd = openSync(file, "w");
+    const sink = (piece: Uint8Array): void => void writeSync(fd, piece);
+    let writer = new CaptureWriter({ sink });
+    const tap: Tap = {
+      capture: (skb, _dev, _outgoing, nowNs) => writer.writeView(skb.view(TAP_VIEW, skb.data, skb.len), nowNs),
+    };
+    path.host.host.netns.net.deviceByName(name)!.taps.push(tap);
+    const flush = (): void => writer.flush();
+    const renew = (): void => {
+      flush();
+      closeSync(fd);
+      fd = openSync(file, "w");
+      writer = new CaptureWriter({ sink });
+    };
+    return { name, file, flush, renew };
+  });
+  return {
+    files: captures,
+    flush: () => {
+      for (const { flush } of captures) flush();
+    },
+    renew: () => {
+      for (const { renew } of captures) renew();
+    },
+    remove: () => rmSync(folder, { recursive: true }),
   };
 }
 

@@ -4,10 +4,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 setFlagsFromString("--expose-gc");
-const gc = runInNewContext("gc") as () => void;
+const gc = runInNewContext("gc") as (options?: { readonly type: "minor" }) => void;
 
 export function collectGarbage(): void {
   gc();
+}
+
+export function collectYoungGarbage(): void {
+  gc({ type: "minor" });
 }
 
 export function memoryInUse(): number {

@@ -49,6 +49,18 @@ export class CaptureWriter {
     this.used = at + length;
   }
 
+  /** Writes all that a view shows. For those who keep their views: no frame makes one then (SkBuff.view). */
+  writeView(frame: Uint8Array, timeNs: number): void {
+    const { length } = frame;
+    if (length > this.snapLength) {
+      this.write(frame, 0, length, timeNs);
+      return;
+    }
+    const at = this.record(length, timeNs, length);
+    this.chunk.set(frame, at);
+    this.used = at + length;
+  }
+
   /**
    * Writes an Ethernet frame the way `-i any` shows it: its Ethernet header replaced by Linux's cooked one. `arphrd` is the
    * device's hardware type, `packetType` one of sll2's PACKET_ numbers. The writer's link type must be LINUX_SLL2.

@@ -7,7 +7,7 @@ import { CaptureWriter } from "../capture/writer.ts";
 import type { Host } from "../host/host.ts";
 import { Lab as Engine, type ShellResult } from "../host/lab.ts";
 import type { Tap as DeviceTap, NetDevice } from "../net/core/net-device.ts";
-import type { SkBuff } from "../net/core/skb.ts";
+import { type SkBuff, TAP_VIEW } from "../net/core/skb.ts";
 import { withTagInFrame } from "../net/core/vlan-tag.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { Process } from "../posix/process.ts";
@@ -155,7 +155,7 @@ export class Tap {
       capture: (skb: SkBuff, dev, outgoing, nowNs) => {
         // as libpcap: a loopback packet is seen once
         if (outgoing && dev.loopback) return;
-        withTagInFrame(skb, () => this.#writer.write(skb.head, skb.data, skb.tail, restNs + nowNs));
+        withTagInFrame(skb, () => this.#writer.writeView(skb.view(TAP_VIEW, skb.data, skb.len), restNs + nowNs));
       },
     };
     dev.taps.push(this.#tap);

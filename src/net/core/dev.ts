@@ -448,12 +448,14 @@ function vlanReceive(skb: SkBuff, target: NetDevice): void {
 
 function tapAll(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
   const now = dev.net.kernel.sim.now;
-  for (const tap of dev.taps) tap.capture(skb, dev, outgoing, now);
+  const { taps } = dev;
+  for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, now);
 }
 
 function tapNet(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
   const now = dev.net.kernel.sim.now;
-  for (const tap of dev.net.taps) tap.capture(skb, dev, outgoing, now);
+  const { taps } = dev.net;
+  for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, now);
 }
 
 /** All that listen on a device see a received frame. */

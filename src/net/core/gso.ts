@@ -6,7 +6,7 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import * as tcp from "../../wire/tcp.ts";
 import * as udp from "../../wire/udp.ts";
 import type { NetDevice } from "./net-device.ts";
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, consumeSkb, SKB_GSO_TCPV4, type SkBuff } from "./skb.ts";
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, consumeSkb, SEGMENT_VIEWS, SKB_GSO_TCPV4, type SkBuff } from "./skb.ts";
 
 /** Fills in a checksum left to offload (skb_checksum_help): csumStart … tail is summed, the result goes to csumOffset. */
 export function completeChecksum(skb: SkBuff): void {
@@ -49,7 +49,7 @@ export function segmentAndSend(skb: SkBuff, dev: NetDevice, xmit: (skb: SkBuff, 
     const last = from + n === end;
     skb.tail = payloadAt; // a copy of the headers
     const segment = skb.pool.copy(skb, payloadAt + n);
-    segment.head.set(skb.view(i, from, n), segment.put(n));
+    segment.head.set(skb.view(SEGMENT_VIEWS + i, from, n), segment.put(n));
     segment.gsoSize = 0;
     segment.gsoSegs = 0;
     segment.gsoType = 0;

@@ -35,6 +35,11 @@ export const SKB_GSO_UDP_L4 = 2;
 export const SKB_GSO_TCPV6 = 4;
 export const SKB_GSO_TCP_ECN = 8;
 
+/** Numbers of kept views: what a reader copies, what captures write. From SEGMENT_VIEWS on: a super-packet's segments. */
+export const READ_VIEW = 0;
+export const TAP_VIEW = 1;
+export const SEGMENT_VIEWS = 2;
+
 /**
  * One packet. Offsets count from the start of `head`. `data` … `tail` is what the current layer sees: a layer that
  * adds a header pushes, one that takes it off pulls.

@@ -6,6 +6,7 @@ import { Errno, NetError } from "../../base/errno.ts";
 import { type Ns, USEC } from "../../base/time.ts";
 import { sleep, type Task, waitAny } from "../../sim/task.ts";
 import { FIN, PSH } from "../../wire/tcp.ts";
+import { READ_VIEW } from "../core/skb.ts";
 import {
   type Message,
   type RecvOptions,
@@ -474,7 +475,7 @@ export class TcpStreamSock extends TcpSock {
       const offset = (seq - skb.seq) >>> 0;
       const used = Math.min(skb.len - offset, want - n);
       if (used > 0) {
-        out.set(skb.view(0, skb.data + offset, used), n);
+        out.set(skb.view(READ_VIEW, skb.data + offset, used), n);
         n += used;
         seq = (seq + used) >>> 0;
       }

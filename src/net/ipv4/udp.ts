@@ -18,6 +18,7 @@ import {
   consumeSkb,
   drop,
   moveBytes,
+  READ_VIEW,
   type SkBuff,
   trace,
 } from "../core/skb.ts";
@@ -345,7 +346,7 @@ export class UdpSock extends DatagramSock {
     }
     const from = skb.data + udp.HEADER_LENGTH;
     const length = Math.min(skb.tail - from, buffer.length);
-    if (length > 64) buffer.set(skb.view(0, from, length));
+    if (length > 64) buffer.set(skb.view(READ_VIEW, from, length));
     else moveBytes(buffer, 0, skb.head, from, length);
     this.discard();
     this.ip4.mib.udp.InDatagrams++;

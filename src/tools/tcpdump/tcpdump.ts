@@ -24,7 +24,7 @@ import { hostOf, netnsOf } from "../../host/host.ts";
 import { devSetPromiscuity } from "../../net/core/dev.ts";
 import { NETDEV_UNREGISTER, type NetdevNotifier } from "../../net/core/net.ts";
 import type { NetDevice, Tap } from "../../net/core/net-device.ts";
-import { PACKET_OUTGOING, type SkBuff } from "../../net/core/skb.ts";
+import { PACKET_OUTGOING, type SkBuff, TAP_VIEW } from "../../net/core/skb.ts";
 import { withTagInFrame } from "../../net/core/vlan-tag.ts";
 import { Interrupted, type Process, SIGHUP, SIGINT, SIGTERM } from "../../posix/process.ts";
 import { RegularFile } from "../../posix/vfs.ts";
@@ -406,7 +406,7 @@ class Session implements Tap {
     const { head, data, tail } = skb;
     if (this.#linkType === LINKTYPE_LINUX_SLL2)
       writer.writeCooked(head, data, tail, timeNs, dev.ifindex, dev.type, outgoing ? PACKET_OUTGOING : skb.pktType);
-    else writer.write(head, data, tail, timeNs);
+    else writer.writeView(skb.view(TAP_VIEW, data, tail - data), timeNs);
   }
 
   /** The open block goes to tcpdump (prb_retire_current_block). */
