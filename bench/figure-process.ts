@@ -2,6 +2,7 @@
 // otherwise be measured with it (tcp_segments after the others: 15 % slower). Told over the channel of fork() how long to
 // measure, it answers with what each run took; `support/figure-runner.ts` is the other end.
 
+import "../src/node/v8-flags.ts";
 import { Bench } from "tinybench";
 import { FIGURES } from "./figures/all.ts";
 import type { Batch } from "./figures/figure.ts";

@@ -2,6 +2,7 @@
 // The command line: `vethlab run`, `vethlab shell`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
 // `run` and what a script needs are loaded first, the rest when it is asked for (test/node/bundle.test.ts).
 
+import "./v8-flags.ts";
 import { fail, UsageError, version } from "./terminal.ts";
 
 const HELP = `vethlab ${version()}: a packet-level emulator of Linux container networking
