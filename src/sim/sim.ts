@@ -87,6 +87,7 @@ export class Sim {
    * a power of two
    */
   readonly #softirqs: (Softirq | null)[] = new Array<Softirq | null>(64).fill(null);
+  readonly #deferred: (() => void)[] = [];
   #head = 0;
   #raised = 0;
 
@@ -136,7 +137,22 @@ export class Sim {
    * senders that keep nothing in shared scratch across the call.
    */
   bhEnable(): void {
-    if (this.inThread && !this.#inSoftirq) this.doSoftirq();
+    if (!this.inThread || this.#inSoftirq) return;
+    this.doSoftirq();
+    this.settle();
+  }
+
+  /**
+   * Something that softirqs have put off, and that whoever looks must find done (counters, say), is done before the next timer or
+   * thread runs. `fn` is kept: call this once until it has run.
+   */
+  defer(fn: () => void): void {
+    this.#deferred.push(fn);
+  }
+
+  /** Does what was put off; for those who look without a thread or a timer. */
+  settle(): void {
+    for (let fn = this.#deferred.pop(); fn; fn = this.#deferred.pop()) fn();
   }
 
   /** Runs raised softirqs until none is left (do_softirq). Not re-entrant. */
@@ -163,6 +179,7 @@ export class Sim {
   run(stop?: () => boolean, until: Ns = Number.POSITIVE_INFINITY): void {
     for (;;) {
       this.doSoftirq();
+      if (this.#deferred.length > 0) this.settle();
       if (stop?.()) return;
       const next = this.#heap[0];
       if (!next || next.expires > until) {

@@ -61,8 +61,8 @@ export class BridgePort {
   readonly br: NetBridge;
   readonly dev: NetDevice;
   readonly portNo: number;
-  flags: number = BR_DEFAULT_PORT_FLAGS;
-  state: number = BR_STATE_DISABLED;
+  #flags: number = BR_DEFAULT_PORT_FLAGS;
+  #state: number = BR_STATE_DISABLED;
   /** 0 … 63 */
   priority = 32;
   /** priority << 10 | number */
@@ -87,6 +87,26 @@ export class BridgePort {
     this.dev = dev;
     this.portNo = portNo;
     this.portId = makePortId(this.priority, portNo);
+  }
+
+  /** BR_*; a change may send frames another way, as one of the state does */
+  get flags(): number {
+    return this.#flags;
+  }
+
+  set flags(flags: number) {
+    this.#flags = flags;
+    this.dev.net.pathFlush();
+  }
+
+  /** BR_STATE_* */
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(state: number) {
+    this.#state = state;
+    this.dev.net.pathFlush();
   }
 }
 
@@ -135,8 +155,7 @@ export class NetBridge {
   topologyChangeTimer!: WheelTimer;
   gcTimer!: WheelTimer;
   readonly multicast: BridgeMulticast = new BridgeMulticast();
-  /** VLAN filtering, null until a user asks for it (br-vlan.ts) */
-  vlan: BridgeVlans | null = null;
+  #vlan: BridgeVlans | null = null;
   /** hears of the devices of the namespace */
   notifier!: NetdevNotifier;
   /** br_netfilter: the route of frames that only cross the bridge (fake_rtable) */
@@ -146,6 +165,17 @@ export class NetBridge {
 
   constructor(dev: NetDevice) {
     this.dev = dev;
+    this.fdb.onChange = () => dev.net.pathFlush();
+  }
+
+  /** VLAN filtering, null until a user asks for it (br-vlan.ts) */
+  get vlan(): BridgeVlans | null {
+    return this.#vlan;
+  }
+
+  set vlan(vlan: BridgeVlans | null) {
+    this.#vlan = vlan;
+    this.dev.net.pathFlush();
   }
 
   get now(): Ns {

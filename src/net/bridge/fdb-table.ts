@@ -37,8 +37,8 @@ export class Fdb {
   #free = -1;
   #fresh = 0;
   size = 0;
-  /** counts what changes where a known address leads */
-  genid = 0;
+  /** called when a known address leads elsewhere, or nowhere */
+  onChange: (() => void) | null = null;
 
   /** The entry of a MAC, or −1. */
   find(b: Uint8Array, at: number, vid: number): number {
@@ -78,7 +78,7 @@ export class Fdb {
   }
 
   delete(entry: number): void {
-    this.genid++;
+    this.onChange?.();
     this.#displace(entry);
     const next = this.#next[entry]!;
     const previous = this.#previous[entry]!;
@@ -104,7 +104,7 @@ export class Fdb {
   }
 
   setPort(entry: number, port: number): void {
-    this.genid++;
+    this.onChange?.();
     this.#port[entry] = port;
   }
 
@@ -113,7 +113,7 @@ export class Fdb {
   }
 
   setFlags(entry: number, flags: number): void {
-    this.genid++;
+    this.onChange?.();
     this.#flags[entry] = flags;
   }
 

@@ -157,7 +157,7 @@ export class NetDevice {
   master: NetDevice | null = null;
   /** the device below (vlan, macvlan, vxlan) */
   lower: NetDevice | null = null;
-  rxHandler: RxHandler | null = null;
+  #rxHandler: RxHandler | null = null;
   /** what the rx handler keeps about this port */
   rxHandlerData: unknown = null;
   readonly taps: Tap[] = [];
@@ -225,6 +225,16 @@ export class NetDevice {
     this.kind = kind;
     this.type = type;
     this.ops = ops;
+  }
+
+  /** takes received frames before their protocol does: a bridge's, say */
+  get rxHandler(): RxHandler | null {
+    return this.#rxHandler;
+  }
+
+  set rxHandler(handler: RxHandler | null) {
+    this.#rxHandler = handler;
+    this.net.pathFlush();
   }
 
   get up(): boolean {

@@ -123,8 +123,7 @@ export class Rtable {
   isException = false;
   /** generation of the namespace's routes when made */
   genid: number;
-  /** DST_OBSOLETE_*: true when somebody killed it */
-  dead = false;
+  #dead = false;
   inputKind: number = DST_DISCARD;
   outputKind: number = DST_OUTPUT;
   /** the next hop of the packet that went this way last, to be looked up again when it is dead or another's */
@@ -139,6 +138,16 @@ export class Rtable {
     this.type = type;
     this.genid = ip4.rtGenid;
     this.madeNs = ip4.net.now;
+  }
+
+  /** DST_OBSOLETE_*: true when somebody killed it */
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  set dead(dead: boolean) {
+    this.#dead = dead;
+    this.ip4.net.pathFlush();
   }
 
   /** RTCF_LOCAL: packets are for this host. */
@@ -170,6 +179,7 @@ export class Rtable {
   via(gateway: number): Rtable {
     const rt = new Rtable(this.ip4, this.dev, this.flags, this.type);
     Object.assign(rt, this);
+    if (this.dead) rt.dead = true;
     rt.gateway = this.gateway !== 0 ? this.gateway : gateway;
     return rt;
   }

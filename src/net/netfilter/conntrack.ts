@@ -52,6 +52,9 @@ import { getTuple, invertTuple, Tuple } from "./tuple.ts";
 export type ConntrackListener = (events: number, conn: ConnInfo) => void;
 
 export class Conntrack {
+  #jiffy = 0;
+  #jiffyFrom: Ns = 0;
+  #jiffyTo: Ns = 0;
   readonly net: Net;
   readonly sysctl: ConntrackSysctl;
   readonly stat: ConntrackStat = newConntrackStat();
@@ -114,7 +117,17 @@ export class Conntrack {
 
   /** The clock that timeouts count by (nfct_time_stamp): 32 bits, wrapping. */
   get jiffies(): number {
-    return jiffyOf(this.net.now);
+    const { now } = this.net.kernel.sim;
+    if (now < this.#jiffyFrom || now >= this.#jiffyTo) this.#look(now);
+    return this.#jiffy;
+  }
+
+  /** Divides once a jiffy instead of twice a packet. */
+  #look(now: Ns): void {
+    const jiffy = Math.floor(now / JIFFY_NS);
+    this.#jiffy = jiffy | 0;
+    this.#jiffyFrom = jiffy * JIFFY_NS;
+    this.#jiffyTo = this.#jiffyFrom + JIFFY_NS;
   }
 
   /** The jiffy that is so many seconds away. */
@@ -584,11 +597,6 @@ function noteConnection(rows: ConnRows, skb: SkBuff, record: PathRecord, hasTemp
 
 function templateZone({ zone, zoneFromMark }: Template, skb: SkBuff): number {
   return zoneFromMark ? skb.mark & 0xffff : zone;
-}
-
-/** The kernel's clock at a moment: 32 bits, wrapping. */
-export function jiffyOf(ns: Ns): number {
-  return Math.floor(ns / JIFFY_NS) | 0;
 }
 
 /** Jiffies of a number of seconds, as far as 32 bits go. */
