@@ -51,11 +51,18 @@ interface Option {
   readonly value: Uint8Array;
 }
 
-/** Writes a pcapng file in memory. Unlike CaptureWriter it allocates per frame: it is for exporting, not for taps. */
+/** Longest value of an option. */
+const LONGEST_OPTION = 0xffff;
+const CHUNK = 1 << 20;
+
+/** Writes a pcapng file in memory: the section, all interfaces, then frames. Unlike CaptureWriter it is for exporting, not for taps. */
 export class PcapngWriter {
-  private readonly blocks: Uint8Array[] = [];
+  private readonly header: Uint8Array;
+  private readonly interfaces: Uint8Array[] = [];
+  private readonly full: Uint8Array[] = [];
+  private chunk: Uint8Array = new Uint8Array(4096);
+  private used = 0;
   private readonly startSeconds: number;
-  private interfaces = 0;
 
   /** `startSeconds` is what time stamp 0 means, in seconds since 1970. */
   constructor(options: { startSeconds?: number; comment?: string; application?: string } = {}) {
@@ -64,7 +71,7 @@ export class PcapngWriter {
     put32(body, 0, BYTE_ORDER_MAGIC);
     body[4] = 1; // version 1.0
     body.fill(0xff, 8, 16); // section length unknown
-    this.block(BLOCK_SECTION, body, [
+    this.header = newBlock(BLOCK_SECTION, body, [
       ...textOption(OPT_COMMENT, options.comment),
       ...textOption(OPT_SHB_USERAPPL, options.application),
     ]);
@@ -72,11 +79,17 @@ export class PcapngWriter {
 
   /** Describes an interface; returns the id that its frames are written with. */
   addInterface(description: PcapngInterface): number {
+    this.describeInterface(this.interfaces.length, description);
+    return this.interfaces.length - 1;
+  }
+
+  /** Describes an interface anew: what is known at the end counts. */
+  describeInterface(id: number, description: PcapngInterface): void {
     const body = new Uint8Array(8);
     body[0] = description.linkType;
     body[1] = description.linkType >>> 8;
     put32(body, 4, description.snapLength ?? MAXIMUM_SNAPLEN);
-    this.block(BLOCK_INTERFACE, body, [
+    this.interfaces[id] = newBlock(BLOCK_INTERFACE, body, [
       ...textOption(OPT_COMMENT, description.comment),
       ...textOption(OPT_IF_NAME, description.name),
       ...textOption(OPT_IF_DESCRIPTION, description.description),
@@ -85,7 +98,6 @@ export class PcapngWriter {
       { code: OPT_IF_TSRESOL, value: Uint8Array.of(9) },
       ...textOption(OPT_IF_OS, description.os),
     ]);
-    return this.interfaces++;
   }
 
   /** Writes the frame `b[from..to)` of an interface, seen `timeNs` after the start. */
@@ -98,40 +110,83 @@ export class PcapngWriter {
     wireLength: number = to - from,
     about: PcapngPacket = {},
   ): void {
-    if (interfaceId >= this.interfaces) throw new Error(`no interface ${interfaceId} in this capture`);
+    if (interfaceId >= this.interfaces.length) throw new Error(`no interface ${interfaceId} in this capture`);
     const length = to - from;
-    const body = new Uint8Array(20 + padded(length));
-    const time = BigInt(this.startSeconds) * 1_000_000_000n + BigInt(timeNs);
-    put32(body, 0, interfaceId);
-    put32(body, 4, Number(time >> 32n));
-    put32(body, 8, Number(time & 0xffffffffn));
-    put32(body, 12, length);
-    put32(body, 16, wireLength);
-    body.set(b.subarray(from, to), 20);
-    this.block(BLOCK_ENHANCED, body, packetOptions(about));
+    const options = packetOptions(about);
+    const size = 32 + padded(length) + sizeOf(options);
+    const block = this.room(size);
+    const at = this.used - size;
+    // seconds and nanoseconds as one number of 64 bits, without BigInt's garbage
+    const seconds = this.startSeconds + Math.floor(timeNs / 1e9);
+    const [high, low] = nanoseconds(seconds, timeNs % 1e9);
+    put32(block, at, BLOCK_ENHANCED);
+    put32(block, at + 4, size);
+    put32(block, at + 8, interfaceId);
+    put32(block, at + 12, high);
+    put32(block, at + 16, low);
+    put32(block, at + 20, length);
+    put32(block, at + 24, wireLength);
+    block.set(b.subarray(from, to), at + 28);
+    block.fill(0, at + 28 + length, at + 28 + padded(length));
+    putOptions(block, at + 28 + padded(length), options);
+    put32(block, at + size - 4, size);
   }
 
+  /** The whole file. */
   bytes(): Uint8Array {
-    return concatBytes(this.blocks);
+    return concatBytes(this.pieces());
   }
 
-  private block(type: number, body: Uint8Array, options: readonly Option[]): void {
-    const optionBytes =
-      options.length === 0 ? 0 : options.reduce((size, { value }) => size + 4 + padded(value.length), 4);
-    const length = 12 + body.length + optionBytes;
-    const block = new Uint8Array(length);
-    put32(block, 0, type);
-    put32(block, 4, length);
-    block.set(body, 8);
-    let at = 8 + body.length;
-    for (const { code, value } of options) {
-      put32(block, at, code | (value.length << 16));
-      block.set(value, at + 4);
-      at += 4 + padded(value.length);
-    }
-    put32(block, length - 4, length);
-    this.blocks.push(block);
+  /** The whole file in pieces, which are good until the next write. */
+  pieces(): Uint8Array[] {
+    return [this.header, ...this.interfaces, ...this.full, this.chunk.subarray(0, this.used)];
   }
+
+  /** A chunk with `size` bytes more, which are used then. */
+  private room(size: number): Uint8Array {
+    if (this.used + size > this.chunk.length) {
+      this.full.push(this.chunk.subarray(0, this.used));
+      this.chunk = new Uint8Array(Math.max(size, Math.min(CHUNK, this.chunk.length * 4)));
+      this.used = 0;
+    }
+    this.used += size;
+    return this.chunk;
+  }
+}
+
+/** Nanoseconds since 1970 as two numbers of 32 bits: seconds · 10⁹ does not fit a double. */
+function nanoseconds(seconds: number, rest: number): [high: number, low: number] {
+  // 10⁹ = 2⁹ · 1953125, and seconds · 1953125 is exact
+  const part = seconds * 1953125;
+  const low = (part % 0x800000) * 512 + rest;
+  return [Math.floor(part / 0x800000) + Math.floor(low / 0x100000000), low % 0x100000000];
+}
+
+function newBlock(type: number, body: Uint8Array, options: readonly Option[]): Uint8Array {
+  const length = 12 + body.length + sizeOf(options);
+  const block = new Uint8Array(length);
+  put32(block, 0, type);
+  put32(block, 4, length);
+  block.set(body, 8);
+  putOptions(block, 8 + body.length, options);
+  put32(block, length - 4, length);
+  return block;
+}
+
+/** Bytes of options with their end. */
+function sizeOf(options: readonly Option[]): number {
+  return options.length === 0 ? 0 : options.reduce((size, { value }) => size + 4 + padded(value.length), 4);
+}
+
+function putOptions(b: Uint8Array, at: number, options: readonly Option[]): void {
+  if (options.length === 0) return;
+  for (const { code, value } of options) {
+    put32(b, at, code | (value.length << 16));
+    b.set(value, at + 4);
+    b.fill(0, at + 4 + value.length, at + 4 + padded(value.length));
+    at += 4 + padded(value.length);
+  }
+  put32(b, at, OPT_END);
 }
 
 function addressOption({ address, mask }: { readonly address: number; readonly mask: number }): Option {
@@ -161,7 +216,7 @@ function packetOptions({ comments, direction, packetId }: PcapngPacket): Option[
 }
 
 function textOption(code: number, text: string | undefined): Option[] {
-  return text === undefined ? [] : [{ code, value: encodeUtf8(text) }];
+  return text === undefined ? [] : [{ code, value: encodeUtf8(text).subarray(0, LONGEST_OPTION) }];
 }
 
 function padded(length: number): number {

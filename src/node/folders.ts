@@ -2,13 +2,16 @@
 
 import {
   accessSync,
+  closeSync,
   constants,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { type FileNode, fileNode } from "../posix/vfs.ts";
@@ -76,4 +79,14 @@ export function writeFiles(out: string, files: readonly WrittenFile[]): boolean 
     }
   }
   return written;
+}
+
+/** Writes a file piece by piece. */
+export function writePieces(path: string, pieces: readonly Uint8Array[]): void {
+  const file = openSync(path, "w");
+  try {
+    for (const piece of pieces) writeSync(file, piece);
+  } finally {
+    closeSync(file);
+  }
 }

@@ -1,20 +1,20 @@
 // `vethlab run`: reads a script, runs it, writes what it left under --out, and says so in one line a capture.
 
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatNs } from "../base/time.ts";
 import { CaptureError } from "../capture/capture.ts";
 import { readCapture } from "../capture/read.ts";
-import { DEFAULT_START_MS, type Lab } from "../host/lab.ts";
+import type { Lab } from "../host/lab.ts";
 import { DesertedTerminal } from "../posix/file.ts";
 import type { FileNode } from "../posix/vfs.ts";
 import { DirectiveError } from "../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../scenario/run.ts";
-import { annotatedCapture } from "../trace/annotate.ts";
+import { AnnotatedCapture } from "../trace/annotate.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { nodeFilters } from "./filters.ts";
-import { filesIn, prepareFolder, writeFiles } from "./folders.ts";
+import { filesIn, prepareFolder, writeFiles, writePieces } from "./folders.ts";
 import { runManyCommand } from "./sweep/sweep-command.ts";
 import { duration, labOptions, parse, UsageError, wholeNumber } from "./terminal.ts";
 
@@ -92,6 +92,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const began = performance.now();
   let result: ScenarioResult;
   let recorder: Recorder | undefined;
+  let annotated: AnnotatedCapture | undefined;
   try {
     result = await runScenario({
       script,
@@ -107,7 +108,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
         ? {}
         : {
             prepare: (lab) => {
-              recorder = new Recorder(lab);
+              recorder = new Recorder(lab, { onDone: (packet, settled) => annotated!.add(packet, settled) });
+              annotated = new AnnotatedCapture(recorder.interfaces.list, lab.startMs);
             },
             inspect: () => recorder?.interfaces.refresh(),
           }),
@@ -147,14 +149,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
           `(${formatNs(result.virtualNs)} virtual, ${(realMs / 1000).toFixed(2)} s real)\n`,
       );
   }
-  if (recorder && values.pcapng !== undefined) {
-    recorder.close();
-    const bytes = annotatedCapture(recorder.packets, recorder.interfaces.list, startMs ?? DEFAULT_START_MS);
-    writeFileSync(values.pcapng, bytes);
-    if (!values.quiet)
-      process.stderr.write(
-        `vethlab: ${values.pcapng}: ${frameCount(bytes)} frames, ${recorder.packets.length} packets\n`,
-      );
+  if (annotated && values.pcapng !== undefined) {
+    recorder?.close();
+    writePieces(values.pcapng, annotated.finish());
+    if (!values.quiet) process.stderr.write(`vethlab: ${values.pcapng}: ${annotated.frames} frames\n`);
   }
   if (!values.quiet) for (const note of result.notes) process.stderr.write(`vethlab: ${note}\n`);
   if (result.problem !== undefined) process.stderr.write(`vethlab: ${result.problem}\n`);

@@ -1,10 +1,11 @@
 // `vethlab trace`: the way of every packet of a scenario.
 
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { compileFilter, FilterError } from "../capture/filter.ts";
 import { FunctionList, functionsText } from "../trace/functions.ts";
+import type { Packet } from "../trace/packet.ts";
 import { Recorder } from "../trace/recorder.ts";
-import { packetObject, summaryOf, summaryText } from "../trace/story-json.ts";
+import { packetObject, summaryText, Tally } from "../trace/story-json.ts";
 import { storyText } from "../trace/story-text.ts";
 import { ETH_P_IP } from "../wire/ethernet.ts";
 import { runQuietly } from "./script-file.ts";
@@ -59,37 +60,74 @@ export async function traceCommand(argv: readonly string[]): Promise<number> {
   const filter = filterOf([...words, ...behind].join(" "));
   const { seed, docker } = labOptions(values);
 
+  const output = new Output(values.out);
+  const tally = new Tally();
+  const order = new InOrder();
   let recorder: Recorder | undefined;
   let functions: FunctionList | undefined;
-  const { status } = await runQuietly(script, {
-    seed,
-    ...(docker !== undefined ? { docker } : {}),
-    prepare: (lab) => {
-      const list = new FunctionList((net) => recorder!.interfaces.namespaceName(net));
-      functions = list;
-      recorder = new Recorder(lab, {
-        allRules: values["all-rules"] ?? false,
-        ...(filter ? { filter } : {}),
-        ...(values.functions ? { onEvent: (event, skb, strand) => list.see(event, skb, strand) } : {}),
-      });
-    },
-  });
-  recorder!.close();
-  for (const packet of recorder!.packets)
+  const say = (packet: Packet): void => {
+    if (!packet.wanted) return;
     if (numbers.length > 0 && !numbers.includes(packet.number)) packet.wanted = false;
-  const packets = recorder!.packets.filter(({ wanted }) => wanted);
-  let text: string;
-  if (values.functions) text = functionsText(functions!.calls);
-  else if (values.summary) {
-    const summary = summaryOf(packets);
-    text = values.json ? `${JSON.stringify(summary)}\n` : summaryText(summary);
-  } else if (values.json) {
-    const nameOf = (tap: number): string => recorder!.interfaces.list[tap]!.name;
-    text = packets.map((packet) => `${JSON.stringify(packetObject(packet, nameOf))}\n`).join("");
-  } else text = packets.map(storyText).join("\n");
-  if (values.out === undefined) process.stdout.write(text);
-  else writeFileSync(values.out, text);
-  return status;
+    else if (values.summary) tally.add(packet);
+    else if (values.json) output.write(`${JSON.stringify(packetObject(packet, recorder!.interfaces.list))}\n`);
+    else if (!values.functions) output.write((output.empty ? "" : "\n") + storyText(packet));
+  };
+  try {
+    const { status } = await runQuietly(script, {
+      seed,
+      ...(docker !== undefined ? { docker } : {}),
+      prepare: (lab) => {
+        const list = new FunctionList((net) => recorder!.interfaces.namespaceName(net));
+        functions = list;
+        recorder = new Recorder(lab, {
+          allRules: values["all-rules"] ?? false,
+          onDone: (packet) => order.add(packet, say),
+          ...(filter ? { filter } : {}),
+          ...(values.functions ? { onEvent: (event, skb, strand) => list.see(event, skb, strand) } : {}),
+        });
+      },
+    });
+    recorder!.close();
+    if (values.functions) output.write(functionsText(functions!.calls));
+    if (values.summary) output.write(values.json ? `${JSON.stringify(tally.summary)}\n` : summaryText(tally.summary));
+    return status;
+  } finally {
+    output.close();
+  }
+}
+
+/** Packets end in any order, and are told in the order in which they began. */
+class InOrder {
+  readonly #waiting: Map<number, Packet> = new Map();
+  #next = 1;
+
+  add(packet: Packet, say: (packet: Packet) => void): void {
+    this.#waiting.set(packet.number, packet);
+    for (let next = packet; next && next.number === this.#next; next = this.#waiting.get(this.#next)!) {
+      this.#waiting.delete(this.#next++);
+      say(next);
+    }
+  }
+}
+
+/** Standard output, or a file. */
+class Output {
+  readonly #file: number | null;
+  empty = true;
+
+  constructor(path: string | undefined) {
+    this.#file = path === undefined ? null : openSync(path, "w");
+  }
+
+  write(text: string): void {
+    this.empty = false;
+    if (this.#file === null) process.stdout.write(text);
+    else writeSync(this.#file, text);
+  }
+
+  close(): void {
+    if (this.#file !== null) closeSync(this.#file);
+  }
 }
 
 /** Judges frames of Ethernet, and what has no link header yet as if it had one. */

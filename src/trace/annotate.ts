@@ -2,7 +2,7 @@
 // as comments, the packet's number in every sight of it, and dropped packets where they died. pcapng, for Wireshark.
 
 import { LINKTYPE_ETHERNET } from "../capture/capture.ts";
-import { PcapngWriter } from "../capture/pcapng.ts";
+import { type PcapngInterface, PcapngWriter } from "../capture/pcapng.ts";
 import { prefixToMask } from "../wire/addr.ts";
 import type { Interface } from "./interfaces.ts";
 import { fateOf, type Packet, type Sight, type Step, type Strand } from "./packet.ts";
@@ -18,43 +18,75 @@ interface Noted {
   readonly comments: string[];
 }
 
-/** @param startMs the wall clock at virtual time 0 */
-export function annotatedCapture(
-  packets: readonly Packet[],
-  interfaces: readonly Interface[],
-  startMs: number,
-): Uint8Array {
-  const noted = packets.flatMap(notedSights).sort((a, b) => a.step.order - b.step.order);
-  const startSeconds = Math.floor(startMs / 1000);
-  const restNs = (startMs % 1000) * 1_000_000;
-  const writer = new PcapngWriter({ startSeconds, application: "vethlab" });
-  // as many as saw something, in the order of first sights
-  const numbers = new Map<number, number>();
-  for (const { sight, packet, step, comments } of noted) {
-    let number = numbers.get(sight.tap);
+/** The capture while it grows: packets come as they are done, frames are written in the order of their sights. */
+export class AnnotatedCapture {
+  /** frames so far */
+  frames = 0;
+  readonly #interfaces: readonly Interface[];
+  readonly #writer: PcapngWriter;
+  readonly #restNs: number;
+  /** a tap's number in the file: as many as saw something, in the order of first sights */
+  readonly #numbers: Map<number, number> = new Map();
+  readonly #batch: number;
+  #waiting: Noted[] = [];
+
+  /**
+   * @param startMs the wall clock at virtual time 0
+   * @param batch sights that wait before they are sorted and written
+   */
+  constructor(interfaces: readonly Interface[], startMs: number, batch = 4096) {
+    this.#batch = batch;
+    this.#interfaces = interfaces;
+    this.#writer = new PcapngWriter({ startSeconds: Math.floor(startMs / 1000), application: "vethlab" });
+    this.#restNs = (startMs % 1000) * 1_000_000;
+  }
+
+  /** Takes a packet that is done. @param settled nothing that happened before this place in the order is still to come */
+  add(packet: Packet, settled: number): void {
+    this.#waiting.push(...notedSights(packet));
+    if (this.#waiting.length >= this.#batch) this.#write(settled);
+  }
+
+  /** The file's pieces, in order. */
+  finish(): Uint8Array[] {
+    this.#write(Number.POSITIVE_INFINITY);
+    for (const [tap, number] of this.#numbers)
+      this.#writer.describeInterface(number, interfaceBlock(this.#interfaces[tap]!));
+    return this.#writer.pieces();
+  }
+
+  #write(settled: number): void {
+    const sorted = this.#waiting.sort((a, b) => a.step.order - b.step.order);
+    let n = 0;
+    for (; n < sorted.length && sorted[n]!.step.order < settled; n++) this.#frame(sorted[n]!);
+    this.#waiting = sorted.slice(n);
+  }
+
+  #frame({ sight, packet, step, comments }: Noted): void {
+    let number = this.#numbers.get(sight.tap);
     if (number === undefined) {
-      number = addInterface(writer, interfaces[sight.tap]!);
-      numbers.set(sight.tap, number);
+      number = this.#writer.addInterface(interfaceBlock(this.#interfaces[sight.tap]!));
+      this.#numbers.set(sight.tap, number);
     }
     const { frame, direction } = sight;
-    writer.write(number, frame, 0, frame.length, restNs + step.timeNs, frame.length, {
+    this.#writer.write(number, frame, 0, frame.length, this.#restNs + step.timeNs, frame.length, {
       comments,
       direction: direction === "in" ? "in" : "out",
       packetId: packet.number,
     });
+    this.frames++;
   }
-  return writer.bytes();
 }
 
-function addInterface(writer: PcapngWriter, { name, description, raw, mac, addresses }: Interface): number {
-  return writer.addInterface({
+function interfaceBlock({ name, description, raw, mac, addresses }: Interface): PcapngInterface {
+  return {
     linkType: raw ? LINKTYPE_RAW : LINKTYPE_ETHERNET,
     name,
     description,
     mac,
     addresses: addresses.map(({ address, prefixLength }) => ({ address, mask: prefixToMask(prefixLength) })),
     os: "Linux 6.18, emulated by vethlab",
-  });
+  };
 }
 
 /** Every sight of a packet, with the steps that belong to it. */

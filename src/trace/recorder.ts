@@ -40,6 +40,11 @@ export interface RecorderOptions {
   readonly allRules?: boolean;
   /** Is a frame of interest? Judges every sight, and what never was one (the IP header first then). */
   readonly filter?: (frame: Uint8Array, raw: boolean) => boolean;
+  /**
+   * Takes each packet when nothing more can happen to it, and those that are under way at the end; otherwise they are kept in
+   * `packets`. `settled`: nothing that happened before this place in the order is still to come.
+   */
+  readonly onDone?: (packet: Packet, settled: number) => void;
   /** Told of every event, with its packet's place in the records; for those who list functions. */
   readonly onEvent?: (event: TraceEvent, skb: SkBuff, strand: Strand) => void;
 }
@@ -52,9 +57,15 @@ const HOOKS: ReadonlyMap<string, string> = new Map([
   ["POST_ROUTING", "POSTROUTING"],
 ]);
 
+/** A packet while it is under way. */
+interface Living extends Packet {
+  /** strands that have not ended */
+  open: number;
+}
+
 /** A strand while it is being written. */
 class Open implements Strand {
-  readonly packet: Packet;
+  readonly packet: Living;
   readonly index: number;
   readonly parent: Open | null;
   readonly steps: Step[] = [];
@@ -75,7 +86,7 @@ class Open implements Strand {
   /** a raw socket had a copy of it */
   shared = false;
 
-  constructor(packet: Packet, parent: Open | null) {
+  constructor(packet: Living, parent: Open | null) {
     this.packet = packet;
     this.index = packet.strands.length;
     this.parent = parent;
@@ -101,11 +112,14 @@ interface Cause {
 }
 
 export class Recorder {
+  /** all packets, unless onDone takes them */
   readonly packets: Packet[] = [];
   readonly interfaces: Interfaces;
   readonly #lab: Lab;
   readonly #options: RecorderOptions;
-  readonly #byId: Map<number, Packet> = new Map();
+  /** packets that are under way, by number */
+  readonly #byId: Map<number, Living> = new Map();
+  #count = 0;
   readonly #open: Map<SkBuff, Open> = new Map();
   /** rules by which connections got their bindings */
   readonly #natRules: WeakMap<object, { SNAT?: RuleName; DNAT?: RuleName }> = new WeakMap();
@@ -128,6 +142,8 @@ export class Recorder {
   close(): void {
     this.#lab.kernel.skbs.trace = null;
     this.interfaces.refresh();
+    for (const packet of this.#byId.values()) this.#options.onDone?.(packet, Number.POSITIVE_INFINITY);
+    this.#byId.clear();
   }
 
   #see(event: TraceEvent, skb: SkBuff): void {
@@ -147,22 +163,40 @@ export class Recorder {
     if (dev) strand.net = dev.net;
     this.#note(strand, event, skb);
     this.#options.onEvent?.(event, skb, strand);
-    if (where === "kfreeSkb" || where === "consumeSkb") this.#open.delete(skb);
+    if (where === "kfreeSkb" || where === "consumeSkb") this.#close(strand, skb);
   }
 
-  #packetOf(skb: SkBuff): Packet {
+  #close(strand: Open, skb: SkBuff): void {
+    this.#open.delete(skb);
+    const { packet } = strand;
+    if (--packet.open > 0) return;
+    this.#byId.delete(skb.id);
+    // the oldest of those under way began here
+    let settled = this.#order;
+    for (const { strands } of this.#byId.values()) {
+      settled = strands[0]!.steps[0]?.order ?? settled;
+      break;
+    }
+    this.#options.onDone?.(packet, settled);
+  }
+
+  #packetOf(skb: SkBuff): Living {
     let packet = this.#byId.get(skb.id);
     if (!packet) {
-      packet = { number: this.packets.length + 1, strands: [], text: "", wanted: this.#options.filter === undefined };
-      this.packets.push(packet);
+      packet = { number: ++this.#count, strands: [], text: "", wanted: this.#options.filter === undefined, open: 0 };
+      if (!this.#options.onDone) this.packets.push(packet);
       this.#byId.set(skb.id, packet);
     }
     return packet;
   }
 
-  #begin(packet: Packet, skb: SkBuff, parent: Open | null): Open {
+  #begin(packet: Living, skb: SkBuff, parent: Open | null): Open {
+    // a buffer that went back to the pool without a word
+    const lost = this.#open.get(skb);
+    if (lost) this.#close(lost, skb);
     const strand = new Open(packet, parent);
     packet.strands.push(strand);
+    packet.open++;
     this.#open.set(skb, strand);
     return strand;
   }
@@ -354,7 +388,8 @@ export class Recorder {
     const packet = flowText(flow);
     this.#shown(strand, skb.head.slice(skb.networkHeader, skb.tail), true);
     if (strand.steps.length > 0) this.#push(strand, event, { kind: "encapsulated", packet });
-    else this.#push(strand, event, { kind: "sent", packet, ...this.#sender(strand, skb, next) });
+    else if (strand.parent === null)
+      this.#push(strand, event, { kind: "sent", packet, ...this.#sender(strand, skb, next) });
     this.#push(strand, event, { kind: "route", ...routeWords(skb, false) });
   }
 

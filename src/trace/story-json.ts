@@ -1,10 +1,11 @@
 // A packet's way for programs: one object a packet, and the counts of a run.
 
+import type { Interface } from "./interfaces.ts";
 import { type End, fateOf, type Packet, type Step, UNINTERESTED } from "./packet.ts";
 import { placeOf } from "./story-text.ts";
 
-/** Plain data, all of it. @param interfaceName of a sight's number */
-export function packetObject(packet: Packet, interfaceName: (tap: number) => string): object {
+/** Plain data, all of it. @param interfaces those of its sights */
+export function packetObject(packet: Packet, interfaces: readonly Interface[]): object {
   return {
     packet: packet.number,
     time: timeOf(packet.strands[0]?.steps[0]),
@@ -13,13 +14,13 @@ export function packetObject(packet: Packet, interfaceName: (tap: number) => str
     copies: packet.strands.map(({ index, parent, steps, end }) => ({
       copy: index,
       of: parent?.index ?? null,
-      steps: steps.filter(({ event: { kind } }) => kind !== "end").map((step) => stepObject(step, interfaceName)),
+      steps: steps.filter(({ event: { kind } }) => kind !== "end").map((step) => stepObject(step, interfaces)),
       end,
     })),
   };
 }
 
-function stepObject(step: Step, interfaceName: (tap: number) => string): object {
+function stepObject(step: Step, interfaces: readonly Interface[]): object {
   const { namespace, device, event } = step;
   const at = { time: timeOf(step), namespace, device };
   if (event.kind === "copy") return { ...at, kind: "copy", copy: event.strand.index };
@@ -29,7 +30,7 @@ function stepObject(step: Step, interfaceName: (tap: number) => string): object 
     ...at,
     kind: "sight",
     direction,
-    interface: tap < 0 ? null : interfaceName(tap),
+    interface: tap < 0 ? null : interfaces[tap]!.name,
     length: frame.length,
     bridge,
   };
@@ -58,15 +59,22 @@ export interface Summary {
   readonly copies: readonly Count[];
 }
 
-export function summaryOf(packets: readonly Packet[]): Summary {
-  const counts = new Map<string, Count>();
-  const copies = new Map<string, Count>();
-  for (const packet of packets) {
+/** Counts packets as they come. */
+export class Tally {
+  #packets = 0;
+  readonly #counts: Map<string, Count> = new Map();
+  readonly #copies: Map<string, Count> = new Map();
+
+  add(packet: Packet): void {
     const fate = fateOf(packet);
-    count(counts, fate);
-    for (const { end } of packet.strands) if (end?.verdict === "dropped" && end !== fate) count(copies, end);
+    this.#packets++;
+    count(this.#counts, fate);
+    for (const { end } of packet.strands) if (end?.verdict === "dropped" && end !== fate) count(this.#copies, end);
   }
-  return { packets: packets.length, counts: sorted(counts), copies: sorted(copies) };
+
+  get summary(): Summary {
+    return { packets: this.#packets, counts: sorted(this.#counts), copies: sorted(this.#copies) };
+  }
 }
 
 function count(into: Map<string, Count>, end: End | null): void {

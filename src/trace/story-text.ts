@@ -214,7 +214,7 @@ function ruleLine(rule: RuleName, matched: boolean, verdict: string): string {
     return rule.table.endsWith("filter") || verdict === "DROP" ? `${placeOf(rule)} ${verdict}` : "";
   const text = `${placeOf(rule)}: ${shortRule(rule)}`;
   if (!matched) return `(${text})`;
-  const said = ["", rule.target.toUpperCase(), `JUMP ${rule.target.toUpperCase()}`];
+  const said = ["", "CONTINUE", rule.target.toUpperCase(), `JUMP ${rule.target.toUpperCase()}`];
   return said.includes(verdict.toUpperCase()) ? text : `${text} ⇒ ${verdict}`;
 }
 

@@ -1,12 +1,13 @@
 // A scenario with every packet written down: a recorded one by name, or a script of a test's own.
 
 import { readFileSync } from "node:fs";
+import { concatBytes } from "../../src/base/bytes.ts";
 import type { Capture } from "../../src/capture/capture.ts";
 import { readPcapng } from "../../src/capture/pcapng.ts";
 import { DEFAULT_START_MS } from "../../src/host/lab.ts";
 import { nodeFilters } from "../../src/node/filters.ts";
 import { runScenario, type ScenarioResult } from "../../src/scenario/run.ts";
-import { annotatedCapture } from "../../src/trace/annotate.ts";
+import { AnnotatedCapture } from "../../src/trace/annotate.ts";
 import type { Packet } from "../../src/trace/packet.ts";
 import { Recorder, type RecorderOptions } from "../../src/trace/recorder.ts";
 
@@ -35,7 +36,9 @@ export async function traced(script: string, options: RecorderOptions = {}): Pro
   });
   recorder!.close();
   const { packets, interfaces } = recorder!;
-  const bytes = annotatedCapture(packets, interfaces.list, DEFAULT_START_MS);
+  const annotated = new AnnotatedCapture(interfaces.list, DEFAULT_START_MS);
+  for (const packet of packets) annotated.add(packet, Number.NEGATIVE_INFINITY);
+  const bytes = concatBytes(annotated.finish());
   return { packets, bytes, capture: readPcapng(bytes), result };
 }
 

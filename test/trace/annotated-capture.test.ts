@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { concatBytes } from "../../src/base/bytes.ts";
 import type { Capture } from "../../src/capture/capture.ts";
 import { readCapture } from "../../src/capture/read.ts";
 import { nodeFilters } from "../../src/node/filters.ts";
 import { runScenario } from "../../src/scenario/run.ts";
+import { AnnotatedCapture } from "../../src/trace/annotate.ts";
+import { Recorder } from "../../src/trace/recorder.ts";
 import { formatIpv4, formatMac } from "../../src/wire/addr.ts";
 import { commentLines, recordedScript, traced } from "../support/traced.ts";
 
@@ -196,6 +199,27 @@ describe("one capture of everything", () => {
     const syns = packets.filter(({ text }) => text.includes("Flags [S]"));
     expect(syns.length).toBe(4);
     expect(new Set(syns.map(({ number }) => number)).size).toBe(4);
+  });
+
+  it("is the same when packets are written as soon as they are done", async () => {
+    for (const name of ["09-isolation", "17-fragments-and-mtu", "22-loss-and-retransmission"]) {
+      const script = recordedScript(name);
+      let annotated: AnnotatedCapture | undefined;
+      let recorder: Recorder | undefined;
+      await runScenario({
+        script,
+        name: "scenario.sh",
+        filters: nodeFilters(),
+        prepare: (lab) => {
+          recorder = new Recorder(lab, { onDone: (packet, settled) => annotated!.add(packet, settled) });
+          annotated = new AnnotatedCapture(recorder.interfaces.list, lab.startMs, 7);
+        },
+        inspect: () => recorder?.interfaces.refresh(),
+      });
+      recorder!.close();
+      const { bytes } = await traced(script);
+      expect(hex(concatBytes(annotated!.finish())) === hex(bytes), name).toBe(true);
+    }
   });
 
   it("gives two interfaces of one name two names", async () => {
