@@ -145,6 +145,16 @@ export class Dissector {
     this.out += ` [|${this.protocol}]`;
   }
 
+  /** What comes to the end of the bytes in here is told here, and the layers around it go on. */
+  orTruncated(body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      if (!(error instanceof Truncated)) throw error;
+      this.truncated();
+    }
+  }
+
   invalid(): void {
     this.out += " (invalid)";
   }

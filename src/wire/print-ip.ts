@@ -1,7 +1,9 @@
 // Prints IPv4 as tcpdump does: the header and its options, and the hand-over to the protocol above (print-ip.c,
 // print-ip-demux.c). Protocols without a printer show their number.
+import { pseudoHeaderSum4 } from "./checksum.ts";
 import * as ipv4 from "./ipv4.ts";
 import { bitNames, type Dissector, IP_PROTOCOLS, PROTOCOL_NAMES } from "./print-core.ts";
+import { printGre, printVrrp } from "./print-gre.ts";
 import { printIcmp } from "./print-icmp.ts";
 import { printIgmp } from "./print-igmp.ts";
 import { printTcp } from "./print-tcp.ts";
@@ -145,12 +147,24 @@ export function printProtocol(
     case ipv4.IPPROTO_IPV6:
       d.printers.ip6(d, at, length);
       return;
+    case 47:
+      if (!printGre(d, at, length)) d.out += ` ${protocolText(d, protocol)} ${length}`;
+      return;
+    case 112:
+      if (version === 4)
+        d.orTruncated(() => printVrrp(d, at, length, ipv4.getTtl(d.bytes, ipAt), vrrpPseudo(d, ipAt, length)));
+      else d.out += ` ${protocolText(d, protocol)} ${length}`;
+      return;
     case 59:
       d.out += "no next header";
       return;
     default:
       d.out += ` ${protocolText(d, protocol)} ${length}`;
   }
+}
+
+function vrrpPseudo(d: Dissector, ipAt: number, length: number): number {
+  return pseudoHeaderSum4(d.u32(ipAt + ipv4.SOURCE), d.u32(ipAt + ipv4.DESTINATION), 112, length);
 }
 
 function printWrongVersion(d: Dissector, protocol: number, version: number): void {

@@ -1,6 +1,7 @@
 // Prints IPv6 and ICMPv6 as tcpdump does (print-ip6.c, print-ip6opts.c, print-frag6.c, print-icmp6.c): hop-by-hop and
 // destination options, fragments, errors, echo, neighbour discovery and multicast listener discovery. Leaves out routing
 // and mobility headers, RPL, node information and router renumbering, which show their type only.
+import { formatIpv6 } from "./addr.ts";
 import { pseudoHeaderSum6 } from "./checksum.ts";
 import * as icmp6 from "./icmp6.ts";
 import * as ipv6 from "./ipv6.ts";
@@ -393,12 +394,37 @@ function printNdOption(d: Dissector, at: number, type: number, units: number, op
     case 5:
       d.out += ` ${d.u32(at + 4)}${units !== 1 ? "bad option length" : ""}`;
       return true;
+    case 24: {
+      const prefix = new Uint8Array(16);
+      prefix.set(d.bytes.subarray(at + 8, at + units * 8).subarray(0, 16));
+      d.need(at, units * 8);
+      const preference = ["medium", "high", "rsv", "low"][(d.u8(at + 3) >>> 3) & 3];
+      d.out += ` ${formatIpv6(prefix, 0)}/${d.u8(at + 2)}, pref=${preference}, lifetime=${lifetime(d.u32(at + 4))}`;
+      return true;
+    }
+    case 31:
+      d.out += ` lifetime ${d.u32(at + 4)}s, domain(s):`;
+      printDomains(d, at + 8, at + units * 8);
+      return true;
     case 25:
       d.out += ` lifetime ${d.u32(at + 4)}s,`;
       for (let i = 0; i < Math.floor((units - 1) / 2); i++) d.out += ` addr: ${d.ip6(at + 8 + 16 * i)}`;
       return true;
     default:
       return false;
+  }
+}
+
+/** Names one after the other, padded with zeros. */
+function printDomains(d: Dissector, at: number, end: number): void {
+  while (at < end && d.u8(at) !== 0) {
+    d.out += " ";
+    for (let length = d.u8(at); length !== 0 && at < end; length = d.u8(at)) {
+      d.printChars(at + 1, length);
+      d.out += ".";
+      at += 1 + length;
+    }
+    at++;
   }
 }
 

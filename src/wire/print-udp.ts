@@ -3,8 +3,10 @@
 import { pseudoHeaderSum4, pseudoHeaderSum6 } from "./checksum.ts";
 import * as ipv4 from "./ipv4.ts";
 import * as ipv6 from "./ipv6.ts";
+import { printBootp } from "./print-bootp.ts";
 import { type Dissector, hex } from "./print-core.ts";
 import { printDns } from "./print-dns.ts";
+import { printNtp } from "./print-ntp.ts";
 import { finalDestination } from "./print-tcp.ts";
 import { printHttp } from "./print-text.ts";
 import * as udp from "./udp.ts";
@@ -79,6 +81,8 @@ function printPayload(d: Dissector, at: number, length: number, sport: number, d
   const either = (port: number): boolean => sport === port || dport === port;
   if (either(53)) printDns(d, at, length, false, false);
   else if (either(5353)) printDns(d, at, length, false, true);
+  else if (either(67) || either(68)) printBootp(d, at, length);
+  else if (either(123)) d.orTruncated(() => printNtp(d, at, length));
   else if (either(5060)) printHttp(d, at, length, "sip");
   else if (either(vxlan.LINUX_PORT)) printOtv(d, at, length);
   else if (either(vxlan.PORT)) printVxlan(d, at, length);
