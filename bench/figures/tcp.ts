@@ -31,8 +31,9 @@ async function bulk(offload: "on" | "off"): Promise<Batch> {
     "sink",
     (function* () {
       const socket = yield* listener.accept();
+      const into = new Uint8Array(65536);
       for (;;) {
-        const { bytes } = yield* socket.recv(65536);
+        const { bytes } = yield* socket.recv(into.length, { into });
         if (bytes.length === 0) return;
         got += bytes.length;
       }

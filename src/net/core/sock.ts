@@ -83,6 +83,8 @@ export interface SendOptions {
 }
 
 export interface RecvOptions {
+  /** a stream puts what it reads here: the message's bytes are a view of it, good until the next call */
+  readonly into?: Uint8Array;
   readonly errQueue?: boolean;
   readonly peek?: boolean;
   readonly oob?: boolean;

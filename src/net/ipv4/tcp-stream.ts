@@ -405,7 +405,7 @@ export class TcpStreamSock extends TcpSock {
     if (options.errQueue) throw new NetError(Errno.EAGAIN);
     if (options.oob) return this.#recvUrgent(options);
     const from = { addr: this.daddr, port: this.dport };
-    const bytes = this.#copyOut(max, options.peek === true);
+    const bytes = this.#copyOut(max, options.peek === true, options.into);
     if (bytes.length > 0 || max === 0) {
       if (!options.peek) this.#cleanupRbuf(bytes.length);
       return this.recvmsgInq ? { bytes, from, inq: this.#inqHint() } : { bytes, from };
@@ -453,7 +453,7 @@ export class TcpStreamSock extends TcpSock {
     }
   }
 
-  #copyOut(max: number, peek: boolean): Uint8Array {
+  #copyOut(max: number, peek: boolean, into: Uint8Array | undefined): Uint8Array {
     let want = Math.min(this.#unread(), max);
     if (want === 0) return EMPTY;
     let skipUrgent = false;
@@ -467,7 +467,7 @@ export class TcpStreamSock extends TcpSock {
       if (this.urgData & URG_READ) this.urgData = 0;
       if (--want === 0) return EMPTY;
     }
-    const out = new Uint8Array(want);
+    const out = into?.subarray(0, want) ?? new Uint8Array(want);
     let seq = this.copiedSeq;
     let n = 0;
     for (let skb = this.receiveQueue.head; skb && n < want; ) {
