@@ -48,8 +48,8 @@ export function createBridge(net: Net, name: string, options: BridgeOptions = {}
   brMulticastInit(br);
   brStpRegister(net);
   registerNetdevice(dev, options.ifindex ?? 0);
-  br.notifier = (event, other) => brDeviceEvent(br, event, other);
-  net.notifiers.push(br.notifier);
+  // one for all bridges: with one each, a thousand would be told of each other's every change
+  if (!net.notifiers.includes(brDeviceEvent)) net.notifiers.push(brDeviceEvent);
   brFdbAddLocal(br, null, dev.address, 0);
   if (options.address) brStpChangeBridgeId(br, options.address);
   return br;
@@ -72,9 +72,6 @@ const bridgeOps: NetDeviceOps = {
     for (const port of br.ports) delNbp(port);
     brStpDisableBridge(br);
     brMulticastStop(br);
-    const { notifiers } = dev.net;
-    const at = notifiers.indexOf(br.notifier);
-    if (at >= 0) notifiers.splice(at, 1);
   },
   changeMtu(dev: NetDevice): void {
     (dev.priv as NetBridge).mtuSetByUser = true;

@@ -117,9 +117,10 @@ function portCost(dev: NetDevice): number {
 }
 
 /** What a bridge does when something happens to a device of its namespace (br_device_event). */
-export function brDeviceEvent(br: NetBridge, event: NetdevEvent, dev: NetDevice): void {
+export function brDeviceEvent(event: NetdevEvent, dev: NetDevice): void {
   const port = bridgePortOf(dev);
-  if (port?.br !== br) return;
+  if (!port) return;
+  const { br } = port;
   switch (event) {
     case NETDEV_CHANGEMTU:
       mtuAutoAdjust(br);

@@ -2,7 +2,6 @@
 // All times are virtual ns; tools print them in 1/100 s.
 
 import { type Ns, SEC } from "../../base/time.ts";
-import type { NetdevNotifier } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { WheelTimer } from "../core/timer-batch.ts";
@@ -156,8 +155,6 @@ export class NetBridge {
   gcTimer!: WheelTimer;
   readonly multicast: BridgeMulticast = new BridgeMulticast();
   #vlan: BridgeVlans | null = null;
-  /** hears of the devices of the namespace */
-  notifier!: NetdevNotifier;
   /** br_netfilter: the route of frames that only cross the bridge (fake_rtable) */
   fakeDst: SkBuff["dst"] = null;
   /** br_netfilter: true when it took over a frame that the host sends (br_nf_dev_xmit) */

@@ -156,11 +156,13 @@ export class NeighTable {
     this.#lastFlush = now;
     let surplus = this.entries - this.gcThresh2;
     for (const parms of this.#byDev.values())
-      for (const neigh of [...parms.entries.values()]) {
-        if (surplus <= 0) break;
+      for (const neigh of parms.entries.values()) {
+        if (surplus <= 0) return true;
         const state = neigh.nudState;
-        const old = now - neigh.updated > 5 * SEC;
-        if (state & (NUD_PERMANENT | NUD_NOARP) || !(state === NUD_FAILED || old)) continue;
+        if (state & NUD_PERMANENT) continue;
+        // a group's or a broadcast's address is made again in no time
+        const cheap = state === NUD_FAILED || state === NUD_NOARP;
+        if (!cheap && now - neigh.updated <= 5 * SEC) continue;
         this.#unlink(neigh);
         surplus--;
       }

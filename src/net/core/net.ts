@@ -103,6 +103,33 @@ export type NetdevNotifier = (event: NetdevEvent, dev: NetDevice) => void;
 /** Inode of a machine's first network namespace (PROC_DYNAMIC_FIRST and the kernel's order of making them). */
 export const INIT_NET_INODE = 4026531840;
 
+/** Ids that other namespaces have in one (net->netns_ids). */
+class NsIds extends LazyMap<Net, number> {
+  /** they are 0 to size − 1: then the next is known without a look at a thousand */
+  #dense = true;
+
+  override set(net: Net, id: number): this {
+    if (id !== this.size) this.#dense = false;
+    return super.set(net, id);
+  }
+
+  override delete(net: Net): boolean {
+    const id = this.get(net);
+    if (id !== undefined && id !== this.size - 1) this.#dense = false;
+    return super.delete(net);
+  }
+
+  /** alloc_netid */
+  lowestFree(): number {
+    if (this.#dense) return this.size;
+    const used = new Set(this.values());
+    let id = 0;
+    while (used.has(id)) id++;
+    this.#dense = id === this.size;
+    return id;
+  }
+}
+
 export class Net {
   readonly kernel: Kernel;
   /** serial number in the lab, from 1 */
@@ -128,7 +155,7 @@ export class Net {
   /** listeners on all interfaces (-i any) */
   readonly taps: Tap[] = [];
   /** ids that other namespaces have here (link-netnsid): given when first needed */
-  readonly nsids: LazyMap<Net, number> = new LazyMap();
+  readonly nsids: NsIds = new NsIds();
   /** IPv4's group membership, for devices that listen to groups of their own (ip_mc_inc_group); set by netns.ts */
   ipMulticast: { join(dev: NetDevice, group: number): void; leave(dev: NetDevice, group: number): void } | null = null;
   /** addresses of devices made here (eth_random_addr) */
@@ -207,9 +234,7 @@ export class Net {
   nsidOf(other: Net): number {
     let id = this.nsids.get(other);
     if (id === undefined) {
-      const used = new Set(this.nsids.values());
-      id = 0;
-      while (used.has(id)) id++;
+      id = this.nsids.lowestFree();
       this.nsids.set(other, id);
     }
     return id;

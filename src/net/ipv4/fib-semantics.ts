@@ -287,8 +287,7 @@ export type LinkEvent = "down" | "unregister" | "change";
 /** Nexthops by a device are dead or without link (fib_sync_down_dev). `force`: those of local addresses too. */
 export function syncDownDev(tables: FibTables, dev: NetDevice, event: LinkEvent, force: boolean): number {
   let count = 0;
-  for (const info of tables.infos) {
-    if (!info.nhs.some((nh) => nh.dev === dev)) continue;
+  for (const info of tables.infosBy(dev)) {
     let dead = 0;
     for (const nh of info.nhs) {
       if (nh.flags & RTNH_F_DEAD) dead++;
@@ -317,8 +316,7 @@ export function syncUp(tables: FibTables, dev: NetDevice, flags: number): number
   if (!dev.up) return 0;
   if (flags & RTNH_F_DEAD && dev.operational) flags |= RTNH_F_LINKDOWN;
   let count = 0;
-  for (const info of tables.infos) {
-    if (!info.nhs.some((nh) => nh.dev === dev)) continue;
+  for (const info of tables.infosBy(dev)) {
     let alive = 0;
     for (const nh of info.nhs) {
       if (!(nh.flags & flags)) {
@@ -340,7 +338,7 @@ export function syncUp(tables: FibTables, dev: NetDevice, flags: number): number
 
 /** What was learned about paths by a device cannot exceed its MTU (fib_sync_mtu). */
 export function syncMtu(tables: FibTables, dev: NetDevice): void {
-  for (const info of tables.infos)
+  for (const info of tables.infosBy(dev))
     for (const nh of info.nhs) {
       if (nh.dev !== dev || !nh.exceptions) continue;
       for (const fnhe of nh.exceptions.values()) {

@@ -41,6 +41,8 @@ export class FibTables {
   readonly #tables: Map<number, FibTable> = new Map();
   /** every FibInfo in use, and by what makes it the same as another */
   readonly infos: Set<FibInfo> = new Set();
+  /** those with a nexthop by a device (fib_info_devhash) */
+  readonly #byDevice: Map<NetDevice, Set<FibInfo>> = new Map();
   readonly #byKey: Map<string, FibInfo> = new Map();
   readonly #ops: FibTableOps;
   /** changes with every address (dev_addr_genid): nexthops choose their source again */
@@ -166,13 +168,29 @@ export class FibTables {
     if (same) return same;
     this.#byKey.set(info.key, info);
     this.infos.add(info);
+    for (const { dev } of info.nhs) {
+      if (!dev) continue;
+      const known = this.#byDevice.get(dev);
+      if (known) known.add(info);
+      else this.#byDevice.set(dev, new Set([info]));
+    }
     return info;
+  }
+
+  /** Those with a nexthop by `dev`. */
+  infosBy(dev: NetDevice): Iterable<FibInfo> {
+    return this.#byDevice.get(dev) ?? [];
   }
 
   #releaseInfo(info: FibInfo): void {
     if (--info.refs > 0) return;
     info.dead = true;
     this.infos.delete(info);
+    for (const { dev } of info.nhs) {
+      const known = dev ? this.#byDevice.get(dev) : undefined;
+      known?.delete(info);
+      if (known?.size === 0) this.#byDevice.delete(dev!);
+    }
     if (this.#byKey.get(info.key) === info) this.#byKey.delete(info.key);
   }
 
@@ -246,7 +264,7 @@ export class FibTables {
 
   /** A default route by this device goes to `gw` (ip_fib_check_default). */
   isDefaultGateway(gw: number, dev: NetDevice): boolean {
-    for (const info of this.infos)
+    for (const info of this.infosBy(dev))
       for (const nh of info.nhs) if (nh.dev === dev && nh.gw === gw && !(nh.flags & RTNH_F_DEAD)) return true;
     return false;
   }
