@@ -6,7 +6,9 @@ import { natPath, PORT } from "../support/nat-path.ts";
 import type { Figure } from "./figure.ts";
 import { captureToFiles } from "./forward.ts";
 
-const FLOWS = 200_000;
+/** Two to the power of 17 destinations, and as many ports as it takes. */
+const FLOWS = 1_000_000;
+const PORTS = 8;
 const CONTAINERS = 200;
 
 async function bytesPerConntrack(): Promise<number> {
@@ -23,10 +25,11 @@ async function bytesPerConntrack(): Promise<number> {
       to.port = PORT + (i >> 17);
       sock.sendNow(payload, { to });
       path.settle();
-      path.outside.recvInto(buffer);
+      receivers[i >> 17]!.recvInto(buffer);
     }
   };
-  path.listen(PORT + 1);
+  const receivers = [path.outside];
+  for (let port = PORT + 1; port < PORT + PORTS; port++) receivers.push(path.listen(port));
   send(0, 1000);
   const { ct } = path.host.host.netns.nf;
   const [entries, before] = [ct.count, memoryInUse()];

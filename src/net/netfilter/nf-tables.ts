@@ -65,7 +65,7 @@ export class NfTables {
     this.#changes = this.monitor.watching ? [] : null;
     for (const [index, op] of ops.entries()) {
       touched.add(op.table);
-      if (!op.type.startsWith("RULE_")) this.#unsound(op.table);
+      if (!op.type.startsWith("RULE_") && op.type !== "CHAIN_USER_ADD") this.#unsound(op.table);
       try {
         this.#apply(op, undo, onCommit);
         if (validateEach && op.type.startsWith("RULE_")) this.#validate(op.table);
@@ -486,7 +486,7 @@ export class NfTables {
   }
 }
 
-/** A rule that changes nothing of what is noted at the chains; false: it may, or it may not stand there. */
+/** May the rule stand in its chain, and what it jumps to below it? Notes the latter; false: a whole look must tell. */
 function fits({ table, hooks, level }: Chain, rule: Rule): boolean {
   try {
     for (let bit = 1; bit <= hooks; bit <<= 1) if (hooks & bit) rule.validate(bit);
@@ -494,11 +494,16 @@ function fits({ table, hooks, level }: Chain, rule: Rule): boolean {
     if (error instanceof NetError) return false;
     throw error;
   }
-  for (const name of rule.jumps()) {
-    const to = table.chains.get(name)!;
-    if ((to.hooks & hooks) !== hooks || to.level <= level) return false;
-  }
-  return true;
+  return rule.jumps().every((name) => lower(table.chains.get(name)!, hooks, level + 1));
+}
+
+/** A chain can be reached from more hook points, or by deeper jumps, than was known. */
+function lower(chain: Chain, hooks: number, level: number): boolean {
+  if ((chain.hooks & hooks) === hooks && chain.level >= level) return true;
+  if (level === JUMP_STACK_SIZE) return false;
+  chain.hooks |= hooks;
+  chain.level = Math.max(chain.level, level);
+  return chain.rules.every((rule) => fits(chain, rule));
 }
 
 function flushRules(chain: Chain, undo: (() => void)[], onCommit: (() => void)[]): void {
