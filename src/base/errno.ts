@@ -34,6 +34,7 @@ export type ErrnoName =
   | "EPIPE"
   | "ERANGE"
   | "ENOSYS"
+  | "ENOMSG"
   | "ENOTEMPTY"
   | "ELOOP"
   | "ENODATA"
@@ -98,6 +99,7 @@ const table: readonly (readonly [ErrnoName, number, string])[] = [
   ["EPIPE", 32, "Broken pipe"],
   ["ERANGE", 34, "Numerical result out of range"],
   ["ENOSYS", 38, "Function not implemented"],
+  ["ENOMSG", 42, "No message of desired type"],
   ["ENOTEMPTY", 39, "Directory not empty"],
   ["ELOOP", 40, "Too many levels of symbolic links"],
   ["ENODATA", 61, "No data available"],

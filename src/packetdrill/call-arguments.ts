@@ -2,6 +2,7 @@
 // bytes. What is not supported is refused by its name.
 
 import { Errno, NetError } from "../base/errno.ts";
+import type { Ns } from "../base/time.ts";
 import type { Net } from "../net/core/net.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { Config } from "./config.ts";
@@ -19,6 +20,8 @@ export interface World {
   readonly descriptors: Map<number, Descriptor>;
   /** connections that packets have opened and nobody has accepted yet, the oldest first */
   readonly connections: Connection[];
+  /** a moment in the script's time, ns */
+  scriptTime(moment: Ns): Ns;
   /** a file of the emulated machine; throws ENOENT, EISDIR … */
   readFile(path: string): Uint8Array;
   /** the connection under test is another from now on */

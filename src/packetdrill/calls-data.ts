@@ -1,6 +1,8 @@
 // The calls that read and write.
 
 import { Errno, NetError } from "../base/errno.ts";
+import { SEC, USEC } from "../base/time.ts";
+import { AF_INET6 } from "../net/core/sock.ts";
 import { TcpStreamSock } from "../net/ipv4/tcp.ts";
 import type { Task } from "../sim/task.ts";
 import {
@@ -30,9 +32,20 @@ import {
   MSG_PEEK,
   MSG_TRUNC,
   MSG_WAITALL,
+  MSG_ZEROCOPY,
+  SYMBOLS,
 } from "./symbols.ts";
 
-const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_EOR | MSG_FASTOPEN;
+const [SOL_IP, SOL_SOCKET, SOL_IPV6, IP_RECVERR, IPV6_RECVERR, SCM_TIMESTAMPING] = [
+  "SOL_IP",
+  "SOL_SOCKET",
+  "SOL_IPV6",
+  "IP_RECVERR",
+  "IPV6_RECVERR",
+  "SCM_TIMESTAMPING",
+].map((name) => SYMBOLS.get(name)!) as [number, number, number, number, number, number];
+
+const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_EOR | MSG_FASTOPEN | MSG_ZEROCOPY;
 const RECV_FLAGS = MSG_DONTWAIT | MSG_PEEK | MSG_OOB | MSG_TRUNC | MSG_WAITALL | MSG_ERRQUEUE;
 
 export function* receive(world: World, call: Call): Task<number> {
@@ -90,34 +103,88 @@ export function* receiveVector(world: World, call: Call): Task<number> {
 export function* receiveMessage(world: World, call: Call): Task<number> {
   const descriptor = socketAt(world, call, 0);
   const message = arg(call, 1);
-  const expected = controlInq(call, message);
+  const control = controlOf(call, message);
   const most = total(vectorLengths(call, fieldOf(call, message, "msg_iov")));
-  const { got, inq } = yield* receiveBytes(call, descriptor, most, number(call, 2));
+  const flags = number(call, 2);
+  if (flags & MSG_ERRQUEUE) return yield* receiveNotice(world, call, descriptor, control);
+  const expected = controlInq(call, control);
+  const { got, inq } = yield* receiveBytes(call, descriptor, most, flags);
   if (expected !== null && expected !== inq)
     throw new CallMismatch(`bad control message: expected: TCP_CM_INQ ${expected} actual: ${inq ?? "none"}`);
   return got;
 }
 
-/** The TCP_CM_INQ that a message's control data should hold; null: nothing is said of it. */
-function controlInq(call: Call, message: Expression): number | null {
+/** The control messages that a message header lists. */
+function controlOf(call: Call, message: Expression): readonly Expression[] {
   if (message.kind !== "struct") throw fail(call, "a message header is expected");
   const control = message.fields.find(({ name }) => name === "msg_control")?.value;
-  if (!control || (control.kind === "list" && control.items.length === 0)) return null;
-  const item = control.kind === "list" && control.items.length === 1 ? control.items[0]! : control;
+  return control ? (control.kind === "list" ? control.items : [control]) : [];
+}
+
+/** The TCP_CM_INQ that a message's control data should hold; null: nothing is said of it. */
+function controlInq(call: Call, control: readonly Expression[]): number | null {
+  const [item] = control;
+  if (!item) return null;
   const named = (name: string, wanted: string): boolean => {
     const value = fieldOf(call, item, name);
     return value.kind === "word" && value.name === wanted;
   };
-  if (!named("cmsg_level", "SOL_TCP") || !named("cmsg_type", "TCP_CM_INQ"))
-    throw fail(call, "of control messages TCP_CM_INQ alone is supported");
+  if (control.length > 1 || !named("cmsg_level", "SOL_TCP") || !named("cmsg_type", "TCP_CM_INQ"))
+    throw fail(call, "of control messages TCP_CM_INQ alone is supported here");
   return numberOf(call, fieldOf(call, item, "cmsg_data"));
 }
 
+/** What the error queue tells of a stream's bytes, held against what the script expects. */
+function* receiveNotice(
+  world: World,
+  call: Call,
+  { socket: s }: SocketDescriptor,
+  control: readonly Expression[],
+): Task<number> {
+  const { notice } = yield* s.recv(0, { errQueue: true });
+  if (!notice) throw fail(call, "MSG_ERRQUEUE is supported for TCP");
+  const message = arg(call, 1);
+  const ipv6 = s.sock.family === AF_INET6;
+  const actual: { readonly level: number; readonly type: number; readonly data: Readonly<Record<string, number>> }[] =
+    [];
+  if (notice.stampNs !== null)
+    actual.push({ level: SOL_SOCKET, type: SCM_TIMESTAMPING, data: { time: world.scriptTime(notice.stampNs) } });
+  actual.push({
+    level: ipv6 ? SOL_IPV6 : SOL_IP,
+    type: ipv6 ? IPV6_RECVERR : IP_RECVERR,
+    data: {
+      ee_errno: notice.errno,
+      ee_origin: notice.origin,
+      ee_type: 0,
+      ee_code: notice.code,
+      ee_info: notice.info,
+      ee_data: notice.data,
+    },
+  });
+  const check = (what: string, expected: number, got: number, most = 0): void => {
+    if (Math.abs(expected - got) > most) throw new CallMismatch(`bad ${what}: expected: ${expected} actual: ${got}`);
+  };
+  const wanted = message.kind === "struct" ? message.fields.find(({ name }) => name === "msg_flags")?.value : undefined;
+  if (wanted) check("msg_flags", numberOf(call, wanted), MSG_ERRQUEUE | (notice.bytes > 0 ? MSG_TRUNC : 0));
+  check("number of control messages", control.length, actual.length);
+  control.forEach((item, i) => {
+    const { level, type, data } = actual[i]!;
+    check("cmsg_level", numberOf(call, fieldOf(call, item, "cmsg_level")), level);
+    check("cmsg_type", numberOf(call, fieldOf(call, item, "cmsg_type")), type);
+    const value = fieldOf(call, item, "cmsg_data");
+    if (data.time !== undefined) {
+      const at =
+        numberOf(call, fieldOf(call, value, "scm_sec")) * SEC + numberOf(call, fieldOf(call, value, "scm_nsec"));
+      check("timestamp", at, data.time, world.config.toleranceUs * USEC);
+      return;
+    }
+    for (const [name, got] of Object.entries(data)) check(name, numberOf(call, fieldOf(call, value, name)), got);
+  });
+  return 0;
+}
+
 function refuseControl(call: Call, message: Expression): void {
-  if (message.kind !== "struct") throw fail(call, "a message header is expected");
-  const control = message.fields.find(({ name }) => name === "msg_control")?.value;
-  if (control && (control.kind !== "list" || control.items.length > 0))
-    throw fail(call, "control messages (msg_control) are not supported");
+  if (controlOf(call, message).length > 0) throw fail(call, "control messages (msg_control) are not supported");
 }
 
 export function* send(world: World, call: Call): Task<number> {
@@ -157,12 +224,15 @@ function* sendBytes(
   bytes: Uint8Array,
   flags: number,
   to: { addr: number; port: number } | null,
+  pieces?: readonly number[],
 ): Task<number> {
   if (flags & ~SEND_FLAGS) throw fail(call, `flags 0x${(flags & ~SEND_FLAGS).toString(16)} are not supported`);
   return yield* s.send(bytes, {
     more: (flags & MSG_MORE) !== 0,
     oob: (flags & MSG_OOB) !== 0,
     eor: (flags & MSG_EOR) !== 0,
+    zerocopy: (flags & MSG_ZEROCOPY) !== 0,
+    ...(pieces ? { pieces } : {}),
     dontWait: nonBlocking || (flags & MSG_DONTWAIT) !== 0,
     fastopen: (flags & MSG_FASTOPEN) !== 0,
     ...(to && (flags & MSG_FASTOPEN || !(s.sock instanceof TcpStreamSock)) ? { to } : {}),
@@ -177,9 +247,10 @@ export function* sendVector(world: World, call: Call): Task<number> {
 export function* sendMessage(world: World, call: Call): Task<number> {
   const message = arg(call, 1);
   refuseControl(call, message);
-  const bytes = new Uint8Array(total(vectorLengths(call, fieldOf(call, message, "msg_iov"))));
+  const pieces = vectorLengths(call, fieldOf(call, message, "msg_iov"));
+  const bytes = new Uint8Array(total(pieces));
   const flags = number(call, 2);
   const descriptor = socketAt(world, call, 0);
   const to = flags & MSG_FASTOPEN ? fastopenDestination(world, descriptor, null) : null;
-  return yield* sendBytes(call, descriptor, bytes, flags, to);
+  return yield* sendBytes(call, descriptor, bytes, flags, to, pieces);
 }

@@ -81,7 +81,7 @@ export function pollMask(sock: Sock): number {
     if (sock.sndShutdown || sock.writable()) mask |= POLLOUT | POLLWRNORM;
     if (sock.urgData & 0x0100) mask |= POLLPRI;
   }
-  return sock.err !== 0 ? mask | POLLERR : mask;
+  return sock.err !== 0 || sock.errQueue.length > 0 ? mask | POLLERR : mask;
 }
 
 /** Waits until `ready` gives something, at most `timeoutMs` (−1: for ever). Null: the time has passed. */

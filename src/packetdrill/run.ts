@@ -195,6 +195,10 @@ class Runner implements World {
     return { ok: message === "", message, warnings: this.#warnings, virtualNs };
   }
 
+  scriptTime(moment: Ns): Ns {
+    return moment - this.#start + this.#scriptStart;
+  }
+
   readFile(path: string): Uint8Array {
     return this.#host.root.readFile(this.#host.spawn(nobody, { argv: ["packetdrill"], cwd: this.#input.folder }), path);
   }

@@ -4,6 +4,7 @@
 import { configureDocker, dockerPrograms, scriptCallsDocker, startDocker } from "../docker/programs.ts";
 import type { Host } from "../host/host.ts";
 import { netProcEntries } from "../host/procfs-net.ts";
+import { sysModuleTcpCubic } from "../host/sysfs-module.ts";
 import { sysClassNet, sysVirtualNet } from "../host/sysfs-net.ts";
 import type { Program } from "../posix/process.ts";
 import { fileNode } from "../posix/vfs.ts";
@@ -75,6 +76,7 @@ export function furnishHost(host: Host): void {
   populateVfs(host.root, { programs: host.programs, proc: netProcEntries() });
   host.root.put("/sys/class/net", sysClassNet());
   host.root.put("/sys/devices/virtual/net", sysVirtualNet());
+  host.root.put("/sys/module/tcp_cubic", sysModuleTcpCubic());
   host.root.put("/var/log/ulog/syslogemu.log", nflogFile());
   host.root.put("/etc/hosts", fileNode(`127.0.0.1\tlocalhost\n127.0.1.1\t${host.name}\n`));
   host.root.put("/etc/hostname", fileNode(`${host.name}\n`));

@@ -17,6 +17,15 @@ import { SysctlTable } from "./sysctl.ts";
 import { TimerBatch } from "./timer-batch.ts";
 
 /** What all namespaces of one lab share. */
+/** What of CUBIC may be set, for the whole machine; hystartDetect: 1 trains of ACKs, 2 their delay. */
+export interface CubicParameters {
+  fastConvergence: number;
+  hystart: number;
+  hystartDetect: number;
+  hystartLowWindow: number;
+  hystartAckDeltaUs: number;
+}
+
 export class Kernel {
   readonly sim: Sim;
   /** fork it by label; never draw from it directly */
@@ -30,6 +39,14 @@ export class Kernel {
   /** major number of the queueing discipline that was made last */
   lastQdiscHandle = 0x8000;
   readonly linkWatch: LinkWatch;
+  /** /sys/module/tcp_cubic/parameters */
+  readonly cubic: CubicParameters = {
+    fastConvergence: 1,
+    hystart: 1,
+    hystartDetect: 3,
+    hystartLowWindow: 16,
+    hystartAckDeltaUs: 2000,
+  };
   /** one line per kernel message (dmesg), without time; level as syslog's */
   readonly log: { timeNs: Ns; text: string; level: number }[] = [];
   /** messages before this one were cleared */

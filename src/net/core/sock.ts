@@ -39,6 +39,8 @@ export interface Message {
   readonly ipOptions?: Uint8Array;
   /** virtual ns of receipt (SO_TIMESTAMP) */
   readonly tstampNs?: Ns;
+  /** MSG_ERRQUEUE of a stream: what else than errors is told of its bytes (SO_TIMESTAMPING, MSG_ZEROCOPY) */
+  readonly notice?: StreamNotice;
   /** MSG_ERRQUEUE: an ICMP error about an earlier packet (struct sock_extended_err) */
   readonly error?: {
     readonly errno: number;
@@ -60,6 +62,17 @@ export interface Message {
   readonly inq?: number;
 }
 
+/** struct sock_extended_err as streams fill it, the time that comes with it, and how long the packet was that it is about. */
+export interface StreamNotice {
+  readonly errno: number;
+  readonly origin: number;
+  readonly code: number;
+  readonly info: number;
+  readonly data: number;
+  readonly stampNs: Ns | null;
+  readonly bytes: number;
+}
+
 export interface SendOptions {
   readonly to?: SockAddr;
   /** AF_PACKET: the interface, protocol and destination MAC */
@@ -78,6 +91,9 @@ export interface SendOptions {
    * bytes: the file has ended, what was held back by `more` goes (splice_eof)
    */
   readonly splice?: boolean;
+  /** MSG_ZEROCOPY: the bytes are not copied, the error queue tells when they may change; lengths of a vector's pieces */
+  readonly zerocopy?: boolean;
+  readonly pieces?: readonly number[];
   /** do not wait: throws EAGAIN */
   readonly dontWait?: boolean;
 }

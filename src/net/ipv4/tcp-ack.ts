@@ -9,6 +9,7 @@ import { tcpSendChallengeAck } from "./tcp-challenge.ts";
 import { TCP_CHRONO_BUSY, tcpChronoStop } from "./tcp-chrono.ts";
 import { tcpSetCaState } from "./tcp-cong.ts";
 import { tcpEndCwndReduction, tcpInitCwndReduction } from "./tcp-cwnd-reduction.ts";
+import { tcpTstampAcked } from "./tcp-errqueue.ts";
 import * as loss from "./tcp-loss.ts";
 import { tcpMtupProbeSuccess } from "./tcp-mtup.ts";
 import { tcpSyncMss, tsortedRemove } from "./tcp-output.ts";
@@ -154,6 +155,7 @@ function cleanRtxQueue(sk: TcpSock, priorFack: number, priorSndUna: number, sack
   let seg = sk.rtxQueue.head;
   while (seg) {
     let acked = seg.pcount;
+    if (seg.tsFlags !== 0) tcpTstampAcked(sk, seg, priorSndUna);
     const startSeq = seg.seq;
     const { sacked } = seg;
     if (after(seg.endSeq, sk.sndUna)) {

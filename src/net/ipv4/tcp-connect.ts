@@ -216,6 +216,10 @@ function sendSynData(sk: TcpSock, syn: TxSeg, req: FastopenRequest): void {
       data.endSeq = (syn.endSeq + space) >>> 0;
       data.len = space;
       data.pcount = 1;
+      if (req.zc) {
+        data.zc = req.zc;
+        req.zc.refs++;
+      }
       sk.ring.append(req.data, 0, space);
       sk.writeSeq = data.endSeq;
       sk.wmemQueued += SKB_OVERHEAD + space;

@@ -1,5 +1,5 @@
 // CUBIC (RFC 9438) with HyStart's exit from slow start (Ha and Rhee 2011, as Linux tunes it). Answers to
-// net/ipv4/tcp_cubic.c with its default module parameters. Times are jiffies, in the cubic function 1/1024 s.
+// net/ipv4/tcp_cubic.c ; what of its module's parameters can be set is the kernel's `cubic`. Times are jiffies, in the cubic function 1/1024 s.
 
 import type { TcpCongestionOps } from "./tcp-cong.ts";
 import { renoUndoCwnd, tcpCongAvoidAi, tcpIsCwndLimited, tcpSlowStart } from "./tcp-cong-avoid.ts";
@@ -11,9 +11,9 @@ const C_SCALED = 410;
 const SCALE = 1024;
 /** packets acknowledged per packet that Reno's estimate grows, times eight (beta_scale) */
 const RENO_SCALE = 15;
-const HYSTART_LOW_WINDOW = 16;
+const HYSTART_ACK_TRAIN = 1;
+const HYSTART_DELAY = 2;
 const HYSTART_MIN_SAMPLES = 8;
-const HYSTART_ACK_DELTA_US = 2000;
 
 class Cubic {
   /** acknowledgements per packet of growth */
@@ -66,7 +66,8 @@ export const tcpCubic: TcpCongestionOps = {
     const c = ca(sk);
     c.epochStart = 0;
     // fast convergence: a flow that lost before it regained its last maximum makes room
-    c.lastMaxCwnd = sk.sndCwnd < c.lastMaxCwnd ? Math.floor((sk.sndCwnd * (SCALE + BETA)) / (2 * SCALE)) : sk.sndCwnd;
+    const falling = sk.net.kernel.cubic.fastConvergence !== 0 && sk.sndCwnd < c.lastMaxCwnd;
+    c.lastMaxCwnd = falling ? Math.floor((sk.sndCwnd * (SCALE + BETA)) / (2 * SCALE)) : sk.sndCwnd;
     return Math.max(Math.floor((sk.sndCwnd * BETA) / SCALE), 2);
   },
   congAvoid(sk, _ack, acked) {
@@ -98,7 +99,7 @@ export const tcpCubic: TcpCongestionOps = {
     if (c.epochStart !== 0 && jiffies(sk.net) - c.epochStart < HZ) return;
     const delay = rttUs || 1;
     if (c.delayMinUs === 0 || c.delayMinUs > delay) c.delayMinUs = delay;
-    if (!c.found && tcpInSlowStart(sk)) hystartUpdate(sk, delay);
+    if (!c.found && tcpInSlowStart(sk) && sk.net.kernel.cubic.hystart !== 0) hystartUpdate(sk, delay);
   },
 };
 
@@ -155,10 +156,11 @@ function hystartReset(sk: TcpSock): void {
 function hystartUpdate(sk: TcpSock, delayUs: number): void {
   const c = ca(sk);
   if (after(sk.sndUna, c.endSeq)) hystartReset(sk);
-  if (sk.sndCwnd < HYSTART_LOW_WINDOW) return;
+  const { hystartLowWindow, hystartDetect, hystartAckDeltaUs } = sk.net.kernel.cubic;
+  if (sk.sndCwnd < hystartLowWindow) return;
   const now = sk.mstamp;
   const { ext } = sk.tcp.mib;
-  if (now - c.lastAck <= HYSTART_ACK_DELTA_US) {
+  if (hystartDetect & HYSTART_ACK_TRAIN && now - c.lastAck <= hystartAckDeltaUs) {
     c.lastAck = now;
     const ackDelay = Math.min(1000, Math.floor((sk.gsoMaxSize * 4 * 1_000_000) / sk.pacingRate));
     let threshold = c.delayMinUs + ackDelay;
@@ -169,6 +171,7 @@ function hystartUpdate(sk: TcpSock, delayUs: number): void {
       sk.sndSsthresh = sk.sndCwnd;
     }
   }
+  if (!(hystartDetect & HYSTART_DELAY)) return;
   if (c.currRttUs > delayUs) c.currRttUs = delayUs;
   if (c.sampleCnt < HYSTART_MIN_SAMPLES) c.sampleCnt++;
   else if (c.currRttUs > c.delayMinUs + Math.min(Math.max(c.delayMinUs >> 3, 4000), 16000)) {

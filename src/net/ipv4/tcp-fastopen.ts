@@ -6,6 +6,7 @@ import { Errno, NetError } from "../../base/errno.ts";
 import { FIN } from "../../wire/tcp.ts";
 import { IFF_LOOPBACK } from "../core/net-device.ts";
 import { secureHash } from "./tcp-secure.ts";
+import type { ZeroCopy } from "./tcp-segment.ts";
 import { HZ, jiffies, TCP_CLOSE, TCP_LISTEN, type TcpSock, type TcpState } from "./tcp-sock.ts";
 
 /** net.ipv4.tcp_fastopen */
@@ -26,10 +27,12 @@ export interface FastopenRequest {
   /** no bytes: ask for one; null: no option */
   cookie: Uint8Array | null;
   cookieExp: boolean;
+  /** with MSG_ZEROCOPY */
+  readonly zc: ZeroCopy | null;
 }
 
-export function fastopenRequest(data: Uint8Array): FastopenRequest {
-  return { data, copied: 0, cookie: NONE, cookieExp: false };
+export function fastopenRequest(data: Uint8Array, zc: ZeroCopy | null = null): FastopenRequest {
+  return { data, copied: 0, cookie: NONE, cookieExp: false, zc };
 }
 
 /** What is known of a destination (struct tcp_fastopen_metrics). */

@@ -375,6 +375,9 @@ function inherit(from: TcpSock, to: TcpSock): void {
   to.tos = from.tos & ~3;
   to.pmtuDisc = from.pmtuDisc;
   to.recvErr = from.recvErr;
+  to.freebind = from.freebind;
+  to.zerocopy = from.zerocopy;
+  to.tsFlags = from.tsFlags;
   to.uid = from.uid;
   to.lingerOn = from.lingerOn;
   to.lingerNs = from.lingerNs;

@@ -14,6 +14,7 @@ import { dstCheck, ipRouteOutputKey } from "./route.ts";
 import { FlowKey, type Rtable } from "./rtable.ts";
 import { CA_EVENT_TX_START, tcpCaEvent } from "./tcp-cong.ts";
 import { tcpEnterCwr } from "./tcp-cwnd-reduction.ts";
+import { tcpTstampSent } from "./tcp-errqueue.ts";
 import { tcpRateSkbSent } from "./tcp-rate.ts";
 import { TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
 import {
@@ -317,6 +318,7 @@ export function tcpTransmit(sk: TcpSock, seg: TxSeg | null, seq: number, flags: 
   // this machine's own queue is full
   if (error === Errno.ENOBUFS) tcpEnterCwr(sk);
   if (error === 0 && seg) {
+    if (seg.tsFlags !== 0) tcpTstampSent(sk, seg);
     updateAfterSend(sk, seg, priorWstamp);
     tcpRateSkbSent(sk, seg);
   }

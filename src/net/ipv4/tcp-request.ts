@@ -14,7 +14,7 @@ import { tcpSendCheck } from "./tcp-output.ts";
 import {
   BOOT_NS,
   expiresIn,
-  msecsToJiffies,
+  HZ,
   TCP_LISTEN,
   TCP_NEW_SYN_RECV,
   TCP_TIMEOUT_INIT,
@@ -179,9 +179,11 @@ export function rtxSynack(req: RequestSock): boolean {
   return true;
 }
 
-/** tcp_reqsk_timeout, jiffies */
+const TCP_RTO_MAX: number = 120 * HZ;
+
+/** tcp_reqsk_timeout, jiffies; net.ipv4.tcp_rto_max_ms does not bound it */
 export function requestTimeout(req: RequestSock): number {
-  return Math.min(req.timeout * 2 ** req.numTimeout, msecsToJiffies(req.tcp.sysctl.rtoMaxMs));
+  return Math.min(req.timeout * 2 ** req.numTimeout, TCP_RTO_MAX);
 }
 
 /** Into the tables, with its timer (inet_csk_reqsk_queue_hash_add). */

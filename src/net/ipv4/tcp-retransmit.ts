@@ -44,7 +44,7 @@ export function tcpTrimHead(sk: TcpSock, seg: TxSeg, n: number): void {
 }
 
 function canCollapse(seg: TxSeg): boolean {
-  return seg.pcount === 1 && !(seg.sacked & TCPCB_SACKED_ACKED);
+  return seg.pcount === 1 && !(seg.sacked & TCPCB_SACKED_ACKED) && !seg.zc;
 }
 
 /** Joins small segments that follow to the one about to be sent again (tcp_retrans_try_collapse). */
@@ -62,6 +62,10 @@ function retransTryCollapse(sk: TcpSock, to: TxSeg, space: number): void {
     to.flags |= seg.flags;
     to.sacked |= seg.sacked & TCPCB_EVER_RETRANS;
     to.eor = seg.eor;
+    if (seg.tsFlags !== 0) {
+      to.tsFlags = seg.tsFlags;
+      to.tsKey = seg.tsKey;
+    }
     if (sk.retransHint === seg) sk.retransHint = to;
     tcpAdjustPcount(sk, seg, seg.pcount);
     sk.wmemQueued += seg.len;

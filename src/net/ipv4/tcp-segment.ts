@@ -13,6 +13,13 @@ export const TCPCB_REPAIRED = 16;
 export const TCPCB_EVER_RETRANS = 128;
 export const TCPCB_RETRANS: number = 2 | 128 | 16;
 
+/** Writes whose bytes were not copied (struct ubuf_info_msgzc): their numbers, and how many segments and calls hold them. */
+export interface ZeroCopy {
+  readonly lo: number;
+  len: number;
+  refs: number;
+}
+
 /** One segment, or super-packet of several, in the write or retransmission queue. */
 export class TxSeg {
   /** changes when the record is given back: a packet on its way that was made of it is then alone with its bytes */
@@ -30,6 +37,12 @@ export class TxSeg {
   gsoSize = 0;
   /** no byte may be joined to it (MSG_EOR) */
   eor = false;
+  /** bytes of it were not copied (MSG_ZEROCOPY), in so many pieces */
+  zc: ZeroCopy | null = null;
+  zcFrags = 0;
+  /** SO_TIMESTAMPING: what is to be told of the byte with this number (tcp-errqueue.ts) */
+  tsFlags = 0;
+  tsKey = 0;
   /** when it was (last) handed to the IP layer, virtual ns; 0 never */
   sentNs = 0;
   // delivery-rate sampling: the connection's state when it was sent
@@ -60,6 +73,9 @@ export class SegPool {
     seg.pcount = 0;
     seg.gsoSize = 0;
     seg.eor = false;
+    seg.zc = null;
+    seg.zcFrags = 0;
+    seg.tsFlags = 0;
     seg.sentNs = 0;
     seg.firstTxMstamp = 0;
     seg.deliveredMstamp = 0;

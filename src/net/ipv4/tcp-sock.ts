@@ -30,6 +30,7 @@ import {
   TCP_MSS_DEFAULT,
   TCP_TIMEOUT_INIT,
 } from "./tcp-const.ts";
+import type { QueuedNotice } from "./tcp-errqueue.ts";
 import type { FastopenRequest } from "./tcp-fastopen.ts";
 import type { RequestSock } from "./tcp-request.ts";
 import { MtuSearch, SegList, SendRing, type TxSeg, XmitRun } from "./tcp-segment.ts";
@@ -92,6 +93,12 @@ export abstract class TcpSock extends Sock {
   lingerOn = false;
   lingerNs: Ns = 0;
   keepOpen = false;
+  /** SO_ZEROCOPY, and the next such write's number; SO_TIMESTAMPING, and the byte from which its numbers count */
+  zerocopy = false;
+  zcKey = 0;
+  tsFlags = 0;
+  tsKey = 0;
+  readonly errQueue: QueuedNotice[] = [];
   /** IP_FREEBIND: bind(2) takes addresses that are not here */
   freebind = false;
   /** SO_RCVLOWAT */

@@ -3,6 +3,7 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { SEC } from "../../base/time.ts";
+import { tcpSetTimestamping } from "./tcp-errqueue.ts";
 import { TFO_CLIENT_ENABLE, tcpFastopenQueueTune } from "./tcp-fastopen.ts";
 import {
   enterPingpongMode,
@@ -229,6 +230,12 @@ function setSocketOption(sk: TcpSock, name: string, value: number): void {
     case "IP_FREEBIND":
       sk.freebind = on;
       return;
+    case "SO_ZEROCOPY":
+      sk.zerocopy = range(value, 0, 1) === 1;
+      return;
+    case "SO_TIMESTAMPING":
+      tcpSetTimestamping(sk, value);
+      return;
     default:
       throw new NetError(Errno.ENOPROTOOPT);
   }
@@ -308,6 +315,10 @@ export function tcpGetOption(sk: TcpSock, name: string): number {
       return +sk.recvErr;
     case "IP_FREEBIND":
       return +sk.freebind;
+    case "SO_ZEROCOPY":
+      return +sk.zerocopy;
+    case "SO_TIMESTAMPING":
+      return sk.tsFlags;
     default:
       throw new NetError(Errno.ENOPROTOOPT);
   }

@@ -35,6 +35,9 @@ export class TcpSysctl {
   ecnFallback = 1;
   /** TFO_* */
   fastopen = 1;
+  /** both without effect, in Linux too */
+  fack = 0;
+  lowLatency = 0;
   fastopenBlackholeTimeout = 0;
   finTimeout: number = 60 * HZ;
   frto = 2;

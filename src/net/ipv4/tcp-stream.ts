@@ -21,12 +21,13 @@ import { inetAddrType } from "./route.ts";
 import { tcpAssignCongestionControl, tcpSetCongestionControl } from "./tcp-cong.ts";
 import { tcpConnect, tcpV4Connect } from "./tcp-connect.ts";
 import { tcpSetState } from "./tcp-done.ts";
+import { tcpRecvErr, tcpTxTimestamp, zerocopyAbort, zerocopyBegin, zerocopyPut } from "./tcp-errqueue.ts";
 import { fastopenRequest, TFO_CLIENT_ENABLE, tcpFastopenListen } from "./tcp-fastopen.ts";
 import { lockSock, processBacklog, processBacklogTask, RUN_SOFTIRQS, releaseSock } from "./tcp-ipv4.ts";
 import { tcpCurrentMss, tcpSendAck } from "./tcp-output.ts";
 import { tcpRateCheckAppLimited } from "./tcp-rate.ts";
 import { tcpEatRecvSkb } from "./tcp-receive-queue.ts";
-import type { TxSeg } from "./tcp-segment.ts";
+import type { TxSeg, ZeroCopy } from "./tcp-segment.ts";
 import { tcpCloseOrphan, tcpCloseSend, tcpDisconnect, tcpShutdownSend, tcpStreamClosing } from "./tcp-shutdown.ts";
 import {
   ackScheduled,
@@ -35,6 +36,7 @@ import {
   ICSK_ACK_PUSHED2,
   inPingpongMode,
   JIFFY_US,
+  MAX_SKB_FRAGS,
   SOCK_BINDADDR_LOCK,
   SOCK_BINDPORT_LOCK,
   skStreamIsWriteable,
@@ -81,6 +83,34 @@ const FIN_SENT_NS: Ns = 20 * USEC;
 const URG_VALID = 0x0100;
 const URG_READ = 0x0400;
 const EMPTY = new Uint8Array(0);
+
+/**
+ * How many bytes may go into a segment that are not copied (skb_zerocopy_iter_stream): each piece of the vector is a fragment, and a
+ * segment holds one call's, or those of calls told together. 0: none, another segment must be begun.
+ */
+function takeZerocopy(
+  seg: TxSeg,
+  zc: ZeroCopy,
+  most: number,
+  from: number,
+  pieces: readonly number[] | undefined,
+): number {
+  if (seg.zc && seg.zc !== zc) return 0;
+  let n = 0;
+  let end = 0;
+  for (const piece of pieces ?? [from + most]) {
+    end += piece;
+    if (end <= from + n) continue;
+    if (n === most || seg.zcFrags === MAX_SKB_FRAGS) break;
+    seg.zcFrags++;
+    n = Math.min(most, end - from);
+  }
+  if (n > 0 && !seg.zc) {
+    seg.zc = zc;
+    zc.refs++;
+  }
+  return n;
+}
 
 export class TcpStreamSock extends TcpSock {
   #urgInline = false;
@@ -186,8 +216,9 @@ export class TcpStreamSock extends TcpSock {
     while (this.owned) yield* this.lockWait.wait();
     lockSock(this);
     let released = false;
+    const zc = options.zerocopy && this.zerocopy && bytes.length > 0 ? zerocopyBegin(this) : null;
     try {
-      const taken = yield* this.#sendLocked(bytes, options);
+      const taken = yield* this.#sendZerocopy(bytes, options, zc);
       yield* processBacklogTask(this);
       releaseSock(this);
       released = true;
@@ -195,6 +226,19 @@ export class TcpStreamSock extends TcpSock {
     } finally {
       // an error, or the sender was killed where it waited
       if (!released) releaseSock(this);
+    }
+  }
+
+  /** The call holds its number until it is over; one that takes nothing gives it back. */
+  *#sendZerocopy(bytes: Uint8Array, options: SendOptions, zc: ZeroCopy | null): Task<number> {
+    if (!zc) return yield* this.#sendLocked(bytes, options, null);
+    let taken = 0;
+    try {
+      taken = yield* this.#sendLocked(bytes, options, zc);
+      return taken;
+    } finally {
+      if (taken > 0) zerocopyPut(this, zc);
+      else zerocopyAbort(this, zc);
     }
   }
 
@@ -221,10 +265,10 @@ export class TcpStreamSock extends TcpSock {
   }
 
   /** tcp_sendmsg_locked */
-  *#sendLocked(bytes: Uint8Array, options: SendOptions): Task<number> {
+  *#sendLocked(bytes: Uint8Array, options: SendOptions, zc: ZeroCopy | null): Task<number> {
     let withSyn = 0;
     if (options.fastopen || this.deferConnect) {
-      const { copied: n, done } = yield* this.#sendFastopen(bytes, options);
+      const { copied: n, done } = yield* this.#sendFastopen(bytes, options, zc);
       if (done) return n;
       withSyn = n;
     }
@@ -239,12 +283,14 @@ export class TcpStreamSock extends TcpSock {
     if (options.splice && bytes.length === 0) yield* this.#push(options, mss, this.nonagle);
     let copied = withSyn;
     let processed = 0;
+    let full = false;
     const total = bytes.length;
     if (options.splice && total > 0) this.ring.notePages(total);
     while (copied < total) {
       if (this.err !== 0 || this.sndShutdown) return this.#sendFailed(copied, this.#pipeError());
       let seg = this.sendQueue.tail;
-      let room = seg && !seg.eor && !(seg.flags & FIN) ? goal - seg.len : 0;
+      let room = seg && !seg.eor && !(seg.flags & FIN) && !full ? goal - seg.len : 0;
+      full = false;
       if (!seg || room <= 0) {
         if (!skStreamMemoryFree(this)) {
           if (copied > 0) yield* this.#push({ ...options, more: false }, mss, TCP_NAGLE_PUSH);
@@ -270,7 +316,15 @@ export class TcpStreamSock extends TcpSock {
         processed++;
         room = goal;
       }
-      const n = Math.min(room, total - copied);
+      const n = zc
+        ? takeZerocopy(seg, zc, Math.min(room, total - copied), copied, options.pieces)
+        : Math.min(room, total - copied);
+      if (n === 0) {
+        // no further piece fits into this segment
+        this.#markPush(seg);
+        full = true;
+        continue;
+      }
       this.#append(seg, bytes, copied, n);
       if (copied === withSyn) seg.flags &= ~PSH;
       copied += n;
@@ -284,7 +338,10 @@ export class TcpStreamSock extends TcpSock {
         yield* this.#writeXmit(mss, TCP_NAGLE_PUSH, 0);
       } else if (seg === this.sendQueue.head) yield* this.#writeXmit(mss, TCP_NAGLE_PUSH, 1);
     }
-    if (copied > 0) yield* this.#push(options, mss, this.nonagle);
+    if (copied > 0) {
+      if (this.tsFlags !== 0) tcpTxTimestamp(this);
+      yield* this.#push(options, mss, this.nonagle);
+    }
     return copied;
   }
 
@@ -302,11 +359,15 @@ export class TcpStreamSock extends TcpSock {
    * Connects with data in the SYN (tcp_sendmsg_fastopen, __inet_stream_connect).
    * @returns how much went with it; done: the caller does not wait for the rest
    */
-  *#sendFastopen(bytes: Uint8Array, options: SendOptions): Task<{ copied: number; done: boolean }> {
+  *#sendFastopen(
+    bytes: Uint8Array,
+    options: SendOptions,
+    zc: ZeroCopy | null,
+  ): Task<{ copied: number; done: boolean }> {
     if (!(this.tcp.sysctl.fastopen & TFO_CLIENT_ENABLE)) throw new NetError(Errno.EOPNOTSUPP);
     if (this.fastopenReq && options.fastopen) throw new NetError(Errno.EALREADY);
     let errno: number = Errno.EINPROGRESS;
-    const req = fastopenRequest(bytes);
+    const req = fastopenRequest(bytes, zc);
     if (this.deferConnect) {
       this.fastopenReq = req;
       tcpConnect(this, this.dst!);
@@ -350,6 +411,7 @@ export class TcpStreamSock extends TcpSock {
     }
     if (copied === 0 || !(error instanceof NetError)) throw error;
     if (error.errno !== Errno.EAGAIN && error.errno !== Errno.EPIPE) this.err = error.errno;
+    if (this.tsFlags !== 0) tcpTxTimestamp(this);
     if (copied > 0 && error.errno === Errno.EAGAIN) {
       if (tcpWriteXmit(this, tcpCurrentMss(this), this.nonagle, 0)) tcpCheckProbeTimer(this);
     }
@@ -402,7 +464,7 @@ export class TcpStreamSock extends TcpSock {
   /** tcp_recvmsg, without waiting */
   recvNow(max: number, options: RecvOptions): Message | null {
     if (this.state === TCP_LISTEN) throw new NetError(Errno.ENOTCONN);
-    if (options.errQueue) throw new NetError(Errno.EAGAIN);
+    if (options.errQueue) return this.#recvErr();
     if (options.oob) return this.#recvUrgent(options);
     const from = { addr: this.daddr, port: this.dport };
     const bytes = this.#copyOut(max, options.peek === true, options.into);
@@ -419,6 +481,10 @@ export class TcpStreamSock extends TcpSock {
     if (this.state === TCP_CLOSE) throw new NetError(Errno.ENOTCONN);
     this.#cleanupRbuf(0);
     return null;
+  }
+
+  #recvErr(): Message {
+    return { bytes: EMPTY, from: { addr: this.daddr, port: this.dport }, notice: tcpRecvErr(this) };
   }
 
   /** Bytes in order that were not read. */

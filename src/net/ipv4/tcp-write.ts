@@ -12,6 +12,7 @@ import {
 } from "./tcp-chrono.ts";
 import { CA_EVENT_CWND_RESTART, tcpCaEvent, tcpCurrentSsthresh } from "./tcp-cong.ts";
 import { tcpIsCwndLimited } from "./tcp-cong-avoid.ts";
+import { zerocopyPut } from "./tcp-errqueue.ts";
 import { tcpMssToMtu, tcpMtuCheckReprobe } from "./tcp-mtup.ts";
 import { tcpBoundToHalfWnd, tcpCurrentMss, tcpMtuToMss, tcpTransmit, tsortedInsertAfter } from "./tcp-output.ts";
 import { TCPCB_LOST, TCPCB_SACKED_ACKED, TCPCB_SACKED_RETRANS, type TxSeg } from "./tcp-segment.ts";
@@ -160,7 +161,7 @@ function tsoShouldDefer(sk: TcpSock, seg: TxSeg, maxSegs: number): boolean {
 /** Takes bytes over from the next segment of the write queue, so that a super-packet is full (tcp_grow_skb). */
 function growSeg(sk: TcpSock, seg: TxSeg, amount: number): void {
   const { next } = seg;
-  if (!next || seg.eor) return;
+  if (!next || seg.eor || seg.zc || next.zc) return;
   const n = Math.min(amount, next.len);
   if (n === 0) return;
   seg.endSeq = (seg.endSeq + n) >>> 0;
@@ -171,6 +172,10 @@ function growSeg(sk: TcpSock, seg: TxSeg, amount: number): void {
   seg.endSeq = next.endSeq;
   seg.eor = next.eor;
   seg.flags |= next.flags;
+  if (next.tsFlags !== 0) {
+    seg.tsFlags = next.tsFlags;
+    seg.tsKey = next.tsKey;
+  }
   sk.sendQueue.remove(next);
   tcpWmemFree(sk, next);
 }
@@ -178,6 +183,7 @@ function growSeg(sk: TcpSock, seg: TxSeg, amount: number): void {
 /** A segment leaves the queues for good (tcp_wmem_free_skb). */
 export function tcpWmemFree(sk: TcpSock, seg: TxSeg): void {
   sk.wmemQueued -= SKB_OVERHEAD + seg.len;
+  if (seg.zc) zerocopyPut(sk, seg.zc);
   sk.tcp.segs.give(seg);
 }
 
@@ -197,6 +203,15 @@ export function tcpFragment(sk: TcpSock, seg: TxSeg, len: number, mss: number, s
   rest.sacked = seg.sacked;
   rest.eor = seg.eor;
   seg.eor = false;
+  if (seg.zc) {
+    rest.zc = seg.zc;
+    seg.zc.refs++;
+  }
+  if (seg.tsFlags !== 0 && !before(seg.tsKey, rest.seq)) {
+    rest.tsFlags = seg.tsFlags;
+    rest.tsKey = seg.tsKey;
+    seg.tsFlags = 0;
+  }
   rest.sentNs = seg.sentNs;
   rest.firstTxMstamp = seg.firstTxMstamp;
   rest.deliveredMstamp = seg.deliveredMstamp;
