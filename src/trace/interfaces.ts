@@ -11,7 +11,6 @@ import { vethPeer } from "../net/link/veth.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { namespacesOf } from "../scenario/namespaces.ts";
 import { socketOwner } from "../tools/net-util/sock-table.ts";
-import { formatIpv4, formatMac } from "../wire/addr.ts";
 
 export interface InterfaceAddress {
   readonly address: number;
@@ -30,7 +29,7 @@ export interface Interface {
   addresses: readonly InterfaceAddress[];
 }
 
-/** Which record of a device is meant: what it carried; what was dropped on its way out, with and without link header. */
+/** Which record of a device is meant: what it carried; what was dropped where no tap is, with and without link header. */
 export type InterfaceUse = "carried" | "dropped" | "dropped raw";
 
 const SUFFIXES: Readonly<Record<InterfaceUse, string>> = {
@@ -123,7 +122,7 @@ export class Interfaces {
     if (peer) parts.push(`the other end is ${this.namespaceName(peer.net)}/${peer.name}`);
     if (dev.lower) parts.push(`over ${dev.lower.name}`);
     const text = parts.join(", ");
-    known.description = use === "carried" ? text : `packets that were dropped on their way out (${text})`;
+    known.description = use === "carried" ? text : `dropped where no capture of it shows them (${text})`;
     known.addresses = (inDevOf(dev)?.addrs ?? []).map(({ local, prefixLen }) => ({
       address: local as number,
       prefixLength: prefixLen,
@@ -136,14 +135,4 @@ export class Interfaces {
     this.#taken.add(name);
     return name;
   }
-}
-
-/** "172.17.0.1/16" */
-export function addressText({ address, prefixLength }: InterfaceAddress): string {
-  return `${formatIpv4(address)}/${prefixLength}`;
-}
-
-/** One line about an interface. */
-export function interfaceText({ name, description, mac, addresses }: Interface): string {
-  return [name, description, formatMac(mac), ...addresses.map(addressText)].join(", ");
 }

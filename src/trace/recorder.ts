@@ -2,7 +2,6 @@
 // becomes a step, each copy a strand of its own. Nothing here judges a packet; it only reads what happened.
 
 import type { Lab } from "../host/lab.ts";
-import type { Net } from "../net/core/net.ts";
 import type { NetDevice } from "../net/core/net-device.ts";
 import { PACKET_LOOPBACK, type SkBuff } from "../net/core/skb.ts";
 import type { Sock } from "../net/core/sock.ts";
@@ -12,28 +11,15 @@ import { RequestSock } from "../net/ipv4/tcp-request.ts";
 import { TcpSock } from "../net/ipv4/tcp-sock.ts";
 import { TimewaitSock } from "../net/ipv4/tcp-timewait.ts";
 import { UdpSock } from "../net/ipv4/udp.ts";
-import { ctinfo2dir } from "../net/netfilter/conntrack-entry.ts";
-import type { ConnHandle } from "../net/netfilter/conntrack-info.ts";
-import type { Rule } from "../net/netfilter/rule.ts";
-import type { TraceEvent, TraceRule } from "../sim/trace.ts";
-import { PLAIN_NAMES, withSets } from "../tools/iptables/names.ts";
+import type { TraceEvent } from "../sim/trace.ts";
 import { formatMac } from "../wire/addr.ts";
 import * as arp from "../wire/arp.ts";
 import { FramePrinter, LINKTYPE_ETHERNET, LINKTYPE_RAW } from "../wire/print.ts";
 import { Interfaces } from "./interfaces.ts";
-import type { End, Event, Packet, RuleName, Sight, Step, Strand } from "./packet.ts";
-import {
-  connText,
-  endText,
-  type Flow,
-  flowOf,
-  flowText,
-  hasIpv4,
-  icmpWords,
-  routeWords,
-  ruleText,
-  targetOf,
-} from "./words.ts";
+import { NetfilterNotes } from "./netfilter-notes.ts";
+import type { End, Event, Packet, RuleName, Sight, Strand } from "./packet.ts";
+import { type Living, OpenStrand } from "./strand.ts";
+import { flowOf, flowText, hasIpv4, icmpWords, routeWords } from "./words.ts";
 
 export interface RecorderOptions {
   /** rules that were looked at and did not match, too */
@@ -57,55 +43,9 @@ const HOOKS: ReadonlyMap<string, string> = new Map([
   ["POST_ROUTING", "POSTROUTING"],
 ]);
 
-/** A packet while it is under way. */
-interface Living extends Packet {
-  /** strands that have not ended */
-  open: number;
-}
-
-/** A strand while it is being written. */
-class Open implements Strand {
-  readonly packet: Living;
-  readonly index: number;
-  readonly parent: Open | null;
-  readonly steps: Step[] = [];
-  end: End | null = null;
-  hook = "";
-  /** as it was when last looked at */
-  flow: Flow | null = null;
-  mark = 0;
-  net: Net | null = null;
-  /** steps belong to the sight before them */
-  after = false;
-  /** the flooding that goes on */
-  flood: Extract<Event, { kind: "flooded" }> | null = null;
-  nexthop = "";
-  conn: object | null = null;
-  ctState = "";
-  whole: Extract<Event, { kind: "whole" }> | null = null;
-  /** a raw socket had a copy of it */
-  shared = false;
-
-  constructor(packet: Living, parent: Open | null) {
-    this.packet = packet;
-    this.index = packet.strands.length;
-    this.parent = parent;
-    if (!parent) return;
-    this.hook = parent.hook;
-    this.flow = parent.flow;
-    this.mark = parent.mark;
-    this.net = parent.net;
-    this.after = parent.after;
-    this.flood = parent.flood;
-    this.nexthop = parent.nexthop;
-    this.conn = parent.conn;
-    this.ctState = parent.ctState;
-  }
-}
-
 /** What the next packet is there for: the number of the one that caused it. */
 interface Cause {
-  readonly strand: Open;
+  readonly strand: OpenStrand;
   readonly text: string;
   /** "arp" when an answer is counted as one */
   readonly answer: string;
@@ -120,10 +60,8 @@ export class Recorder {
   /** packets that are under way, by number */
   readonly #byId: Map<number, Living> = new Map();
   #count = 0;
-  readonly #open: Map<SkBuff, Open> = new Map();
-  /** rules by which connections got their bindings */
-  readonly #natRules: WeakMap<object, { SNAT?: RuleName; DNAT?: RuleName }> = new WeakMap();
-  readonly #ruleNames: WeakMap<object, RuleName> = new WeakMap();
+  readonly #open: Map<SkBuff, OpenStrand> = new Map();
+  readonly #netfilter: NetfilterNotes;
   /** who a packet was made for, until it is seen */
   readonly #causes: Map<SkBuff, Cause> = new Map();
   #next: Cause | null = null;
@@ -135,6 +73,9 @@ export class Recorder {
     this.#lab = lab;
     this.#options = options;
     this.interfaces = new Interfaces(lab);
+    this.#netfilter = new NetfilterNotes(this.interfaces, options.allRules ?? false, (strand, event, what) =>
+      this.#push(strand, event, what),
+    );
     lab.kernel.skbs.trace = (event, skb) => this.#see(event, skb);
   }
 
@@ -166,7 +107,7 @@ export class Recorder {
     if (where === "kfreeSkb" || where === "consumeSkb") this.#close(strand, skb);
   }
 
-  #close(strand: Open, skb: SkBuff): void {
+  #close(strand: OpenStrand, skb: SkBuff): void {
     this.#open.delete(skb);
     const { packet } = strand;
     if (--packet.open > 0) return;
@@ -190,18 +131,18 @@ export class Recorder {
     return packet;
   }
 
-  #begin(packet: Living, skb: SkBuff, parent: Open | null): Open {
+  #begin(packet: Living, skb: SkBuff, parent: OpenStrand | null): OpenStrand {
     // a buffer that went back to the pool without a word
     const lost = this.#open.get(skb);
     if (lost) this.#close(lost, skb);
-    const strand = new Open(packet, parent);
+    const strand = new OpenStrand(packet, parent);
     packet.strands.push(strand);
     packet.open++;
     this.#open.set(skb, strand);
     return strand;
   }
 
-  #push(strand: Open, event: TraceEvent, what: Event): void {
+  #push(strand: OpenStrand, event: TraceEvent, what: Event): void {
     strand.steps.push({
       timeNs: this.#lab.sim.now,
       order: this.#order++,
@@ -212,7 +153,7 @@ export class Recorder {
     });
   }
 
-  #note(strand: Open, event: TraceEvent, skb: SkBuff): void {
+  #note(strand: OpenStrand, event: TraceEvent, skb: SkBuff): void {
     const { where, detail } = event;
     const next = this.#next;
     this.#next = null;
@@ -226,7 +167,7 @@ export class Recorder {
     if (where !== "__brForward" && where !== "brPassFrameUp" && where !== "skbCopy") strand.flood = null;
     switch (where) {
       case "nftDoChain":
-        this.#rule(strand, event, event.rule!, skb);
+        this.#netfilter.rule(strand, event, event.rule!, skb);
         return;
       case "netifReceiveSkb":
         this.#sight(strand, event, skb, "in");
@@ -261,14 +202,14 @@ export class Recorder {
         this.#next = { strand, text: `for #${strand.packet.number}`, answer: "" };
         return;
       case "nfConntrackIn":
-        this.#conntrack(strand, event, skb);
+        this.#netfilter.conntrack(strand, event, skb);
         return;
       case "nfNatSetupInfo":
-        this.#binding(strand, event);
+        this.#netfilter.binding(strand, event);
         return;
       case "nfNatManipPkt":
       case "nfNatIcmpReplyTranslation":
-        this.#translated(strand, event, skb);
+        this.#netfilter.translated(strand, event, skb);
         return;
       case "brFdbUpdate": {
         const port = event.device as NetDevice;
@@ -346,7 +287,7 @@ export class Recorder {
 
   // --- where it is ---
 
-  #sight(strand: Open, event: TraceEvent, skb: SkBuff, direction: "in" | "out"): void {
+  #sight(strand: OpenStrand, event: TraceEvent, skb: SkBuff, direction: "in" | "out"): void {
     const dev = event.device as NetDevice;
     const { data } = skb;
     if (direction === "in") skb.data = skb.macHeader;
@@ -358,6 +299,7 @@ export class Recorder {
     // as libpcap: a loopback packet is seen once, and what comes back from a group was seen going out
     const tapped = direction === "in" ? skb.pktType !== PACKET_LOOPBACK : !dev.loopback;
     strand.after = true;
+    strand.tapped = tapped;
     // what a tunnel's socket took goes on
     strand.end = null;
     this.#shown(strand, frame, false);
@@ -372,7 +314,7 @@ export class Recorder {
   }
 
   /** The packet's line of text, and whether it is wanted. */
-  #shown(strand: Open, frame: Uint8Array, raw: boolean): void {
+  #shown(strand: OpenStrand, frame: Uint8Array, raw: boolean): void {
     const { packet } = strand;
     if (packet.text === "") packet.text = (raw ? this.#raw : this.#ethernet).print(frame, 0, frame.length, 0, 0);
     if (!packet.wanted) packet.wanted = this.#options.filter!(frame, raw);
@@ -380,7 +322,7 @@ export class Recorder {
 
   // --- where it comes from ---
 
-  #sent(strand: Open, event: TraceEvent, skb: SkBuff, next: Cause | null): void {
+  #sent(strand: OpenStrand, event: TraceEvent, skb: SkBuff, next: Cause | null): void {
     strand.after = false;
     const flow = flowOf(skb);
     strand.flow = flow;
@@ -394,11 +336,11 @@ export class Recorder {
   }
 
   /** What is no IP packet of this machine's: ARP, spanning tree, a packet socket's. */
-  #made(strand: Open, event: TraceEvent, skb: SkBuff, next: Cause | null): void {
+  #made(strand: OpenStrand, event: TraceEvent, skb: SkBuff, next: Cause | null): void {
     this.#push(strand, event, { kind: "sent", packet: "", ...this.#sender(strand, skb, next) });
   }
 
-  #sender(strand: Open, skb: SkBuff, next: Cause | null): { by: string; because: string } {
+  #sender(strand: OpenStrand, skb: SkBuff, next: Cause | null): { by: string; because: string } {
     const cause = this.#causes.get(skb) ?? next;
     this.#causes.delete(skb);
     if (cause?.answer) {
@@ -412,146 +354,13 @@ export class Recorder {
   }
 
   /** The packet `other` is made because of this one. */
-  #expect(strand: Open, event: TraceEvent, answer: string): void {
+  #expect(strand: OpenStrand, event: TraceEvent, answer: string): void {
     this.#causes.set(event.other as SkBuff, { strand, text: `in answer to #${strand.packet.number}`, answer });
-  }
-
-  // --- what rules did ---
-
-  #rule(strand: Open, event: TraceEvent, told: TraceRule, skb: SkBuff): void {
-    const { step, verdict } = told;
-    if (step === "verdict") {
-      this.#judged(strand, event, skb, verdict);
-      return;
-    }
-    if (step === "match") {
-      // what its target is going to change
-      strand.mark = skb.mark;
-      if (hasIpv4(skb)) strand.flow = flowOf(skb);
-    }
-    if (step === "look" && !this.#options.allRules) return;
-    const rule = this.#ruleName(told, event);
-    const matched = step !== "look";
-    const said = {
-      kind: "rule",
-      hook: strand.hook,
-      rule,
-      matched,
-      verdict: matched ? verdict.replace("TARGET", "") : "",
-    } as const;
-    const { steps } = strand;
-    const before = steps.at(-1);
-    // the rule that was just looked at has matched
-    if (step === "match" && this.#options.allRules && before?.event.kind === "rule" && before.event.rule === rule)
-      steps[steps.length - 1] = { ...before, event: said };
-    else this.#push(strand, event, said);
-  }
-
-  /** A rule's target has spoken. */
-  #judged(strand: Open, event: TraceEvent, skb: SkBuff, verdict: string): void {
-    const { steps } = strand;
-    const at = steps.findLastIndex(({ event: { kind } }) => kind === "rule");
-    const said = steps[at]!.event as Extract<Event, { kind: "rule" }>;
-    // of nft's rules the rest of the matches is only now known
-    if (verdict !== "BREAK") said.verdict = verdict;
-    else if (this.#options.allRules) steps[at] = { ...steps[at]!, event: { ...said, matched: false, verdict: "" } };
-    else steps.splice(at, 1);
-    this.#changed(strand, event, skb, said.rule);
-  }
-
-  #ruleName({ table, chain, number, step, verdict, rule }: TraceRule, event: TraceEvent): RuleName {
-    if (step === "policy") return { table, chain, number: 0, text: `-P ${chain} ${verdict}`, target: verdict };
-    const known = this.#ruleNames.get(rule!);
-    if (known?.number === number) return known;
-    const { net } = event.device as NetDevice;
-    const netns = this.interfaces.namespaceOf(net);
-    const names = netns
-      ? withSets(PLAIN_NAMES, netns.nf.sets)
-      : { ...PLAIN_NAMES, setIndex: () => -1, setName: () => "?" };
-    const text = ruleText(chain, rule as Rule, net, names);
-    const name = { table, chain, number, text, target: targetOf(rule as Rule, text) };
-    this.#ruleNames.set(rule!, name);
-    return name;
-  }
-
-  /** What a rule's target wrote into the packet or beside it. */
-  #changed(strand: Open, event: TraceEvent, skb: SkBuff, by: RuleName): void {
-    const hex = (value: number): string => `0x${(value >>> 0).toString(16)}`;
-    const tell = (what: string, before: string, after: string): void => {
-      if (before !== after)
-        this.#push(strand, event, { kind: "rewrite", hook: strand.hook, what, before, after, by, undone: false });
-    };
-    if (skb.mark !== strand.mark) tell("mark", hex(strand.mark), hex(skb.mark));
-    strand.mark = skb.mark;
-    if (!hasIpv4(skb)) return;
-    const flow = flowOf(skb);
-    if (strand.flow && strand.flow.saddr === flow.saddr && strand.flow.daddr === flow.daddr) {
-      tell("tos", hex(strand.flow.tos), hex(flow.tos));
-      tell("ttl", String(strand.flow.ttl), String(flow.ttl));
-    }
-    strand.flow = flow;
-  }
-
-  #conntrack(strand: Open, event: TraceEvent, skb: SkBuff): void {
-    const conn = event.other as ConnHandle | null;
-    strand.flow = flowOf(skb);
-    strand.mark = skb.mark;
-    // what comes back from the loopback, or by a bridge, is tracked already
-    if (conn !== null && strand.conn === conn && strand.ctState === event.detail) return;
-    strand.conn = conn;
-    strand.ctState = event.detail;
-    // a new connection may lie where an old one lay
-    if (conn && event.detail === "NEW") this.#natRules.delete(conn);
-    this.#push(strand, event, {
-      kind: "conntrack",
-      hook: strand.hook,
-      state: event.detail,
-      reply: conn !== null && ctinfo2dir(skb.ctinfo) === 1,
-      entry: conn ? connText(conn.info) : "",
-    });
-  }
-
-  #binding(strand: Open, event: TraceEvent): void {
-    const last = strand.steps.findLast(({ event: { kind } }) => kind === "rule")?.event;
-    if (last?.kind !== "rule" || last.rule.number === 0) return;
-    const known = this.#natRules.get(event.other!) ?? {};
-    known[event.detail as "SNAT" | "DNAT"] = last.rule;
-    this.#natRules.set(event.other!, known);
-  }
-
-  #translated(strand: Open, event: TraceEvent, skb: SkBuff): void {
-    const before = strand.flow;
-    const after = flowOf(skb);
-    strand.flow = after;
-    if (!before) return;
-    const undone = ctinfo2dir(skb.ctinfo) === 1;
-    const rules = this.#natRules.get(event.other!);
-    const tell = (what: string, source: boolean, from: string, to: string): void => {
-      if (from === to) return;
-      // an answer's destination is what was done to the source
-      const by = (source !== undone ? rules?.SNAT : rules?.DNAT) ?? null;
-      this.#push(strand, event, { kind: "rewrite", hook: strand.hook, what, before: from, after: to, by, undone });
-    };
-    const id = (flow: Flow): string => (before.id === after.id ? "" : ` id ${flow.id}`);
-    tell(
-      "source",
-      true,
-      endText(before.saddr, before.sport) + id(before),
-      endText(after.saddr, after.sport) + id(after),
-    );
-    const sameEnd = before.saddr !== after.saddr || before.sport !== after.sport;
-    const idOnce = (flow: Flow): string => (sameEnd ? "" : id(flow));
-    tell(
-      "destination",
-      false,
-      endText(before.daddr, before.dport) + idOnce(before),
-      endText(after.daddr, after.dport) + idOnce(after),
-    );
   }
 
   // --- how it ends ---
 
-  #delivered(strand: Open, event: TraceEvent): void {
+  #delivered(strand: OpenStrand, event: TraceEvent): void {
     const sock = event.other;
     if (!sock) return;
     const { where } = event;
@@ -562,11 +371,11 @@ export class Recorder {
     this.#end(strand, "delivered", to);
   }
 
-  #handled(strand: Open, by: string): void {
+  #handled(strand: OpenStrand, by: string): void {
     this.#end(strand, "handled", by);
   }
 
-  #joined(strand: Open, event: TraceEvent): void {
+  #joined(strand: OpenStrand, event: TraceEvent): void {
     const whole = this.#open.get(event.other as SkBuff);
     if (!whole) return;
     if (!whole.whole) {
@@ -579,7 +388,7 @@ export class Recorder {
     this.#push(strand, event, { kind: "end", end: strand.end! });
   }
 
-  #dropped(strand: Open, event: TraceEvent, skb: SkBuff): void {
+  #dropped(strand: OpenStrand, event: TraceEvent, skb: SkBuff): void {
     const reason = event.detail;
     // an echo reply that a raw socket has had and no ping socket wants; a segment that TCP has read to its end
     if (
@@ -591,14 +400,13 @@ export class Recorder {
     }
     const last = strand.steps.findLast(({ event: { kind } }) => kind === "rule")?.event;
     const byRule = reason === "NETFILTER_DROP" && last?.kind === "rule" ? last.rule : null;
-    const onTheWayOut = !strand.after;
-    if (onTheWayOut) this.#lost(strand, event, skb);
+    if (!strand.after || !strand.tapped) this.#lost(strand, event, skb);
     this.#end(strand, "dropped", reason, byRule);
     this.#push(strand, event, { kind: "end", end: strand.end! });
   }
 
-  /** It dies between two sights: what it looked like then. */
-  #lost(strand: Open, event: TraceEvent, skb: SkBuff): void {
+  /** It dies between two sights, or after one that no capture shows: what it looked like then. */
+  #lost(strand: OpenStrand, event: TraceEvent, skb: SkBuff): void {
     const dev = skb.dev ?? skbRtable(skb)?.dev ?? null;
     if (dev) strand.net = dev.net;
     const framed = skb.macHeader >= 0 && skb.data === skb.macHeader && skb.dev !== null;
@@ -617,7 +425,7 @@ export class Recorder {
     this.#push(strand, { ...event, dev: dev.name }, lost);
   }
 
-  #consumed(strand: Open): void {
+  #consumed(strand: OpenStrand): void {
     if (strand.end !== null) {
       if (strand.end.verdict === "handled" && !strand.steps.some(({ event: { kind } }) => kind === "end"))
         strand.steps.push({
@@ -634,7 +442,7 @@ export class Recorder {
     this.#end(strand, divided ? "divided" : "handled", divided ? "" : "the kernel");
   }
 
-  #end(strand: Open, verdict: End["verdict"], detail: string, by: RuleName | null = null): void {
+  #end(strand: OpenStrand, verdict: End["verdict"], detail: string, by: RuleName | null = null): void {
     const namespace = strand.net ? this.interfaces.namespaceName(strand.net) : "";
     strand.end = { verdict, namespace, detail, by };
   }

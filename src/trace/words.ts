@@ -201,6 +201,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["SOCKET_CLOSE", "the socket was closed before it was read (SOCKET_CLOSE)"],
   ["SOCKET_RCVBUFF", "the socket's buffer is full (SOCKET_RCVBUFF)"],
   ["IP_NOPROTO", "no protocol for it, and no raw socket (IP_NOPROTO)"],
+  ["INVALID_PROTO", "an ICMP message that is not answered when it comes to all (INVALID_PROTO)"],
   ["NETFILTER_DROP", "by netfilter, without a rule (NETFILTER_DROP)"],
   ["NOT_SPECIFIED", "for a reason that Linux does not name (NOT_SPECIFIED)"],
   ["OTHERHOST", "its MAC address is another station's (OTHERHOST)"],

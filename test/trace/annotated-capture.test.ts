@@ -179,6 +179,15 @@ describe("one capture of everything", () => {
     expect(hex(capture.bytes.subarray(lost[0]!.from, lost[0]!.to))).toMatch(/^f{12}.{12}0806/);
   });
 
+  it("has a broadcast's copy for its own sender, which no capture shows, where it is dropped", async () => {
+    const { capture } = await traced(`${PAIR}ping -b -c 1 -W 1 10.0.0.255 2>/dev/null`);
+    const dropped = capture.frames.filter(({ comment }) => comment?.includes("\nDROPPED"));
+    expect(dropped.map(({ interfaceId }) => capture.interfaces[interfaceId]!.name).sort()).toEqual([
+      "docker-host/veth0 dropped (IP)",
+      "web/eth0",
+    ]);
+  });
+
   it("gives the fragments of a packet its number, and what is put together again, too", async () => {
     const { capture } = await traced(`${PAIR}ping -c 1 -s 3000 10.0.0.2 >/dev/null`);
     const requests = capture.frames.filter(({ packetId }) => packetId === 1);

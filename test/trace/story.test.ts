@@ -96,6 +96,17 @@ describe("a story tells", () => {
     expect(found).toContain('DROPPED by t f 1: iif "pa" ip protocol icmp counter drop (NETFILTER_DROP)');
   });
 
+  it("the rule behind NAT in packets that came before any answer, too", async () => {
+    const found = await lines(`
+      iptables -t nat -A PREROUTING -p udp --dport 99 -j DNAT --to-destination 10.2.0.2:9
+      ip netns exec b iptables -A INPUT -p udp -j DROP
+      ip netns exec a bash -c 'exec 3>/dev/udp/10.1.0.1/99; echo one >&3; sleep 0.1; echo two >&3'`);
+    expect(found.filter((line) => line.startsWith("destination"))).toEqual([
+      "destination 10.1.0.1:99 → 10.2.0.2:9 by PREROUTING 1 DNAT",
+      "destination 10.1.0.1:99 → 10.2.0.2:9 by PREROUTING 1 DNAT",
+    ]);
+  });
+
   it("what made a packet necessary: the questions and answers of others", async () => {
     const { packets } = await traced(`${ROUTED}ip netns exec a ping -c 1 -t 1 10.2.0.2 >/dev/null`);
     const [request] = packets.filter(({ text }) => text.includes("echo request"));
