@@ -114,7 +114,10 @@ function sysctlFolder(prefix: string): SyntheticDirNode {
       if (kernelKey) return setting(kernelKey);
       const entry = netnsOf(proc).net.sysctl.get(key);
       if (entry) return setting(file(entry.read, entry.write && ((_proc, text) => entry.write!(text))));
-      return keys(proc).some((other) => other.startsWith(`${key}/`)) ? sysctlFolder(`${key}/`) : undefined;
+      const isFolder =
+        netnsOf(proc).net.sysctl.hasFolder(`${key}/`) ||
+        [...KERNEL_KEYS.keys()].some((other) => other.startsWith(`${key}/`));
+      return isFolder ? sysctlFolder(`${key}/`) : undefined;
     },
   };
 }

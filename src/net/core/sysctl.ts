@@ -108,6 +108,26 @@ export class SysctlTable {
     return undefined;
   }
 
+  /** Is there a key below `prefix`, which ends with a slash? Without making all keys: each step of a path asks this. */
+  hasFolder(prefix: string): boolean {
+    for (const key of this.#entries.keys()) if (key.startsWith(prefix)) return true;
+    return this.#providers.some((provider) => this.#providesBelow(provider, prefix));
+  }
+
+  #providesBelow(provider: Provider, prefix: string): boolean {
+    const { folders } = provider;
+    if (provider.prefix.startsWith(prefix)) return folders === null || !folders()[Symbol.iterator]().next().done;
+    if (!prefix.startsWith(provider.prefix)) return false;
+    const { length } = provider.prefix;
+    const folder = folders === null ? "" : prefix.slice(length, prefix.indexOf("/", length));
+    if (folders !== null) {
+      if (![...folders()].includes(folder)) return false;
+      if (prefix.length === length + folder.length + 1) return true;
+    }
+    for (const key of this.#keysOf(provider, folder).keys()) if (key.startsWith(prefix)) return true;
+    return false;
+  }
+
   /** All keys, sorted. */
   keys(): string[] {
     const keys = [...this.#entries.keys()];
