@@ -130,6 +130,7 @@ export class ConnRows {
 
   addStatus(row: number, bits: number): void {
     this.#words[(row << ROW) + STATUS]! |= bits;
+    this.#forgetPaths(row);
   }
 
   protonum(row: number): number {
@@ -249,6 +250,12 @@ export class ConnRows {
     return this.#words[(row << ROW) + PATH + dir]!;
   }
 
+  /** The connection is another to those who judge its packets: they walk again. */
+  #forgetPaths(row: number): void {
+    this.#words[(row << ROW) + PATH] = 0;
+    this.#words[(row << ROW) + PATH + 1] = 0;
+  }
+
   setPath(row: number, dir: number, path: number): void {
     this.#words[(row << ROW) + PATH + dir] = path;
   }
@@ -259,6 +266,7 @@ export class ConnRows {
 
   setMark(row: number, mark: number): void {
     this.#words[(row << ROW) + MARK] = mark;
+    this.#forgetPaths(row);
   }
 
   /** ifindex of the interface whose address MASQUERADE took; 0 none. */
@@ -371,6 +379,7 @@ export class ConnRows {
       ext = { helper: null, master: 0, seqadj: null, ftp: null };
       this.#ext.set(row, ext);
       this.#words[(row << ROW) + STATUS]! |= HAS_EXT;
+      this.#forgetPaths(row);
     }
     return ext;
   }

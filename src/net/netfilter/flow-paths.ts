@@ -15,7 +15,6 @@ import { BridgePort, holdTime } from "../bridge/br-private.ts";
 import { deliverToTaps } from "../core/dev.ts";
 import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
-import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
 import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import { IPSKB_FORWARDED } from "../ipv4/ip-cb.ts";
@@ -25,9 +24,9 @@ import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Mib } from "../ipv4/mib.ts";
 import type { Rtable } from "../ipv4/rtable.ts";
 import type { Conntrack } from "./conntrack.ts";
-import { ctinfo2dir, IPS_ASSURED, IPS_NAT_CLASH, IPS_SEEN_REPLY } from "./conntrack-entry.ts";
+import { ctinfo2dir, IPS_ASSURED, IPS_DST_NAT, IPS_NAT_CLASH, IPS_SEEN_REPLY, IPS_SRC_NAT } from "./conntrack-entry.ts";
 import { type Nat, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat.ts";
-import { udpPacket } from "./proto-other.ts";
+import { udpRefresh } from "./proto-other.ts";
 
 /** Ways that are remembered at once; a power of two. */
 const PATHS = 1024;
@@ -48,6 +47,10 @@ class FlowPath {
   readonly status: number;
   readonly mark: number;
   readonly ctinfo: number;
+  /** seen both ways, but not yet as a stream */
+  readonly unassured: boolean;
+  readonly dnat: boolean;
+  readonly snat: boolean;
   /** the bridge port that `indev` is, when the frame went up through its bridge; null: no bridge */
   readonly port: BridgePort | null;
   readonly fdbEntry: number;
@@ -79,6 +82,10 @@ class FlowPath {
     this.status = record.status;
     this.mark = record.mark;
     this.ctinfo = record.ctinfo;
+    this.unassured = (record.status & (IPS_SEEN_REPLY | IPS_ASSURED | IPS_NAT_CLASH)) === IPS_SEEN_REPLY;
+    const isReply = ctinfo2dir(record.ctinfo) === 1;
+    this.dnat = (record.status & (isReply ? IPS_SRC_NAT : IPS_DST_NAT)) !== 0;
+    this.snat = (record.status & (isReply ? IPS_DST_NAT : IPS_SRC_NAT)) !== 0;
     this.port = port;
     this.fdbEntry = record.fdbEntry;
     this.trackedInBridge = record.trackedInBridge;
@@ -201,27 +208,22 @@ export class FlowPaths implements FlowPathCache {
     return this.#ct.table.findWords(src, dst, getInt32(head, data + UDP_AT), head[data + 9]!, 0);
   }
 
-  /** The packet is as those that took the way, and nothing has changed on it. */
+  /** The packet is as those that took the way, and nothing has changed on it; the connection's own changes forget its path. */
   #leads(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: number): boolean {
-    const { head, data } = skb;
-    const { rows } = this.#ct;
-    const status = rows.status(conn);
-    // it may be looked up in the next jiffy
-    const jiffy = this.#ct.jiffies + 1;
+    const { rows, jiffies } = this.#ct;
     return (
       path.genid === this.#ip4.net.pathGenid &&
       path.indev === dev &&
-      path.status === status &&
-      path.mark === rows.mark(conn) &&
-      path.tos === head[data + 1] &&
+      path.tos === skb.head[skb.data + 1] &&
       path.pktType === skb.pktType &&
       path.hasMacs(skb) &&
       path.learnsAsBefore() &&
-      rows.ext(conn) === null &&
-      ((rows.timeout(conn) - jiffy) | 0) > 0 &&
-      !becomesStream(status, (jiffy - rows.streamAt(conn)) | 0) &&
-      skb.tail - data <= path.mtu &&
-      ipHeaderIsValid(skb, data, ip.HEADER_LENGTH)
+      // it may be looked up in the next jiffy
+      ((rows.timeout(conn) - jiffies - 1) | 0) > 0 &&
+      // a packet that assures the connection walks, as rules may ask about that
+      (!path.unassured || ((jiffies + 1 - rows.streamAt(conn)) | 0) <= 0) &&
+      skb.tail - skb.data <= path.mtu &&
+      ipHeaderIsValid(skb, skb.data, ip.HEADER_LENGTH)
     );
   }
 
@@ -271,7 +273,7 @@ export class FlowPaths implements FlowPathCache {
 
     // ipOutput
     skb.dev = rt.dev;
-    this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
+    if (path.snat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
     this.#ct.flushEvents(conn);
     ipFinishOutput2(ip4, skb);
   }
@@ -294,8 +296,8 @@ export class FlowPaths implements FlowPathCache {
   #preRouting(path: FlowPath, skb: SkBuff, conn: number): void {
     skb.ct = conn;
     skb.ctinfo = path.ctinfo;
-    udpPacket(this.#ct, conn, skb, skb.data + UDP_AT, path.ctinfo, NF_INET_PRE_ROUTING);
-    this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_DST);
+    udpRefresh(this.#ct, conn, skb, path.ctinfo);
+    if (path.dnat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_DST);
   }
 
   /** A packet has come to its output: the next one of its connection may follow it. */
@@ -322,35 +324,40 @@ export class FlowPaths implements FlowPathCache {
   }
 }
 
-/** This packet's look-up will assure the connection, which rules may ask about (udpPacket). */
-function becomesStream(status: number, sinceStream: number): boolean {
-  const asked = IPS_SEEN_REPLY | IPS_ASSURED | IPS_NAT_CLASH;
-  return (status & asked) === IPS_SEEN_REPLY && sinceStream > 0;
+/** Four bytes of a packet as one of its words. */
+function word(a: number, b: number, c: number, d: number): number {
+  return new Int32Array(Uint8Array.of(a, b, c, d).buffer)[0]!;
 }
+
+const VERSION_AND_LENGTH = word(255, 0, 0, 0);
+const WITHOUT_OPTIONS = word(0x45, 0, 0, 0);
+const IS_FRAGMENT = word(0, 0, 0x3f, 0xff);
+const PROTOCOL = word(0, 255, 0, 0);
+const IS_UDP = word(0, ip.IPPROTO_UDP, 0, 0);
 
 /** A whole UDP datagram without options or anything else that needs a look, as a veth hands it over. */
 function isPlain(skb: SkBuff): boolean {
-  const { head, data } = skb;
+  const { head, words, data } = skb;
   const length = skb.tail - data;
+  const w = data >> 2;
   return (
     skb.protocol === ethernet.ETH_P_IP &&
-    (data & 3) === 0 &&
-    skb.macHeader === data - ethernet.HEADER_LENGTH &&
-    skb.pool.trace === null &&
     length >= UDP_AT + 8 &&
-    head[data] === 0x45 &&
-    head[data + 9] === ip.IPPROTO_UDP &&
-    // neither a fragment nor at its last hop
-    ((head[data + 6]! & 0x3f) | head[data + 7]!) === 0 &&
+    (data & 3) === 0 &&
+    (words[w]! & VERSION_AND_LENGTH) === WITHOUT_OPTIONS &&
+    (words[w + 1]! & IS_FRAGMENT) === 0 &&
+    (words[w + 2]! & PROTOCOL) === IS_UDP &&
+    // not at its last hop
     head[data + 8]! > 1 &&
     get16(head, data + 2) === length &&
     get16(head, data + UDP_AT + 4) >= 8 &&
     get16(head, data + UDP_AT + 4) <= length - UDP_AT &&
     (skb.ipSummed === CHECKSUM_PARTIAL || skb.ipSummed === CHECKSUM_UNNECESSARY) &&
-    (skb.gsoSize | skb.mark | skb.ctinfo | skb.vlanProto | skb.nfBridge) === 0 &&
-    !skb.nfTrace &&
-    skb.ct === 0 &&
+    (skb.gsoSize | skb.mark | skb.ct | skb.ctinfo | skb.vlanProto | skb.nfBridge) === 0 &&
+    skb.macHeader === data - ethernet.HEADER_LENGTH &&
     skb.sk === null &&
-    skb.dst === null
+    skb.dst === null &&
+    !skb.nfTrace &&
+    skb.pool.trace === null
   );
 }

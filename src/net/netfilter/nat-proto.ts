@@ -19,7 +19,8 @@ export function manipPacket(skb: SkBuff, iph: number, target: Tuple, manip: numb
   const b = skb.head;
   const l4 = iph + ((b[iph]! & 15) << 2);
   if (protonum === ip.IPPROTO_UDP && skb.tail - l4 >= 8) {
-    manipUdp(skb, iph, l4, target, manip === NF_NAT_MANIP_SRC);
+    const source = manip === NF_NAT_MANIP_SRC;
+    manipUdp(skb, iph, source ? target.src : target.dst, source ? target.srcU : target.dstU, source);
     return;
   }
   manipTransport(skb, iph, l4, target, manip, protonum);
@@ -31,12 +32,11 @@ export function manipPacket(skb: SkBuff, iph: number, target: Tuple, manip: numb
 }
 
 /** Both headers of a UDP datagram at once: half of what each field and checksum by itself takes (forward_60B). */
-function manipUdp(skb: SkBuff, iph: number, l4: number, target: Tuple, source: boolean): void {
+export function manipUdp(skb: SkBuff, iph: number, address: number, port: number, source: boolean): void {
   const b = skb.head;
+  const l4 = iph + ((b[iph]! & 15) << 2);
   const at = iph + (source ? ip.SOURCE : ip.DESTINATION);
   const portAt = l4 + (source ? 0 : 2);
-  const address = (source ? target.src : target.dst) | 0;
-  const port = source ? target.srcU : target.dstU;
   const change = (~get16(b, at) & 0xffff) + (~get16(b, at + 2) & 0xffff) + (address >>> 16) + (address & 0xffff);
   const portChange = (~get16(b, portAt) & 0xffff) + port;
   set32(b, at, address);

@@ -40,7 +40,7 @@ import {
   nfCtGet,
 } from "./conntrack-entry.ts";
 import { hasSource, SourceChains } from "./nat-by-source.ts";
-import { manipPacket, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, natIcmpError } from "./nat-proto.ts";
+import { manipPacket, manipUdp, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, natIcmpError } from "./nat-proto.ts";
 import { tcpState } from "./proto-tcp.ts";
 import { END, TcpState } from "./proto-tcp-track.ts";
 import { hasPorts, invertTuple, Tuple } from "./tuple.ts";
@@ -224,8 +224,15 @@ export class Nat {
     if (dir === 1) bit ^= IPS_NAT_MASK;
     const { rows } = this.#ct;
     if (!(rows.status(conn) & bit)) return;
-    invertTuple(this.#scratch, rows.tuple(conn, 1 - dir, this.#other));
-    manipPacket(skb, skb.networkHeader, this.#scratch, manip, this.#scratch.protonum);
+    if (rows.protonum(conn) === ip.IPPROTO_UDP) {
+      const source = manip === NF_NAT_MANIP_SRC;
+      const address = source ? rows.dst(conn, 1 - dir) : rows.src(conn, 1 - dir);
+      const port = source ? rows.dstU(conn, 1 - dir) : rows.srcU(conn, 1 - dir);
+      manipUdp(skb, skb.networkHeader, address, port, source);
+    } else {
+      invertTuple(this.#scratch, rows.tuple(conn, 1 - dir, this.#other));
+      manipPacket(skb, skb.networkHeader, this.#scratch, manip, this.#scratch.protonum);
+    }
     const what = manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT";
     if (skb.pool.trace !== null)
       trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, what, null, this.#ct.handle(conn));

@@ -41,10 +41,18 @@ export function udpPacket(ct: Conntrack, conn: number, skb: SkBuff, uh: number, 
   const { rows } = ct;
   const status = rows.status(conn);
   if (!(status & IPS_CONFIRMED)) rows.setStreamAt(conn, (ct.jiffies + 2 * HZ) | 0);
+  udpRefresh(ct, conn, skb, ctinfo);
+  return NF_ACCEPT;
+}
+
+/** A sound datagram of the connection: it lives on, and may have become a stream. */
+export function udpRefresh(ct: Conntrack, conn: number, skb: SkBuff, ctinfo: number): void {
+  const { rows } = ct;
+  const status = rows.status(conn);
   const { udpTimeout, udpTimeoutStream } = ct.sysctl;
   if (!(status & IPS_SEEN_REPLY)) {
     ct.refreshAcct(conn, ctinfo, skb, udpTimeout);
-    return NF_ACCEPT;
+    return;
   }
   // a request and its answer are no stream; what goes on for longer is
   const stream = ((ct.jiffies - rows.streamAt(conn)) | 0) > 0;
@@ -53,7 +61,6 @@ export function udpPacket(ct: Conntrack, conn: number, skb: SkBuff, uh: number, 
     rows.addStatus(conn, IPS_ASSURED);
     ct.eventCache(conn, IPCT_ASSURED);
   }
-  return NF_ACCEPT;
 }
 
 /** A query or its answer. Only queries begin a connection. */
