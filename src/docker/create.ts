@@ -12,6 +12,9 @@ import { badRequest, conflict, DaemonError, notFound } from "./errors.ts";
 import { randomId, randomName, shortId } from "./names.ts";
 import { buildRootfs } from "./rootfs.ts";
 
+/** for the many containers without labels, sysctls, published ports: an empty Map costs 180 bytes */
+const NONE: ReadonlyMap<string, never> = new Map<string, never>();
+
 /** `docker create`. Throws DaemonError: no such image (404), name taken (409), options that exclude each other (400). */
 export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<Container> {
   const request = {
@@ -19,6 +22,9 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
     networkMode: byId(daemon, asked.networkMode),
     pidMode: byId(daemon, asked.pidMode),
     ipcMode: byId(daemon, asked.ipcMode),
+    labels: asked.labels.size > 0 ? asked.labels : NONE,
+    sysctls: asked.sysctls.size > 0 ? asked.sysctls : NONE,
+    portBindings: asked.portBindings.size > 0 ? asked.portBindings : NONE,
   };
   yield* sleep(daemon.generation.costs.create);
   const image = daemon.images.find(request.image);

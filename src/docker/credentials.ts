@@ -25,10 +25,14 @@ export function capabilityName(word: string): string {
   return word.toUpperCase().replace(/^CAP_/, "");
 }
 
+/** one for all containers that ask for nothing else */
+const DEFAULT_SET: ReadonlySet<string> = new Set(DEFAULT_CAPABILITIES);
+
 /** caps.TweakCapabilities */
 function capabilitiesOf(container: Container, privileged: boolean): ReadonlySet<string> {
   if (privileged) return CAPABILITIES;
   const { capAdd, capDrop } = container.request;
+  if (capAdd.length === 0 && capDrop.length === 0) return DEFAULT_SET;
   const added = capAdd.map(capabilityName);
   const dropped = new Set(capDrop.map(capabilityName));
   const base = added.includes("ALL") ? CAPABILITIES : dropped.has("ALL") ? [] : DEFAULT_CAPABILITIES;

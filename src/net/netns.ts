@@ -9,7 +9,7 @@ import { AF_INET, AF_INET6, AF_PACKET } from "./core/sock.ts";
 import { createIpv4, inetCreateSock } from "./ipv4/af-inet.ts";
 import { ipMcJoinGroup, ipMcLeaveGroup } from "./ipv4/igmp.ts";
 import type { Ipv4 } from "./ipv4/ipv4.ts";
-import { tcpInit, tcpInitLater } from "./ipv4/tcp.ts";
+import { tcpOf, tcpProvideSysctls } from "./ipv4/tcp.ts";
 import type { TcpState } from "./ipv4/tcp-sock.ts";
 import { ipv6OffInit } from "./ipv6/ipv6-off.ts";
 import { loadBrNetfilter } from "./link/br-netfilter-ip.ts";
@@ -18,10 +18,11 @@ import { createLoopback } from "./link/loopback.ts";
 import { type Netfilter, netfilterInit } from "./netfilter/netfilter.ts";
 import { Socket } from "./socket.ts";
 
+const VALIDATORS = [ipvlanValidateAddress];
+
 export class NetNamespace {
   readonly net: Net;
   readonly ipv4: Ipv4;
-  #tcp: TcpState | null = null;
   #nf: Netfilter | null = null;
   /** inode number as /proc/PID/ns/net shows it */
   readonly inode: number;
@@ -32,10 +33,10 @@ export class NetNamespace {
     this.net = new Net(kernel, label, inode);
     this.ipv4 = createIpv4(this.net);
     ipv6OffInit(this.net);
-    tcpInitLater(this.ipv4, () => this.tcp);
+    tcpProvideSysctls(this.ipv4);
     for (const prefix of ["net/netfilter/", "net/nf_conntrack_"]) this.net.sysctl.provide(prefix, () => void this.nf);
     loadBrNetfilter(this.net, this.ipv4);
-    this.ipv4.inetaddrValidators.push(ipvlanValidateAddress);
+    this.ipv4.inetaddrValidators = VALIDATORS;
     this.net.ipMulticast = {
       join: (dev, group) => ipMcJoinGroup(this.ipv4, dev, group),
       leave: (dev, group) => ipMcLeaveGroup(this.ipv4, dev, group),
@@ -45,8 +46,7 @@ export class NetNamespace {
 
   /** Made when something first asks for it: 30 KB, which a namespace without TCP need not have. */
   get tcp(): TcpState {
-    this.#tcp ??= tcpInit(this.ipv4);
-    return this.#tcp;
+    return tcpOf(this.ipv4);
   }
 
   /** Made with the first rule or question, as the kernel's modules hook themselves in when a rule needs them. */

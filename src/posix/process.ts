@@ -197,7 +197,7 @@ export class Process {
   ns: Namespaces;
   cred: Credentials;
   readonly fds: Map<number, OpenFile> = new Map();
-  readonly children: Set<Process> = new Set();
+  readonly children: LazySet<Process> = new LazySet();
   readonly startedNs: Ns;
   /** undefined while it runs */
   exitStatus: ExitStatus | undefined;
@@ -215,7 +215,8 @@ export class Process {
   umask = 0o022;
   /** Suspended by SIGSTOP or SIGTSTP until SIGCONT. */
   stopped = false;
-  readonly #threads: Set<Thread> = new Set();
+  /** besides the main one */
+  readonly #threads: LazySet<Thread> = new LazySet();
   /** children that have ended and for which it has not waited */
   readonly #zombies: LazySet<Process> = new LazySet();
   readonly #dispositions: LazyMap<number, Disposition> = new LazyMap();
@@ -252,7 +253,6 @@ export class Process {
     this.#main = machine.tasks.spawn(`${this.argv[0]}[${this.hostPid}]`, program(this), (status, error) =>
       this.#mainEnded(status, error),
     );
-    this.#threads.add(this.#main);
   }
 
   get sim(): Sim {
@@ -400,6 +400,7 @@ export class Process {
   #suspend(stopped: boolean): void {
     if (this.stopped === stopped) return;
     this.stopped = stopped;
+    this.#main.pause(stopped);
     for (const thread of this.#threads) thread.pause(stopped);
     this.stateChanged.wakeAll();
     this.parent?.kill(SIGCHLD);
@@ -505,6 +506,7 @@ export class Process {
   #end(exitStatus: ExitStatus): void {
     if (this.exitStatus) return;
     this.exitStatus = exitStatus;
+    this.#main.cancel();
     for (const thread of [...this.#threads]) thread.cancel();
     this.#threads.clear();
     for (const file of this.fds.values()) file.release();

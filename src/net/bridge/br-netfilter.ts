@@ -76,7 +76,7 @@ export interface BrNetfilterSysctl {
  * Loads br_netfilter in a namespace: provides the keys net.bridge.bridge-nf-*, and registers its hooks with the first bridge
  * (brnf_device_event).
  */
-export function brNetfilterInit(net: Net, ip: BrNetfilterIp): BrNetfilterSysctl {
+export function brNetfilterInit(net: Net, ip: () => BrNetfilterIp): BrNetfilterSysctl {
   const sysctl: BrNetfilterSysctl = {
     callIptables: 1,
     callIp6tables: 1,
@@ -90,7 +90,7 @@ export function brNetfilterInit(net: Net, ip: BrNetfilterIp): BrNetfilterSysctl 
   const notifier: NetdevNotifier = (event, dev) => {
     if (enabled || event !== NETDEV_REGISTER || !bridgeOf(dev)) return;
     enabled = true;
-    registerHooks(net, ip, sysctl);
+    registerHooks(net, ip(), sysctl);
   };
   net.notifiers.push(notifier);
   for (const dev of net.devices.values()) notifier(NETDEV_REGISTER, dev);

@@ -1,15 +1,14 @@
 // The settings of neighbour discovery on one device, and its entries (struct neigh_parms): net.ipv4.neigh.DEV.*. Answers to
 // net/core/neighbour.c (neigh_sysctl_template) and net/ipv4/arp.c (arp_tbl's defaults).
 
-import { LazyMap } from "../../base/lazy.ts";
+import { LazyMap, LazySet } from "../../base/lazy.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { NeighTable } from "./neigh-table.ts";
 import type { Neighbour } from "./neighbour.ts";
 import type { Net } from "./net.ts";
 
-export class NeighParms {
-  /** by key as a signed 32-bit number */
-  readonly entries: LazyMap<number, Neighbour> = new LazyMap();
+/** The settings themselves; never changed, so that all devices with the same ones share a set. */
+class NeighSettings {
   mcastProbes = 3;
   ucastProbes = 3;
   appProbes = 0;
@@ -24,16 +23,102 @@ export class NeighParms {
   anycastDelay: Ns = SEC;
   proxyDelay: Ns = 800 * MSEC;
   lockTime: Ns = SEC;
+  /** the sets that differ from this one in one setting, by "field=value" */
+  #variants: Map<string, NeighSettings> | null = null;
+
+  with(field: NeighField, value: number): NeighSettings {
+    if (this[field] === value) return this;
+    this.#variants ??= new Map();
+    const key = `${field}=${value}`;
+    let variant = this.#variants.get(key);
+    if (!variant) {
+      variant = new NeighSettings();
+      for (const { field } of KEYS) variant[field] = this[field];
+      variant[field] = value;
+      this.#variants.set(key, variant);
+    }
+    return variant;
+  }
+}
+
+const DEFAULTS: NeighSettings = new NeighSettings();
+
+export class NeighParms {
+  #settings: NeighSettings;
+  /** by key as a signed 32-bit number */
+  readonly entries: LazyMap<number, Neighbour> = new LazyMap();
   /** drawn from baseReachableTime, and when */
   reachableTime: Ns = 30 * SEC;
   lastRand: Ns = 0;
-  /** sysctl fields written for this device itself; null: none */
-  touched: Set<NeighField> | null = null;
+  /** sysctl fields written for this device itself */
+  readonly touched: LazySet<NeighField> = new LazySet();
+
+  constructor(settings: NeighSettings = DEFAULTS) {
+    this.#settings = settings;
+  }
 
   copy(): NeighParms {
-    const out = new NeighParms();
-    for (const { field } of KEYS) out[field] = this[field];
-    return out;
+    return new NeighParms(this.#settings);
+  }
+
+  set(field: NeighField, value: number): void {
+    this.#settings = this.#settings.with(field, value);
+  }
+
+  get mcastProbes(): number {
+    return this.#settings.mcastProbes;
+  }
+
+  get ucastProbes(): number {
+    return this.#settings.ucastProbes;
+  }
+
+  get appProbes(): number {
+    return this.#settings.appProbes;
+  }
+
+  get mcastReprobes(): number {
+    return this.#settings.mcastReprobes;
+  }
+
+  get retransTime(): Ns {
+    return this.#settings.retransTime;
+  }
+
+  get baseReachableTime(): Ns {
+    return this.#settings.baseReachableTime;
+  }
+
+  get delayProbeTime(): Ns {
+    return this.#settings.delayProbeTime;
+  }
+
+  get intervalProbeTime(): Ns {
+    return this.#settings.intervalProbeTime;
+  }
+
+  get gcStaleTime(): Ns {
+    return this.#settings.gcStaleTime;
+  }
+
+  get queueLenBytes(): number {
+    return this.#settings.queueLenBytes;
+  }
+
+  get proxyQlen(): number {
+    return this.#settings.proxyQlen;
+  }
+
+  get anycastDelay(): Ns {
+    return this.#settings.anycastDelay;
+  }
+
+  get proxyDelay(): Ns {
+    return this.#settings.proxyDelay;
+  }
+
+  get lockTime(): Ns {
+    return this.#settings.lockTime;
   }
 }
 
@@ -98,16 +183,15 @@ function registerKeys(net: Net, table: NeighTable, family: string, name: string,
       `net/${family}/neigh/${name}/${key}`,
       () => Math.floor(parms[field] / unit),
       (value) => {
-        parms[field] = value * unit;
+        parms.set(field, value * unit);
         if (field === "baseReachableTime") table.redraw(parms);
         if (parms !== table.parms) {
-          parms.touched ??= new Set();
           parms.touched.add(field);
           return;
         }
         for (const [, other] of table.devices())
-          if (!other.touched?.has(field)) {
-            other[field] = value * unit;
+          if (!other.touched.has(field)) {
+            other.set(field, value * unit);
             if (field === "baseReachableTime") table.redraw(other);
           }
       },

@@ -16,6 +16,9 @@ import { Backlog } from "./softnet.ts";
 import { SysctlTable } from "./sysctl.ts";
 import { TimerBatch } from "./timer-batch.ts";
 
+/** The ring of kernel messages holds so many (CONFIG_LOG_BUF_SHIFT 17, 32 bytes of text a message: printk_ringbuffer.c). */
+const LOG_RECORDS = 4096;
+
 /** What all namespaces of one lab share. */
 /** What of CUBIC may be set, for the whole machine; hystartDetect: 1 trains of ACKs, 2 their delay. */
 export interface CubicParameters {
@@ -90,6 +93,12 @@ export class Kernel {
 
   /** printk: what `dmesg` shows */
   printk(text: string, level = 6): void {
+    if (this.log.length >= LOG_RECORDS) {
+      const lost = this.log.splice(0, LOG_RECORDS / 4).length;
+      this.logFrom = Math.max(0, this.logFrom - lost);
+    }
+    // a search makes one string of the pieces that a template has joined, which stay otherwise
+    text.includes("\0");
     this.log.push({ timeNs: this.sim.now, text, level });
   }
 }
@@ -158,10 +167,11 @@ export class Net {
   readonly sysctl: SysctlTable = new SysctlTable();
   /** A packet made in answer to another belongs to its connection (nf_ct_attach); null: nobody tracks connections. */
   ctAttach: ((skb: SkBuff, from: SkBuff) => void) | null = null;
-  readonly hooksIpv4: NfHooks = new NfHooks(NFPROTO_IPV4, () => this.pathFlush());
-  readonly hooksIpv6: NfHooks = new NfHooks(NFPROTO_IPV6, () => this.pathFlush());
-  readonly hooksArp: NfHooks = new NfHooks(NFPROTO_ARP, () => this.pathFlush());
-  readonly hooksBridge: NfHooks = new NfHooks(NFPROTO_BRIDGE, () => this.pathFlush());
+  readonly #flush = (): void => this.pathFlush();
+  readonly hooksIpv4: NfHooks = new NfHooks(NFPROTO_IPV4, this.#flush);
+  readonly hooksIpv6: NfHooks = new NfHooks(NFPROTO_IPV6, this.#flush);
+  readonly hooksArp: NfHooks = new NfHooks(NFPROTO_ARP, this.#flush);
+  readonly hooksBridge: NfHooks = new NfHooks(NFPROTO_BRIDGE, this.#flush);
   /** by ifindex, in order of registration */
   readonly devices: Map<number, NetDevice> = new Map();
   readonly packetTypes: PacketTypes = new PacketTypes();

@@ -64,10 +64,13 @@ export interface NfHookEntry {
   readonly memo?: boolean;
 }
 
+const NONE: readonly NfHookEntry[] = [];
+
 /** The hook functions of one protocol family in one namespace, by hook point, in order of priority. */
 export class NfHooks {
-  readonly #entries: NfHookEntry[][] = [[], [], [], [], []];
-  readonly #states: NfHookState[][] = [[], [], [], [], []];
+  readonly #entries: (readonly NfHookEntry[])[] = [NONE, NONE, NONE, NONE, NONE];
+  /** by hook point, made when one is first run: one for each depth of nested runs */
+  readonly #states: NfHookState[][] = [];
   readonly #names: readonly string[];
   readonly #onChange: () => void;
   #depth = 0;
@@ -125,7 +128,11 @@ export class NfHooks {
     sk: object | null,
     after: number,
   ): boolean {
-    const states = this.#states[hook]!;
+    let states = this.#states[hook];
+    if (!states) {
+      states = [];
+      this.#states[hook] = states;
+    }
     const depth = this.#depth++;
     let state = states[depth];
     if (!state) {

@@ -281,18 +281,19 @@ export interface FoundSock {
   readonly mark?: number;
 }
 
-/** What a transport registers for its IP protocol number (struct net_protocol). Both take no packet beyond the call's end
+/** What a transport registers for its IP protocol number (struct net_protocol), one for all namespaces: `host` is the one that
+ *  the packet is in. Both take no packet beyond the call's end
  *  unless they say so: `handler` takes the packet over; `errHandler` must not keep it. */
-export interface InetProtocol {
+export interface InetProtocol<Host> {
   /** skb.data stands at the transport header; takes it over. */
-  handler(skb: SkBuff): void;
+  handler(skb: SkBuff, host: Host): void;
   /**
    * An ICMP error about a packet that this host sent: skb.data stands at the quoted IP header (tcp_v4_err).
    * @param info MTU for fragmentation needed, gateway for redirect, pointer for parameter problem
    */
-  errHandler?(skb: SkBuff, type: number, code: number, info: number): void;
+  errHandler?(skb: SkBuff, type: number, code: number, info: number, host: Host): void;
   /** The socket that a packet between these is for, as netfilter asks (nf_socket_get_sock_v4). */
-  lookup?(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): FoundSock | null;
+  lookup?(saddr: number, sport: number, daddr: number, dport: number, ifindex: number, host: Host): FoundSock | null;
   /** icmp_strict_tag_validation: a protocol unreachable makes sense for it */
   readonly name: string;
 }

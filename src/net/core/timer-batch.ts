@@ -37,31 +37,40 @@ export class TimerBatch {
 export class WheelTimer {
   readonly sim: Sim;
   expires: Ns = 0;
-  readonly #timer: Timer;
+  readonly #batch: TimerBatch;
+  readonly #fn: () => void;
+  /** made when it is first armed: most never are */
+  #timer: Timer | null = null;
   /** its turn has come, but others of its tick run first */
   #due = false;
 
   constructor(batch: TimerBatch, sim: Sim, fn: () => void) {
+    this.#batch = batch;
     this.sim = sim;
-    const late = batch.timer(() => {
+    this.#fn = fn;
+  }
+
+  #make(): Timer {
+    const late = this.#batch.timer(() => {
       if (!this.#due) return;
       this.#due = false;
-      fn();
+      this.#fn();
     });
-    this.#timer = sim.timer(() => {
+    return this.sim.timer(() => {
       this.#due = true;
       late.fn();
     });
   }
 
   get pending(): boolean {
-    return this.#due || this.#timer.pending;
+    return this.#due || (this.#timer?.pending ?? false);
   }
 
   /** mod_timer */
   mod(expires: Ns): void {
     this.#due = false;
     this.expires = Math.floor(expires / JIFFY_NS) * JIFFY_NS;
+    this.#timer ??= this.#make();
     this.#timer.mod(wheelExpiry(this.sim.now, expires));
   }
 
@@ -72,6 +81,6 @@ export class WheelTimer {
   /** timer_delete */
   del(): void {
     this.#due = false;
-    this.#timer.del();
+    this.#timer?.del();
   }
 }

@@ -1,5 +1,5 @@
 // Makes IPv4 of a namespace: its parts, the functions that call upwards, packet types, notifiers, sysctls; and creates
-// sockets. Answers to net/ipv4/af_inet.c. TCP adds itself by `inetRegisterSocketType` and `addProtocol`.
+// sockets. Answers to net/ipv4/af_inet.c. TCP adds itself by `inetRegisterSocketType` and `inetAddProtocol`.
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { ETH_P_ARP, ETH_P_IP } from "../../wire/ethernet.ts";
@@ -7,10 +7,10 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_REGISTER, type Net, type NetdevEvent } from "../core/net.ts";
 import { IFF_NOARP, type NetDevice } from "../core/net-device.ts";
-import { drop } from "../core/skb.ts";
-import { SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, type Sock } from "../core/sock.ts";
+import { drop, type SkBuff } from "../core/skb.ts";
+import { type InetProtocol, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, type Sock } from "../core/sock.ts";
 import { arpRcv, createArpTable } from "./arp.ts";
-import { Ipv4Devconf, inDevOf } from "./devconf.ts";
+import { DEVCONF_ALL, inDevOf } from "./devconf.ts";
 import { inetDelIfa, inetdevEvent } from "./devinet.ts";
 import { devconfInit } from "./devinet-sysctl.ts";
 import { fibNetdevEvent } from "./fib-frontend.ts";
@@ -24,7 +24,7 @@ import { IpFragments } from "./ip-fragment.ts";
 import { IpIdents } from "./ip-ident.ts";
 import { ipError, ipLocalDeliver, ipRcv } from "./ip-input.ts";
 import { ipMcOutput, ipOutput } from "./ip-output.ts";
-import { Ipv4, setIpv4Makers } from "./ipv4.ts";
+import { Ipv4, type Ipv4Ops, setIpv4Makers } from "./ipv4.ts";
 import { PingSock, PingTable } from "./ping.ts";
 import { RawSock, RawTable } from "./raw.ts";
 import { RouteState } from "./route.ts";
@@ -39,12 +39,38 @@ setIpv4Makers({
   lifetimes: (ip4) => new IfaddrLifetimes(ip4, (ifa) => inetDelIfa(ip4, ifa)),
 });
 
+// by IP protocol number, and by socket type (inet_protos, inetsw): one set for all namespaces
+const inetProtocols: (InetProtocol<Ipv4> | undefined)[] = [];
+const socketTypes: Map<number, (ip4: Ipv4, protocol: number) => Sock> = new Map();
+
+/** inet_add_protocol */
+export function inetAddProtocol(number: number, protocol: InetProtocol<Ipv4>): void {
+  inetProtocols[number] = protocol;
+}
+
+/** A transport offers sockets of a type: `create` gets the protocol asked for (0: its own) and may throw EPROTONOSUPPORT. */
+export function inetRegisterSocketType(type: number, create: (ip4: Ipv4, protocol: number) => Sock): void {
+  socketTypes.set(type, create);
+}
+
+inetAddProtocol(ipv4.IPPROTO_ICMP, icmpProtocol);
+inetAddProtocol(ipv4.IPPROTO_IGMP, igmpProtocol);
+inetAddProtocol(ipv4.IPPROTO_UDP, udpProtocol);
+inetRegisterSocketType(SOCK_DGRAM, (ip4, protocol) => {
+  if (protocol === 0 || protocol === ipv4.IPPROTO_UDP) return new UdpSock(ip4);
+  if (protocol === ipv4.IPPROTO_ICMP) return new PingSock(ip4);
+  throw new NetError(Errno.EPROTONOSUPPORT);
+});
+inetRegisterSocketType(SOCK_RAW, (ip4, protocol) => {
+  if (protocol === 0) throw new NetError(Errno.EPROTONOSUPPORT);
+  return new RawSock(ip4, protocol);
+});
+
 /** IPv4 of one namespace, ready for devices to be registered (inet_init and the pernet inits). */
 export function createIpv4(net: Net): Ipv4 {
   const ip4 = new Ipv4(net);
-  ip4.devconfAll = new Ipv4Devconf();
-  ip4.devconfDflt = new Ipv4Devconf();
-  ip4.devconfDflt.acceptSourceRoute = 1;
+  ip4.devconfAll = DEVCONF_ALL;
+  ip4.devconfDflt = DEVCONF_ALL.with("acceptSourceRoute", 1);
   ip4.fib = new FibTables(ip4);
   ip4.route = new RouteState(ip4);
   ip4.arp = createArpTable(ip4);
@@ -52,19 +78,9 @@ export function createIpv4(net: Net): Ipv4 {
   ip4.raw = new RawTable();
   ip4.udp = new UdpTable(ip4);
   ip4.ping = new PingTable(ip4);
-  ip4.ops = {
-    localDeliver: (skb) => ipLocalDeliver(ip4, skb),
-    forward: (skb) => ipForward(ip4, skb),
-    error: (skb) => ipError(ip4, skb),
-    discard: (skb) => drop(skb, DropReason.NOT_SPECIFIED),
-    output: ipOutput,
-    mcOutput: ipMcOutput,
-    icmpSend: (skb, type, code, info) => icmpSend(ip4, skb, type, code, info),
-  };
+  ip4.ops = new Upwards(ip4);
   ip4.rawLocalDeliver = (skb, protocol) => ip4.raw.localDeliver(skb, protocol);
-  ip4.addProtocol(ipv4.IPPROTO_ICMP, icmpProtocol(ip4));
-  ip4.addProtocol(ipv4.IPPROTO_IGMP, igmpProtocol(ip4));
-  ip4.addProtocol(ipv4.IPPROTO_UDP, udpProtocol(ip4));
+  ip4.protocols = inetProtocols;
   net.packetTypes.set(ETH_P_IP, (skb, dev) => ipRcv(ip4, skb, dev));
   net.packetTypes.set(ETH_P_ARP, (skb, dev) => arpRcv(ip4, skb, dev));
   // in the order in which the kernel's notifiers run: ARP, addresses, routes
@@ -75,17 +91,45 @@ export function createIpv4(net: Net): Ipv4 {
   });
   devconfInit(ip4);
   ip4.net.sysctl.provide("net/ipv4/", () => ipv4SysctlInit(ip4));
-  inetRegisterSocketType(ip4, SOCK_DGRAM, (protocol) => {
-    if (protocol === 0 || protocol === ipv4.IPPROTO_UDP) return new UdpSock(ip4);
-    if (protocol === ipv4.IPPROTO_ICMP) return new PingSock(ip4);
-    throw new NetError(Errno.EPROTONOSUPPORT);
-  });
-  inetRegisterSocketType(ip4, SOCK_RAW, (protocol) => {
-    if (protocol === 0) throw new NetError(Errno.EPROTONOSUPPORT);
-    return new RawSock(ip4, protocol);
-  });
   for (const dev of net.devices.values()) inetdevEvent(ip4, NETDEV_REGISTER, dev);
   return ip4;
+}
+
+/** The functions that lower files call. */
+class Upwards implements Ipv4Ops {
+  readonly #ip4: Ipv4;
+
+  constructor(ip4: Ipv4) {
+    this.#ip4 = ip4;
+  }
+
+  localDeliver(skb: SkBuff): void {
+    ipLocalDeliver(this.#ip4, skb);
+  }
+
+  forward(skb: SkBuff): void {
+    ipForward(this.#ip4, skb);
+  }
+
+  error(skb: SkBuff): void {
+    ipError(this.#ip4, skb);
+  }
+
+  discard(skb: SkBuff): void {
+    drop(skb, DropReason.NOT_SPECIFIED);
+  }
+
+  output(skb: SkBuff): number {
+    return ipOutput(skb);
+  }
+
+  mcOutput(skb: SkBuff): number {
+    return ipMcOutput(skb);
+  }
+
+  icmpSend(skb: SkBuff, type: number, code: number, info: number): void {
+    icmpSend(this.#ip4, skb, type, code, info);
+  }
 }
 
 /** arp_netdev_event */
@@ -103,14 +147,9 @@ function arpNetdevEvent(ip4: Ipv4, event: NetdevEvent, dev: NetDevice): void {
   }
 }
 
-/** A transport offers sockets of a type: `create` gets the protocol asked for (0: its own) and may throw EPROTONOSUPPORT. */
-export function inetRegisterSocketType(ip4: Ipv4, type: number, create: (protocol: number) => Sock): void {
-  ip4.socketTypes.set(type, create);
-}
-
 /** socket(AF_INET, type, protocol). Throws ESOCKTNOSUPPORT, EPROTONOSUPPORT, EACCES (ping sockets). */
 export function inetCreateSock(ip4: Ipv4, type: number, protocol: number): Sock {
-  const create = ip4.socketTypes.get(type);
+  const create = socketTypes.get(type);
   if (!create) throw new NetError(type === SOCK_STREAM ? Errno.EPROTONOSUPPORT : Errno.ESOCKTNOSUPPORT);
-  return create(protocol);
+  return create(ip4, protocol);
 }

@@ -13,6 +13,7 @@ import {
   NEIGH_UPDATE_F_ADMIN,
   NEIGH_UPDATE_F_OVERRIDE,
   type Neighbour,
+  type NeighOps,
   NUD_FAILED,
   NUD_NOARP,
   NUD_REACHABLE,
@@ -28,7 +29,7 @@ import { RT_SCOPE_HOST, RT_SCOPE_LINK, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, 
 import type { Ipv4 } from "./ipv4.ts";
 import { inetAddrType, ipRouteOutputKey, routeScratch } from "./route.ts";
 import { ipRouteInput } from "./route-input.ts";
-import { FlowKey, skbRtable } from "./rtable.ts";
+import { type FlowKey, skbRtable } from "./rtable.ts";
 
 /** Netfilter's hook points of the ARP family. */
 export const NF_ARP_IN = 0;
@@ -36,21 +37,32 @@ export const NF_ARP_OUT = 1;
 
 /** The namespace's ARP cache (arp_tbl). */
 export function createArpTable(ip4: Ipv4): NeighTable {
-  const fl = new FlowKey();
-  return new NeighTable(
-    ip4.net,
-    "arp_cache",
-    {
-      construct: (neigh) => arpConstructor(ip4, neigh),
-      solicit: (neigh, skb) => arpSolicit(ip4, neigh, skb),
-      errorReport: (_neigh, skb) => {
-        dstLinkFailure(ip4, skb);
-        drop(skb, DropReason.NEIGH_FAILED);
-      },
-      proxyRedo: (skb) => arpProcess(ip4, skb, fl),
-    },
-    ip4.rng.fork("arp"),
-  );
+  return new NeighTable(ip4.net, "arp_cache", new ArpOps(ip4), ip4.rng.fork("arp"));
+}
+
+class ArpOps implements NeighOps {
+  readonly #ip4: Ipv4;
+
+  constructor(ip4: Ipv4) {
+    this.#ip4 = ip4;
+  }
+
+  construct(neigh: Neighbour): boolean {
+    return arpConstructor(this.#ip4, neigh);
+  }
+
+  solicit(neigh: Neighbour, skb: SkBuff | null): void {
+    arpSolicit(this.#ip4, neigh, skb);
+  }
+
+  errorReport(_neigh: Neighbour, skb: SkBuff): void {
+    dstLinkFailure(this.#ip4, skb);
+    drop(skb, DropReason.NEIGH_FAILED);
+  }
+
+  proxyRedo(skb: SkBuff): void {
+    arpProcess(this.#ip4, skb, routeScratch.arpFlow);
+  }
 }
 
 /** The packet's next hop does not answer (dst_link_failure, ipv4_link_failure): its sender is told. */

@@ -1,13 +1,16 @@
 // IPv4's part of an interface (struct in_device): its addresses and its settings, and how a setting of "all" joins with
 // the device's own. Answers to include/linux/inetdevice.h; the functions that change these things are in devinet.ts.
 
-import { LazyMap } from "../../base/lazy.ts";
+import { LazyMap, LazySet } from "../../base/lazy.ts";
 import type { NeighParms } from "../core/neighbour.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { WheelTimer } from "../core/timer-batch.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
-/** net.ipv4.conf.*: values as written to the sysctl. */
+/**
+ * net.ipv4.conf.*: values as written to the sysctl. Never changed: a device whose setting changes gets another set
+ * (`with`), and all that have the same settings share one, as nearly all devices of a lab do.
+ */
 export class Ipv4Devconf {
   forwarding = 0;
   mcForwarding = 0;
@@ -42,27 +45,28 @@ export class Ipv4Devconf {
   promoteSecondaries = 0;
   routeLocalnet = 0;
   dropUnicastInL2Multicast = 0;
-  /** settings written for this device itself: a later write to "default" leaves them alone; null: none */
-  #touched: Set<DevconfField> | null = null;
+  /** the sets that differ from this one in one setting, by "field=value" */
+  #variants: Map<string, Ipv4Devconf> | null = null;
 
-  touch(field: DevconfField): void {
-    this.#touched ??= new Set();
-    this.#touched.add(field);
-  }
-
-  isTouched(field: DevconfField): boolean {
-    return this.#touched?.has(field) ?? false;
-  }
-
-  /** What a new device starts with. */
-  copy(): Ipv4Devconf {
-    const out = new Ipv4Devconf();
-    for (const { field } of DEVCONF_KEYS) out[field] = this[field];
-    return out;
+  with(field: DevconfField, value: number): Ipv4Devconf {
+    if (this[field] === value) return this;
+    this.#variants ??= new Map();
+    const key = `${field}=${value}`;
+    let variant = this.#variants.get(key);
+    if (!variant) {
+      variant = new Ipv4Devconf();
+      for (const { field } of DEVCONF_KEYS) variant[field] = this[field];
+      variant[field] = value;
+      this.#variants.set(key, variant);
+    }
+    return variant;
   }
 }
 
-export type DevconfField = Exclude<keyof Ipv4Devconf, "touch" | "isTouched" | "copy">;
+/** What "all" has at first (ipv4_devconf); "default" accepts source routes besides (ipv4_devconf_dflt). */
+export const DEVCONF_ALL: Ipv4Devconf = new Ipv4Devconf();
+
+export type DevconfField = Exclude<keyof Ipv4Devconf, "with">;
 
 /** Sysctl name, field, and whether a change makes cached routes void (DEVINET_SYSCTL_FLUSHING_ENTRY). */
 export const DEVCONF_KEYS: readonly { readonly name: string; readonly field: DevconfField; readonly flush: boolean }[] =
@@ -207,9 +211,11 @@ export interface McGroup {
 export class InDevice {
   readonly ip4: Ipv4;
   readonly dev: NetDevice;
-  readonly conf: Ipv4Devconf;
+  conf: Ipv4Devconf;
+  /** settings written for this device itself: a later write to "default" leaves them alone */
+  readonly touched: LazySet<DevconfField> = new LazySet();
   /** primaries by falling scope, then secondaries */
-  readonly addrs: InIfaddr[] = [];
+  addrs: InIfaddr[] = [];
   readonly groups: LazyMap<number, McGroup> = new LazyMap();
   dead = false;
   /** IFF_NOARP as ARP last saw it */

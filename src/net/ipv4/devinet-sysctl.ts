@@ -3,7 +3,7 @@
 // (devinet_conf_proc, devinet_sysctl_forward, inet_forward_change).
 
 import { neighSysctlInit } from "../core/neigh-parms.ts";
-import { DEVCONF_KEYS, type DevconfField, type Ipv4Devconf, inDevOf } from "./devconf.ts";
+import { DEVCONF_KEYS, type DevconfField, type InDevice, type Ipv4Devconf, inDevOf } from "./devconf.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
 /** Provides the folders of "all", "default" and of every device that speaks IPv4. */
@@ -13,8 +13,8 @@ export function devconfInit(ip4: Ipv4): void {
     "net/ipv4/conf/",
     () => ["all", "default", ...ipv4Devices(ip4)],
     (name) => {
-      const conf = confOf(ip4, name);
-      if (conf) registerConf(ip4, name, conf);
+      const holder = holderOf(ip4, name);
+      if (holder) registerConf(ip4, name, holder);
     },
   );
   neighSysctlInit(net, ip4.arp, "ipv4", () => ipv4Devices(ip4));
@@ -24,60 +24,65 @@ function* ipv4Devices(ip4: Ipv4): Generator<string> {
   for (const dev of ip4.net.devices.values()) if (inDevOf(dev)) yield dev.name;
 }
 
-function confOf(ip4: Ipv4, name: string): Ipv4Devconf | null {
-  if (name === "all") return ip4.devconfAll;
-  if (name === "default") return ip4.devconfDflt;
+/** Who has settings: all devices, those to come, or one. */
+type Holder = "all" | "default" | InDevice;
+
+function holderOf(ip4: Ipv4, name: string): Holder | null {
+  if (name === "all" || name === "default") return name;
   const dev = ip4.net.deviceByName(name);
   // an alternative name has no folder
-  return dev?.name === name ? (inDevOf(dev)?.conf ?? null) : null;
+  return dev?.name === name ? inDevOf(dev) : null;
 }
 
-function registerConf(ip4: Ipv4, name: string, conf: Ipv4Devconf): void {
+function confOf(ip4: Ipv4, holder: Holder): Ipv4Devconf {
+  if (holder === "all") return ip4.devconfAll;
+  return holder === "default" ? ip4.devconfDflt : holder.conf;
+}
+
+function registerConf(ip4: Ipv4, name: string, holder: Holder): void {
   for (const { name: key, field, flush } of DEVCONF_KEYS) {
     const path = `net/ipv4/conf/${name}/${key}`;
-    if (field === "mcForwarding") {
-      ip4.net.sysctl.register(path, { read: () => `${conf.mcForwarding}\n` });
-      continue;
-    }
-    ip4.net.sysctl.registerInt(
-      path,
-      () => conf[field],
-      (value) => setConf(ip4, conf, field, value, flush),
-    );
+    const get = (): number => confOf(ip4, holder)[field];
+    if (field === "mcForwarding") ip4.net.sysctl.register(path, { read: () => `${get()}\n` });
+    else ip4.net.sysctl.registerInt(path, get, (value) => setConf(ip4, holder, field, value, flush));
   }
 }
 
 /** devinet_conf_proc and devinet_sysctl_forward */
-function setConf(ip4: Ipv4, conf: Ipv4Devconf, field: DevconfField, value: number, flush: boolean): void {
-  const old = conf[field];
-  conf[field] = value;
-  conf.touch(field);
+function setConf(ip4: Ipv4, holder: Holder, field: DevconfField, value: number, flush: boolean): void {
+  const old = confOf(ip4, holder)[field];
+  if (holder === "all") ip4.devconfAll = ip4.devconfAll.with(field, value);
+  else if (holder === "default") ip4.devconfDflt = ip4.devconfDflt.with(field, value);
+  else {
+    holder.conf = holder.conf.with(field, value);
+    holder.touched.add(field);
+  }
   if (field === "forwarding") {
     if (old === value) return;
-    if (conf === ip4.devconfAll) inetForwardChange(ip4);
-    if (conf !== ip4.devconfDflt) ip4.rtCacheFlush();
+    if (holder === "all") inetForwardChange(ip4);
+    if (holder !== "default") ip4.rtCacheFlush();
     return;
   }
-  if (conf === ip4.devconfDflt)
+  if (holder === "default")
     for (const dev of ip4.net.devices.values()) {
       const inDev = inDevOf(dev);
-      if (inDev && !inDev.conf.isTouched(field)) inDev.conf[field] = value;
+      if (inDev && !inDev.touched.has(field)) inDev.conf = inDev.conf.with(field, value);
     }
   if (flush && old !== value) ip4.rtCacheFlush();
 }
 
 /** net.ipv4.ip_forward: every device and every device to come follows; a router accepts no redirects. */
 export function setIpForward(ip4: Ipv4, value: number): void {
-  setConf(ip4, ip4.devconfAll, "forwarding", value, false);
+  setConf(ip4, "all", "forwarding", value, false);
 }
 
 function inetForwardChange(ip4: Ipv4): void {
   const on = ip4.devconfAll.forwarding;
   ip4.sysctl.ipForward = on;
-  ip4.devconfAll.acceptRedirects = on ? 0 : 1;
-  ip4.devconfDflt.forwarding = on;
+  ip4.devconfAll = ip4.devconfAll.with("acceptRedirects", on ? 0 : 1);
+  ip4.devconfDflt = ip4.devconfDflt.with("forwarding", on);
   for (const dev of ip4.net.devices.values()) {
     const inDev = inDevOf(dev);
-    if (inDev) inDev.conf.forwarding = on;
+    if (inDev) inDev.conf = inDev.conf.with("forwarding", on);
   }
 }

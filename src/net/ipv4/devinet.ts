@@ -76,7 +76,7 @@ export function inetAddrAdd(ip4: Ipv4, dev: NetDevice, config: IfaddrConfig, rep
       ipMcJoinGroup(ip4, dev, ifa.address);
     }
     inetInsertIfa(ip4, ifa);
-    ip4.lifetimes.kick(ifa);
+    ip4.kickLifetimes(ifa);
     return ifa;
   }
   if (!replace) throw new NetError(Errno.EEXIST, "ipv4: Address already assigned");
@@ -85,7 +85,7 @@ export function inetAddrAdd(ip4: Ipv4, dev: NetDevice, config: IfaddrConfig, rep
     same.metric = ifa.metric;
   }
   setIfaLifetime(ip4, same, config.validLft, config.preferredLft);
-  ip4.lifetimes.kick(same);
+  ip4.kickLifetimes(same);
   return same;
 }
 
@@ -107,7 +107,7 @@ function inetInsertIfa(ip4: Ipv4, ifa: InIfaddr): void {
   if (ifa.secondary) at = addrs.length;
   ifa.createdNs = ip4.net.now;
   ifa.changedNs = ip4.net.now;
-  addrs.splice(at, 0, ifa);
+  inDev.addrs = addrs.slice(0, at).concat(ifa, addrs.slice(at));
   hashInsert(ip4, ifa);
   notify(ip4, "UP", ifa);
 }
@@ -238,10 +238,9 @@ function gratuitousArp(ip4: Ipv4, inDev: InDevice): void {
 
 /** inetdev_init */
 function inetdevInit(ip4: Ipv4, dev: NetDevice): InDevice {
-  const inDev = new InDevice(ip4, dev, ip4.devconfDflt.copy());
+  const inDev = new InDevice(ip4, dev, ip4.devconfDflt);
   if (dev.loopback) {
-    inDev.conf.disableXfrm = 1;
-    inDev.conf.disablePolicy = 1;
+    inDev.conf = inDev.conf.with("disableXfrm", 1).with("disablePolicy", 1);
   }
   inDev.noArp = (dev.flags & IFF_NOARP) !== 0;
   inDev.parms = ip4.arp.parmsOf(dev);

@@ -73,6 +73,13 @@ const BLANK: FibRule = {
   protocol: 0,
 };
 
+/** What every namespace begins with (fib_default_rules_init). */
+const DEFAULT_RULES: readonly FibRule[] = [
+  { ...BLANK, priority: 0, table: RT_TABLE_LOCAL, protocol: RTPROT_KERNEL },
+  { ...BLANK, priority: 32766, table: RT_TABLE_MAIN, protocol: RTPROT_KERNEL },
+  { ...BLANK, priority: 32767, table: RT_TABLE_DEFAULT, protocol: RTPROT_KERNEL },
+];
+
 /** What a rule asks of the tables. */
 export type TableLookup = (table: number, fl: FlowKey, res: FibResult, flags: number) => number;
 
@@ -89,11 +96,7 @@ export class FibRules {
   constructor(net: Net, changed: () => void) {
     this.#net = net;
     this.#changed = changed;
-    this.#rules = [
-      { ...BLANK, priority: 0, table: RT_TABLE_LOCAL, protocol: RTPROT_KERNEL },
-      { ...BLANK, priority: 32766, table: RT_TABLE_MAIN, protocol: RTPROT_KERNEL },
-      { ...BLANK, priority: 32767, table: RT_TABLE_DEFAULT, protocol: RTPROT_KERNEL },
-    ];
+    this.#rules = [...DEFAULT_RULES];
   }
 
   /** All rules by priority (RTM_GETRULE). */

@@ -5,8 +5,9 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { inDevOf } from "./devconf.ts";
+import { FibInfoIndex, findSame } from "./fib-info-index.ts";
 import { FibRules } from "./fib-rules.ts";
-import { fibCreateInfo, infoKey, matchesNexthops } from "./fib-semantics.ts";
+import { fibCreateInfo, matchesNexthops } from "./fib-semantics.ts";
 import { FibTable, type FibTableOps, NO_MATCH } from "./fib-trie.ts";
 import {
   type FibConfig,
@@ -35,16 +36,17 @@ const checkRes: FibResult = new FibResult();
 const typeFlow: FlowKey = new FlowKey();
 const checkFlow: FlowKey = new FlowKey();
 
-export class FibTables {
+/** Above, nexthops are found by an index: a container has six, and an index of those would be a tenth of its namespace. */
+const FEW_INFOS = 16;
+
+export class FibTables implements FibTableOps {
   readonly ip4: Ipv4;
   readonly rules: FibRules;
   readonly #tables: Map<number, FibTable> = new Map();
   /** every FibInfo in use, and by what makes it the same as another */
   readonly infos: Set<FibInfo> = new Set();
-  /** those with a nexthop by a device (fib_info_devhash) */
-  readonly #byDevice: Map<NetDevice, Set<FibInfo>> = new Map();
-  readonly #byKey: Map<string, FibInfo> = new Map();
-  readonly #ops: FibTableOps;
+  /** null while there are few: they are looked at one by one */
+  #index: FibInfoIndex | null = null;
   /** changes with every address (dev_addr_genid): nexthops choose their source again */
   addrGenid = 0;
   /** a route of type local was added by hand (fib_has_custom_local_routes) */
@@ -59,11 +61,6 @@ export class FibTables {
   constructor(ip4: Ipv4) {
     this.ip4 = ip4;
     this.rules = new FibRules(ip4.net, () => ip4.rtCacheFlush());
-    this.#ops = {
-      createInfo: (config) => this.#createInfo(config),
-      releaseInfo: (info) => this.#releaseInfo(info),
-      matchesNexthops,
-    };
     this.#local = this.new(RT_TABLE_LOCAL);
     this.#main = this.new(RT_TABLE_MAIN);
   }
@@ -76,7 +73,7 @@ export class FibTables {
   new(id: number): FibTable {
     let table = this.#tables.get(id);
     if (!table) {
-      table = new FibTable(id, this.#ops);
+      table = new FibTable(id, this);
       this.#tables.set(id, table);
     }
     return table;
@@ -161,37 +158,34 @@ export class FibTables {
     return checkRes;
   }
 
-  #createInfo(config: FibConfig): FibInfo {
+  /** @internal */
+  matchesNexthops(config: FibConfig, info: FibInfo): boolean {
+    return matchesNexthops(config, info);
+  }
+
+  /** @internal fib_create_info */
+  createInfo(config: FibConfig): FibInfo {
     const info = fibCreateInfo(this, config);
-    info.key = infoKey(info);
-    const same = this.#byKey.get(info.key);
+    const same = this.#index ? this.#index.sameAs(info) : findSame(this.infos, info);
     if (same) return same;
-    this.#byKey.set(info.key, info);
     this.infos.add(info);
-    for (const { dev } of info.nhs) {
-      if (!dev) continue;
-      const known = this.#byDevice.get(dev);
-      if (known) known.add(info);
-      else this.#byDevice.set(dev, new Set([info]));
-    }
+    if (this.#index) this.#index.add(info);
+    else if (this.infos.size > FEW_INFOS) this.#index = new FibInfoIndex(this.infos);
     return info;
   }
 
   /** Those with a nexthop by `dev`. */
   infosBy(dev: NetDevice): Iterable<FibInfo> {
-    return this.#byDevice.get(dev) ?? [];
+    if (this.#index) return this.#index.by(dev);
+    return [...this.infos].filter((info) => info.nhs.some((nh) => nh.dev === dev));
   }
 
-  #releaseInfo(info: FibInfo): void {
+  /** @internal fib_release_info */
+  releaseInfo(info: FibInfo): void {
     if (--info.refs > 0) return;
     info.dead = true;
     this.infos.delete(info);
-    for (const { dev } of info.nhs) {
-      const known = dev ? this.#byDevice.get(dev) : undefined;
-      known?.delete(info);
-      if (known?.size === 0) this.#byDevice.delete(dev!);
-    }
-    if (this.#byKey.get(info.key) === info) this.#byKey.delete(info.key);
+    this.#index?.delete(info);
   }
 
   /** RTM_NEWROUTE: throws NetError (EEXIST, ENETUNREACH "Nexthop has invalid gateway", …). */

@@ -153,7 +153,11 @@ export class FibTable {
       if (nlflags & NLM_F_APPEND) at = end;
     }
     if (!(nlflags & NLM_F_CREATE)) throw new NetError(Errno.ENOENT);
-    this.#ensure(config.dst, config.dstLen).aliases.splice(at, 0, new FibAlias(info, tos, type));
+    const alias = new FibAlias(info, tos, type);
+    const target = this.#ensure(config.dst, config.dstLen);
+    // most nodes have one: an array that has grown holds room for seventeen
+    if (target.aliases.length === 0) target.aliases = [alias];
+    else target.aliases.splice(at, 0, alias);
     if (config.dstLen === 0) this.numDefault++;
   }
 

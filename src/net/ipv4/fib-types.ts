@@ -169,8 +169,6 @@ export class FibInfo {
   refs = 0;
   /** released: nobody uses it any more */
   dead = false;
-  /** @internal key among all of the namespace */
-  key = "";
 
   constructor(config: FibConfig, nhs: FibNh[]) {
     this.nhs = nhs;

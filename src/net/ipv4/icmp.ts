@@ -202,13 +202,11 @@ function icmpReply(ip4: Ipv4, skbIn: SkBuff, type: number, payload: Uint8Array, 
 }
 
 /** Registered for IPPROTO_ICMP. */
-export function icmpProtocol(ip4: Ipv4): InetProtocol {
-  return {
-    name: "icmp",
-    handler: (skb) => icmpRcv(ip4, skb),
-    errHandler: (skb, type, code, info) => icmpErr(ip4, skb, type, code, info),
-  };
-}
+export const icmpProtocol: InetProtocol<Ipv4> = {
+  name: "icmp",
+  handler: (skb, ip4) => icmpRcv(ip4, skb),
+  errHandler: (skb, type, code, info, ip4) => icmpErr(ip4, skb, type, code, info),
+};
 
 /** Receives ICMP (icmp_rcv): skb.data is at its header. Takes the packet over. */
 export function icmpRcv(ip4: Ipv4, skb: SkBuff): void {
@@ -383,7 +381,7 @@ function socketDeliver(ip4: Ipv4, skb: SkBuff, type: number, code: number, info:
   }
   const protocol = ipv4.getProtocol(head, inner);
   ip4.raw.icmpError(skb, protocol, type, code, info);
-  ip4.protocols[protocol]?.errHandler?.(skb, type, code, info);
+  ip4.protocols[protocol]?.errHandler?.(skb, type, code, info, ip4);
 }
 
 /** An error about an ICMP message of ours (icmp_err): a ping socket's, or an answer that the kernel gave. */

@@ -299,18 +299,16 @@ function send(ip4: Ipv4, skb: SkBuff): void {
 }
 
 /** Registered for IPPROTO_IGMP (igmp_rcv). */
-export function igmpProtocol(ip4: Ipv4): InetProtocol {
-  return {
-    name: "igmp",
-    handler: (skb) => {
-      const { head, data } = skb;
-      const inDev = skb.dev ? inDevOf(skb.dev) : null;
-      if (inDev && skb.len >= igmp.HEADER_LENGTH && internetChecksum(head, data, skb.tail) === 0)
-        receive(ip4, inDev, skb);
-      consumeSkb(skb);
-    },
-  };
-}
+export const igmpProtocol: InetProtocol<Ipv4> = {
+  name: "igmp",
+  handler: (skb, ip4) => {
+    const { head, data } = skb;
+    const inDev = skb.dev ? inDevOf(skb.dev) : null;
+    if (inDev && skb.len >= igmp.HEADER_LENGTH && internetChecksum(head, data, skb.tail) === 0)
+      receive(ip4, inDev, skb);
+    consumeSkb(skb);
+  },
+};
 
 function receive(ip4: Ipv4, inDev: InDevice, skb: SkBuff): void {
   const { head, data } = skb;

@@ -196,7 +196,7 @@ function ipLocalDeliverFinish(ip4: Ipv4, skb: SkBuff): void {
   const handler = ip4.protocols[protocol];
   if (handler) {
     ip4.mib.ip.InDelivers++;
-    handler.handler(skb);
+    handler.handler(skb, ip4);
     return;
   }
   if (raw) {

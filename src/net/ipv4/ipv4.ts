@@ -7,7 +7,7 @@ import type { Net } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { InetProtocol, Sock } from "../core/sock.ts";
-import type { InIfaddr, Ipv4Devconf } from "./devconf.ts";
+import { INFINITY_LIFE_TIME, type InIfaddr, type Ipv4Devconf } from "./devconf.ts";
 import type { FibTables } from "./fib-tables.ts";
 import type { IcmpState } from "./icmp.ts";
 import type { IfaddrLifetimes } from "./ifaddr-lifetime.ts";
@@ -160,17 +160,14 @@ export class Ipv4 {
   };
   readonly mib: Mib = new Mib();
   /** by IP protocol number (inet_protos) */
-  readonly protocols: (InetProtocol | undefined)[] = [];
+  protocols: readonly (InetProtocol<Ipv4> | undefined)[] = [];
   /** raw sockets get a copy of each local packet first; true when one did (raw_local_deliver) */
   rawLocalDeliver: ((skb: SkBuff, protocol: number) => boolean) | null = null;
   /** generation of routes: a cached Rtable of another one is looked up again (rt_genid_ipv4) */
   rtGenid = 1;
   readonly inetaddrNotifiers: InetaddrNotifier[] = [];
   /** may refuse a new address by throwing (inetaddr_validator_chain) */
-  readonly inetaddrValidators: ((dev: NetDevice, address: number) => void)[] = [];
-  /** creators of sockets by type and protocol; see af-inet.ts */
-  readonly socketTypes: Map<number, (protocol: number) => Sock> = new Map();
-
+  inetaddrValidators: readonly ((dev: NetDevice, address: number) => void)[] = [];
   /** this host's addresses, by the address as a signed 32-bit number; the newest first (inet_addr_lst) */
   readonly localAddrs: Map<number, InIfaddr[]> = new Map();
 
@@ -185,6 +182,9 @@ export class Ipv4 {
   raw!: RawTable;
   udp!: UdpTable;
   ping!: PingTable;
+
+  /** TCP's part, null until something needs it (tcp.ts) */
+  tcp: unknown = null;
 
   // What few namespaces ever use is made when it is first needed.
   #fragments: IpFragments | null = null;
@@ -213,19 +213,16 @@ export class Ipv4 {
     return this.#igmp;
   }
 
-  get lifetimes(): IfaddrLifetimes {
+  /** An address came or got other life times; nothing to watch over while all live for ever. */
+  kickLifetimes(ifa: InIfaddr): void {
+    if (this.#lifetimes === null && ifa.validLft === INFINITY_LIFE_TIME) return;
     this.#lifetimes ??= makers.lifetimes(this);
-    return this.#lifetimes;
+    this.#lifetimes.kick(ifa);
   }
 
   constructor(net: Net) {
     this.net = net;
     this.rng = net.kernel.rng.fork(`ipv4/${net.id}`);
-  }
-
-  /** inet_add_protocol */
-  addProtocol(number: number, protocol: InetProtocol): void {
-    this.protocols[number] = protocol;
   }
 
   /** Cached routes are looked up again (rt_cache_flush). */

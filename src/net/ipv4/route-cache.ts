@@ -1,20 +1,23 @@
 // What the routing tables answered lately, by addresses, TOS and interface, so that the next packet of a flow need not ask
 // them again: the routing cache that Linux had until 3.6 (net/ipv4/route.c, rt_hash_table). An answer counts while the
 // namespace's pathGenid is what it was. A tenth of the price of a walk down the trie with its source check (`npm run bench`:
-// forward_60B, flows_1000); it begins with one entry and grows where flows push each other out.
+// forward_60B, flows_1000); it begins with eight entries and grows where flows push each other out.
 
 import type { Rtable } from "./rtable.ts";
 
 const STRIDE = 5;
-const FIRST_ENTRIES = 1;
+const FIRST_ENTRIES = 8;
 const MOST_ENTRIES = 4096;
+
+/** Of a table that remembers nothing yet: one entry of generation 0, which none is. */
+const NO_KEYS: Int32Array = new Int32Array(STRIDE);
 
 /** Addresses are signed 32-bit numbers here. */
 export class RouteCache {
-  #mask: number = FIRST_ENTRIES - 1;
+  #mask = 0;
   /** per entry: destination, source, TOS | interface << 8, generation, source chosen */
-  #keys: Int32Array = new Int32Array(FIRST_ENTRIES * STRIDE);
-  #routes: (Rtable | null)[] = new Array<Rtable | null>(FIRST_ENTRIES).fill(null);
+  #keys: Int32Array = NO_KEYS;
+  #routes: (Rtable | null)[] = [];
   #pushedOut = 0;
   /** after `find`: the source address that was chosen for a packet without one */
   saddr = 0;
@@ -46,6 +49,7 @@ export class RouteCache {
     rt: Rtable,
     chosen: number,
   ): void {
+    if (this.#keys === NO_KEYS) this.#resize(FIRST_ENTRIES);
     let slot = this.#slot(daddr, saddr);
     const keys = this.#keys;
     let at = slot * STRIDE;
@@ -72,8 +76,12 @@ export class RouteCache {
     this.#pushedOut = 0;
     const entries = this.#mask + 1;
     if (entries >= MOST_ENTRIES) return;
-    this.#mask = entries * 2 - 1;
-    this.#keys = new Int32Array(entries * 2 * STRIDE);
-    this.#routes = new Array<Rtable | null>(entries * 2).fill(null);
+    this.#resize(entries * 2);
+  }
+
+  #resize(entries: number): void {
+    this.#mask = entries - 1;
+    this.#keys = new Int32Array(entries * STRIDE);
+    this.#routes = new Array<Rtable | null>(entries).fill(null);
   }
 }

@@ -32,6 +32,7 @@ import {
 import type { InetProtocol } from "../core/sock.ts";
 import { ICMP_ERR_CONVERT } from "./inet-sock.ts";
 import { ipDontFragment, pmtuDiscOf } from "./ip-output.ts";
+import type { Ipv4 } from "./ipv4.ts";
 import { ipRtUpdatePmtu } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { FlowKey } from "./rtable.ts";
@@ -70,15 +71,19 @@ import { tcpDelackTimerHandler, tcpTsqWrite, tcpWriteTimerHandler } from "./tcp-
 import { TCP_TW_ACK, TCP_TW_RST, TCP_TW_SYN, TimewaitSock, timewaitStateProcess, twskKill } from "./tcp-timewait.ts";
 import { resetXmitTimer, tcpRtoFromRtt } from "./tcp-xmit-timer.ts";
 
-/** What TCP registers for protocol 6. */
-export function tcpProtocol(tcp: TcpState): InetProtocol {
+/** What TCP registers for protocol 6. @param tcpOf TCP of a namespace */
+export function tcpProtocol(tcpOf: (ip4: Ipv4) => TcpState): InetProtocol<Ipv4> {
   return {
     name: "tcp",
-    handler: (skb) => tcpV4Rcv(tcp, skb),
-    errHandler: (skb, type, code, info) => tcpV4Err(tcp, skb, type, code, info),
-    lookup: (saddr, sport, daddr, dport, ifindex) =>
-      tcp.hash.lookupEstablished(saddr, sport, daddr, dport, ifindex) ??
-      tcp.hash.lookupListener(saddr, sport, daddr, dport, ifindex),
+    handler: (skb, ip4) => tcpV4Rcv(tcpOf(ip4), skb),
+    errHandler: (skb, type, code, info, ip4) => tcpV4Err(tcpOf(ip4), skb, type, code, info),
+    lookup: (saddr, sport, daddr, dport, ifindex, ip4) => {
+      const { hash } = tcpOf(ip4);
+      return (
+        hash.lookupEstablished(saddr, sport, daddr, dport, ifindex) ??
+        hash.lookupListener(saddr, sport, daddr, dport, ifindex)
+      );
+    },
   };
 }
 

@@ -3,8 +3,8 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { newOptions } from "../../wire/tcp-options.ts";
-import { type InetProtocol, SOCK_STREAM } from "../core/sock.ts";
-import { inetCreateSock, inetRegisterSocketType } from "./af-inet.ts";
+import { SOCK_STREAM } from "../core/sock.ts";
+import { inetAddProtocol, inetRegisterSocketType } from "./af-inet.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { TCP_CONGESTION_CONTROLS } from "./tcp-cong.ts";
 import { tcpFastopenKeyText, tcpFastopenSetKeyText } from "./tcp-fastopen.ts";
@@ -80,28 +80,25 @@ const INTS: readonly (readonly [string, IntField, number?, number?, number?])[] 
   ["workaround_signed_windows", "workaroundSignedWindows", 0, 255],
 ];
 
-/** Registers what calls `init` (which is to call tcpInit) as soon as a segment, a socket or a setting asks for TCP. */
-export function tcpInitLater(ip4: Ipv4, init: () => TcpState): void {
-  const ready = (): InetProtocol => {
-    init();
-    return ip4.protocols[IPPROTO_TCP]!;
-  };
-  ip4.addProtocol(IPPROTO_TCP, {
-    name: "TCP",
-    handler: (skb) => ready().handler(skb),
-    errHandler: (skb, type, code, info) => ready().errHandler?.(skb, type, code, info),
-    lookup: (saddr, sport, daddr, dport, ifindex) => ready().lookup?.(saddr, sport, daddr, dport, ifindex) ?? null,
-  });
-  inetRegisterSocketType(ip4, SOCK_STREAM, (protocol) => {
-    ready();
-    return inetCreateSock(ip4, SOCK_STREAM, protocol);
-  });
-  // TCP provides the keys itself once it is there
-  ip4.net.sysctl.provide("net/ipv4/tcp_", () => void init());
-  ip4.net.sysctl.provide("net/core/", () => void init());
+/** TCP of a namespace (struct netns_ipv4's tcp part): made when a segment, a socket or a setting first asks for it. */
+export function tcpOf(ip4: Ipv4): TcpState {
+  return (ip4.tcp as TcpState | null) ?? tcpInit(ip4);
 }
 
-/** TCP of one namespace: registers protocol 6, SOCK_STREAM and the settings (tcp_sk_init). */
+inetAddProtocol(IPPROTO_TCP, tcpProtocol(tcpOf));
+inetRegisterSocketType(SOCK_STREAM, (ip4, protocol) => {
+  if (protocol !== 0 && protocol !== IPPROTO_TCP) throw new NetError(Errno.EPROTONOSUPPORT);
+  const sk = new TcpStreamSock(tcpOf(ip4));
+  sk.hasSocket = true;
+  return sk;
+});
+
+/** The settings of a namespace's TCP ask it in, which then provides the keys itself. */
+export function tcpProvideSysctls(ip4: Ipv4): void {
+  for (const prefix of ["net/ipv4/tcp_", "net/core/"]) ip4.net.sysctl.provide(prefix, () => void tcpOf(ip4));
+}
+
+/** tcp_sk_init */
 export function tcpInit(ip4: Ipv4): TcpState {
   const rng = ip4.rng.fork("tcp");
   const tcp: TcpState = {
@@ -126,13 +123,7 @@ export function tcpInit(ip4: Ipv4): TcpState {
     fastopenPause: { since: 0, times: 0 },
     newSock: () => new TcpStreamSock(tcp),
   };
-  ip4.addProtocol(IPPROTO_TCP, tcpProtocol(tcp));
-  inetRegisterSocketType(ip4, SOCK_STREAM, (protocol) => {
-    if (protocol !== 0 && protocol !== IPPROTO_TCP) throw new NetError(Errno.EPROTONOSUPPORT);
-    const sk = new TcpStreamSock(tcp);
-    sk.hasSocket = true;
-    return sk;
-  });
+  ip4.tcp = tcp;
   tcp.net.sysctl.provide("net/ipv4/tcp_", () => registerSysctls(tcp));
   tcp.net.sysctl.provide("net/core/", () => registerCoreSysctls(tcp));
   return tcp;

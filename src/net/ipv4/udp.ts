@@ -398,26 +398,24 @@ function joined(parts: readonly Uint8Array[], last: Uint8Array): Uint8Array {
 }
 
 /** Registered for IPPROTO_UDP. */
-export function udpProtocol(ip4: Ipv4): InetProtocol {
-  return {
-    name: "udp",
-    handler: (skb) => udpRcv(ip4, skb),
-    lookup: (saddr, sport, daddr, dport, ifindex) => ip4.udp.lookup(saddr, sport, daddr, dport, ifindex),
-    errHandler: (skb, type, code, info) => {
-      const { head, data } = skb;
-      const at = data + ipv4.getHeaderLength(head, data);
-      const sock = ip4.udp.lookup(
-        ipv4.getDestination(head, data),
-        udp.getDestinationPort(head, at),
-        ipv4.getSource(head, data),
-        udp.getSourcePort(head, at),
-        skb.skbIif,
-      );
-      if (sock) sock.icmpErr(skb, type, code, info, at);
-      else ip4.mib.icmp.InErrors++;
-    },
-  };
-}
+export const udpProtocol: InetProtocol<Ipv4> = {
+  name: "udp",
+  handler: (skb, ip4) => udpRcv(ip4, skb),
+  lookup: (saddr, sport, daddr, dport, ifindex, ip4) => ip4.udp.lookup(saddr, sport, daddr, dport, ifindex),
+  errHandler: (skb, type, code, info, ip4) => {
+    const { head, data } = skb;
+    const at = data + ipv4.getHeaderLength(head, data);
+    const sock = ip4.udp.lookup(
+      ipv4.getDestination(head, data),
+      udp.getDestinationPort(head, at),
+      ipv4.getSource(head, data),
+      udp.getSourcePort(head, at),
+      skb.skbIif,
+    );
+    if (sock) sock.icmpErr(skb, type, code, info, at);
+    else ip4.mib.icmp.InErrors++;
+  },
+};
 
 /** Receives UDP (__udp4_lib_rcv): skb.data is at its header. Takes the packet over. */
 export function udpRcv(ip4: Ipv4, skb: SkBuff): void {

@@ -3,7 +3,7 @@
 
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { type BrNetfilterSysctl, brNetfilterInit } from "../bridge/br-netfilter.ts";
+import { type BrNetfilterIp, type BrNetfilterSysctl, brNetfilterInit } from "../bridge/br-netfilter.ts";
 import type { Net } from "../core/net.ts";
 import { inDevOf } from "../ipv4/devconf.ts";
 import { RTN_UNICAST } from "../ipv4/fib-types.ts";
@@ -15,8 +15,12 @@ import { Rtable } from "../ipv4/rtable.ts";
 
 /** Loads br_netfilter in a namespace: bridged IPv4 goes through iptables from now on. */
 export function loadBrNetfilter(net: Net, ip4: Ipv4): BrNetfilterSysctl {
+  return brNetfilterInit(net, () => brNetfilterIp(ip4));
+}
+
+function brNetfilterIp(ip4: Ipv4): BrNetfilterIp {
   const fl = new FlowKey();
-  return brNetfilterInit(net, {
+  return {
     fakeRoute: (dev) => new Rtable(ip4, dev, 0, RTN_UNICAST),
     routeInput: (skb, daddr, saddr, tos, dev) => ipRouteInput(ip4, skb, daddr, saddr, tos, dev),
     routeOutput(skb, daddr, tos, dev) {
@@ -51,5 +55,5 @@ export function loadBrNetfilter(net: Net, ip4: Ipv4): BrNetfilterSysctl {
         return 0;
       });
     },
-  });
+  };
 }

@@ -43,7 +43,7 @@ beforeEach(() => {
     return end;
   });
   hooks = [];
-  brNetfilterInit(net, {
+  brNetfilterInit(net, () => ({
     fakeRoute: () => null,
     routeInput: () => null,
     routeOutput: () => false,
@@ -54,7 +54,7 @@ beforeEach(() => {
       return true;
     },
     fragment: (skb) => skb.pool.consume(skb),
-  });
+  }));
   for (const [hook, name] of ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].entries())
     net.hooksIpv4.register(hook, {
       name,

@@ -60,5 +60,5 @@ function lookup(env: XtEnv, { skb, iph, thoff, protonum, fragoff }: XtPar): Foun
     daddr = rows.src(conn, 0) >>> 0;
     dport = rows.srcU(conn, 0);
   }
-  return env.ip4.protocols[protocol]?.lookup?.(saddr, sport, daddr, dport, skb.skbIif) ?? null;
+  return env.ip4.protocols[protocol]?.lookup?.(saddr, sport, daddr, dport, skb.skbIif, env.ip4) ?? null;
 }
