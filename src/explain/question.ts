@@ -34,6 +34,14 @@ const SYNTAX =
 
 /** Throws QuestionError. */
 export function parseQuestion(text: string): Question {
+  return parseWords(text, place);
+}
+
+/** The same for ends of another kind. */
+export function parseWords<P extends { readonly address?: unknown; readonly port?: number }>(
+  text: string,
+  place: (text: string) => P,
+): Omit<Question, "from" | "to"> & { readonly from: P; readonly to: P } {
   const words = text.trim().split(/\s+/);
   const bad = (what: string): never => {
     throw new QuestionError(`${what}: ${SYNTAX}`);
@@ -66,7 +74,7 @@ export function parseQuestion(text: string): Question {
     else if (word === "uid" && /^\d+$/.test(value)) uid = Number(value);
     else bad(`'${word} ${value}' is not understood`);
   }
-  const question: Question = {
+  const question = {
     protocol,
     from: place(from),
     to: place(to),
@@ -74,7 +82,7 @@ export function parseQuestion(text: string): Question {
     part,
     ...(uid !== undefined ? { uid } : {}),
     ...(dev !== undefined ? { dev } : {}),
-  };
+  } as const;
   if (uid !== undefined && dev !== undefined) bad("a packet that comes in has no user here");
   if (protocol !== "icmp" && question.to.port === undefined) bad(`the destination '${to}' has no port`);
   if (protocol === "icmp" && (question.to.port ?? question.from.port) !== undefined) bad("icmp has no ports");
@@ -83,12 +91,15 @@ export function parseQuestion(text: string): Question {
   return question;
 }
 
+/** A name of a container or a namespace. */
+export const PLACE_NAME: RegExp = /^[A-Za-z][\w.-]*$/;
+
 function place(text: string): Place {
   const match = /^(.*?)(?::(\d+))?$/.exec(text)!;
   const port = match[2] === undefined ? undefined : Number(match[2]);
   if (port !== undefined && (port < 1 || port > 65535)) throw new QuestionError(`'${text}': a port is 1 to 65535`);
   const address = parseIpv4(match[1]!);
-  if (address === undefined && !/^[A-Za-z][\w.-]*$/.test(match[1]!))
+  if (address === undefined && !PLACE_NAME.test(match[1]!))
     throw new QuestionError(`'${text}' is not an IPv4 address, nor a name`);
   return { ...(address !== undefined ? { address } : { name: match[1]! }), ...(port !== undefined ? { port } : {}) };
 }

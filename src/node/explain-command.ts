@@ -2,7 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { journeyText } from "../explain/answer-text.ts";
-import { type HostFiles, ImportError, type Imported, importHost, type SourceFile } from "../explain/import-host.ts";
+import { ImportError, type Imported, importHost, type SourceFile } from "../explain/import-host.ts";
+import { asksIpv6, explainPacket6, parseQuestion6 } from "../explain/ipv6/journey.ts";
+import { type Files6, type Machine6, machine6 } from "../explain/ipv6/machine.ts";
+import { explainPorts6 } from "../explain/ipv6/ports.ts";
 import { explainPacket } from "../explain/journey.ts";
 import { explainPorts } from "../explain/ports.ts";
 import { portsText } from "../explain/ports-text.ts";
@@ -24,6 +27,7 @@ where it ends and why. The machine is what stands at the end of a script, or is 
 Exit status: 0 it arrives, 1 it does not, 2 a mistake, or something in the files is not understood.
 
   PACKET     'tcp 203.0.113.5:40000 -> 192.0.2.10:8080 in eth0', 'udp from host to 8.8.8.8:53',
+             'tcp [2001:db8::5]:40000 -> [2001:db8::10]:80 in eth0' (of files, by --rules6 and --route6),
              'icmp echo from container web1 to 192.0.2.1', '… mark 0x1', '… uid 1000';
              '… reply' asks for the answer to it, '… established' for a later packet of the same connection
   --ports    a table of the ports that containers publish, who reaches them, and the rule that decides
@@ -33,6 +37,7 @@ Exit status: 0 it arrives, 1 it does not, 2 a mistake, or something in the files
   --link FILE        ip -j -d link           --rule FILE        ip -j rule
   --sysctl FILE      sysctl -a               --ipset FILE       ipset save
   --nft FILE         nft list ruleset, in place of --rules or for what nft's own tables add
+  --rules6 FILE      ip6tables-save          --route6 FILE      ip -6 -j route show table all
   --networks FILE    docker network inspect  --containers FILE  docker inspect
   --ignore-unknown   answer although the files hold what is not understood; the answer lists it
   --matched          show only rules that matched
@@ -40,7 +45,20 @@ Exit status: 0 it arrives, 1 it does not, 2 a mistake, or something in the files
   --seed N, --docker 20|28   as for vethlab run
 `;
 
-const FILES = ["rules", "nft", "addr", "route", "link", "rule", "sysctl", "ipset", "networks", "containers"] as const;
+const FILES = [
+  "rules",
+  "rules6",
+  "route6",
+  "nft",
+  "addr",
+  "route",
+  "link",
+  "rule",
+  "sysctl",
+  "ipset",
+  "networks",
+  "containers",
+] as const;
 const path = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
 
@@ -50,6 +68,8 @@ export async function explainCommand(argv: readonly string[]): Promise<number> {
     allowPositionals: true,
     options: {
       rules: path,
+      rules6: path,
+      route6: path,
       nft: path,
       addr: path,
       route: path,
@@ -80,11 +100,15 @@ export async function explainCommand(argv: readonly string[]): Promise<number> {
   const words = positionals.join(" ");
   if ((words === "") !== (values.ports === true)) throw new UsageError("explain takes one packet, or --ports");
   try {
-    const question = values.ports ? undefined : parseQuestion(words);
+    const ipv6 = !values.ports && asksIpv6(words);
+    const question = values.ports || ipv6 ? undefined : parseQuestion(words);
+    /** with --ports: what is published to IPv6 */
+    let six: Machine6 | null = null;
     const answer = async (lab: Lab, host: Host, from: Imported | null): Promise<number> => {
       const told = from === null ? {} : { unknown: from.unknown, assumed: from.assumed };
       if (question === undefined) {
         const ports = await explainPorts(lab, host, from);
+        if (six !== null) ports.push(...explainPorts6(six, SCENARIO_HOST));
         process.stdout.write(
           values.json ? `${JSON.stringify({ ...told, ports }, null, 2)}\n` : portsText(ports) + notes(from),
         );
@@ -99,22 +123,33 @@ export async function explainCommand(argv: readonly string[]): Promise<number> {
       return journey.arrives ? 0 : 1;
     };
     if (script === undefined) {
-      const files: HostFiles = Object.fromEntries(given.map((name) => [name, source(values[name]!)]));
+      const files: Files6 = Object.fromEntries(given.map((name) => [name, source(values[name]!)]));
       if (files.addr === undefined)
         throw new UsageError("--addr (ip -j addr) is missing: which devices and addresses are there?");
+      if (ipv6) return explainIpv6(files, words, values);
       const lab = new Lab({
         seed,
         programs: standardPrograms({ filters: nodeFilters(), docker: docker ?? "20" }),
         furnish: furnishHost,
       });
       const host = lab.addHost(SCENARIO_HOST);
-      const imported = await importHost(lab, host, files);
+      const imported: Imported = await importHost(lab, host, files);
+      if (values.ports) {
+        const machine = machine6(files);
+        if (machine.published.length > 0) {
+          six = machine;
+          (imported.unknown as string[]).push(...machine.unknown);
+          (imported.assumed as string[]).push(...machine.assumed);
+        }
+      }
       if (imported.unknown.length > 0 && !values["ignore-unknown"]) {
         for (const line of imported.unknown) process.stderr.write(`vethlab: not understood: ${line}\n`);
         return 2;
       }
       return await answer(lab, host, imported);
     }
+    if (ipv6)
+      throw new UsageError("emulated machines have no IPv6: it is asked of a machine's files (--addr, --rules6 …)");
     let status: number | undefined;
     const result = await runQuietly(script, {
       seed,
@@ -130,6 +165,27 @@ export async function explainCommand(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** IPv6, of which the engine knows nothing: read from the files. */
+function explainIpv6(
+  files: Files6,
+  words: string,
+  values: { readonly "ignore-unknown"?: boolean; readonly json?: boolean; readonly matched?: boolean },
+): number {
+  const machine = machine6(files);
+  if (machine.unknown.length > 0 && !values["ignore-unknown"]) {
+    for (const line of machine.unknown) process.stderr.write(`vethlab: not understood: ${line}\n`);
+    return 2;
+  }
+  const journey = explainPacket6(machine, parseQuestion6(words), SCENARIO_HOST);
+  const { unknown, assumed } = machine;
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify({ unknown, assumed, ...journey }, null, 2)}\n`
+      : journeyText(journey, values.matched) + notes(machine),
+  );
+  return journey.arrives ? 0 : 1;
+}
+
 /** 1 says that a packet does not arrive: a file that cannot be read is a mistake. */
 function source(name: string): SourceFile {
   try {
@@ -140,7 +196,7 @@ function source(name: string): SourceFile {
   }
 }
 
-function notes(from: Imported | null): string {
+function notes(from: Pick<Imported, "unknown" | "assumed"> | null): string {
   if (from === null) return "";
   const unknown = from.unknown.map((line) => `not understood, and left out: ${line}\n`);
   return unknown.join("") + from.assumed.map((line) => `assumed: ${line}\n`).join("");
