@@ -30,9 +30,9 @@ export interface Point {
   readonly delay: number;
 }
 
-/** Virtual seconds measured, after as many to warm up: a long way takes longer to settle, BBR settles soon. */
+/** Virtual seconds measured, after as many to warm up: a long way takes longer to settle, BBR settles sooner. */
 function measuredSeconds({ control, delay }: Point): number {
-  return control === "bbr" ? 3 + delay / 50 : 5 + delay / 5;
+  return control === "bbr" ? 3 + delay / 10 : 5 + delay / 5;
 }
 
 /**

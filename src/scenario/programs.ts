@@ -34,8 +34,8 @@ export type Generation = "20" | "28";
 
 /** Versions that programs name in what they send: Debian 12's, and Debian forky's. */
 const VERSIONS: Readonly<Record<Generation, AppVersions & { readonly nginx: string }>> = {
-  "20": { curl: "7.88.1", nginx: "1.22.1", ncat: NCAT_7_93 },
-  "28": { curl: "8.22.0", nginx: "1.30.6", ncat: NCAT_7_99 },
+  "20": { curl: "7.88.1", nginx: "1.22.1", ncat: NCAT_7_93, ss: "ss" },
+  "28": { curl: "8.22.0", nginx: "1.30.6", ncat: NCAT_7_99, ss: "ss72" },
 };
 
 export interface ProgramOptions {

@@ -18,6 +18,8 @@ export interface AppVersions {
   /** as in curl's User-Agent */
   readonly curl: string;
   readonly ncat: NcatRelease;
+  /** by its name in rare-tools.ts */
+  readonly ss: "ss" | "ss72";
 }
 
 /** By name; `wget`, `httpd` and `nc` are those of the recordings: busybox's and ncat. */
@@ -37,7 +39,7 @@ export function makeAppTools(versions: AppVersions): ReadonlyMap<string, Program
     ["nslookup", rare("nslookup")],
     ["nstat", rare("nstat")],
     ["ping", ping],
-    ["ss", rare("ss")],
+    ["ss", rare(versions.ss)],
     ["telnet", rare("telnet")],
     ["tracepath", rare("tracepath")],
     ["traceroute", rare("traceroute")],
@@ -56,4 +58,4 @@ export function makeAppTools(versions: AppVersions): ReadonlyMap<string, Program
 }
 
 /** As on Debian 12. */
-export const appTools: ReadonlyMap<string, Program> = makeAppTools({ curl: "7.88.1", ncat: NCAT_7_93 });
+export const appTools: ReadonlyMap<string, Program> = makeAppTools({ curl: "7.88.1", ncat: NCAT_7_93, ss: "ss" });

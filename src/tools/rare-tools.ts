@@ -15,7 +15,7 @@ export { busyboxNetstat } from "./netstat/busybox.ts";
 export { netstat } from "./netstat/netstat.ts";
 export { nft } from "./nft/nft.ts";
 export { nstat } from "./nstat.ts";
-export { ss } from "./ss/ss.ts";
+export { ss, ss72 } from "./ss/ss.ts";
 export { tc } from "./tc/tc.ts";
 export { busyboxTelnet, telnet } from "./telnet.ts";
 export { tracepath } from "./tracepath.ts";

@@ -7,7 +7,7 @@ import { parseNcatOptions, parsePort } from "../../src/tools/nc/options.ts";
 import { dateText, httpDate, parseHttpDate, secondsOf } from "../../src/tools/net-util/date.ts";
 import { getopt } from "../../src/tools/net-util/getopt.ts";
 import { scheduleTimeout } from "../../src/tools/net-util/jiffies.ts";
-import { NETID, renderTable, STATE } from "../../src/tools/ss/columns.ts";
+import { MORE, NETID, renderTable, STATE } from "../../src/tools/ss/columns.ts";
 import { durationText } from "../../src/tools/ss/info.ts";
 
 describe("getopt", () => {
@@ -68,15 +68,15 @@ describe("columns", () => {
 
   it("of ss put colons under each other", () => {
     const rows = [
-      ["tcp", "LISTEN", "0", "9", "10.0.0.2:", "80", "0.0.0.0:", "*", ""],
-      ["tcp", "ESTAB", "0", "0", "10.0.0.2:", "7", "10.0.0.1:", "47380", ""],
+      ["tcp", "LISTEN", "0", "9", "10.0.0.2:", "80", "0.0.0.0:", "*", "", ""],
+      ["tcp", "ESTAB", "0", "0", "10.0.0.2:", "7", "10.0.0.1:", "47380", "", ""],
     ];
-    expect(renderTable(rows, new Set([NETID]), true)).toBe(
+    expect(renderTable(rows, new Set([NETID, MORE]), true)).toBe(
       "State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n" +
         "LISTEN 0      9           10.0.0.2:80        0.0.0.0:*           \n" +
         "ESTAB  0      0           10.0.0.2:7        10.0.0.1:47380       \n",
     );
-    expect(renderTable([], new Set([NETID, STATE]), true)).toBe(
+    expect(renderTable([], new Set([NETID, STATE, MORE]), true)).toBe(
       "Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\n",
     );
   });

@@ -92,6 +92,10 @@ export interface TcpInfo {
   readonly deliveredCe: number;
   readonly dsackDups: number;
   readonly reordSeen: number;
+  /** segments that came out of order */
+  readonly rcvOoopack: number;
+  /** how often a time-out chose another hash */
+  readonly rehash: number;
   readonly sndWnd: number;
   readonly rcvWnd: number;
   readonly totalRto: number;
@@ -169,6 +173,8 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     deliveredCe: sk.deliveredCe,
     dsackDups: sk.dsackDups,
     reordSeen: sk.reordSeen,
+    rcvOoopack: sk.rcvOoopack,
+    rehash: sk.timeoutRehash,
     sndWnd: sk.sndWnd,
     rcvWnd: sk.rcvWnd,
     totalRto: sk.totalRto,

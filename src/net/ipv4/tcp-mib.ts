@@ -84,6 +84,7 @@ export const TCP_EXT_MIB = [
   "TCPRetransFail",
   "TCPRcvCoalesce",
   "TCPOFOQueue",
+  "TcpTimeoutRehash",
   "TCPOFODrop",
   "TCPOFOMerge",
   "TCPChallengeACK",

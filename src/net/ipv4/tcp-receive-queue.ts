@@ -116,6 +116,7 @@ export function tcpDataQueueOfo(sk: TcpSock, skb: SkBuff): void {
   tcpMeasureRcvMss(sk, skb);
   scheduleAck(sk);
   ext.TCPOFOQueue++;
+  sk.rcvOoopack += Math.max(1, skb.gsoSegs);
   const { seq, endSeq } = skb;
   const queue = sk.outOfOrder;
   const at = placeOf(sk, skb);

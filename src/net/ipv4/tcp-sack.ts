@@ -189,11 +189,26 @@ export function tcpSacktagWriteQueue(sk: TcpSock, skb: SkBuff, priorSndUna: numb
   const dsack = checkDsack(sk, sackBlocks, sackCount, skb.ackSeq, priorSndUna, state);
   if (before(skb.ackSeq, (priorSndUna - sk.maxWindow) >>> 0)) return 0;
   if (sk.packetsOut > 0) {
+    const { start, end } = state;
+    let used = 0;
+    // the block that may be a DSACK, wherever sorting puts it
+    let first = -1;
     for (let i = 0; i < sackCount; i++) {
-      const start = sackBlocks[2 * i]!;
-      const end = sackBlocks[2 * i + 1]!;
-      if (blockValid(sk, i === 0 && dsack, start, end)) walk(sk, start, end, i === 0 && dsack, state);
+      const left = sackBlocks[2 * i]!;
+      const right = sackBlocks[2 * i + 1]!;
+      if (!blockValid(sk, i === 0 && dsack, left, right)) continue;
+      // in order of sequence numbers: what an ACK tells of a later block is no sign that an earlier one was overtaken
+      let at = used++;
+      for (; at > 0 && after(start[at - 1]!, left); at--) {
+        start[at] = start[at - 1]!;
+        end[at] = end[at - 1]!;
+        if (at - 1 === first) first = at;
+      }
+      start[at] = left;
+      end[at] = right;
+      if (i === 0) first = at;
     }
+    for (let i = 0; i < used; i++) walk(sk, start[i]!, end[i]!, dsack && i === first, state);
   }
   tcpCheckSackReordering(sk, state.reord);
   return state.flag;

@@ -294,6 +294,8 @@ export abstract class TcpSock extends Sock {
   ecnFlags = 0;
   reordering = 3;
   reordSeen = 0;
+  rcvOoopack = 0;
+  timeoutRehash = 0;
   rcvEcnDemand = false;
   sndSsthresh: number = TCP_INFINITE_SSTHRESH;
   sndCwnd: number = TCP_INIT_CWND;

@@ -179,8 +179,14 @@ function writeTimeout(sk: TcpSock): boolean {
   }
   if (!expired) expired = retransmitsTimedOut(sk, retryUntil, sk.icskUserTimeout);
   tcpFastopenActiveDetectBlackhole(sk, expired);
-  if (expired) writeErr(sk);
-  return expired;
+  if (expired) {
+    writeErr(sk);
+    return true;
+  }
+  // another hash may take another way (sk_rethink_txhash)
+  sk.timeoutRehash++;
+  sk.tcp.mib.ext.TcpTimeoutRehash++;
+  return false;
 }
 
 /** A window shrunk to nothing has been probed in vain for long enough (tcp_rtx_probe0_timed_out). */
@@ -198,7 +204,7 @@ function fastopenSynackTimer(sk: TcpSock, req: RequestSock): void {
     return;
   }
   if (sk.icskRetransmits === 1) tcpEnterLoss(sk);
-  if (rtxSynack(req)) req.numRetrans++;
+  rtxSynack(req);
   req.numTimeout++;
   sk.icskRetransmits++;
   if (sk.retransStamp === 0) sk.retransStamp = tcpTimeStampMs(sk);

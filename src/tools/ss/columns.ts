@@ -18,11 +18,19 @@ const COLUMNS: readonly Column[] = [
   { header: "Peer Address:", right: true, delimiter: " " },
   { header: "Port", right: false, delimiter: "" },
   { header: "Process", right: false, delimiter: "" },
+  // what else is told of a socket; 6.1 has it under "Process"
+  { header: "", right: false, delimiter: "" },
 ];
 export const NETID = 0;
 export const STATE = 1;
+export const QUEUES: readonly number[] = [2, 3];
+export const PROCESS = 8;
+export const MORE = 9;
 
-/** @param hidden indices of columns that are left out. @param rows one cell for each column */
+/**
+ * @param hidden indices of columns that are left out. The one before MORE, where that is shown, is not filled up.
+ * @param rows one cell for each column
+ */
 export function renderTable(
   rows: readonly (readonly string[])[],
   hidden: ReadonlySet<number>,
@@ -30,7 +38,12 @@ export function renderTable(
 ): string {
   const shown = COLUMNS.map((_, i) => i).filter((i) => !hidden.has(i));
   const all = header ? [COLUMNS.map((column) => column.header), ...rows] : rows;
-  const widths = COLUMNS.map((_, i) => Math.max(0, ...measured(all, i).map((row) => row[i]!.length)));
+  const last = shown.at(-1)!;
+  // the very last cell of the table is not measured, so that it may be longer than its column
+  const widths = COLUMNS.map((_, i) =>
+    Math.max(0, ...(i === last ? all.slice(0, -1) : all).map((row) => row[i]!.length)),
+  );
+  const open = last === MORE ? shown.at(-2) : undefined;
   let text = "";
   for (const row of all) {
     let line = "";
@@ -38,14 +51,10 @@ export function renderTable(
       const { right, delimiter } = COLUMNS[i]!;
       const cell = row[i]!;
       line += k === 0 ? "" : delimiter;
-      line += right ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!);
+      if (i === open) line += cell;
+      else line += right ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!);
     }
     text += `${line}\n`;
   }
   return text;
-}
-
-/** The very last cell of the table is not measured, so that it may be longer than its column. */
-function measured(rows: readonly (readonly string[])[], column: number): readonly (readonly string[])[] {
-  return column === COLUMNS.length - 1 ? rows.slice(0, -1) : rows;
 }

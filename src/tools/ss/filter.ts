@@ -16,7 +16,6 @@ import {
 import { inNetwork, parseCidr } from "../../wire/addr.ts";
 import { serviceNumber } from "../net-util/services.ts";
 import type { SocketEntry } from "../net-util/sock-table.ts";
-import { USAGE } from "./usage.ts";
 
 export const STATES: ReadonlyMap<string, number> = new Map([
   ["established", TCP_ESTABLISHED],
@@ -39,19 +38,21 @@ export const CONNECTED_STATES: ReadonlySet<number> = new Set(
   [...ALL_STATES].filter((state) => ![TCP_LISTEN, TCP_CLOSE, TCP_TIME_WAIT, TCP_SYN_RECV].includes(state)),
 );
 
-/** What ends ss: a sentence for stderr without its line end, and the status. */
+/** What ends ss: a sentence for stderr without its line end, the status, and whether the usage follows. */
 export class SsError extends Error {
   readonly status: number;
+  readonly usage: boolean;
 
-  constructor(sentence: string, status: number) {
+  constructor(sentence: string, status: number, usage = false) {
     super(sentence);
     this.status = status;
+    this.usage = usage;
   }
 }
 
 /** What the parser says of an expression that is none. */
 export function syntaxError(): SsError {
-  return new SsError(`ss: bison bellows (while parsing filter): "syntax error!" Sorry.\n${USAGE}`.trimEnd(), 255);
+  return new SsError('ss: bison bellows (while parsing filter): "syntax error!" Sorry.', 255, true);
 }
 
 /** A value that is no address or port. */
@@ -83,14 +84,17 @@ export function statesOf(word: string): ReadonlySet<number> {
 
 export type Expression = (entry: SocketEntry) => boolean;
 
-/** Words after the options; `and` may be left out. Tokens stand apart from each other. */
-export function parseExpression(words: readonly string[]): Expression {
+/**
+ * Words after the options; `and` may be left out. Tokens stand apart from each other.
+ * @param strict a word that is no keyword is a mistake of syntax, as 7.2 has it; 6.1 takes it for an address
+ */
+export function parseExpression(words: readonly string[], strict: boolean): Expression {
   const tokens = words
     .join(" ")
     .split(/\s+/)
     .filter((token) => token !== "");
   if (tokens.length === 0) return () => true;
-  const parser = new Parser(tokens);
+  const parser = new Parser(tokens, strict);
   const expression = parser.list();
   if (!parser.done) throw syntaxError();
   return expression;
@@ -98,10 +102,12 @@ export function parseExpression(words: readonly string[]): Expression {
 
 class Parser {
   readonly #tokens: readonly string[];
+  readonly #strict: boolean;
   #at = 0;
 
-  constructor(tokens: readonly string[]) {
+  constructor(tokens: readonly string[], strict: boolean) {
     this.#tokens = tokens;
+    this.#strict = strict;
   }
 
   get done(): boolean {
@@ -143,7 +149,7 @@ class Parser {
     if (what === "autobound" || what === "cgroup") throw new SsError(`ss: filter ${what} is not supported`, 1);
     if (!["dst", "src", "dport", "sport", "dev", "fwmark"].includes(what)) {
       // a word that is no keyword is taken for an address, which cannot stand alone
-      address(what, () => [0, 0]);
+      if (!this.#strict) address(what, () => [0, 0]);
       throw syntaxError();
     }
     let operator = "=";

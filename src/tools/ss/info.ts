@@ -97,8 +97,9 @@ const SSTHRESH_SHOWN = 0xffff;
  * -i: struct tcp_info in the order of ss.
  * @param options -o or -e: what the handshake agreed on, too
  * @param numeric -n: rates as bits per second, else with a unit
+ * @param later rcv_wnd and rehash, too
  */
-export function tcpInfoText(sock: TcpSock, options: boolean, numeric: boolean): string {
+export function tcpInfoText(sock: TcpSock, options: boolean, numeric: boolean, later: boolean): string {
   const info = tcpInfo(sock);
   const parts: string[] = [];
   const add = (name: string, value: number, text: string = figure(value)): void => {
@@ -166,7 +167,10 @@ export function tcpInfoText(sock: TcpSock, options: boolean, numeric: boolean): 
   add("rcv_ssthresh:", info.rcvSsthresh, String(info.rcvSsthresh));
   add("notsent:", info.notsentBytes, String(info.notsentBytes));
   if (info.minRttUs < NO_RTT) add("minrtt:", info.minRttUs / 1000);
+  add("rcv_ooopack:", info.rcvOoopack, String(info.rcvOoopack));
   add("snd_wnd:", info.sndWnd, String(info.sndWnd));
+  if (later) add("rcv_wnd:", info.rcvWnd, String(info.rcvWnd));
+  if (later) add("rehash:", info.rehash);
   return ` ${parts.join(" ")}`;
 }
 

@@ -6,7 +6,6 @@ import { TCP_CLOSE, TCP_ESTABLISHED, TCP_LISTEN } from "../../net/ipv4/tcp-sock.
 import { getopt, type LongOption } from "../net-util/getopt.ts";
 import type { SocketKind } from "../net-util/sock-table.ts";
 import { ALL_STATES, CONNECTED_STATES, type Expression, parseExpression, SsError, statesOf } from "./filter.ts";
-import { USAGE } from "./usage.ts";
 
 /** A table that ss knows, in the order in which it asks for them. */
 export const TABLES = [
@@ -125,8 +124,15 @@ const LONG: readonly LongOption[] = [
   { name: "inet-sockopt", argument: 0 },
 ];
 
+const LATER_LONG: readonly LongOption[] = [
+  { name: "bound-inactive", argument: 0, short: "B" },
+  { name: "no-queues", argument: 0, short: "Q" },
+  { name: "bpf-maps", argument: 0 },
+  { name: "bpf-map-id", argument: 1 },
+];
+
 /** Not emulated. */
-const REFUSED: readonly string[] = ["T", "b", "E", "D", "tipcinfo"];
+const REFUSED: readonly string[] = ["T", "b", "E", "D", "tipcinfo", "B", "bpf-maps", "bpf-map-id"];
 
 export interface Settings {
   readonly tables: ReadonlySet<Table>;
@@ -147,9 +153,19 @@ export interface Settings {
   readonly explicit: boolean;
 }
 
-/** Throws SsError. @param readFile text of a file, undefined when there is none: -F's */
-export function parseSettings(args: readonly string[], readFile: (path: string) => string | undefined): Settings {
-  const parsed = getopt(args, "dhalBetuwxnro460spTbEf:mMiA:D:F:vVzZN:KHSO", { long: LONG });
+/**
+ * Throws SsError.
+ * @param readFile text of a file, undefined when there is none: -F's
+ * @param later as 7.2 reads it: further options, stricter expressions
+ */
+export function parseSettings(
+  args: readonly string[],
+  readFile: (path: string) => string | undefined,
+  later: boolean,
+): Settings {
+  const parsed = getopt(args, `dhaletuwxnro460spTbEf:mMiA:D:F:vVzZN:KHSO${later ? "BQ" : ""}`, {
+    long: later ? [...LONG, ...LATER_LONG] : LONG,
+  });
   const letters = new Set<string>();
   const named = new Set<Table>();
   let netns: string | undefined;
@@ -168,7 +184,7 @@ export function parseSettings(args: readonly string[], readFile: (path: string) 
     for (const table of LETTER_TABLES.get(name) ?? []) named.add(table);
     letters.add(name === "v" ? "V" : name);
   }
-  if (parsed.error !== undefined) throw new SsError(`ss: ${parsed.error}\n${USAGE}`.trimEnd(), 255);
+  if (parsed.error !== undefined) throw new SsError(`ss: ${parsed.error}`, 255, true);
   if (letters.has("4")) family = "inet";
   if (letters.has("6")) family = "inet6";
   const familyTables = family === undefined ? undefined : FAMILIES.get(family);
@@ -194,7 +210,7 @@ export function parseSettings(args: readonly string[], readFile: (path: string) 
     tables,
     statesOfTable,
     oneState: used.size === 1,
-    expression: parseExpression(words),
+    expression: parseExpression(words, later),
     filtered: words.length > 0,
     letters,
     netns,
@@ -204,7 +220,7 @@ export function parseSettings(args: readonly string[], readFile: (path: string) 
 }
 
 function usageError(sentence: string): SsError {
-  return new SsError(`${sentence}\n${USAGE}`.trimEnd(), 255);
+  return new SsError(sentence, 255, true);
 }
 
 function queryTables(list: string): Table[] {

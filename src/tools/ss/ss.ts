@@ -31,7 +31,7 @@ import { getnameinfo } from "../net-util/resolve.ts";
 import { serviceName } from "../net-util/services.ts";
 import { type SocketEntry, type SocketKind, socketEntries } from "../net-util/sock-table.ts";
 import { readTextFile } from "../net-util/sockets.ts";
-import { NETID, renderTable, STATE } from "./columns.ts";
+import { MORE, NETID, PROCESS, QUEUES, renderTable, STATE } from "./columns.ts";
 import { SsError } from "./filter.ts";
 import {
   CGROUP,
@@ -45,10 +45,9 @@ import {
 } from "./info.ts";
 import { netlinkSockets } from "./netlink.ts";
 import { kindOfTable, parseSettings, type Settings, TABLES, type Table } from "./settings.ts";
-import { USAGE } from "./usage.ts";
+import { USAGE, USAGE_7_2 } from "./usage.ts";
 
 const START_NS: Ns = 900 * USEC;
-const VERSION = "ss utility, iproute2-6.1.0\n";
 /** Recv-Q and Send-Q are printed at least this wide. */
 const QUEUE_COLUMNS = 6;
 
@@ -71,13 +70,33 @@ const NETIDS: ReadonlyMap<Table, string> = new Map<Table, string>([
   ["packet_dgram", "p_dgr"],
 ]);
 
-export const ss: Program = function* (proc: Process): Task<number> {
+/** What differs between releases of iproute2. */
+interface Release {
+  readonly version: string;
+  readonly usage: string;
+  /**
+   * 7.2 rather than 6.1: processes have a column of their own, which -p shows; rcv_wnd is told; DCCP is not asked for, which
+   * the kernel of 6.16 and later answers with an error
+   */
+  readonly later: boolean;
+}
+
+/** Debian 12's. */
+export const ss: Program = ssProgram({ version: "ss utility, iproute2-6.1.0\n", usage: USAGE, later: false });
+/** Debian forky's. */
+export const ss72: Program = ssProgram({ version: "ss utility, iproute2-7.2.0\n", usage: USAGE_7_2, later: true });
+
+function ssProgram(release: Release): Program {
+  return (proc) => run(proc, release);
+}
+
+function* run(proc: Process, release: Release): Task<number> {
   yield* sleep(START_NS);
   try {
-    const settings = parseSettings(proc.argv.slice(1), (path) => readTextFile(proc, path));
+    const settings = parseSettings(proc.argv.slice(1), (path) => readTextFile(proc, path), release.later);
     const { letters } = settings;
     if (letters.has("h") || letters.has("V")) {
-      yield* proc.print(letters.has("h") ? USAGE : VERSION);
+      yield* proc.print(letters.has("h") ? release.usage : release.version);
       return 0;
     }
     if (settings.netns !== undefined) proc.ns = withNetns(proc.ns, switchTo(proc, settings.netns));
@@ -85,7 +104,7 @@ export const ss: Program = function* (proc: Process): Task<number> {
       yield* proc.print(summary(proc));
       if (!settings.explicit) return 0;
     }
-    yield* proc.print(yield* table(proc, settings));
+    yield* proc.print(yield* table(proc, settings, release));
     return 0;
   } catch (error) {
     if (error instanceof CommandError) {
@@ -93,23 +112,22 @@ export const ss: Program = function* (proc: Process): Task<number> {
       return error.status;
     }
     if (!(error instanceof SsError)) throw error;
-    yield* proc.printError(`${error.message}\n`);
+    yield* proc.printError(`${error.message}\n${error.usage ? release.usage : ""}`);
     return error.status;
   }
-};
+}
 
-function* table(proc: Process, settings: Settings): Task<string> {
+function* table(proc: Process, settings: Settings, release: Release): Task<string> {
   const { letters, tables } = settings;
   const rows: string[][] = [];
   const entries = socketEntries(proc);
   for (const name of TABLES) {
     if (!tables.has(name)) continue;
-    // the kernel of 6.16 and later knows DCCP no more, which ss takes ill
-    if (name === "dccp") yield* proc.printError("RTNETLINK answers: Invalid argument\n");
+    if (name === "dccp" && !release.later) yield* proc.printError("RTNETLINK answers: Invalid argument\n");
     const states = settings.statesOfTable(name);
     if (name === "netlink" && states.has(TCP_CLOSE) && !settings.filtered)
       for (const [protocol, holder, received] of netlinkSockets(proc, letters.has("n")))
-        rows.push(["nl", "UNCONN", queue(received), queue(0), `${protocol}:`, holder, "*", "", ""]);
+        rows.push(["nl", "UNCONN", queue(received), queue(0), `${protocol}:`, holder, "*", "", "", ""]);
     // the kernel is asked for one family after the other
     const inOrder = [false, true].flatMap((ipv6) => entries.filter((entry) => entry.ipv6 === ipv6));
     for (const entry of inOrder) {
@@ -118,12 +136,15 @@ function* table(proc: Process, settings: Settings): Task<string> {
       // A closed TCP socket is in no table; datagram sockets are "closed" when not connected.
       if (name === "tcp" && entry.state === TCP_CLOSE) continue;
       if (!settings.expression(entry) || (letters.has("K") && !destroy(entry))) continue;
-      rows.push(yield* row(proc, entry, NETIDS.get(name) ?? name, letters));
+      rows.push(yield* row(proc, entry, NETIDS.get(name) ?? name, letters, release));
     }
   }
   const hidden = new Set<number>();
   if (tables.size === 1) hidden.add(NETID);
   if (settings.oneState) hidden.add(STATE);
+  if (letters.has("Q")) for (const column of QUEUES) hidden.add(column);
+  if (!release.later) hidden.add(MORE);
+  else if (!letters.has("p")) hidden.add(PROCESS);
   return renderTable(rows, hidden, !letters.has("H"));
 }
 
@@ -145,14 +166,22 @@ function queue(bytes: number): string {
   return String(bytes).padEnd(QUEUE_COLUMNS);
 }
 
-function* row(proc: Process, entry: SocketEntry, netid: string, letters: ReadonlySet<string>): Task<string[]> {
+function* row(
+  proc: Process,
+  entry: SocketEntry,
+  netid: string,
+  letters: ReadonlySet<string>,
+  release: Release,
+): Task<string[]> {
   const device = entry.boundDevIf === 0 ? undefined : netnsOf(proc).net.deviceByIndex(entry.boundDevIf)?.name;
   const head = [netid, STATE_NAMES.get(entry.state) ?? "UNKNOWN", queue(entry.receiveQueue), queue(entry.sendQueue)];
   const looksForCgroup = entry.sock && (entry.kind === "tcp" || entry.kind === "udp");
   for (const letter of ["e", "cgroup"])
     if (looksForCgroup && letters.has(letter)) yield* proc.printError(NO_CGROUP_MOUNT);
-  const tail = extra(entry, letters, netnsOf(proc).net.kernel.socketCookie(entry.object));
-  if (entry.kind === "packet") return [...head, "*:", device ?? "*", "*", "", tail];
+  const users = letters.has("p") ? usersText(entry) : "";
+  const more = moreText(entry, letters, netnsOf(proc).net.kernel.socketCookie(entry.object), release);
+  const tail = release.later ? [users, more] : [users + more, ""];
+  if (entry.kind === "packet") return [...head, "*:", device ?? "*", "*", "", ...tail];
   const protocol = entry.kind === "tcp" ? "tcp" : "udp";
   const numeric = letters.has("n");
   const port = (number: number): string => {
@@ -170,7 +199,7 @@ function* row(proc: Process, entry: SocketEntry, netid: string, letters: Readonl
     port(entry.localPort),
     yield* address(entry.remote, false),
     port(entry.remotePort),
-    tail,
+    ...tail,
   ];
 }
 
@@ -185,13 +214,16 @@ function protocolName(number: number): string {
   return number === 1 ? "icmp" : number === 2 ? "igmp" : String(number);
 }
 
-function extra(entry: SocketEntry, letters: ReadonlySet<string>, cookie: number): string {
+/** -p */
+function usersText({ owners }: SocketEntry): string {
+  if (owners.length === 0) return "";
+  const users = [...owners].reverse().map(({ name, pid, fd }) => `("${name}",pid=${pid},fd=${fd})`);
+  return ` users:(${users.join(",")})`;
+}
+
+function moreText(entry: SocketEntry, letters: ReadonlySet<string>, cookie: number, release: Release): string {
   const { kind, sock } = entry;
   let text = "";
-  if (letters.has("p") && entry.owners.length > 0) {
-    const users = [...entry.owners].reverse().map(({ name, pid, fd }) => `("${name}",pid=${pid},fd=${fd})`);
-    text += ` users:(${users.join(",")})`;
-  }
   // the kernel has no raw_diag: ss reads /proc/net/raw, where that is all there is; of packet sockets no more is told here
   if (kind === "raw" || kind === "icmp" || kind === "packet") return text;
   const options = letters.has("o") || letters.has("e");
@@ -206,7 +238,7 @@ function extra(entry: SocketEntry, letters: ReadonlySet<string>, cookie: number)
   if (!memory && !info) return text;
   text += line;
   if (memory && sock) text += memoryText(sock);
-  if (info && sock instanceof TcpSock) text += tcpInfoText(sock, options, letters.has("n"));
+  if (info && sock instanceof TcpSock) text += tcpInfoText(sock, options, letters.has("n"), release.later);
   return text;
 }
 

@@ -58,3 +58,17 @@ export const USAGE = `Usage: ss [ OPTIONS ]
              bucket := {syn-recv|time-wait}
                 big := {established|syn-sent|fin-wait-{1,2}|closed|close-wait|last-ack|listening|closing}
 `;
+
+/** What 7.2 prints, Debian forky's. */
+export const USAGE_7_2: string = USAGE.replace(
+  "   -l, --listening     display listening sockets\n",
+  "$&   -B, --bound-inactive display TCP bound but inactive sockets\n",
+)
+  .replace(
+    "   -E, --events        continually display sockets as they are destroyed\n",
+    "       --bpf-maps      show all BPF socket-local storage maps\n       --bpf-map-id=MAP-ID    show a BPF socket-local storage map\n$&",
+  )
+  .replace(
+    "   -O, --oneline       socket's data printed on a single line\n",
+    "   -Q, --no-queues     Suppress sending and receiving queue columns\n$&",
+  );
