@@ -41,6 +41,7 @@ const NAMES: ReadonlyMap<string, string> = new Map([
   ["ipFragQueue", "ip_defrag"],
   ["udpRcv", "udp_unicast_rcv_skb"],
   ["kfreeSkb", "sk_skb_reason_drop"],
+  ["packetSendmsg", ""],
   ["ipFragReasm", ""],
   ["nfNatSetupInfo", ""],
   ["brFdbUpdate", ""],

@@ -87,6 +87,8 @@ export type Event =
   /** `what`: "icmp", "arp", "reset"; `packet`: the answer's number */
   | { readonly kind: "answered"; readonly what: string; readonly packet: number }
   | { readonly kind: "delivered"; readonly to: string }
+  /** a packet socket had a copy */
+  | { readonly kind: "overheard"; readonly by: string }
   | { readonly kind: "copy"; readonly strand: Strand }
   | { readonly kind: "end"; readonly end: End };
 

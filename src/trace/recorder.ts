@@ -178,6 +178,14 @@ export class Recorder {
       case "ipLocalOut":
         this.#sent(strand, event, skb, next);
         return;
+      case "packetSendmsg":
+        this.#push(strand, event, {
+          kind: "sent",
+          packet: "",
+          by: this.interfaces.ownerOf(event.other as Sock),
+          because: "",
+        });
+        return;
       case "NF_ARP_OUT":
       case "devQueueXmit":
         strand.after = false;
@@ -268,6 +276,12 @@ export class Recorder {
       case "rawRcv":
         this.#delivered(strand, event);
         return;
+      case "packetRcv": {
+        const by = this.interfaces.ownerOf(event.other as Sock) || "somebody";
+        strand.shared = by;
+        this.#push(strand, event, { kind: "overheard", by });
+        return;
+      }
       case "ipDoFragment":
         this.#push(strand, event, { kind: "fragments", mtu: Number(detail.slice("mtu ".length)) });
         return;
@@ -363,10 +377,9 @@ export class Recorder {
   #delivered(strand: OpenStrand, event: TraceEvent): void {
     const sock = event.other;
     if (!sock) return;
-    const { where } = event;
-    if (where === "rawRcv" && strand.parent) strand.parent.shared = true;
-    let to = sock instanceof Object && "boundDevIf" in sock ? this.interfaces.ownerOf(sock as Sock) : "";
-    if (to === "") to = socketWords(sock);
+    const owner = "boundDevIf" in sock ? this.interfaces.ownerOf(sock as Sock) : "";
+    const to = owner === "" ? socketWords(sock) : owner;
+    if (event.where === "rawRcv" && strand.parent) strand.parent.shared = to;
     this.#push(strand, event, { kind: "delivered", to });
     this.#end(strand, "delivered", to);
   }
@@ -390,12 +403,15 @@ export class Recorder {
 
   #dropped(strand: OpenStrand, event: TraceEvent, skb: SkBuff): void {
     const reason = event.detail;
-    // an echo reply that a raw socket has had and no ping socket wants; a segment that TCP has read to its end
-    if (
-      (reason === "NO_SOCKET" && strand.shared) ||
-      (reason === "NOT_SPECIFIED" && strand.end?.verdict === "delivered")
-    ) {
+    // a segment that TCP has read to its end; an echo reply that a raw socket has had and no ping socket wants
+    if (reason === "NOT_SPECIFIED" && strand.end?.verdict === "delivered") return;
+    if (reason === "NO_SOCKET" && strand.shared !== "") {
       this.#consumed(strand);
+      return;
+    }
+    // what packet sockets alone understand has arrived with them
+    if (reason === "UNHANDLED_PROTO" && strand.shared !== "") {
+      this.#end(strand, "delivered", strand.shared);
       return;
     }
     const last = strand.steps.findLast(({ event: { kind } }) => kind === "rule")?.event;

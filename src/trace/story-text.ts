@@ -155,6 +155,8 @@ export function stepText(event: Event, before: Event | undefined): string {
       return `is answered by #${event.packet} (${event.what})`;
     case "delivered":
       return `delivered to ${event.to}`;
+    case "overheard":
+      return `${event.by} reads a copy from a packet socket`;
     case "copy":
       return "";
     case "end":

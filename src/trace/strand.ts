@@ -32,8 +32,8 @@ export class OpenStrand implements Strand {
   conn: object | null = null;
   ctState = "";
   whole: Extract<Event, { kind: "whole" }> | null = null;
-  /** a raw socket had a copy of it */
-  shared = false;
+  /** whose raw or packet socket had a copy of it, "" nobody's */
+  shared = "";
 
   constructor(packet: Living, parent: OpenStrand | null) {
     this.packet = packet;

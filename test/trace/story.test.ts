@@ -115,6 +115,12 @@ describe("a story tells", () => {
     expect(storyText(error!)).toContain(`made here, in answer to #${request!.number}\n`);
   });
 
+  it("who reads a packet from a packet socket", async () => {
+    const { packets } = await traced(`${ROUTED}ip netns exec a arping -c 1 -I eth0 10.1.0.1 >/dev/null`);
+    const [reply] = packets.filter(({ text }) => text.startsWith("ARP, Reply"));
+    expect(storyText(reply!)).toMatch(/arping \(pid \d+\) reads a copy from a packet socket\n/);
+  });
+
   it("of fragments, one after the other, and of the whole", async () => {
     const { packets } = await traced(recordedScript("17-fragments-and-mtu"));
     expect(storyText(packets[0]!)).toMatchFileSnapshot(`${FOLDER}/17-first-packet.txt`);

@@ -17,7 +17,7 @@ import {
   type PacketTypeFn,
 } from "./net.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
-import { drop, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING, type SkBuff } from "./skb.ts";
+import { drop, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING, type SkBuff, trace } from "./skb.ts";
 import {
   AF_PACKET,
   type Message,
@@ -111,6 +111,7 @@ export class PacketSock extends Sock implements Tap {
   /** @internal a received frame of its protocol; skb.data is behind the link header */
   deliver(skb: SkBuff, dev: NetDevice): void {
     if (this.#ifindex !== 0 && this.#ifindex !== dev.ifindex) return;
+    if (skb.pool.trace !== null) trace(skb, "packetRcv", dev, "", null, this);
     this.#take(skb, dev, skb.macHeader >= 0 ? skb.macHeader : skb.data, skb.pktType);
   }
 
@@ -173,6 +174,7 @@ export class PacketSock extends Sock implements Tap {
     skb.pktType = linkBytes > 0 && head[at]! & 1 ? PACKET_MULTICAST : PACKET_HOST;
     skb.mark = this.mark;
     skb.priority = this.priority;
+    if (skb.pool.trace !== null) trace(skb, "packetSendmsg", skb.dev, "", null, this);
     devQueueXmit(skb);
     return bytes.length;
   }
