@@ -46,6 +46,8 @@ export function xtRule(spec: RuleSpec): RuleSource {
 export class XtRule extends Rule {
   /** as asked for; a renamed chain is renamed here, too */
   spec: RuleSpec;
+  /** of what it asks of the header: who looks for a rule like another passes nearly all by it */
+  readonly headerHash: number;
   override readonly header: IptIp;
   override readonly match: MatchFn | null;
   override readonly target: TargetFn | null;
@@ -65,6 +67,7 @@ export class XtRule extends Rule {
     const check: XtCheck = { ...base, proto: ip.proto, invProto: (ip.invflags & IPT_INV_PROTO) !== 0 };
     this.spec = spec;
     this.header = ip;
+    this.headerHash = headerHash(ip);
     this.action = target.kind === "verdict" ? target.verdict : target.kind;
     this.jumpTo = target.kind === "jump" || target.kind === "goto" ? target.chain : "";
     this.keys = keysOf(spec);
@@ -107,6 +110,17 @@ export class XtRule extends Rule {
     for (const instance of this.#instances) instance.destroy?.();
     this.#instances.length = 0;
   }
+}
+
+/** The same for the same header. */
+export function headerHash({ src, smsk, dst, dmsk, iniface, outiface, proto, frag, invflags }: IptIp): number {
+  let hash = (proto << 9) | (invflags << 1) | (frag ? 1 : 0);
+  for (const word of [src, smsk, dst, dmsk]) hash = Math.imul(hash ^ word, 0x9e3779b1);
+  for (const name of [iniface, outiface]) {
+    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+    hash = Math.imul(hash ^ name.length, 0x85ebca6b);
+  }
+  return hash;
 }
 
 /** What the header asks, and what matches ask before one that must see every packet that comes so far. */

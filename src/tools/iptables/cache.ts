@@ -6,7 +6,7 @@ import type { Chain } from "../../net/netfilter/nf-table.ts";
 import type { NfTables } from "../../net/netfilter/nf-tables.ts";
 import type { NftRule } from "../../net/netfilter/nft/rule.ts";
 import type { Rule } from "../../net/netfilter/rule.ts";
-import { type RuleSpec, XtRule } from "../../net/netfilter/xt-rule.ts";
+import { headerHash, type RuleSpec, XtRule } from "../../net/netfilter/xt-rule.ts";
 import { BUILTIN_TABLES, type BuiltinChain, type BuiltinTable, findChain, findTable } from "./builtin.ts";
 import { fromNft } from "./from-nft.ts";
 import { sameRule } from "./nft-rule.ts";
@@ -71,9 +71,37 @@ export class CachedChain {
 
   /** Place of the first rule that says the same; −1: none does. */
   indexOf(spec: RuleSpec): number {
+    if (this.#rules !== null || this.#first.length > 0 || this.#last.length > 0)
+      return this.rules.findIndex((rule) => sameRule(rule.spec, spec));
+    const hash = headerHash(spec.ip);
+    return this.#source.findIndex((rule) =>
+      rule instanceof XtRule
+        ? rule.headerHash === hash && sameRule(rule.spec, spec)
+        : sameRule(copyRule(rule, this.#table).spec, spec),
+    );
+  }
+
+  remove(index: number): void {
     if (this.#rules === null && this.#first.length === 0 && this.#last.length === 0)
-      return this.#source.findIndex((rule) => sameRule(specOf(rule, this.#table), spec));
-    return this.rules.findIndex((rule) => sameRule(rule.spec, spec));
+      this.#source = this.#source.toSpliced(index, 1);
+    else this.rules.splice(index, 1);
+  }
+
+  /** Rules that jump or go to a chain. */
+  jumpsTo(name: string): number {
+    let count = 0;
+    if (this.#rules === null && this.#first.length === 0 && this.#last.length === 0) {
+      for (const rule of this.#source) if (rule instanceof XtRule && rule.jumpTo === name) count++;
+      return count;
+    }
+    for (const { spec } of this.rules)
+      if ((spec.target.kind === "jump" || spec.target.kind === "goto") && spec.target.chain === name) count++;
+    return count;
+  }
+
+  /** Of rules that iptables did not write it is told by reading whether it can show them. */
+  readForeign(): void {
+    if (this.#rules === null && !this.#source.every((rule) => rule instanceof XtRule)) void this.rules;
   }
 }
 
@@ -125,17 +153,15 @@ export class CachedTable {
     this.#chains.clear();
   }
 
-  /** Reads all rules: then it is known whether some are only nft's to show. */
-  readAll(): void {
-    for (const chain of this.#chains.values()) void chain.rules;
+  /** Then it is known whether some rules are only nft's to show. */
+  readForeign(): void {
+    for (const chain of this.#chains.values()) chain.readForeign();
   }
 
   /** Rules that jump or go to a chain. */
   references(name: string): number {
     let count = 0;
-    for (const { rules } of this.#chains.values())
-      for (const { spec } of rules)
-        if ((spec.target.kind === "jump" || spec.target.kind === "goto") && spec.target.chain === name) count++;
+    for (const chain of this.#chains.values()) count += chain.jumpsTo(name);
     return count;
   }
 }
@@ -165,10 +191,6 @@ function copyChain(chain: Chain, table: CachedTable): void {
     return;
   }
   table.add(new CachedChain(table, chain.name, chain));
-}
-
-function specOf(rule: Rule, table: CachedTable): RuleSpec {
-  return rule instanceof XtRule ? rule.spec : copyRule(rule, table).spec;
 }
 
 function copyRule(rule: Rule, table: CachedTable): CachedRule {

@@ -200,7 +200,7 @@ export class NftSession {
     const index = this.#indexOf(cached, spec);
     if (index < 0) this.#fail(NO_RULE);
     this.#step({ type: "RULE_DELETE", table, chain, index });
-    cached!.rules.splice(index, 1);
+    cached!.remove(index);
     this.#printRule(request);
   }
 
@@ -208,9 +208,9 @@ export class NftSession {
   deleteNumber(table: string, chain: string, index: number): void {
     const cached = this.#cache.table(table).find(chain);
     if (!cached) this.#fail(NO_SUCH);
-    if (!cached.rules[index]) this.#fail("Index of deletion too big");
+    if (index < 0 || index >= cached.length) this.#fail("Index of deletion too big");
     this.#step({ type: "RULE_DELETE", table, chain, index });
-    cached.rules.splice(index, 1);
+    cached.remove(index);
   }
 
   /** -C */
@@ -332,7 +332,7 @@ export class NftSession {
   /** The table with chains that are not there yet as they would be (nft_xt_fake_builtin_chains). */
   #view(name: string, chain: string | undefined): { table: CachedTable; chains: CachedChain[] } {
     const table = this.#cache.table(name);
-    table.readAll();
+    table.readForeign();
     if (table.incompatible) throw new XtablesError(OTHER_PROBLEM, `table \`${name}' is incompatible, use 'nft' tool.`);
     for (const builtin of table.builtin.chains)
       if ((chain === undefined || builtin.name === chain) && !table.find(builtin.name)) table.addEmpty(builtin.name);
