@@ -81,12 +81,11 @@ export function writeFiles(out: string, files: readonly WrittenFile[]): boolean 
   return written;
 }
 
-/** Writes a file piece by piece. */
-export function writePieces(path: string, pieces: readonly Uint8Array[]): void {
+/** Makes a file now, so that a run is not lost for want of one; the function writes it piece by piece. */
+export function openFile(path: string): (pieces: readonly Uint8Array[]) => void {
   const file = openSync(path, "w");
-  try {
+  return (pieces) => {
     for (const piece of pieces) writeSync(file, piece);
-  } finally {
     closeSync(file);
-  }
+  };
 }

@@ -14,7 +14,7 @@ import { runScenario, type ScenarioResult } from "../scenario/run.ts";
 import { AnnotatedCapture } from "../trace/annotate.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { nodeFilters } from "./filters.ts";
-import { filesIn, prepareFolder, writeFiles, writePieces } from "./folders.ts";
+import { filesIn, openFile, prepareFolder, writeFiles } from "./folders.ts";
 import { runManyCommand } from "./sweep/sweep-command.ts";
 import { duration, labOptions, parse, UsageError, wholeNumber } from "./terminal.ts";
 
@@ -86,6 +86,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const script = readFileSync(path === "-" ? 0 : path, "utf8");
   const name = path === "-" ? "-" : basename(path);
   prepareFolder(out);
+  const writePcapng = values.pcapng === undefined ? undefined : openFile(values.pcapng);
 
   const stop = watchInterrupt();
   const progress = progressLine();
@@ -104,7 +105,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       ...(docker !== undefined ? { docker } : {}),
       files: path === "-" ? new Map<string, FileNode>() : filesIn(dirname(resolve(path)), basename(path)),
       limits,
-      ...(values.pcapng === undefined
+      ...(writePcapng === undefined
         ? {}
         : {
             prepare: (lab) => {
@@ -149,9 +150,9 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
           `(${formatNs(result.virtualNs)} virtual, ${(realMs / 1000).toFixed(2)} s real)\n`,
       );
   }
-  if (annotated && values.pcapng !== undefined) {
+  if (annotated && writePcapng) {
     recorder?.close();
-    writePieces(values.pcapng, annotated.finish());
+    writePcapng(annotated.finish());
     if (!values.quiet) process.stderr.write(`vethlab: ${values.pcapng}: ${annotated.frames} frames\n`);
   }
   if (!values.quiet) for (const note of result.notes) process.stderr.write(`vethlab: ${note}\n`);

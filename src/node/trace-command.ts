@@ -20,7 +20,8 @@ a packet is told when any sight of it passes: vethlab trace nat.sh -- icmp and h
 
   --packet N      only this packet; may be given several times
   --all-rules     rules that were looked at and did not match, too, in brackets
-  --json          one object a packet, a line each
+  --json          one object a packet, a line each: packet, time, text, fate, and of the packet and each of its copies the steps, which have
+                  time, namespace, device, kind and what belongs to the kind
   --summary       how many packets came to what end, and why (with --json: one object)
   --functions     the kernel's functions that packets went through, in the columns of pwru
   --out FILE      where it goes; standard output when absent

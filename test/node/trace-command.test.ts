@@ -179,6 +179,15 @@ describe("vethlab run --pcapng", () => {
     expect(interfaces.map(({ name }) => name)).toEqual(["docker-host/veth0", "web/eth0"]);
   });
 
+  it("is not begun when its file cannot be made", () => {
+    const file = join(folder, "none", "all.pcapng");
+    expect(vethlab(["run", script, "--out", folder, "--pcapng", file])).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: `vethlab: ${file}: no such file or directory\n`,
+    });
+  });
+
   it("is refused for several scripts at once", () => {
     expect(vethlab(["run", script, "-j", "2", "--pcapng", "x"])).toEqual({
       status: 2,
