@@ -5,6 +5,7 @@ import { basename } from "node:path";
 import { type Capture, CaptureError } from "../capture/capture.ts";
 import { compileFilter, FilterError } from "../capture/filter.ts";
 import { readCapture } from "../capture/read.ts";
+import { centerLabels } from "../pictures/center-labels.ts";
 import { dotText } from "../pictures/dot.ts";
 import { flowOf } from "../pictures/flow.ts";
 import { ladderSvg } from "../pictures/ladder-svg.ts";
@@ -73,7 +74,7 @@ async function drawTopology(topology: Topology, format: string): Promise<string>
       return dotText(topology);
     default: {
       const { Graphviz } = await import("@hpcc-js/wasm-graphviz");
-      return (await Graphviz.load()).layout(dotText(topology), "svg", "dot");
+      return centerLabels((await Graphviz.load()).layout(dotText(topology), "svg", "dot"));
     }
   }
 }

@@ -46,8 +46,33 @@ export function dotText({ hosts, links }: Topology): string {
     }
     lines.push("  }");
   }
-  for (const { from, to, kind } of links) lines.push(`  ${from} -- ${to} [${STYLE[kind]}]`);
+  for (const { from, to, kind } of leftToRight(links)) lines.push(`  ${from} -- ${to} [${STYLE[kind]}]`);
+  for (const [left, right] of columns(hosts, links)) lines.push(`  ${left} -- ${right} [style=invis weight=0]`);
   return `${lines.join("\n")}\n}\n`;
+}
+
+/** Containers to the left, ports in the middle, their bridge to the right. */
+function leftToRight(links: Topology["links"]): Topology["links"] {
+  const ports = new Set(links.filter(({ kind }) => kind === "port").map(({ from }) => from));
+  return links.map((link) =>
+    link.kind === "pair" && ports.has(link.from) && !ports.has(link.to)
+      ? { ...link, from: link.to, to: link.from }
+      : link,
+  );
+}
+
+/** Of a namespace with a bridge, cables to elsewhere stand to the right of it. */
+function columns(hosts: Topology["hosts"], links: Topology["links"]): (readonly [string, string])[] {
+  const ports = new Set(links.filter(({ kind }) => kind === "port").map(({ from }) => from));
+  const cables = new Set(links.filter(({ kind }) => kind === "pair").flatMap(({ from, to }) => [from, to]));
+  return hosts.flatMap(({ namespaces }) =>
+    namespaces.flatMap(({ devices }) => {
+      const bridge = devices.find(({ id, kind }) => kind === "bridge" && links.some((link) => link.to === id));
+      if (!bridge) return [];
+      const out = devices.filter(({ id, kind }) => kind !== "bridge" && cables.has(id) && !ports.has(id));
+      return out.map(({ id }) => [bridge.id, id] as const);
+    }),
+  );
 }
 
 function node(device: TopologyDevice): string {

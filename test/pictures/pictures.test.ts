@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compileFilter } from "../../src/capture/filter.ts";
 import { readCapture } from "../../src/capture/read.ts";
+import { centerLabels } from "../../src/pictures/center-labels.ts";
 import { dotText } from "../../src/pictures/dot.ts";
 import { flowOf } from "../../src/pictures/flow.ts";
 import { ladderSvg } from "../../src/pictures/ladder-svg.ts";
@@ -72,9 +73,9 @@ describe("pictures", () => {
             n3d2 [label=<<b>eth0</b><br/>10.0.0.2/24<br/><font point-size="8" color="#777777">veth · 02:00:00:00:01:0b</font>>]
           }
         }
-        n1d3 -- n2d2 [penwidth=2.2 color="#4a6fa5"]
+        n2d2 -- n1d3 [penwidth=2.2 color="#4a6fa5"]
         n1d3 -- n1d2 [color="#8a5a00"]
-        n1d4 -- n3d2 [penwidth=2.2 color="#4a6fa5"]
+        n3d2 -- n1d4 [penwidth=2.2 color="#4a6fa5"]
         n1d4 -- n1d2 [color="#8a5a00"]
       }
       "
@@ -105,5 +106,21 @@ describe("pictures", () => {
 
   test("nothing sent is said so", () => {
     expect(ladderText(flowOf(new Map(), null))).toBe("nothing was sent\n");
+  });
+});
+
+describe("a node's label in Graphviz's SVG", () => {
+  test("stands around the node's middle, its pieces of one line behind each other", () => {
+    const text = (x: number, y: number, font: string, content: string): string =>
+      `<text xml:space="preserve" text-anchor="start" x="${x}" y="${y}" ${font}>${content}</text>\n`;
+    const node = `<g id="node1" class="node">\n<title>n</title>\n<path d="M10,-5C10,-5 50,-5 50,-20"/>\n`;
+    const other = `<g id="edge1" class="edge">\n${text(1, 2, 'fill="red"', "kept")}</g>`;
+    const drawn = `${node}${text(12, -15, 'font-weight="bold"', "eth0")}${text(30, -15, 'fill="#b00020"', " down")}${text(11, -5, 'font-size="8"', "veth")}</g>\n${other}`;
+    expect(centerLabels(drawn)).toBe(
+      `${node}<text xml:space="preserve" text-anchor="middle" x="30.00" y="-15"><tspan font-weight="bold">eth0</tspan><tspan fill="#b00020"> down</tspan></text>
+<text xml:space="preserve" text-anchor="middle" x="30.00" y="-5"><tspan font-size="8">veth</tspan></text>
+</g>
+${other}`,
+    );
   });
 });
