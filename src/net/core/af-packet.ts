@@ -47,11 +47,14 @@ export class PacketSock extends Sock implements Tap {
   #queued = 0;
   readonly #promiscuous: Set<NetDevice> = new Set();
   drops = 0;
+  readonly ring: boolean;
   readonly #notifier: NetdevNotifier;
 
-  constructor(net: Net, type: number, protocol: number) {
+  /** @param ring its frames go into a ring that its program reads (PACKET_RX_RING): by itself it hears nothing */
+  constructor(net: Net, type: number, protocol: number, ring = false) {
     super(net, AF_PACKET, type, protocol);
-    this.#protocol = protocol;
+    this.ring = ring;
+    this.#protocol = ring ? 0 : protocol;
     this.#hook();
     this.#notifier = (event, dev) => this.#deviceEvent(event, dev);
     net.notifiers.push(this.#notifier);
@@ -67,6 +70,11 @@ export class PacketSock extends Sock implements Tap {
       this.err = Errno.ENETDOWN;
       this.wake();
     } else if (event === NETDEV_UP && !this.#hooked) this.#hook();
+  }
+
+  /** What it is bound to, as sock_diag tells it: EtherType and ifindex, 0 all. */
+  get bound(): { readonly protocol: number; readonly ifindex: number } {
+    return { protocol: this.ring ? this.protocol : this.#protocol, ifindex: this.#ifindex };
   }
 
   /** `address.addr` is the ifindex (0 any), `address.port` the EtherType (0: as the socket was made). Throws ENODEV. */

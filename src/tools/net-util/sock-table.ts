@@ -3,8 +3,9 @@
 
 import type { Ns } from "../../base/time.ts";
 import { netnsOf } from "../../host/host.ts";
+import { PacketSock } from "../../net/core/af-packet.ts";
 import { skbTruesize } from "../../net/core/neighbour.ts";
-import { AF_INET6, AF_PACKET, SOCK_DGRAM, SOCK_RAW, type Sock } from "../../net/core/sock.ts";
+import { AF_INET6, SOCK_DGRAM, SOCK_RAW, type Sock } from "../../net/core/sock.ts";
 import { DatagramSock } from "../../net/ipv4/inet-sock.ts";
 import { type TcpListed, tcpSocks } from "../../net/ipv4/tcp-info.ts";
 import { TCP_CLOSE, TCP_ESTABLISHED } from "../../net/ipv4/tcp-sock.ts";
@@ -38,7 +39,7 @@ export interface SocketEntry {
   readonly receiveQueue: number;
   readonly sendQueue: number;
   readonly local: number;
-  /** of raw sockets the protocol */
+  /** of raw sockets the protocol, of packet sockets the EtherType */
   readonly localPort: number;
   readonly remote: number;
   readonly remotePort: number;
@@ -62,7 +63,7 @@ export function socketEntries(proc: Process): SocketEntry[] {
   const entries: SocketEntry[] = [];
   for (const listed of tcpSocks(ns.tcp)) entries.push(tcpEntry(listed, listed.sock ? held(listed.sock) : []));
   for (const sock of owners.keys()) if (sock instanceof DatagramSock) entries.push(datagramEntry(sock, held(sock)));
-  for (const sock of owners.keys()) if (sock.family === AF_PACKET) entries.push(packetEntry(sock, held(sock)));
+  for (const sock of owners.keys()) if (sock instanceof PacketSock) entries.push(packetEntry(sock, held(sock)));
   return entries;
 }
 
@@ -148,7 +149,8 @@ export function queuedBytes(sock: DatagramSock): number {
   return bytes;
 }
 
-function packetEntry(sock: Sock, owners: readonly SocketOwner[]): SocketEntry {
+function packetEntry(sock: PacketSock, owners: readonly SocketOwner[]): SocketEntry {
+  const { protocol, ifindex } = sock.bound;
   return {
     kind: "packet",
     ipv6: false,
@@ -156,10 +158,10 @@ function packetEntry(sock: Sock, owners: readonly SocketOwner[]): SocketEntry {
     receiveQueue: 0,
     sendQueue: 0,
     local: 0,
-    localPort: sock.protocol,
+    localPort: protocol,
     remote: 0,
     remotePort: 0,
-    boundDevIf: sock.boundDevIf,
+    boundDevIf: ifindex,
     inode: sock.inode,
     uid: sock.uid,
     timer: NO_TIMER,

@@ -2,11 +2,13 @@
 // iproute2's misc/ss.c.
 
 import type { Ns } from "../../base/time.ts";
+import { PacketSock } from "../../net/core/af-packet.ts";
 import type { Sock } from "../../net/core/sock.ts";
 import { DatagramSock } from "../../net/ipv4/inet-sock.ts";
 import type { BbrInfo } from "../../net/ipv4/tcp-bbr.ts";
 import { tcpInfo } from "../../net/ipv4/tcp-info.ts";
 import { TCP_CLOSE, TCP_LISTEN, TCP_TIME_WAIT, TcpSock } from "../../net/ipv4/tcp-sock.ts";
+import { ETH_P_8021Q, ETH_P_ALL, ETH_P_ARP, ETH_P_IP, ETH_P_IPV6 } from "../../wire/ethernet.ts";
 import { queuedBytes, type SocketEntry, type SocketTimer } from "../net-util/sock-table.ts";
 
 /** ` timer:(on,200ms,0)`, nothing when none runs */
@@ -87,6 +89,35 @@ export function memoryText(sock: Sock): string {
 }
 
 const PAGE = 4096;
+
+const ETHER_TYPES: ReadonlyMap<number, string> = new Map([
+  [ETH_P_ARP, "arp"],
+  [ETH_P_IP, "ip"],
+  [ETH_P_IPV6, "ipv6"],
+  [ETH_P_8021Q, "802.1Q"],
+]);
+
+/** ll_proto_n2a: names unless numbers are asked for */
+export function packetProtocol(etherType: number, numeric: boolean): string {
+  if (etherType === ETH_P_ALL) return "*";
+  return (numeric ? undefined : ETHER_TYPES.get(etherType)) ?? `[${etherType}]`;
+}
+
+/** libpcap's ring: two megabytes in blocks of 256 KiB */
+const RING = "ring_rx(blk_size:262144,blk_nr:8,frm_size:262144,frm_nr:8,tmo:1000,features:0x0)";
+
+/** -e and -m of a packet socket (packet_show_sock) */
+export function packetText({ inode }: SocketEntry, sock: Sock, letters: ReadonlySet<string>, cookie: number): string {
+  const ring = sock instanceof PacketSock && sock.ring;
+  let text = letters.has("e") ? ` ino:${inode} sk:${cookie.toString(16)}` : "";
+  // a ring comes with a filter, which takes memory of its own
+  if (letters.has("m")) text += memoryText(sock).replace("o0,", ring ? "o136," : "o0,");
+  if (!letters.has("e")) return text;
+  text += ring
+    ? `\n\tver:2 cpy_thresh:0 flags( running auxdata )\n\t${RING}`
+    : "\n\tver:0 cpy_thresh:0 flags( running )";
+  return letters.has("O") ? text.replaceAll("\n\t", " ") : text;
+}
 
 /** rto as it is before anything was measured: not shown */
 const INITIAL_RTO_US = 3_000_000;

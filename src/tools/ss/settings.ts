@@ -202,7 +202,8 @@ export function parseSettings(
     if (states) return states;
     if (letters.has("a")) return ALL_STATES;
     if (letters.has("l")) return new Set([TCP_LISTEN, TCP_CLOSE]);
-    if (CONNECTION_TABLES.has(table)) return CONNECTED_STATES;
+    // -A asks for connections of every table that it names
+    if (letters.has("A") || CONNECTION_TABLES.has(table)) return CONNECTED_STATES;
     return new Set([UNCONNECTED_TABLES.has(table) ? TCP_CLOSE : TCP_ESTABLISHED]);
   };
   const used = new Set([...tables].flatMap((table) => [...statesOfTable(table)]));

@@ -38,6 +38,8 @@ import {
   detailsText,
   memoryText,
   NO_CGROUP_MOUNT,
+  packetProtocol,
+  packetText,
   socketOptionsText,
   tcpInfoText,
   timerText,
@@ -181,7 +183,10 @@ function* row(
   const users = letters.has("p") ? usersText(entry) : "";
   const more = moreText(entry, letters, netnsOf(proc).net.kernel.socketCookie(entry.object), release);
   const tail = release.later ? [users, more] : [users + more, ""];
-  if (entry.kind === "packet") return [...head, "*:", device ?? "*", "*", "", ...tail];
+  if (entry.kind === "packet") {
+    const etherType = packetProtocol(entry.localPort, letters.has("n"));
+    return [...head, `${etherType}:`, device ?? "*", "*", "", ...tail];
+  }
   const protocol = entry.kind === "tcp" ? "tcp" : "udp";
   const numeric = letters.has("n");
   const port = (number: number): string => {
@@ -224,8 +229,9 @@ function usersText({ owners }: SocketEntry): string {
 function moreText(entry: SocketEntry, letters: ReadonlySet<string>, cookie: number, release: Release): string {
   const { kind, sock } = entry;
   let text = "";
-  // the kernel has no raw_diag: ss reads /proc/net/raw, where that is all there is; of packet sockets no more is told here
-  if (kind === "raw" || kind === "icmp" || kind === "packet") return text;
+  // the kernel has no raw_diag: ss reads /proc/net/raw, where that is all there is
+  if (kind === "packet" && sock) return packetText(entry, sock, letters, cookie);
+  if (kind === "raw" || kind === "icmp") return text;
   const options = letters.has("o") || letters.has("e");
   if (options) text += timerText(entry.timer);
   if (letters.has("e")) text += detailsText(entry, cookie);
@@ -246,6 +252,7 @@ function moreText(entry: SocketEntry, letters: ReadonlySet<string>, cookie: numb
 function summary(proc: Process): string {
   const entries = socketEntries(proc);
   const { used, orphans, timewait, alloc } = sockstat(netnsOf(proc));
+  const packets = entries.filter((entry) => entry.kind === "packet").length;
   const counted = (kinds: readonly SocketKind[], ipv6: boolean): number =>
     entries.filter((e) => kinds.includes(e.kind) && e.ipv6 === ipv6 && e.sock && e.state !== TCP_TIME_WAIT).length;
   const count = (...kinds: SocketKind[]): number => counted(kinds, false) + counted(kinds, true);
@@ -256,7 +263,7 @@ function summary(proc: Process): string {
   const line = (name: string, ...kinds: SocketKind[]): string =>
     `${name}\t  ${[count(...kinds), counted(kinds, false), counted(kinds, true)].map((n) => String(n).padEnd(9)).join(" ")}\n`;
   return [
-    `Total: ${used}\n`,
+    `Total: ${used + packets}\n`,
     `TCP:   ${total} (estab ${established}, closed ${total - count("tcp")}, orphaned ${orphans}, timewait ${timewait})\n\n`,
     "Transport Total     IP        IPv6\n",
     line("RAW", "raw"),

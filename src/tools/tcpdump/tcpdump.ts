@@ -21,19 +21,25 @@ import { readCapture } from "../../capture/read.ts";
 import * as sll2 from "../../capture/sll2.ts";
 import { CaptureWriter } from "../../capture/writer.ts";
 import { hostOf, netnsOf } from "../../host/host.ts";
+import { PacketSock } from "../../net/core/af-packet.ts";
 import { devSetPromiscuity } from "../../net/core/dev.ts";
 import { NETDEV_UNREGISTER, type NetdevNotifier } from "../../net/core/net.ts";
 import type { NetDevice, Tap } from "../../net/core/net-device.ts";
 import { PACKET_OUTGOING, type SkBuff, TAP_VIEW } from "../../net/core/skb.ts";
+import { SOCK_DGRAM, SOCK_RAW } from "../../net/core/sock.ts";
 import { withTagInFrame } from "../../net/core/vlan-tag.ts";
+import { Socket } from "../../net/socket.ts";
 import { Interrupted, type Process, SIGHUP, SIGINT, SIGTERM } from "../../posix/process.ts";
 import { RegularFile } from "../../posix/vfs.ts";
 import type { Timer } from "../../sim/sim.ts";
 import { type Task, WaitQueue } from "../../sim/task.ts";
+import { ETH_P_ALL } from "../../wire/ethernet.ts";
 import { FramePrinter } from "../../wire/print.ts";
 import { Stdout } from "../net-util/stdio.ts";
 import { parseTcpdumpArguments, type TcpdumpOptions } from "./options.ts";
 
+/** Descriptor of the packet socket, behind one that libpcap opened before. */
+const RING_FD = 4;
 /** From exec to the moment the socket is bound, measured on the recordings' machine. */
 const STARTUP_NS = 25_000_000;
 /** stdio's buffer in front of a capture file. */
@@ -92,6 +98,10 @@ export function* tcpdump(proc: Process): Task<number> {
   const filter = yield* filterOf(proc, options, source);
   if (typeof filter === "number") return filter;
 
+  // what ss shows: its frames come by the tap below
+  const ring = new PacketSock(net, any ? SOCK_DGRAM : SOCK_RAW, ETH_P_ALL, true);
+  if (dev) ring.bind({ addr: dev.ifindex, port: 0 });
+  proc.install(new Socket(ring), proc.fds.has(RING_FD) ? undefined : RING_FD);
   const session = new Session(proc, options, linkType, filter);
   if (options.write !== undefined) {
     const problem = session.openFile(options.write);

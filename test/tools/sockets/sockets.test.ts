@@ -34,7 +34,7 @@ const DRAWN: readonly (readonly [RegExp, string])[] = [
   [/[ \t]+$/gm, ""],
   [/ {2,}/g, " "],
 ];
-const SOCKET = /^(tcp6?|udp6?|nl|[A-Z][A-Z0-9-]+) +\S|^ ?\d+ +\d+ /;
+const SOCKET = /^(tcp6?|udp6?|nl|p_raw|p_dgr|[A-Z][A-Z0-9-]+) +\S|^ ?\d+ +\d+ /;
 
 /** Lines of sockets in an order of their own: continuation lines belong to theirs. */
 function form(text: string): string {
