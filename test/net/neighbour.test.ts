@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { devClose, devOpen, devSetMacAddress } from "../../src/net/core/dev.ts";
-import { NUD_FAILED, NUD_PERMANENT, NUD_REACHABLE, NUD_STALE } from "../../src/net/core/neighbour.ts";
+import { NUD_FAILED, NUD_NOARP, NUD_PERMANENT, NUD_REACHABLE, NUD_STALE } from "../../src/net/core/neighbour.ts";
 import { arpSend } from "../../src/net/ipv4/arp.ts";
 import { type Host, ip, Lab, refusal } from "./ipv4/ip-lab.ts";
 
@@ -420,5 +420,17 @@ describe("entries by hand", () => {
     for (let i = 10; i < 16; i++) a.ping(`10.0.0.${i}`);
     expect(a.ip4.arp.dump(a.dev("eth0")).filter((entry) => entry.state !== NUD_FAILED).length).toBeLessThanOrEqual(4);
     expect(a.lab.kernel.log.at(-1)?.text).toBe("neighbour: arp_cache: neighbor table overflow!");
+  });
+
+  test("a full table gives up groups' addresses, which need no asking, before it refuses others", () => {
+    const { a } = pair();
+    a.ip4.arp.gcThresh2 = 3;
+    a.ip4.arp.gcThresh3 = 4;
+    const groups = [1, 2, 3, 4].map((n) => a.ip4.arp.lookupOrCreate(a.dev("eth0"), ip(`239.0.0.${n}`)));
+    expect(groups.every((entry) => entry!.nudState === NUD_NOARP)).toBe(true);
+    a.ping("10.0.0.10");
+    expect(a.ip4.arp.lookup(a.dev("eth0"), ip("10.0.0.10"))).not.toBeNull();
+    expect(a.ip4.arp.lookup(a.dev("eth0"), ip("239.0.0.1"))).toBeNull();
+    expect(a.lab.kernel.log).toEqual([]);
   });
 });

@@ -76,6 +76,11 @@ export class ConnRows {
     return this.#top;
   }
 
+  /** Bytes of memory that it has, tables of what few connections have aside. */
+  get byteLength(): number {
+    return this.#words.byteLength;
+  }
+
   /** Rows for which there is room. */
   get capacity(): number {
     return this.#words.length >> ROW;

@@ -36,6 +36,11 @@ export class SourceChains {
     this.#rows = rows;
   }
 
+  /** Bytes of memory that it has. */
+  get byteLength(): number {
+    return this.#heads.byteLength;
+  }
+
   /** The latest of the chain in which connections from `tuple`'s source are, besides others; `rows.next` leads on; 0: none. */
   first({ src, srcU, protonum }: Tuple, zone: number): number {
     return this.#heads[hashOf(src, srcU, protonum, zone) & (this.#heads.length - 1)]!;

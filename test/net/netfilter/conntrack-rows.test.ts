@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { SkbPool } from "../../../src/net/core/skb.ts";
+import { IPS_CONFIRMED } from "../../../src/net/netfilter/conntrack-entry.ts";
+import { ConntrackHash } from "../../../src/net/netfilter/conntrack-hash.ts";
+import { ConnRows } from "../../../src/net/netfilter/conntrack-rows.ts";
+import { hasSource, SourceChains } from "../../../src/net/netfilter/nat-by-source.ts";
+import { invertTuple, Tuple } from "../../../src/net/netfilter/tuple.ts";
+
+/** The tables of a namespace that translates, without its packets. */
+class Tables {
+  readonly rows: ConnRows = new ConnRows(new SkbPool());
+  readonly hash: ConntrackHash = new ConntrackHash(this.rows);
+  readonly sources: SourceChains = new SourceChains(this.rows);
+  readonly #inverse: Tuple = new Tuple();
+
+  add(tuple: Tuple): number {
+    const { rows } = this;
+    const conn = rows.alloc(tuple.protonum);
+    rows.setTuple(conn, 0, tuple);
+    invertTuple(this.#inverse, tuple);
+    rows.setTuple(conn, 1, this.#inverse);
+    rows.addStatus(conn, IPS_CONFIRMED);
+    this.hash.insert(conn, 0);
+    this.hash.insert(conn, 1);
+    this.sources.add(conn);
+    return conn;
+  }
+
+  get byteLength(): number {
+    return this.rows.byteLength + this.hash.byteLength + this.sources.byteLength;
+  }
+}
+
+test("a connection takes at most 120 bytes, also just after the tables have grown", () => {
+  const tables = new Tables();
+  const tuple = new Tuple();
+  let most = 0;
+  for (let i = 1; i <= 250_000; i++) {
+    tables.add(tuple.set(0xac110002 + (i >>> 14), 0x0a000001, i & 0x3fff, 80, 17));
+    if (i > 4096) most = Math.max(most, tables.byteLength / i);
+  }
+  expect(most).toBeLessThan(120);
+  expect(tables.hash.find(tuple, 0) & 1).toBe(0);
+});
+
+test("a namespace that tracks nothing has no tables", () => {
+  expect(new Tables().byteLength).toBeLessThan(100);
+});
+
+test("connections from one source are found, the latest first, whatever came and went", () => {
+  const steps = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 5 }), fc.nat()), { maxLength: 400 });
+  fc.assert(
+    fc.property(steps, (list) => {
+      const { rows, sources } = new Tables();
+      const model = new Map<number, number[]>();
+      const sourceOf = (key: number): Tuple => new Tuple().set(key, 9, 1000 + (key % 2), 53, key % 3 === 0 ? 6 : 17);
+      for (const [add, key, which] of list) {
+        const known = model.get(key) ?? [];
+        model.set(key, known);
+        if (add) {
+          const conn = rows.alloc(sourceOf(key).protonum);
+          rows.setTuple(conn, 0, sourceOf(key));
+          rows.addStatus(conn, IPS_CONFIRMED);
+          sources.add(conn);
+          known.unshift(conn);
+        } else if (known.length > 0) sources.remove(known.splice(which % known.length, 1)[0]!);
+      }
+      for (const [key, conns] of model) {
+        const found: number[] = [];
+        for (let conn = sources.first(sourceOf(key), 0); conn !== 0; conn = rows.next(conn))
+          if (hasSource(rows, conn, sourceOf(key), 0)) found.push(conn);
+        expect(found).toEqual(conns);
+      }
+    }),
+  );
+});
