@@ -13,13 +13,13 @@ export interface MatchCaptureOptions {
   readonly ports?: readonly number[];
 }
 
-/** A capture: bytes of a pcap or pcapng file, or what has them (a tap of a lab). */
-export type CaptureLike = Uint8Array | { bytes(): Uint8Array };
+/** A capture: a pcap or pcapng file by its path, its bytes, or what has them (a tap of a lab). */
+export type CaptureLike = string | Uint8Array | { bytes(): Uint8Array };
 
 /**
  * Holds a capture against an expected one, given as a file's path or as bytes, by the rules of `vethlab diff`.
  * With VETHLAB_UPDATE=1 in the environment the file is written instead.
- * Throws RangeError for an unknown name in `ignore`, CaptureError when the expected capture cannot be read.
+ * Throws RangeError for an unknown name in `ignore`, TypeError for what is no capture, CaptureError for one that cannot be read.
  */
 export function matchCapture(
   actual: CaptureLike,
@@ -28,7 +28,7 @@ export function matchCapture(
 ): { readonly pass: boolean; readonly message: string } {
   const unknown = unknownNames(options.ignore ?? []);
   if (unknown.length > 0) throw new RangeError(`a comparison cannot ignore ${unknown.join(", ")}`);
-  const bytes = actual instanceof Uint8Array ? actual : actual.bytes();
+  const bytes = bytesOf(actual);
   const name = typeof expected === "string" ? expected : "capture";
   if (typeof expected === "string") {
     if (process.env.VETHLAB_UPDATE === "1") {
@@ -48,7 +48,16 @@ export function matchCapture(
   const { left, right, equal } = capture;
   const of = Math.max(left, right);
   const pass = capture.unusable === undefined && equal === of && capture.gaps.length === 0;
-  return { pass, message: formatComparison({ captures: [capture], left, right, equal, of }) };
+  const sides = pass ? "" : "expected on the left, actual on the right\n";
+  return { pass, message: sides + formatComparison({ captures: [capture], left, right, equal, of }) };
+}
+
+/** Throws TypeError for what is no capture. */
+function bytesOf(actual: CaptureLike): Uint8Array {
+  if (typeof actual === "string") return new Uint8Array(readFileSync(actual));
+  if (actual instanceof Uint8Array) return actual;
+  if (typeof actual?.bytes === "function") return actual.bytes();
+  throw new TypeError(`a capture is a file's path, bytes or a tap, not ${actual === null ? "null" : typeof actual}`);
 }
 
 /** Throws AssertionError with the first difference field by field (left: expected, right: actual). */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -45,6 +45,24 @@ describe("captures in tests", () => {
     assertMatchesCapture(capture, file);
     delete process.env.VETHLAB_UPDATE;
     assertMatchesCapture(capture, file);
+  });
+
+  test("a capture may be a file, and what is none is refused in a sentence", async () => {
+    const capture = await ping(1);
+    const file = join(folder, "file.pcap");
+    writeFileSync(file, capture);
+    assertMatchesCapture(file, capture);
+    expect(() => assertMatchesCapture(1 as never, capture)).toThrow(
+      new TypeError("a capture is a file's path, bytes or a tap, not number"),
+    );
+    expect(() => assertMatchesCapture(null as never, capture)).toThrow(/not null$/);
+  });
+
+  test("the message says which side is which", async () => {
+    const [one, other] = [await ping(1), await ping(1, 33)];
+    expect(() => assertMatchesCapture(other, one)).toThrow(
+      /^expected on the left, actual on the right\ncapture: \d+ equal of \d+ and \d+\n {2}first difference, frame \d+ \| \d+:\n/,
+    );
   });
 
   test("an unknown name is refused", async () => {
