@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { type HostFiles, importHost } from "../../src/explain/import-host.ts";
 import { explainPacket } from "../../src/explain/journey.ts";
+import { explainPorts } from "../../src/explain/ports.ts";
 import { parseQuestion } from "../../src/explain/question.ts";
 import { Lab } from "../../src/host/lab.ts";
 import { furnishHost, standardPrograms } from "../../src/scenario/programs.ts";
@@ -133,4 +134,39 @@ describe("a later packet of a connection", () => {
     );
     expect(await asked("tcp host -> 203.0.113.5:25")).toMatch(/^filter OUTPUT policy /);
   });
+});
+
+it("shows that ufw's rules have no say about a published port, and DOCKER-USER's have", async () => {
+  const rowsOf = async (name: string): Promise<(string | number)[][]> => {
+    const lab = new Lab({ programs: standardPrograms({ filters: undefined, docker: "20" }), furnish: furnishHost });
+    const host = lab.addHost("docker-host");
+    const answers = await explainPorts(lab, host, await importHost(lab, host, filesOf(name, ["nft"])));
+    const wanted = ["containers on docker0", "containers on br-shut", "the network on eth0", "anywhere, by eth0"];
+    return answers.map(({ hostIp, hostPort, reach }) => [
+      `${hostIp}:${hostPort}`,
+      ...reach
+        .filter(({ who }) => wanted.includes(who))
+        .map(({ arrives, aroundInput, decidedBy }) =>
+          arrives ? `yes${aroundInput ? " around INPUT" : ""}` : `no, ${decidedBy.split(" (")[0]}`,
+        ),
+    ]);
+  };
+  expect((await rowsOf("ufw")).slice(0, 2)).toEqual([
+    [
+      "0.0.0.0:8080",
+      "no, filter ufw-reject-input 1",
+      "no, filter DOCKER-ISOLATION-STAGE-1 2",
+      "yes around INPUT",
+      "yes around INPUT",
+    ],
+    ["127.0.0.1:8081", ...Array<string>(4).fill("no, filter ufw-reject-input 1")],
+  ]);
+  // 203.0.113.0/24 alone may come in from outside
+  expect((await rowsOf("docker-user"))[0]).toEqual([
+    "0.0.0.0:8080",
+    "yes",
+    "no, filter DOCKER-ISOLATION-STAGE-1 2",
+    "no, filter DOCKER-USER 3",
+    "yes around INPUT",
+  ]);
 });
