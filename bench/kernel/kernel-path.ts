@@ -18,6 +18,8 @@ export class Unable extends Error {}
 export interface KernelRound {
   /** frames or segments that arrived outside, per second */
   readonly perSecond: number;
+  /** the same per second of processor time: of sender, receiver, tcpdumps and the kernel's threads for softirqs together */
+  readonly perCpuSecond: number;
   /** part of the frames that the tcpdumps say they lost; 0 without */
   readonly lost: number;
 }
@@ -28,6 +30,7 @@ export class KernelPath {
   private readonly container: string;
   private readonly host: string;
   private readonly outside: string;
+  private readonly softirqThreads = pidsOf("ksoftirqd/");
   private sink: ChildProcess | null = null;
 
   /** @param work folder with the program `traffic`, where captures go; @param rules, more for iptables-restore */
@@ -102,15 +105,18 @@ export class KernelPath {
   private async measure(traffic: string, captured: boolean): Promise<KernelRound> {
     const dumps = captured ? ["docker0", "eth0"].map((name) => this.startDump(name)) : [];
     if (captured) await new Promise((resolve) => setTimeout(resolve, 600));
-    const before = this.arrived();
-    const { seconds } = JSON.parse(sh(`ip netns exec ${this.container} ${join(this.work, "traffic")} ${traffic}`)) as {
-      seconds: number;
-    };
+    const others = [...dumps, ...(traffic.startsWith("tcp") ? [this.sink!] : [])];
+    const pids = [...others.map(({ pid }) => pid!), ...this.softirqThreads];
+    const busy = (): number => pids.reduce((sum, pid) => sum + processorSeconds(pid), 0);
+    const [before, busyBefore] = [this.arrived(), busy()];
+    const text = sh(`ip netns exec ${this.container} ${join(this.work, "traffic")} ${traffic}`);
+    const { seconds, cpu } = JSON.parse(text) as { readonly seconds: number; readonly cpu: number };
     await new Promise((resolve) => setTimeout(resolve, 50));
     const frames = this.arrived() - before;
+    const perCpuSecond = frames / (cpu + busy() - busyBefore);
     const lost = await Promise.all(dumps.map((dump) => endDump(dump)));
     for (const file of readdirSync(this.work)) if (file.endsWith(".pcap")) rmSync(join(this.work, file));
-    return { perSecond: frames / seconds, lost: lost.length === 0 ? 0 : Math.max(...lost) / frames };
+    return { perSecond: frames / seconds, perCpuSecond, lost: lost.length === 0 ? 0 : Math.max(...lost) / frames };
   }
 
   private arrived(): number {
@@ -133,6 +139,24 @@ export class KernelPath {
       }
     }
   }
+}
+
+function pidsOf(name: string): number[] {
+  const isIt = (pid: string): boolean => {
+    try {
+      return readFileSync(`/proc/${pid}/comm`, "utf8").startsWith(name);
+    } catch {
+      return false; // it has ended
+    }
+  };
+  return readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid) && isIt(pid))
+    .map(Number);
+}
+
+/** That a process of one thread has had. */
+function processorSeconds(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e9;
 }
 
 /** Ends a tcpdump; the packets that it says were dropped. */

@@ -20,6 +20,8 @@ export type Answer =
 /** Runs that were measured one after the other, and the calibration around them. */
 export interface Round {
   readonly perSecond: readonly number[];
+  /** units per second of processor time, all threads together */
+  readonly perCpuSecond?: number;
   readonly calibration: number;
 }
 
