@@ -29,9 +29,8 @@ export class SackState {
   lastSackt = 0;
   sackDelivered = 0;
   flag = 0;
-  /** blocks in order of sequence numbers: starts and ends */
-  readonly start: Uint32Array = new Uint32Array(4);
-  readonly end: Uint32Array = new Uint32Array(4);
+  /** places of the blocks in the option, by sequence number */
+  readonly order: Int8Array = new Int8Array(4);
 
   reset(sk: TcpSock): void {
     this.reord = sk.sndNxt;
@@ -179,6 +178,26 @@ function walk(sk: TcpSock, start: number, end: number, dup: boolean, state: Sack
   }
 }
 
+/** The places of blocks that tell something, by sequence number: the newest first would look like reordering. How many there are. */
+function inOrder(
+  sk: TcpSock,
+  blocks: Uint32Array,
+  count: number,
+  dsack: boolean,
+  priorSndUna: number,
+  order: Int8Array,
+): number {
+  let used = 0;
+  for (let i = 0; i < count; i++) {
+    if (!blockValid(sk, i === 0 && dsack, blocks[2 * i]!, blocks[2 * i + 1]!)) continue;
+    if (!after(blocks[2 * i + 1]!, priorSndUna)) continue;
+    let at = used++;
+    for (; at > 0 && after(blocks[2 * order[at - 1]!]!, blocks[2 * i]!); at--) order[at] = order[at - 1]!;
+    order[at] = i;
+  }
+  return used;
+}
+
 /** Handles the SACK blocks of the segment at hand, in tcp.rxOptions (tcp_sacktag_write_queue); FLAG_*. */
 export function tcpSacktagWriteQueue(sk: TcpSock, skb: SkBuff, priorSndUna: number, state: SackState): number {
   const { sackBlocks, sackCount } = sk.tcp.rxOptions;
@@ -189,26 +208,11 @@ export function tcpSacktagWriteQueue(sk: TcpSock, skb: SkBuff, priorSndUna: numb
   const dsack = checkDsack(sk, sackBlocks, sackCount, skb.ackSeq, priorSndUna, state);
   if (before(skb.ackSeq, (priorSndUna - sk.maxWindow) >>> 0)) return 0;
   if (sk.packetsOut > 0) {
-    const { start, end } = state;
-    let used = 0;
-    // the block that may be a DSACK, wherever sorting puts it
-    let first = -1;
-    for (let i = 0; i < sackCount; i++) {
-      const left = sackBlocks[2 * i]!;
-      const right = sackBlocks[2 * i + 1]!;
-      if (!blockValid(sk, i === 0 && dsack, left, right)) continue;
-      // in order of sequence numbers: what an ACK tells of a later block is no sign that an earlier one was overtaken
-      let at = used++;
-      for (; at > 0 && after(start[at - 1]!, left); at--) {
-        start[at] = start[at - 1]!;
-        end[at] = end[at - 1]!;
-        if (at - 1 === first) first = at;
-      }
-      start[at] = left;
-      end[at] = right;
-      if (i === 0) first = at;
+    const used = inOrder(sk, sackBlocks, sackCount, dsack, priorSndUna, state.order);
+    for (let k = 0; k < used; k++) {
+      const i = state.order[k]!;
+      walk(sk, sackBlocks[2 * i]!, sackBlocks[2 * i + 1]!, i === 0 && dsack, state);
     }
-    for (let i = 0; i < used; i++) walk(sk, start[i]!, end[i]!, dsack && i === first, state);
   }
   tcpCheckSackReordering(sk, state.reord);
   return state.flag;

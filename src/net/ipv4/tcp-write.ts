@@ -148,7 +148,9 @@ function tsoShouldDefer(sk: TcpSock, seg: TxSeg, maxSegs: number): boolean {
   } else if (limit > 3 * sk.mssCache) return false;
   const head = sk.rtxQueue.head;
   if (!head) return false;
-  if (sk.clockCacheNs - head.sentNs - 1000 * (sk.srttUs >> 4) < 0) return false;
+  // the next ACK is more than a millisecond away, or than half a round trip
+  const srttNs = 125 * sk.srttUs;
+  if (head.sentNs + srttNs - sk.clockCacheNs > Math.min(srttNs / 2, NSEC_PER_MSEC)) return false;
   if (congWin < sendWin) {
     if (congWin <= seg.len) {
       sk.xmit.cwndLimited = true;
