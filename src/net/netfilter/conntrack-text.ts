@@ -60,6 +60,7 @@ const BOTH = NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL;
 /** /proc/net/nf_conntrack */
 export function nfConntrackText(nf: Netfilter): string {
   const { ct } = nf;
+  const references = nf.references();
   let text = "";
   for (const conn of ct.list) {
     const name = l4ProtoName(conn.protonum);
@@ -72,7 +73,7 @@ export function nfConntrackText(nf: Netfilter): string {
     if (conn.status & IPS_ASSURED) text += " [ASSURED]";
     text += ` mark=${conn.mark}${zoneText(conn, BOTH, "zone")}`;
     if (conn.startNs !== 0) text += ` delta-time=${Math.floor((ct.now - conn.startNs) / SEC)}`;
-    text += ` use=${nf.references(conn.row) + 1}\n`;
+    text += ` use=${(references.get(conn.row) ?? 0) + 2}\n`;
   }
   return text;
 }

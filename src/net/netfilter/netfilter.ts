@@ -137,14 +137,20 @@ export class Netfilter {
     return NF_ACCEPT;
   }
 
-  /** References to a connection (its `use`): the table's, and those of packets that wait for a neighbour's address. */
-  references(conn: number): number {
-    let count = 1;
-    for (const { master } of this.ct.rows.extensions()) if (master === conn) count++;
+  /**
+   * References to connections beside the table's own (of their `use`): those of packets that wait for a neighbour's address, and of
+   * connections that they announced. By row; what is not there has none.
+   */
+  references(): Map<number, number> {
+    const counts: Map<number, number> = new Map();
+    const count = (conn: number): void => {
+      if (conn > 0) counts.set(conn, (counts.get(conn) ?? 0) + 1);
+    };
+    for (const { master } of this.ct.rows.extensions()) count(master);
     for (const [, parms] of this.ip4.arp.devices())
       for (const neighbour of parms.entries.values())
-        for (let skb = neighbour.queue.head; skb !== null; skb = skb.next) if (skb.ct === conn) count++;
-    return count;
+        for (let skb = neighbour.queue.head; skb !== null; skb = skb.next) count(skb.ct);
+    return counts;
   }
 
   /** True while connections are tracked. */

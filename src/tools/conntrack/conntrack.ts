@@ -195,9 +195,14 @@ class ConntrackTool {
   }
 
   /** @param more references that the tool itself holds */
-  #text(command: CtCommand, conn: ConnInfo, more = 0): string {
+  #text(
+    command: CtCommand,
+    conn: ConnInfo,
+    more = 0,
+    references: ReadonlyMap<number, number> = netnsOf(this.#proc).nf.references(),
+  ): string {
     const { output } = command;
-    const use = netnsOf(this.#proc).nf.references(conn.row) + more;
+    const use = 1 + (references.get(conn.row) ?? 0) + more;
     return `${connText({ ct: this.#ct, conn, output, epochNs: this.#epochNs, use })}\n`;
   }
 
@@ -214,8 +219,9 @@ class ConntrackTool {
     const conns = this.#found(command);
     const xml = output.has("xml") && conns.length > 0;
     if (xml) yield* this.stdout.print(XML_HEADER);
+    const references = netnsOf(this.#proc).nf.references();
     for (const conn of conns) {
-      yield* this.stdout.print(this.#text(command, conn));
+      yield* this.stdout.print(this.#text(command, conn, 0, references));
       this.#counter++;
       if (used.has("z") && conn.acct && this.#ct.isAlive(conn)) this.#ct.rows.clearCounters(conn.row);
     }
