@@ -112,6 +112,17 @@ export function compareCaptures(
   return compareAlternatives(name, [left], right, options);
 }
 
+/** The canonical frames that all the captures have, in this order. Throws CaptureError when one cannot be read. */
+export function commonFrames(
+  captures: readonly Uint8Array[],
+  options: CompareOptions = {},
+): readonly (readonly Field[])[] {
+  const [first = [], ...others] = captures.map((bytes) => rowsOf(readCapture(bytes), options));
+  return others
+    .reduce<readonly Row[]>((common, rows) => align(common, rows).map(([i]) => common[i]!), first)
+    .map(({ fields }) => fields);
+}
+
 function compareAlternatives(
   name: string,
   alternatives: readonly (Uint8Array | undefined)[],

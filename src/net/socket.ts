@@ -88,7 +88,7 @@ export class Socket extends OpenFile {
   *recv(max = 65536, options: RecvOptions = {}): Task<Message> {
     const deadline = this.sock.net.now + (options.timeoutNs ?? Number.POSITIVE_INFINITY);
     for (;;) {
-      const message = this.sock.recvNow(max, options);
+      const message = yield* this.sock.recvmsg(max, options);
       if (message) return message;
       if (this.nonBlocking || options.dontWait) throw new NetError(Errno.EAGAIN);
       const left = deadline - this.sock.net.now;

@@ -1,7 +1,7 @@
-// The lab's clock and its agenda. There is one virtual CPU: code that runs may spend time on it (`elapse`), raised
-// softirqs run before any timer, and timers run in (time, sequence) order, late if the CPU was busy. That is the order
-// in which a single-CPU Linux would do the work, and it makes every run the same. Answers to kernel/softirq.c and
-// kernel/time/timer.c in spirit; there is no pre-emption.
+// The lab's clock and its agenda. There are two virtual CPUs, as on the machine of the recordings: code that runs may spend
+// time on its own (`elapse`), raised softirqs run where they were raised before anything else does there, and meanwhile the
+// other CPU runs threads and its own softirqs. What is next is what is due first, so that every run is the same. Answers to
+// kernel/softirq.c and kernel/time/timer.c in spirit; a step (one frame, one stretch of a thread) is never interrupted.
 
 import { assert } from "../base/assert.ts";
 import type { Ns } from "../base/time.ts";
@@ -64,6 +64,65 @@ export class Softirq {
   }
 }
 
+/** One virtual CPU: the softirqs raised there, and until when it is busy with what it has done. */
+export class Cpu {
+  /** index among the machine's CPUs */
+  readonly id: number;
+  /** busy until then; while softirqs are raised, when the next of them runs */
+  clock: Ns = 0;
+  /** @internal the thread that ran here last: it goes on when the softirqs that it raised are done */
+  owner: object | null = null;
+  /** raised ones, in order: a ring, because an array that is emptied by its length gives up its memory each time; its
+      size is a power of two */
+  #ring: (Softirq | null)[] = new Array<Softirq | null>(64).fill(null);
+  #head = 0;
+  /** how many softirqs are raised */
+  raised = 0;
+  readonly #waiting: Timer[] = [];
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  /** @internal */
+  push(softirq: Softirq): void {
+    if (this.raised === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.raised++) & (this.#ring.length - 1)] = softirq;
+  }
+
+  /** @internal the one raised first, which is taken out */
+  shift(): Softirq {
+    const ring = this.#ring;
+    const softirq = ring[this.#head]!;
+    ring[this.#head] = null;
+    this.#head = (this.#head + 1) & (ring.length - 1);
+    this.raised--;
+    return softirq;
+  }
+
+  /** As many softirqs are raised at once as there are lists of them: rare. */
+  #grow(): void {
+    const ring = this.#ring;
+    const inOrder = [...ring.slice(this.#head), ...ring.slice(0, this.#head)];
+    this.#ring = [...inOrder, ...inOrder.map(() => null)];
+    this.#head = 0;
+  }
+
+  /** Arms the timer for the moment when no softirq is left here. */
+  whenDrained(timer: Timer): void {
+    if (this.raised === 0) timer.mod(this.clock);
+    else this.#waiting.push(timer);
+  }
+
+  /** @internal */
+  drained(): void {
+    this.owner = null;
+    const waiting = this.#waiting;
+    for (let i = 0; i < waiting.length; i++) waiting[i]!.mod(this.clock);
+    waiting.length = 0;
+  }
+}
+
 export interface SimLimits {
   /** Virtual nanoseconds after which `run` throws LimitReached. */
   readonly maxTimeNs?: Ns;
@@ -79,17 +138,18 @@ export class Sim {
   limits: SimLimits = {};
   /** a thread runs, not a timer or a softirq */
   inThread = false;
+  /** the machine's CPUs, and the one that runs */
+  readonly cpus: readonly [Cpu, Cpu] = [new Cpu(0), new Cpu(1)];
+  cpu: Cpu = this.cpus[0];
+  /** when the running step began; no step begins before it. The clock of another CPU may be a step ahead */
+  #begun: Ns = 0;
+  /** the furthest that any CPU's clock has come */
+  #furthest: Ns = 0;
+  /** a softirq's function runs */
   #inSoftirq = false;
   #seq = 0;
   readonly #heap: Timer[] = [];
-  /**
-   * raised ones, in order: a ring, because an array that is emptied by its length gives up its memory each time; its size is
-   * a power of two
-   */
-  readonly #softirqs: (Softirq | null)[] = new Array<Softirq | null>(64).fill(null);
   readonly #deferred: (() => void)[] = [];
-  #head = 0;
-  #raised = 0;
 
   timer(fn: () => void): Timer {
     return new Timer(this, fn);
@@ -116,20 +176,15 @@ export class Sim {
     this.now += ns;
   }
 
-  /** @internal */
-  pushSoftirq(softirq: Softirq): void {
-    const ring = this.#softirqs;
-    if (this.#raised === ring.length) this.#growRing();
-    this.#softirqs[(this.#head + this.#raised++) & (this.#softirqs.length - 1)] = softirq;
+  get inSoftirq(): boolean {
+    return this.#inSoftirq;
   }
 
-  /** As many softirqs are raised at once as there are lists of them: rare. */
-  #growRing(): void {
-    const ring = this.#softirqs;
-    const inOrder = [...ring.slice(this.#head), ...ring.slice(0, this.#head)];
-    ring.length = 0;
-    ring.push(...inOrder, ...inOrder.map(() => null));
-    this.#head = 0;
+  /** @internal */
+  pushSoftirq(softirq: Softirq): void {
+    const { cpu } = this;
+    if (cpu.raised === 0 && cpu.clock < this.now) cpu.clock = this.now;
+    cpu.push(softirq);
   }
 
   /**
@@ -138,7 +193,7 @@ export class Sim {
    */
   bhEnable(): void {
     if (!this.inThread || this.#inSoftirq) return;
-    this.doSoftirq();
+    this.#drain(this.cpu);
     this.settle();
   }
 
@@ -155,20 +210,64 @@ export class Sim {
     for (let fn = this.#deferred.pop(); fn; fn = this.#deferred.pop()) fn();
   }
 
-  /** Runs raised softirqs until none is left (do_softirq). Not re-entrant. */
-  doSoftirq(): void {
-    const ring = this.#softirqs;
+  #drain(cpu: Cpu): void {
+    const nested = this.#inSoftirq;
     this.#inSoftirq = true;
-    while (this.#raised > 0) {
-      const softirq = ring[this.#head]!;
-      ring[this.#head] = null;
-      this.#head = (this.#head + 1) & (ring.length - 1);
-      this.#raised--;
-      softirq.raised = false;
-      this.#count();
-      softirq.fn();
+    while (cpu.raised > 0) this.#runSoftirq(cpu);
+    this.#inSoftirq = nested;
+  }
+
+  /** Runs raised softirqs until none is left, and nothing else: for those who drive a path without an agenda. */
+  doSoftirq(): void {
+    for (let cpu = this.#busyCpu(); cpu !== null; cpu = this.#busyCpu()) {
+      this.cpu = cpu;
+      this.#drain(cpu);
     }
-    this.#inSoftirq = false;
+  }
+
+  #runSoftirq(cpu: Cpu): void {
+    const softirq = cpu.shift();
+    softirq.raised = false;
+    this.#count();
+    softirq.fn();
+    cpu.clock = this.now;
+    if (cpu.raised === 0) cpu.drained();
+  }
+
+  /** A step begins on a CPU that is free from `at` on. */
+  #begin(at: Ns): void {
+    if (this.now > this.#furthest) this.#furthest = this.now;
+    if (at > this.#begun) this.#begun = at;
+    this.now = this.#begun;
+  }
+
+  /** Whoever looks at the clock from outside sees it go forward only. */
+  #pause(): void {
+    if (this.now < this.#furthest) this.now = this.#furthest;
+    this.#begun = this.now;
+  }
+
+  /** A softirq's work of many steps lets others come first: something is due elsewhere before this CPU's clock. */
+  get needResched(): boolean {
+    const next = this.#heap[0];
+    if (next !== undefined && next.expires < this.now) return true;
+    const { cpus } = this;
+    const other = this.cpu === cpus[0] ? cpus[1] : cpus[0];
+    return other.raised > 0 && other.clock < this.now;
+  }
+
+  /** Among the CPUs with raised softirqs the one whose clock is least far; null when no softirq is raised. */
+  #busyCpu(): Cpu | null {
+    const [a, b] = this.cpus;
+    if (a.raised === 0) return b.raised === 0 ? null : b;
+    return b.raised === 0 || a.clock <= b.clock ? a : b;
+  }
+
+  /** A CPU that has nothing to do now, `wished` if that is one; null when both are busy. */
+  idleCpu(wished: Cpu): Cpu | null {
+    if (wished.raised === 0 && wished.clock <= this.now) return wished;
+    const other = this.cpus[1 - wished.id]!;
+    return other.raised === 0 && other.clock <= this.now ? other : null;
   }
 
   /**
@@ -178,11 +277,23 @@ export class Sim {
    */
   run(stop?: () => boolean, until: Ns = Number.POSITIVE_INFINITY): void {
     for (;;) {
-      this.doSoftirq();
-      if (this.#deferred.length > 0) this.settle();
-      if (stop?.()) return;
       const next = this.#heap[0];
+      const busy = this.#busyCpu();
+      if (busy !== null && (next === undefined || next.expires >= busy.clock)) {
+        this.cpu = busy;
+        this.#begin(busy.clock);
+        this.#inSoftirq = true;
+        this.#runSoftirq(busy);
+        this.#inSoftirq = false;
+        continue;
+      }
+      if (this.#deferred.length > 0) this.settle();
+      if (stop?.()) {
+        this.#pause();
+        return;
+      }
       if (!next || next.expires > until) {
+        this.#pause();
         if (until !== Number.POSITIVE_INFINITY && this.now < until) this.now = until;
         return;
       }
@@ -192,20 +303,23 @@ export class Sim {
         throw new LimitReached("the limit of virtual time was reached");
       }
       this.disarm(next);
-      if (next.expires > this.now) this.now = next.expires;
+      this.#begin(next.expires);
+      // timers belong to one CPU: what two of them send stays in order. A thread takes a CPU for itself
+      [this.cpu] = this.cpus;
       this.#count();
       next.fn();
+      if (this.cpu.clock < this.now) this.cpu.clock = this.now;
     }
   }
 
   /** When something happens next by itself: now while softirqs are raised, Infinity when nothing will. */
   get nextEvent(): Ns {
-    return this.#raised > 0 ? this.now : (this.#heap[0]?.expires ?? Number.POSITIVE_INFINITY);
+    return this.#busyCpu() ? this.now : (this.#heap[0]?.expires ?? Number.POSITIVE_INFINITY);
   }
 
   /** True when nothing will ever happen again by itself. */
   get idle(): boolean {
-    return this.#heap.length === 0 && this.#raised === 0;
+    return this.#heap.length === 0 && this.#busyCpu() === null;
   }
 
   #count(): void {

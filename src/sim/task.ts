@@ -6,7 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { LazySet } from "../base/lazy.ts";
 import type { Ns } from "../base/time.ts";
-import type { Sim, Timer } from "./sim.ts";
+import type { Cpu, Sim, Timer } from "./sim.ts";
 
 /** A computation that may wait in virtual time: `const x = yield* task`. */
 // biome-ignore lint/suspicious/noExplicitAny: what a wait hands back depends on the wait; the helpers below type it
@@ -33,15 +33,18 @@ export class Thread {
   #wakeValue: unknown = undefined;
   #paused = false;
   #dueWhilePaused = false;
+  /** where it ran last */
+  #cpu: Cpu;
 
   constructor(tasks: Tasks, name: string, gen: Task<unknown>, onExit?: (result: unknown, error: unknown) => void) {
     this.tasks = tasks;
     this.name = name;
     this.#gen = gen;
     this.#onExit = onExit;
+    [this.#cpu] = tasks.sim.cpus;
     this.#timer = tasks.sim.timer(() => {
       if (this.#paused) this.#dueWhilePaused = true;
-      else this.#step("next", this.#wakeValue);
+      else if (this.#schedule()) this.#step("next", this.#wakeValue);
     });
   }
 
@@ -53,6 +56,7 @@ export class Thread {
     if (this.#timer.pending) return;
     this.#wakeValue = value;
     this.#timer.after(latency);
+    if (latency > 0 && this.tasks.sim.inSoftirq) this.tasks.sim.elapse(this.tasks.wakeCostNs);
   }
 
   /** Throws `error` where the thread waits (a signal with a handler, say). */
@@ -81,6 +85,29 @@ export class Thread {
     if (paused || !this.#dueWhilePaused || this.done) return;
     this.#dueWhilePaused = false;
     this.#timer.after(this.tasks.wakeLatencyNs);
+  }
+
+  /**
+   * Takes a CPU: where it ran last, if that is idle (select_idle_sibling). The softirqs that it raised itself come before
+   * it goes on. False when it must wait for a CPU; then its timer is armed for that.
+   */
+  #schedule(): boolean {
+    const { sim } = this.tasks;
+    const home = this.#cpu;
+    if (home.raised > 0 && home.owner === this) {
+      home.whenDrained(this.#timer);
+      return false;
+    }
+    const cpu = sim.idleCpu(home);
+    if (cpu === null) {
+      const [a, b] = sim.cpus;
+      (a.raised < b.raised || (a.raised === b.raised && a.clock < b.clock) ? a : b).whenDrained(this.#timer);
+      return false;
+    }
+    this.#cpu = cpu;
+    cpu.owner = this;
+    sim.cpu = cpu;
+    return true;
   }
 
   #step(how: "next" | "return", value: unknown): void {
@@ -132,6 +159,8 @@ export class Tasks {
   readonly live: Set<Thread> = new Set();
   /** From an event to the woken thread's first instruction: the scheduler's latency. */
   wakeLatencyNs: Ns = 12_000;
+  /** What waking a thread costs a softirq: on a virtual machine the interrupt to the other CPU leaves the guest. */
+  wakeCostNs: Ns = 8_000;
   /** Promises that freeze virtual time until they settle; see `external`. */
   readonly externals: Set<Promise<unknown>> = new Set();
 

@@ -27,6 +27,8 @@ const REQUEST_NS: Ns = 50 * USEC;
 const BLOCK_NS: Ns = 7 * USEC;
 /** From the last byte to close(2): the progress bar is drawn, files are flushed. */
 const FINISH_NS: Ns = 200 * USEC;
+/** From an answer that is none to the end of the process, which closes the connection. */
+const ERROR_NS: Ns = 120 * USEC;
 const READ_BYTES = 4096;
 const MAX_REDIRECTS = 5;
 
@@ -241,8 +243,10 @@ class Download {
       const head = yield* this.#head(reader);
       const location = head.headers.get("location");
       if (head.status >= 300 && head.status < 400 && location !== undefined) return location;
-      if (head.status !== 200 && head.status !== 206 && head.status !== 204)
+      if (head.status !== 200 && head.status !== 206 && head.status !== 204) {
+        yield* sleep(ERROR_NS);
         throw new WgetError(`server returned error: ${head.line}`);
+      }
       if (options.spider) yield* this.#say("remote file exists\n");
       else yield* this.#body(reader, head, fileName(original));
       return undefined;

@@ -19,6 +19,7 @@ export interface Score {
 }
 
 export interface ScoredRun extends Score {
+  readonly captures: ReadonlyMap<string, Uint8Array>;
   /** for people: which frames and lines differ */
   readonly report: string;
   readonly stderr: string;
@@ -54,9 +55,7 @@ export async function runAndScore(name: string): Promise<ScoredRun> {
     },
     ...(name.startsWith("docker28/") ? { docker: "28" } : {}),
   });
-  const kernelSets: ReadonlyMap<string, Uint8Array>[] = [];
-  for (const candidate of [folder, `${folder}.2`, `${folder}.3`])
-    if (existsSync(candidate)) kernelSets.push(readCaptures(candidate));
+  const kernelSets = recordedRuns(name);
   const ours = new Map(
     result.files.filter((file) => file.path.endsWith(".pcap")).map((file) => [file.path, file.bytes]),
   );
@@ -64,6 +63,7 @@ export async function runAndScore(name: string): Promise<ScoredRun> {
   const frames = compareSets(kernelSets, ours, { keepPorts });
   const lines = compareText(readFileSync(join(folder, "stdout"), "utf8"), stdout);
   return {
+    captures: ours,
     framesEqual: frames.equal,
     framesOf: frames.of,
     linesEqual: lines.equal,
@@ -72,6 +72,12 @@ export async function runAndScore(name: string): Promise<ScoredRun> {
     stderr,
     problem: result.problem,
   };
+}
+
+/** What each recorded run of a scenario captured. */
+export function recordedRuns(name: string): ReadonlyMap<string, Uint8Array>[] {
+  const folder = join(KERNEL_FIXTURES, name);
+  return [folder, `${folder}.2`, `${folder}.3`].filter((candidate) => existsSync(candidate)).map(readCaptures);
 }
 
 function readCaptures(folder: string): Map<string, Uint8Array> {

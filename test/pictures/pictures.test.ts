@@ -88,9 +88,9 @@ describe("pictures", () => {
       "                 10.0.0.1          everybody         10.0.0.2
                            │                 │                 │
          0.000000          │────────────────▶│                 │          ARP, Request who-has 10.0.0.2 tell 10.0.0.1, length 28  [va, vb]
-         0.000007          │◀──────────────────────────────────│          ARP, Reply 10.0.0.2 is-at 02:00:00:00:01:0b, length 28  [vb, va]
-         0.000012          │──────────────────────────────────▶│          ICMP echo request, id 15, seq 1, length 64  [va, vb]
-         0.000017          │◀──────────────────────────────────│          ICMP echo reply, id 15, seq 1, length 64  [vb, va]
+         0.000004          │◀──────────────────────────────────│          ARP, Reply 10.0.0.2 is-at 02:00:00:00:01:0b, length 28  [vb, va]
+         0.000008          │──────────────────────────────────▶│          ICMP echo request, id 15, seq 1, length 64  [va, vb]
+         0.000011          │◀──────────────────────────────────│          ICMP echo reply, id 15, seq 1, length 64  [vb, va]
       "
     `);
     const icmp = flowOf(captures, compileFilter("icmp"));

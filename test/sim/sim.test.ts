@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/sim/rng.ts";
 import { LimitReached, Sim } from "../../src/sim/sim.ts";
+import { sleep, type Task, Tasks } from "../../src/sim/task.ts";
 
 describe("the agenda", () => {
   it("runs timers in the order of their time, and of their arming where the time is the same", () => {
@@ -52,13 +53,58 @@ describe("the agenda", () => {
     expect(ran).toEqual(["softirq", "timer"]);
   });
 
-  it("lets a busy CPU make later timers late", () => {
+  it("runs on the other CPU what is due while one is busy", () => {
     const sim = new Sim();
-    const at: number[] = [];
-    sim.at(10, () => sim.elapse(100));
-    sim.at(20, () => at.push(sim.now));
+    const ran: string[] = [];
+    sim.at(10, () => {
+      sim.elapse(100);
+      ran.push(`one until ${sim.now} on CPU ${sim.cpu.id}`);
+    });
+    const tasks = new Tasks(sim);
+    tasks.spawn(
+      "two",
+      (function* () {
+        yield* sleep(0);
+        ran.push(`two at ${sim.now} on CPU ${sim.cpu.id}`);
+      })(),
+      undefined,
+      20,
+    );
     sim.run();
-    expect(at).toEqual([110]);
+    expect(ran).toEqual(["one until 110 on CPU 0", "two at 20 on CPU 1"]);
+    expect(sim.now).toBe(110);
+  });
+
+  it("runs softirqs of two CPUs by turns, each on its own clock", () => {
+    const sim = new Sim();
+    const tasks = new Tasks(sim);
+    const ran: string[] = [];
+    const work = (name: string, ns: number) => {
+      let left = 2;
+      const softirq = sim.softirq(() => {
+        ran.push(`${name} on CPU ${sim.cpu.id} at ${sim.now}`);
+        sim.elapse(ns);
+        if (--left > 0) softirq.raise();
+      });
+      return softirq;
+    };
+    const slow = work("slow", 50);
+    const quick = work("quick", 20);
+    sim.at(10, () => slow.raise());
+    function* thread(): Task<void> {
+      quick.raise();
+      yield* sleep(1);
+      ran.push(`thread at ${sim.now}`);
+    }
+    tasks.spawn("thread", thread(), undefined, 15);
+    sim.run();
+    expect(ran).toEqual([
+      "slow on CPU 0 at 10",
+      "quick on CPU 1 at 15",
+      "quick on CPU 1 at 35",
+      "thread at 55",
+      "slow on CPU 0 at 60",
+    ]);
   });
 
   it("stands still at the moment it was run to", () => {

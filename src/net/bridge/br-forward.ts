@@ -80,6 +80,8 @@ export function shouldDeliver(port: BridgePort, skb: SkBuff): boolean {
 /** Through FORWARD or LOCAL_OUT and out; takes the frame over (__br_forward). */
 export function deliver(to: BridgePort, skb: SkBuff, localOrig: boolean): void {
   skb.record = null;
+  const { kernel } = to.dev.net;
+  kernel.sim.elapse(kernel.costs.bridge);
   if (skb.pool.trace !== null) trace(skb, "__brForward", to.dev);
   if (!brHandleVlan(to.br, to, skb)) return;
   const indev = localOrig ? null : skb.dev;

@@ -2,11 +2,12 @@
 // driver) and receive (`netifReceiveSkb`: taps, VLAN, rx handler, packet type). Answers to net/core/dev.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import type { Ns } from "../../base/time.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import { DropReason } from "./drop-reason.ts";
 import { completeChecksum, needsSegmenting, segmentAndSend } from "./gso.ts";
 import { defaultOperstate, refreshFlags } from "./link-watch.ts";
-import type { Net } from "./net.ts";
+import type { Kernel, Net } from "./net.ts";
 import {
   IFF_ALLMULTI,
   IFF_PROMISC,
@@ -446,14 +447,21 @@ function vlanReceive(skb: SkBuff, target: NetDevice): void {
   if (skb.pktType === PACKET_MULTICAST) target.stats.multicast++;
 }
 
+/** The clock as captures show it: a CPU whose step began earlier may be behind the one that was seen last. */
+function captureTime(kernel: Kernel): Ns {
+  const { now } = kernel.sim;
+  if (now > kernel.capturedNs) kernel.capturedNs = now;
+  return kernel.capturedNs;
+}
+
 function tapAll(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
-  const now = dev.net.kernel.sim.now;
+  const now = captureTime(dev.net.kernel);
   const { taps } = dev;
   for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, now);
 }
 
 function tapNet(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
-  const now = dev.net.kernel.sim.now;
+  const now = captureTime(dev.net.kernel);
   const { taps } = dev.net;
   for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, now);
 }

@@ -95,7 +95,7 @@ export class Neighbour {
     this.used = sim.now;
     this.updated = sim.now;
     this.confirmed = sim.now - 2 * parms.baseReachableTime;
-    this.#timer = sim.timer(() => this.#onTimer());
+    this.#timer = table.net.kernel.timers.timer(() => this.#onTimer());
   }
 
   get valid(): boolean {

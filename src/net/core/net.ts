@@ -19,7 +19,6 @@ import { TimerBatch } from "./timer-batch.ts";
 /** The ring of kernel messages holds so many (CONFIG_LOG_BUF_SHIFT 17, 32 bytes of text a message: printk_ringbuffer.c). */
 const LOG_RECORDS = 4096;
 
-/** What all namespaces of one lab share. */
 /** What of CUBIC may be set, for the whole machine; hystartDetect: 1 trains of ACKs, 2 their delay. */
 export interface CubicParameters {
   fastConvergence: number;
@@ -29,6 +28,23 @@ export interface CubicParameters {
   hystartAckDeltaUs: number;
 }
 
+/** What one packet takes on its way, in virtual ns. */
+export interface PathCosts {
+  /** __netif_receive_skb_core and what is above it, once per device */
+  receive: Ns;
+  /** dev_hard_start_xmit, once per device and frame */
+  transmit: Ns;
+  /** __br_forward: to one port */
+  bridge: Ns;
+  /** ip_forward with its hooks */
+  forward: Ns;
+  /** what this machine sends itself, headers and hooks */
+  output: Ns;
+  /** a segment of a connection that is not ESTABLISHED (tcp_rcv_state_process) */
+  tcpSlowPath: Ns;
+}
+
+/** What all namespaces of one lab share. */
 export class Kernel {
   readonly sim: Sim;
   /** fork it by label; never draw from it directly */
@@ -56,8 +72,10 @@ export class Kernel {
   logFrom = 0;
   /** one line per packet of the target NFLOG */
   readonly nflog: { timeNs: Ns; text: string }[] = [];
-  /** virtual ns that one pass of a packet through receive or transmit costs */
-  costs: { receive: Ns; transmit: Ns } = { receive: 1_500, transmit: 1_000 };
+  /** the stamp of the frame that was captured last */
+  capturedNs: Ns = 0;
+  /** virtual ns that a packet's way costs, by what the tracepoints of the recorded machine show */
+  costs: PathCosts = { receive: 900, transmit: 500, bridge: 500, forward: 1_600, output: 200, tcpSlowPath: 800 };
   /** wall-clock milliseconds since 1970 when virtual time was 0 (ICMP and IP timestamps) */
   epochMs = 0;
   #nextNetId = 1;

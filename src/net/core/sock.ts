@@ -214,6 +214,11 @@ export abstract class Sock {
   /** What there is to read now, or null when a reader must wait. End of stream: a message of no bytes. Throws NetError. */
   abstract recvNow(max: number, options: RecvOptions): Message | null;
 
+  /** The same as a thread does it, for as long as it takes; null when a reader must wait. */
+  *recvmsg(max: number, options: RecvOptions): Task<Message | null> {
+    return this.recvNow(max, options);
+  }
+
   /** shutdown(2), SHUT_*. Throws ENOTCONN. */
   abstract shutdown(how: number): void;
 

@@ -1,15 +1,28 @@
-// The CPU's receive backlog: `netifRx` queues a frame, and the softirq hands frames to `netifReceiveSkb` one after the
-// other, so that nothing runs re-entrantly across a device. Answers to net/core/dev.c: enqueue_to_backlog, process_backlog.
+// The receive backlogs of the CPUs: `netifRx` queues a frame where it runs, and that CPU's softirq hands frames to
+// `netifReceiveSkb` one after the other, so that nothing runs re-entrantly across a device. Answers to net/core/dev.c:
+// enqueue_to_backlog, process_backlog, struct softnet_data.
 
-import type { Softirq } from "../../sim/sim.ts";
+import type { Sim, Softirq } from "../../sim/sim.ts";
 import { netifReceiveSkb } from "./dev.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { Kernel } from "./net.ts";
 import { drop, type SkBuff, SkbQueue } from "./skb.ts";
 
+/** One CPU's queue (struct softnet_data). */
+class Softnet {
+  readonly queue: SkbQueue = new SkbQueue();
+  readonly softirq: Softirq;
+  /** the softirq is raised or runs: it will find what is queued */
+  scheduled = false;
+
+  constructor(sim: Sim, process: (softnet: Softnet) => void) {
+    this.softirq = sim.softirq(() => process(this));
+  }
+}
+
 export class Backlog {
-  readonly #queue: SkbQueue = new SkbQueue();
-  readonly #softirq: Softirq;
+  readonly #sim: Sim;
+  readonly #softnets: readonly Softnet[];
   /** net.core.netdev_max_backlog */
   maxBacklog = 1000;
   /** frames handled before other softirqs get their turn (net.core.dev_weight) */
@@ -20,31 +33,35 @@ export class Backlog {
   processed = 0;
 
   constructor(kernel: Kernel) {
-    this.#softirq = kernel.sim.softirq(() => this.#process());
+    const { sim } = kernel;
+    this.#sim = sim;
+    this.#softnets = sim.cpus.map(() => new Softnet(sim, (softnet) => this.#process(softnet)));
   }
 
   /** Queues a received frame; skb.dev is the receiving device. False when the queue was full (the frame is dropped). */
   enqueue(skb: SkBuff): boolean {
-    if (this.#queue.length > this.maxBacklog) {
+    const softnet = this.#softnets[this.#sim.cpu.id]!;
+    const { queue } = softnet;
+    if (queue.length > this.maxBacklog) {
       this.dropped++;
       if (skb.dev) skb.dev.stats.rxDropped++;
       drop(skb, DropReason.CPU_BACKLOG);
       return false;
     }
-    this.#queue.push(skb);
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      this.#softirq.raise();
+    queue.push(skb);
+    if (!softnet.scheduled) {
+      softnet.scheduled = true;
+      softnet.softirq.raise();
     }
     return true;
   }
 
-  #process(): void {
-    const queue = this.#queue;
+  #process(softnet: Softnet): void {
+    const { queue } = softnet;
     for (let i = 0; i < this.weight; i++) {
       const skb = queue.shift();
       if (!skb) {
-        this.#scheduled = false;
+        softnet.scheduled = false;
         return;
       }
       this.processed++;
@@ -52,8 +69,9 @@ export class Backlog {
       const dev = skb.dev!;
       const { flowPaths } = dev.net;
       if (flowPaths === null || !flowPaths.receive(skb, dev)) netifReceiveSkb(skb);
+      if (this.#sim.needResched) break;
     }
-    if (queue.length > 0) this.#softirq.raise();
-    else this.#scheduled = false;
+    if (queue.length > 0) softnet.softirq.raise();
+    else softnet.scheduled = false;
   }
 }

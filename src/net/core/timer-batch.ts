@@ -14,8 +14,9 @@ export class TimerBatch {
   constructor(sim: Sim) {
     this.#sim = sim;
     this.#flush = sim.timer(() => {
-      // what is armed meanwhile for this moment waits for the next round
-      for (const fn of this.#due.splice(0)) fn();
+      // a slot is a list that grows at its head: what was armed last goes first (enqueue_timer). What is armed meanwhile for
+      // this moment waits for the next round
+      for (const fn of this.#due.splice(0).reverse()) fn();
     });
   }
 

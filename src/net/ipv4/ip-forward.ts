@@ -28,6 +28,8 @@ const TOS_TO_PRIORITY: readonly number[] = [0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 
 /** Forwards a routed packet (ip_forward). Takes it over. */
 export function ipForward(ip4: Ipv4, skb: SkBuff): void {
   if (skb.pool.trace !== null) trace(skb, "ipForward");
+  const { kernel } = ip4.net;
+  kernel.sim.elapse(kernel.costs.forward);
   const { ip: mib } = ip4.mib;
   // broadcasts and strangers' frames are not passed on, nor what a socket claims
   if (skb.pktType !== PACKET_HOST || skb.sk !== null) {

@@ -134,6 +134,8 @@ export function pushHeader(
  * the IP header, skb.dst is set. Takes the packet over. Returns 0 or a positive errno (EPERM: a rule dropped it).
  */
 export function ipLocalOut(ip4: Ipv4, skb: SkBuff): number {
+  const { kernel } = ip4.net;
+  kernel.sim.elapse(kernel.costs.output);
   const { head } = skb;
   const at = skb.data;
   ip4.mib.ip.OutRequests++;

@@ -270,6 +270,8 @@ export function tcpV4DoRcv(sk: TcpSock, skb: SkBuff): void {
     listenRcv(sk, skb, 0);
     return;
   }
+  const { kernel } = sk.net;
+  kernel.sim.elapse(kernel.costs.tcpSlowPath);
   if (!tcpRcvStateProcess(sk, skb)) return;
   sendReset(sk.tcp, sk, skb);
   drop(skb, DropReason.TCP_RESET);
@@ -279,7 +281,7 @@ export function tcpV4DoRcv(sk: TcpSock, skb: SkBuff): void {
 
 /** The end of a bottom-half-disabled section: raised softirqs run before the sender goes on. */
 export const RUN_SOFTIRQS: Wait = {
-  arm: (thread) => thread.wake(undefined, -250_000),
+  arm: (thread) => thread.wake(undefined, 0),
   disarm: () => {},
 };
 
@@ -287,6 +289,9 @@ export const RUN_SOFTIRQS: Wait = {
 export function lockSock(sk: TcpSock): void {
   sk.owned = true;
 }
+
+/** What one packet of the backlog takes; it may be several that were joined. */
+const BACKLOG_NS = 2_000;
 
 /** Handles what came meanwhile (__release_sock). */
 export function processBacklog(sk: TcpSock): void {
@@ -298,6 +303,7 @@ export function processBacklog(sk: TcpSock): void {
 export function* processBacklogTask(sk: TcpSock): Task<void> {
   for (let skb = sk.backlog.shift(); skb; skb = sk.backlog.shift()) {
     const { segsOut } = sk;
+    sk.net.sim.elapse(BACKLOG_NS);
     tcpV4DoRcv(sk, skb);
     if (sk.segsOut !== segsOut) yield RUN_SOFTIRQS;
   }

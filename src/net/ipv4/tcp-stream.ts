@@ -77,8 +77,14 @@ function tcpPassiveFastopen(sk: TcpSock): boolean {
 }
 
 /** What shutdown(2) takes on the recorded machine: until its FIN is on its way, and from there to letting go. */
-const SHUTDOWN_NS: Ns = 16 * USEC;
-const FIN_SENT_NS: Ns = 20 * USEC;
+const SHUTDOWN_NS: Ns = 25 * USEC;
+const FIN_SENT_NS: Ns = 12 * USEC;
+
+/** What recv(2) takes with the socket locked: for itself, and for copying as send(2) does. */
+const RECV_NS: Ns = 2 * USEC;
+const COPY_NS_PER_BYTE = 0.3;
+/** What sendfile(2) takes to hang a file's pages in, 3 µs each. */
+const SPLICE_NS_PER_BYTE = 0.75;
 
 const URG_VALID = 0x0100;
 const URG_READ = 0x0400;
@@ -326,6 +332,7 @@ export class TcpStreamSock extends TcpSock {
         continue;
       }
       this.#append(seg, bytes, copied, n);
+      if (!zc) this.net.sim.elapse(Math.round(n * (options.splice ? SPLICE_NS_PER_BYTE : COPY_NS_PER_BYTE)));
       if (copied === withSyn) seg.flags &= ~PSH;
       copied += n;
       if (copied === total) {
@@ -485,6 +492,28 @@ export class TcpStreamSock extends TcpSock {
 
   #recvErr(): Message {
     return { bytes: EMPTY, from: { addr: this.daddr, port: this.dport }, notice: tcpRecvErr(this) };
+  }
+
+  /**
+   * The socket is the reader's while it copies: what comes meanwhile waits in the backlog and is acknowledged once, when the
+   * reader lets go (tcp_recvmsg, release_sock).
+   */
+  override *recvmsg(max: number, options: RecvOptions): Task<Message | null> {
+    while (this.owned) yield* this.lockWait.wait();
+    const unread = this.state === TCP_LISTEN || options.oob || options.errQueue ? 0 : Math.min(this.#unread(), max);
+    if (unread === 0) return this.recvNow(max, options);
+    lockSock(this);
+    let released = false;
+    try {
+      yield* sleep(RECV_NS + Math.round(unread * COPY_NS_PER_BYTE));
+      const message = this.recvNow(max, options);
+      yield* processBacklogTask(this);
+      releaseSock(this);
+      released = true;
+      return message;
+    } finally {
+      if (!released) releaseSock(this);
+    }
   }
 
   /** Bytes in order that were not read. */

@@ -263,6 +263,7 @@ export class FlowPaths implements FlowPathCache {
     if (!path.trackedInBridge) this.#preRouting(path, skb, conn);
 
     // ipForward
+    sim.elapse(costs.forward);
     skb.dst = rt;
     skb.ipcbFlags = IPSKB_FORWARDED;
     skb.fragMaxSize = 0;

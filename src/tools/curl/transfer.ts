@@ -8,7 +8,7 @@ import { type Ns, SEC, USEC } from "../../base/time.ts";
 import type { Process } from "../../posix/process.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { formatIpv4 } from "../../wire/addr.ts";
-import { errnoOf } from "../net-util/sockets.ts";
+import { errnoOf, pollEntries, pollIn } from "../net-util/sockets.ts";
 import type { Connection, ConnectionPool, Deadlines } from "./connection.ts";
 import { CurlCode, CurlError } from "./errors.ts";
 import { ftpTransfer } from "./ftp.ts";
@@ -21,8 +21,9 @@ import type { TransferInfo } from "./write-out.ts";
 
 /** From the connection's establishment to send(2). */
 const SEND_NS: Ns = 60 * USEC;
-/** From poll(2) to recv(2), and between two recv(2). */
-const READ_NS: Ns = 10 * USEC;
+/** From poll(2) to recv(2), and from there to the next poll(2) with what was read written. */
+const POLLED_NS: Ns = 5 * USEC;
+const READ_NS: Ns = 7 * USEC;
 /** From the last byte to close(2) when the connection is not kept. */
 const CLOSE_NS: Ns = 35 * USEC;
 const MSEC = 1_000_000;
@@ -304,6 +305,9 @@ class Exchange {
   *#receive(connection: Connection, timeoutNs: Ns): Task<Uint8Array | undefined> {
     try {
       const options = timeoutNs === Number.POSITIVE_INFINITY ? {} : { timeoutNs };
+      const { proc } = this.#context;
+      if ((yield* pollEntries(proc, [pollIn(connection.socket)], timeoutNs)).length === 0) return undefined;
+      yield* sleep(POLLED_NS);
       return (yield* connection.socket.recv(RECEIVE_BYTES, options)).bytes;
     } catch (error) {
       const errno = errnoOf(error);

@@ -18,9 +18,12 @@ import type { NcatOptions } from "./options.ts";
 import type { NcatRelease } from "./release.ts";
 
 /** From the connection's establishment to the first look at standard input. */
-const CONNECTED_NS: Ns = 62 * USEC;
-/** One round of the event loop. */
-const ROUND_NS: Ns = 4 * USEC;
+const CONNECTED_NS: Ns = 70 * USEC;
+/** One round of the event loop, and what malloc's trimming adds when the first buffer is freed. */
+const ROUND_NS: Ns = 2 * USEC;
+const TRIM_NS: Ns = 8 * USEC;
+/** What follows the peer's end: standard output is closed, and the rest goes on. */
+const PEER_ENDED_NS: Ns = 10 * USEC;
 const READ_BYTES = 8192;
 /** How long -z waits for an error about its datagram. */
 const ZERO_UDP_WAIT_NS: Ns = 2 * SEC;
@@ -178,6 +181,7 @@ class Conversation {
   *#send(bytes: Uint8Array): Task<number | undefined> {
     try {
       yield* this.#socket.send(bytes);
+      if (this.#sent === 0) yield* sleep(TRIM_NS);
       this.#sent += bytes.length;
       return undefined;
     } catch (error) {
@@ -194,6 +198,7 @@ class Conversation {
         // it goes on for as long as there may be something to send
         if (!this.#stdinOpen && !this.#outgoing) return 0;
         this.#peerEnded = true;
+        yield* sleep(PEER_ENDED_NS);
         return undefined;
       }
       this.#received += bytes.length;

@@ -16,10 +16,13 @@ import { type ExecCommand, runWithPipes } from "./exec.ts";
 import type { NcatOptions } from "./options.ts";
 import type { NcatRelease } from "./release.ts";
 
-/** One round of the loop. */
+/** One round of the loop over datagrams. */
 const ROUND_NS: Ns = 12 * USEC;
+/** Over connections: from select(2) to what it told of, and write(2) of what was read. */
+const POLLED_NS: Ns = 2 * USEC;
+const WRITTEN_NS: Ns = 8 * USEC;
 /** From a connection's arrival to the first look at standard input for it, measured on the recordings' machine. */
-const ACCEPTED_NS: Ns = 54 * USEC;
+const ACCEPTED_NS: Ns = 58 * USEC;
 /** fork(2) of a handler. */
 const FORK_NS: Ns = 200 * USEC;
 const BACKLOG = 10;
@@ -113,7 +116,7 @@ class TcpServer {
         yield* proc.printError(`Ncat: Idle timeout expired (${Math.round(idleTimeoutNs / 1_000_000)} ms). QUITTING.\n`);
         return 2;
       }
-      yield* sleep(ROUND_NS);
+      yield* sleep(POLLED_NS);
       // as a container's first process it gets the orphaned programs of its handlers, and counts these too (get_conn_count)
       if (release.countsOrphans && this.#ended > this.#started) {
         yield* proc.printError("Ncat: assertion failed: count <= INT_MAX QUITTING.\n");
@@ -198,6 +201,7 @@ class TcpServer {
     }
     if (bytes && bytes.length > 0) {
       if (!this.#options.sendOnly) yield* this.#proc.printBytes(bytes);
+      yield* sleep(WRITTEN_NS);
       return undefined;
     }
     this.#drop(connection);

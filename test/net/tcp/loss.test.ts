@@ -74,13 +74,11 @@ test("a lost segment is sent again as soon as SACK tells of three behind it", ()
       "0.020 b [.] ack 1449 win 67",
       "0.020 b [.] ack 2897 win 70",
       "0.020 b [.] ack 2897 win 73 sack 4345-5793",
-      "0.020 b [.] ack 2897 win 75 sack 4345-7241",
-      "0.020 b [.] ack 2897 win 76 sack 4345-8689",
+      "0.020 b [.] ack 2897 win 77 sack 4345-11585",
       "0.020 a [.] 2897:4345 ack 1 win 63 len 1448",
-      "0.020 b [.] ack 2897 win 76 sack 4345-10137",
-      "0.020 b [.] ack 2897 win 76 sack 4345-11585",
-      "0.020 b [.] ack 2897 win 76 sack 4345-13033",
-      "0.020 b [.] ack 2897 win 76 sack 4345-14481",
+      "0.020 b [.] ack 2897 win 74 sack 4345-10137",
+      "0.020 b [.] ack 2897 win 77 sack 4345-13033",
+      "0.020 b [.] ack 2897 win 77 sack 4345-14481",
       "0.040 b [.] ack 14481 win 73",
     ]
   `);
@@ -205,13 +203,10 @@ test("when the last segment is lost, a probe after two round trips tells of it",
       "0.020 b [.] ack 2897 win 70",
       "0.020 b [.] ack 4345 win 73",
       "0.020 b [.] ack 5793 win 75",
-      "0.020 b [.] ack 7241 win 77",
-      "0.020 b [.] ack 8689 win 76",
       "0.020 b [.] ack 10137 win 75",
-      "0.020 b [.] ack 11585 win 74",
-      "0.020 b [.] ack 13033 win 73",
+      "0.020 b [.] ack 13033 win 77",
       "0.246 a [P.] 13033:14481 ack 1 win 63 len 1448",
-      "0.266 b [.] ack 14481 win 79",
+      "0.266 b [.] ack 14481 win 80",
     ]
   `);
   expect(counted).toMatchInlineSnapshot(`
@@ -226,7 +221,8 @@ test("when the last segment is lost, a probe after two round trips tells of it",
 
 test("a probe shows how much of the tail is lost, and the rest follows by fast retransmission", () => {
   const { wire, counted } = upload(
-    { lose: (_, n) => n >= 7 && n <= 10 },
+    // the probe is not quicker than the handshake was: else its SACK might be the original's (tcp_rack_advance)
+    { lose: (_, n) => n >= 7 && n <= 10, late: (n) => (n > 10 ? 1 : 0) },
     "TCPLossProbes",
     "TCPSackRecovery",
     "TCPTimeouts",
@@ -235,16 +231,15 @@ test("a probe shows how much of the tail is lost, and the rest follows by fast r
   expect(wire.slice(13)).toMatchInlineSnapshot(`
     [
       "0.020 b [.] ack 5793 win 75",
-      "0.020 b [.] ack 7241 win 77",
-      "0.020 b [.] ack 8689 win 76",
+      "0.020 b [.] ack 8689 win 77",
       "0.066 a [P.] 13033:14481 ack 1 win 63 len 1448",
-      "0.086 b [.] ack 8689 win 79 sack 13033-14481",
-      "0.086 a [.] 8689:10137 ack 1 win 63 len 1448",
-      "0.106 b [.] ack 10137 win 79 sack 13033-14481",
-      "0.106 a [.] 10137:11585 ack 1 win 63 len 1448",
-      "0.106 a [.] 11585:13033 ack 1 win 63 len 1448",
-      "0.126 b [.] ack 11585 win 79 sack 13033-14481",
-      "0.126 b [.] ack 14481 win 77",
+      "0.087 b [.] ack 8689 win 80 sack 13033-14481",
+      "0.087 a [.] 8689:10137 ack 1 win 63 len 1448",
+      "0.108 b [.] ack 10137 win 79 sack 13033-14481",
+      "0.108 a [.] 10137:11585 ack 1 win 63 len 1448",
+      "0.108 a [.] 11585:13033 ack 1 win 63 len 1448",
+      "0.129 b [.] ack 11585 win 79 sack 13033-14481",
+      "0.129 b [.] ack 14481 win 77",
     ]
   `);
   expect(counted).toMatchInlineSnapshot(`
@@ -382,14 +377,13 @@ test("a segment that is overtaken by a little is not taken for lost", () => {
       "0.020 b [.] ack 2897 win 70",
       "0.020 b [.] ack 2897 win 73 sack 4345-5793",
       "0.020 b [.] ack 2897 win 75 sack 4345-7241",
-      "0.020 b [.] ack 2897 win 76 sack 4345-8689",
+      "0.020 b [.] ack 2897 win 77 sack 4345-11585",
       "0.020 a [.] 2897:4345 ack 1 win 63 len 1448",
-      "0.020 b [.] ack 2897 win 76 sack 4345-10137",
-      "0.020 b [.] ack 2897 win 76 sack 4345-11585",
-      "0.020 b [.] ack 2897 win 76 sack 4345-13033",
-      "0.020 b [.] ack 2897 win 76 sack 4345-14481",
+      "0.020 b [.] ack 2897 win 75 sack 4345-10137",
+      "0.020 b [.] ack 2897 win 77 sack 4345-13033",
+      "0.020 b [.] ack 2897 win 77 sack 4345-14481",
       "0.024 b [.] ack 14481 win 74",
-      "0.040 b [.] ack 14481 win 76 sack 2897-4345",
+      "0.040 b [.] ack 14481 win 77 sack 2897-4345",
     ]
   `);
   expect(counted).toMatchInlineSnapshot(`
@@ -428,14 +422,13 @@ test("a segment that is overtaken by much is sent again, and a DSACK restores th
       "0.020 b [.] ack 2897 win 70",
       "0.020 b [.] ack 2897 win 73 sack 4345-5793",
       "0.020 b [.] ack 2897 win 75 sack 4345-7241",
-      "0.020 b [.] ack 2897 win 76 sack 4345-8689",
+      "0.020 b [.] ack 2897 win 77 sack 4345-11585",
       "0.020 a [.] 2897:4345 ack 1 win 63 len 1448",
-      "0.020 b [.] ack 2897 win 76 sack 4345-10137",
-      "0.020 b [.] ack 2897 win 76 sack 4345-11585",
-      "0.020 b [.] ack 2897 win 76 sack 4345-13033",
-      "0.020 b [.] ack 2897 win 76 sack 4345-14481",
+      "0.020 b [.] ack 2897 win 75 sack 4345-10137",
+      "0.020 b [.] ack 2897 win 77 sack 4345-13033",
+      "0.020 b [.] ack 2897 win 77 sack 4345-14481",
       "0.035 b [.] ack 14481 win 74",
-      "0.040 b [.] ack 14481 win 76 sack 2897-4345",
+      "0.040 b [.] ack 14481 win 77 sack 2897-4345",
     ]
   `);
   expect(counted).toMatchInlineSnapshot(`
