@@ -34,14 +34,14 @@ describe("vethlab trace", () => {
     expect(trace("udp port 9")).toEqual({
       status: 3,
       stderr: "",
-      stdout: `#5 0.009597 IP 10.0.0.1.45697 > 10.0.0.2.9: UDP, length 6
+      stdout: `#5 0.009593 IP 10.0.0.1.45697 > 10.0.0.2.9: UDP, length 6
   docker-host
-    0.009597 made here, by bash (pid 1)
+    0.009593 made here, by bash (pid 1)
              route 10.0.0.0/24 dev veth0 proto kernel scope link src 10.0.0.1 (table main)
              next hop 10.0.0.2
-    0.009598 out veth0
+             out veth0
   web
-    0.009599 in eth0
+    0.009594 in eth0
              route local 10.0.0.2 dev eth0 table local proto kernel scope host src 10.0.0.2
              INPUT
                filter INPUT 1: -p udp -j DROP
@@ -75,7 +75,7 @@ describe("vethlab trace", () => {
     expect(lines.length).toBe(5);
     const { copies, time, ...packet } = JSON.parse(lines[4]!) as { copies: { steps: object[] }[]; time: number };
     expect(packet).toEqual({ packet: 5, text: "IP 10.0.0.1.45697 > 10.0.0.2.9: UDP, length 6", fate: end });
-    expect(time).toBeCloseTo(0.009597, 5);
+    expect(time).toBeCloseTo(0.009593, 5);
     expect(copies).toEqual([{ copy: 0, of: null, end, steps: expect.any(Array) }]);
     expect(copies[0]!.steps.map((step) => ({ ...step, time: 0 }))).toEqual([
       {
@@ -133,19 +133,19 @@ describe("vethlab trace", () => {
   it("lists the kernel's functions in pwru's columns", () => {
     expect(trace("--functions", "--packet", "5").stdout).toBe(
       `SKB TIME     NETNS       MARK/x IFACE   PROTO  MTU  LEN TUPLE                           FUNC
-#5  0.009597 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) __ip_local_out
-#5  0.009597 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_output
-#5  0.009597 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_finish_output2
-#5  0.009597 docker-host 0      veth0:2 0x0800 1500 48  10.0.0.1:45697->10.0.0.2:9(udp) __dev_queue_xmit
-#5  0.009598 docker-host 0      veth0:2 0x0800 1500 48  10.0.0.1:45697->10.0.0.2:9(udp) dev_hard_start_xmit
-#5  0.009598 docker-host 0      veth0:2 0x0800 1500 48  10.0.0.1:45697->10.0.0.2:9(udp) veth_xmit
-#5  0.009599 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) __netif_receive_skb_core
-#5  0.009599 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_rcv
-#5  0.009599 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_route_input_noref
-#5  0.009599 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_local_deliver
-#5  0.009599 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) nf_hook_slow
-#5  0.009599 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) nft_do_chain
-#5  0.009599 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) sk_skb_reason_drop(SKB_DROP_REASON_NETFILTER_DROP)
+#5  0.009593 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) __ip_local_out
+#5  0.009593 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_output
+#5  0.009593 docker-host 0      veth0:2 0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_finish_output2
+#5  0.009593 docker-host 0      veth0:2 0x0800 1500 48  10.0.0.1:45697->10.0.0.2:9(udp) __dev_queue_xmit
+#5  0.009593 docker-host 0      veth0:2 0x0800 1500 48  10.0.0.1:45697->10.0.0.2:9(udp) dev_hard_start_xmit
+#5  0.009593 docker-host 0      veth0:2 0x0800 1500 48  10.0.0.1:45697->10.0.0.2:9(udp) veth_xmit
+#5  0.009594 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) __netif_receive_skb_core
+#5  0.009594 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_rcv
+#5  0.009594 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_route_input_noref
+#5  0.009594 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) ip_local_deliver
+#5  0.009594 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) nf_hook_slow
+#5  0.009594 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) nft_do_chain
+#5  0.009594 web         0      eth0:2  0x0800 1500 34  10.0.0.1:45697->10.0.0.2:9(udp) sk_skb_reason_drop(SKB_DROP_REASON_NETFILTER_DROP)
 `,
     );
   });

@@ -65,7 +65,7 @@ describe("a story tells", () => {
     expect(storyText(request!)).toContain(
       `             waits: the MAC address of 10.2.0.77 is not known
     3.072000 is answered by #7 (icmp host unreachable)
-    3.072001 DROPPED: the next hop does not answer ARP (NEIGH_FAILED)
+             DROPPED: the next hop does not answer ARP (NEIGH_FAILED)
 `,
     );
   });
