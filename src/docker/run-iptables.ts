@@ -8,5 +8,7 @@ export function runIptablesIn(
   netns: NetNamespace,
   argv: readonly string[],
 ): { readonly status: number; readonly stderr: string } {
+  // dockerd's iptables is no process of its own here: monitors call it 0
+  netns.nf.tables.monitor.actor = { pid: 0, name: "iptables" };
   return iptables(netns.nf, argv.slice(1));
 }
