@@ -3,6 +3,7 @@
 // first packet after a rule changed, the index when some packets have walked the chain; a packet walks it without allocating. Answers to nft_do_chain of
 // net/netfilter/nf_tables_core.c.
 
+import { IPPROTO_TCP } from "../../wire/ipv4.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { ChainIndex, InterfaceNumbers } from "./chain-index.ts";
@@ -18,7 +19,7 @@ import {
   type Rule,
   type RuleAction,
 } from "./rule.ts";
-import { hasWholeHeader, KEY_FIELDS, KEY_IIF, KEY_OIF, loadKeyFields } from "./rule-keys.ts";
+import { hasWholeHeader, KEY_FIELDS, KEY_IIF, KEY_OIF, KEY_TCPFLAGS, loadKeyFields } from "./rule-keys.ts";
 import { chainAt, monitorVerdict, traceChainEnd, traceRule } from "./rule-trace.ts";
 import { type MatchFn, type TargetFn, XT_CONTINUE, XT_GOTO, XT_JUMP, XT_RETURN, XtPar } from "./x-tables.ts";
 
@@ -95,6 +96,8 @@ export interface CompiledTable {
   /** by rule: the index of its chain; null: the chain is walked */
   readonly indexes: (ChainIndex | null)[];
   readonly interfaces: InterfaceNumbers;
+  /** the index asks for TCP flags, by which packets of one connection differ */
+  readonly asksTcpFlags: boolean;
 }
 
 /** Flattens all chains of a table. */
@@ -113,6 +116,7 @@ export function compileTable(table: Table): CompiledTable {
     outs: new Array<IfaceTest | null>(size).fill(null),
     indexes: new Array<ChainIndex | null>(size).fill(null),
     interfaces: new InterfaceNumbers(),
+    asksTcpFlags: asksTcpFlags(table),
   };
   for (const chain of table.chains.values()) {
     const end = chain.start + chain.rules.length;
@@ -121,6 +125,12 @@ export function compileTable(table: Table): CompiledTable {
     compiled.indexes.fill(ChainIndex.of(chain.rules, chain.start, compiled.interfaces), chain.start, end + 1);
   }
   return compiled;
+}
+
+function asksTcpFlags(table: Table): boolean {
+  for (const chain of table.chains.values())
+    for (const rule of chain.rules) for (const key of rule.keys) if (key.field === KEY_TCPFLAGS) return true;
+  return false;
 }
 
 function compileRule(out: CompiledTable, index: number, rule: Rule, table: Table): void {
@@ -204,6 +214,7 @@ export class ChainProgram {
     const { words, matches, targets, ins, outs, rules, indexes } = compiled;
     const { skb, iph } = par;
     const b = skb.head;
+    if (compiled.asksTcpFlags && par.protonum === IPPROTO_TCP) skb.record = null;
     let top = 0;
     let index = this.#chain.start;
     /** whoever traces sees every rule that Linux would look at, so no index */

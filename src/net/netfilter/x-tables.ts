@@ -108,7 +108,7 @@ export interface XtMatch<Info = never> extends XtExtension<Info, MatchFn> {
   keys?(info: Info): readonly RuleKey[];
   /**
    * True where it says the same of every packet of a connection that has the same direction, status, mark, devices, MAC
-   * addresses, TOS and TCP flags, while the namespace's pathGenid is the same, and keeps nothing of the packets that it sees.
+   * addresses and TOS, while the namespace's pathGenid is the same, and keeps nothing of the packets that it sees.
    */
   memo?(info: Info): boolean;
 }

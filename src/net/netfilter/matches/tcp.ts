@@ -24,7 +24,7 @@ export interface TcpInfo {
 
 export const tcpMatch: XtMatch<TcpInfo> = {
   name: "tcp",
-  memo: ({ option }) => option === 0,
+  memo: ({ option, flgMask }) => option === 0 && flgMask === 0,
   create(info, { proto, invProto }) {
     if (!isPlain(info)) return { fn: expressionsMt(info) };
     if (proto !== IPPROTO_TCP || invProto) invalid();
