@@ -8,6 +8,7 @@ import { netnsOf, openSocket } from "../host/host.ts";
 import { AF_INET, SHUT_RD, SHUT_WR, SOCK_DGRAM, SOCK_STREAM, type SockAddr } from "../net/core/sock.ts";
 import type { Socket } from "../net/socket.ts";
 import type { OpenFile } from "../posix/file.ts";
+import { NullFile } from "../posix/file.ts";
 import type { Process, Program } from "../posix/process.ts";
 import { sleep, type Task } from "../sim/task.ts";
 import { parseIpv4 } from "../wire/addr.ts";
@@ -78,24 +79,32 @@ export function* dockerProxy(proc: Process): Task<number> {
     return 1;
   }
   proc.install(socket, 4);
-  return yield* relay(proc, socket, options);
+  return yield* relay(proc, socket, options, false);
 }
 
-/** As `dockerProxy`, with the socket that dockerd bound as descriptor `fd`. */
+/** As `dockerProxy`, with the socket that dockerd bound as descriptor `fd`. Docker 28's is told so by an argument. */
 export function dockerProxyWithSocket(fd: number): Program {
   return function* (proc: Process): Task<number> {
     const options = parse(proc.argv.slice(1));
     if (typeof options === "string") return 2;
-    return yield* relay(proc, proc.fd(fd) as Socket, options);
+    const later = proc.argv.some((word) => USE_LISTEN_FD.test(word));
+    return yield* relay(proc, proc.fd(fd) as Socket, options, later);
   };
 }
 
-function* relay(proc: Process, socket: Socket, options: ProxyOptions): Task<number> {
+const KEEPALIVE_SECONDS = 15;
+const USE_LISTEN_FD = /^--?use-listen-fd(=true)?$/;
+
+/** @param later as Docker 28's: connections to the container are kept alive, too */
+function* relay(proc: Process, socket: Socket, options: ProxyOptions, later: boolean): Task<number> {
+  for (const fd of [0, 1, 2]) if (!proc.fds.has(fd)) proc.install(new NullFile(), fd);
   if (options.protocol === "udp") return yield* relayUdp(proc, socket, options.container);
   for (;;) {
     const client = yield* socket.accept();
     proc.install(client);
-    proc.thread("docker-proxy", serveTcp(proc, client, options.container));
+    // Go's net package asks it of every connection that it accepts (defaultTCPKeepAliveIdle)
+    keepAlive(client);
+    proc.thread("docker-proxy", serveTcp(proc, client, options.container, later));
   }
 }
 
@@ -108,7 +117,7 @@ function parse(args: readonly string[]): ProxyOptions | string {
     ["container-port", "-1"],
   ]);
   for (let i = 0; i < args.length; i++) {
-    if (/^--?use-listen-fd(=true)?$/.test(args[i]!)) continue;
+    if (USE_LISTEN_FD.test(args[i]!)) continue;
     const match = /^--?([a-z-]+)(?:=(.*))?$/.exec(args[i]!);
     if (!match || !values.has(match[1]!)) return `flag provided but not defined: ${args[i]}\n`;
     const value = match[2] ?? args[++i];
@@ -124,13 +133,20 @@ function parse(args: readonly string[]): ProxyOptions | string {
   return { protocol, host: address("host"), container: address("container") };
 }
 
-function* serveTcp(proc: Process, client: Socket, container: SockAddr): Task<void> {
+function keepAlive(socket: Socket): void {
+  socket.setOption("SO_KEEPALIVE", 1);
+  socket.setOption("TCP_KEEPIDLE", KEEPALIVE_SECONDS);
+  socket.setOption("TCP_KEEPINTVL", KEEPALIVE_SECONDS);
+}
+
+function* serveTcp(proc: Process, client: Socket, container: SockAddr, later: boolean): Task<void> {
   let backend: Socket;
   try {
     backend = openSocket(proc, AF_INET, SOCK_STREAM);
     backend.setOption("TCP_NODELAY", 1);
     yield* sleep(WAKE_NS);
     yield* backend.connectWithin(container, Number.POSITIVE_INFINITY);
+    if (later) keepAlive(backend);
     client.setOption("TCP_NODELAY", 1);
   } catch (error) {
     if (!(error instanceof NetError)) throw error;

@@ -14,6 +14,8 @@ export interface NcatRelease {
   readonly countsOrphans: boolean;
   /** after the peer's end of file what a program (-e, -c) still says is passed on */
   readonly readsOn: boolean;
+  /** the first datagram closes the listening sockets of the other families, unless -k */
+  readonly closesOtherListeners: boolean;
 }
 
 export const NCAT_7_93: NcatRelease = {
@@ -22,6 +24,7 @@ export const NCAT_7_93: NcatRelease = {
   announcesTwice: true,
   countsOrphans: true,
   readsOn: false,
+  closesOtherListeners: false,
 };
 
 export const NCAT_7_99: NcatRelease = {
@@ -30,6 +33,7 @@ export const NCAT_7_99: NcatRelease = {
   announcesTwice: false,
   countsOrphans: false,
   readsOn: true,
+  closesOtherListeners: true,
 };
 
 export function versionLine({ version }: NcatRelease): string {

@@ -253,6 +253,8 @@ class UdpServer {
       const { from } = yield* connection.recv(UDP_READ_BYTES, { peek: true });
       yield* sleep(ROUND_NS);
       yield* connection.connect(from);
+      if (this.#release.closesOtherListeners && !keepOpen)
+        for (const other of this.#listeners) if (other !== connection) closeFile(proc, other);
       yield* announce(proc, this.#options, connection, this.#release);
       if (exec && keepOpen) {
         yield* sleep(FORK_NS);
