@@ -7,6 +7,7 @@
 //   goodput         also the table of goodput over loss and delay (bench/goodput.ts), which takes minutes
 //   NAME…           only figures and files whose name holds NAME
 
+import "../src/node/v8-flags.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import type { Bench } from "tinybench";
 import { FIGURES } from "./figures/all.ts";
