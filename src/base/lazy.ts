@@ -1,48 +1,96 @@
-// A Map and a Set that cost 32 bytes until something is put in, instead of 180: of the thousands that a lab's namespaces,
-// devices and processes have, nearly all stay empty.
+// A Map and a Set for where there are thousands that stay empty or hold a few entries, as in a lab's namespaces, devices and
+// processes: 32 bytes until something is put in, instead of 180; then an array of exactly the right size (72 bytes for one
+// entry, which a Map has for 216), and a real Map or Set only above four.
+
+const FEW = 4;
 
 const NO_ENTRIES: ReadonlyMap<unknown, unknown> = new Map();
-const NO_VALUES: ReadonlySet<unknown> = new Set();
 
 export class LazyMap<K, V> {
-  #map: Map<K, V> | null = null;
+  /** while few: key, value, key, value …, replaced when keys come or go, so that one may be walked meanwhile */
+  #held: unknown[] | Map<K, V> | null = null;
 
   get size(): number {
-    return this.#map === null ? 0 : this.#map.size;
+    const held = this.#held;
+    if (held === null) return 0;
+    return held instanceof Map ? held.size : held.length / 2;
   }
 
   get(key: K): V | undefined {
-    return this.#map === null ? undefined : this.#map.get(key);
+    const held = this.#held;
+    if (held === null) return undefined;
+    if (held instanceof Map) return held.get(key);
+    for (let i = 0; i < held.length; i += 2) if (held[i] === key) return held[i + 1] as V;
+    return undefined;
   }
 
   has(key: K): boolean {
-    return this.#map?.has(key) ?? false;
+    const held = this.#held;
+    if (held === null) return false;
+    if (held instanceof Map) return held.has(key);
+    for (let i = 0; i < held.length; i += 2) if (held[i] === key) return true;
+    return false;
   }
 
   set(key: K, value: V): this {
-    this.#map ??= new Map();
-    this.#map.set(key, value);
+    const held = this.#held;
+    if (held === null) this.#held = [key, value];
+    else if (held instanceof Map) held.set(key, value);
+    else {
+      for (let i = 0; i < held.length; i += 2)
+        if (held[i] === key) {
+          held[i + 1] = value;
+          return this;
+        }
+      if (held.length < 2 * FEW) this.#held = held.concat([key, value]);
+      else this.#held = new Map(this.#few(held)).set(key, value);
+    }
     return this;
   }
 
   delete(key: K): boolean {
-    return this.#map?.delete(key) ?? false;
+    const held = this.#held;
+    if (held === null) return false;
+    if (held instanceof Map) return held.delete(key);
+    for (let i = 0; i < held.length; i += 2)
+      if (held[i] === key) {
+        this.#held = held.length === 2 ? null : held.slice(0, i).concat(held.slice(i + 2));
+        return true;
+      }
+    return false;
   }
 
   clear(): void {
-    this.#map = null;
+    this.#held = null;
+  }
+
+  *#few(held: readonly unknown[]): Generator<[K, V]> {
+    // as with a Map: what was taken away meanwhile is not met
+    for (let i = 0; i < held.length; i += 2)
+      if (held === this.#held || this.has(held[i] as K)) yield [held[i] as K, held[i + 1] as V];
+  }
+
+  *#keys(held: readonly unknown[]): Generator<K> {
+    for (const [key] of this.#few(held)) yield key;
+  }
+
+  *#values(held: readonly unknown[]): Generator<V> {
+    for (const [, value] of this.#few(held)) yield value;
   }
 
   keys(): IterableIterator<K> {
-    return (this.#map ?? (NO_ENTRIES as ReadonlyMap<K, V>)).keys();
+    const held = this.#held ?? (NO_ENTRIES as Map<K, V>);
+    return held instanceof Map ? held.keys() : this.#keys(held);
   }
 
   values(): IterableIterator<V> {
-    return (this.#map ?? (NO_ENTRIES as ReadonlyMap<K, V>)).values();
+    const held = this.#held ?? (NO_ENTRIES as Map<K, V>);
+    return held instanceof Map ? held.values() : this.#values(held);
   }
 
   entries(): IterableIterator<[K, V]> {
-    return (this.#map ?? (NO_ENTRIES as ReadonlyMap<K, V>)).entries();
+    const held = this.#held ?? (NO_ENTRIES as Map<K, V>);
+    return held instanceof Map ? held.entries() : this.#few(held);
   }
 
   [Symbol.iterator](): IterableIterator<[K, V]> {
@@ -50,33 +98,54 @@ export class LazyMap<K, V> {
   }
 }
 
+const NO_VALUES: ReadonlySet<unknown> = new Set();
+
 export class LazySet<T> {
-  #set: Set<T> | null = null;
+  /** while few: replaced when values come or go */
+  #held: T[] | Set<T> | null = null;
 
   get size(): number {
-    return this.#set === null ? 0 : this.#set.size;
+    const held = this.#held;
+    if (held === null) return 0;
+    return held instanceof Set ? held.size : held.length;
   }
 
   has(value: T): boolean {
-    return this.#set?.has(value) ?? false;
+    const held = this.#held;
+    if (held === null) return false;
+    return held instanceof Set ? held.has(value) : held.includes(value);
   }
 
   add(value: T): this {
-    this.#set ??= new Set();
-    this.#set.add(value);
+    const held = this.#held;
+    if (held === null) this.#held = [value];
+    else if (held instanceof Set) held.add(value);
+    else if (!held.includes(value))
+      this.#held = held.length < 2 * FEW ? held.concat([value]) : new Set(held).add(value);
     return this;
   }
 
   delete(value: T): boolean {
-    return this.#set?.delete(value) ?? false;
+    const held = this.#held;
+    if (held === null) return false;
+    if (held instanceof Set) return held.delete(value);
+    const at = held.indexOf(value);
+    if (at < 0) return false;
+    this.#held = held.length === 1 ? null : held.slice(0, at).concat(held.slice(at + 1));
+    return true;
   }
 
   clear(): void {
-    this.#set = null;
+    this.#held = null;
+  }
+
+  *#few(held: readonly T[]): Generator<T> {
+    for (const value of held) if (held === this.#held || this.has(value)) yield value;
   }
 
   values(): IterableIterator<T> {
-    return (this.#set ?? (NO_VALUES as ReadonlySet<T>)).values();
+    const held = this.#held ?? (NO_VALUES as Set<T>);
+    return held instanceof Set ? held.values() : this.#few(held);
   }
 
   [Symbol.iterator](): IterableIterator<T> {

@@ -6,6 +6,7 @@ import { createPacketSock } from "./core/af-packet.ts";
 import { unregisterNetdevice } from "./core/dev.ts";
 import { type Kernel, Net } from "./core/net.ts";
 import { AF_INET, AF_INET6, AF_PACKET } from "./core/sock.ts";
+import type { SysctlProvider } from "./core/sysctl.ts";
 import { createIpv4, inetCreateSock } from "./ipv4/af-inet.ts";
 import { ipMcJoinGroup, ipMcLeaveGroup } from "./ipv4/igmp.ts";
 import type { Ipv4 } from "./ipv4/ipv4.ts";
@@ -17,6 +18,13 @@ import { ipvlanValidateAddress } from "./link/ipvlan.ts";
 import { createLoopback } from "./link/loopback.ts";
 import { type Netfilter, netfilterInit } from "./netfilter/netfilter.ts";
 import { Socket } from "./socket.ts";
+
+/** Netfilter's settings ask it in, which then provides the keys itself. */
+const ASK_IN: readonly SysctlProvider<NetNamespace>[] = ["net/netfilter/", "net/nf_conntrack_"].map((prefix) => ({
+  prefix,
+  folders: null,
+  fill: (netns) => void netns.nf,
+}));
 
 const VALIDATORS = [ipvlanValidateAddress];
 
@@ -34,7 +42,7 @@ export class NetNamespace {
     this.ipv4 = createIpv4(this.net);
     ipv6OffInit(this.net);
     tcpProvideSysctls(this.ipv4);
-    for (const prefix of ["net/netfilter/", "net/nf_conntrack_"]) this.net.sysctl.provide(prefix, () => void this.nf);
+    for (const provider of ASK_IN) this.net.sysctl.provide(provider, this);
     loadBrNetfilter(this.net, this.ipv4);
     this.ipv4.inetaddrValidators = VALIDATORS;
     this.net.ipMulticast = {

@@ -207,23 +207,31 @@ export function* sleep(ns: Ns): Task<void> {
   yield new Sleep(ns);
 }
 
+/** Who waits in a queue. */
+interface Waiter {
+  wake(): void;
+}
+
+const NOBODY: readonly Waiter[] = [];
+
 /** Threads that wait for one condition, in the order in which they came (wait_queue_head). */
 export class WaitQueue {
-  readonly #waiters: LazySet<{ wake: () => void }> = new LazySet();
+  /** null until somebody waits: most never are waited for */
+  #waiters: LazySet<Waiter> | null = null;
 
   get empty(): boolean {
-    return this.#waiters.size === 0;
+    return this.#waiters === null || this.#waiters.size === 0;
   }
 
   /** Wakes every waiter. */
   wakeAll(): void {
-    if (this.#waiters.size === 0) return;
+    if (this.#waiters === null || this.#waiters.size === 0) return;
     for (const waiter of [...this.#waiters]) waiter.wake();
   }
 
   /** Wakes the waiter that came first. */
   wakeOne(): void {
-    for (const waiter of this.#waiters) {
+    for (const waiter of this.#waiters ?? NOBODY) {
       waiter.wake();
       return;
     }
@@ -235,20 +243,36 @@ export class WaitQueue {
   }
 
   /** @internal */
-  add(waiter: { wake: () => void }): void {
+  add(waiter: Waiter): void {
+    this.#waiters ??= new LazySet();
     this.#waiters.add(waiter);
   }
 
   /** @internal */
-  remove(waiter: { wake: () => void }): void {
-    this.#waiters.delete(waiter);
+  remove(waiter: Waiter): void {
+    this.#waiters?.delete(waiter);
+  }
+}
+
+/** A thread that waits for the `index`th of several queues. */
+class ThreadWaiter implements Waiter {
+  readonly #thread: Thread;
+  readonly #index: number;
+
+  constructor(thread: Thread, index: number) {
+    this.#thread = thread;
+    this.#index = index;
+  }
+
+  wake(): void {
+    this.#thread.wake(this.#index);
   }
 }
 
 class AnyOf implements Wait {
   readonly #queues: readonly WaitQueue[];
   readonly #timeout: Ns;
-  #waiters: { wake: () => void }[] = [];
+  #waiters: readonly Waiter[] = NOBODY;
   #timer: Timer | null = null;
 
   constructor(queues: readonly WaitQueue[], timeout: Ns) {
@@ -257,10 +281,10 @@ class AnyOf implements Wait {
   }
 
   arm(thread: Thread): void {
-    this.#queues.forEach((queue, i) => {
-      const waiter = { wake: () => thread.wake(i) };
-      this.#waiters.push(waiter);
+    this.#waiters = this.#queues.map((queue, i) => {
+      const waiter = new ThreadWaiter(thread, i);
       queue.add(waiter);
+      return waiter;
     });
     if (this.#timeout !== Number.POSITIVE_INFINITY)
       this.#timer = thread.tasks.sim.after(this.#timeout, () => {

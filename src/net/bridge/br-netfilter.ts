@@ -85,7 +85,7 @@ export function brNetfilterInit(net: Net, ip: () => BrNetfilterIp): BrNetfilterS
     filterPppoeTagged: 0,
     passVlanInputDev: 0,
   };
-  net.sysctl.provide("net/bridge/", () => registerKeys(net, sysctl));
+  net.sysctl.provide({ prefix: "net/bridge/", folders: null, fill: (sysctl) => registerKeys(net, sysctl) }, sysctl);
   let enabled = false;
   const notifier: NetdevNotifier = (event, dev) => {
     if (enabled || event !== NETDEV_REGISTER || !bridgeOf(dev)) return;

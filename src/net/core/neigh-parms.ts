@@ -164,17 +164,12 @@ const KEYS: readonly { readonly name: string; readonly field: NeighField; readon
   { name: "unres_qlen_bytes", field: "queueLenBytes", unit: 1 },
 ];
 
-/** Provides net.ipv4.neigh.{default,DEV}.* (neigh_sysctl_register). A write to "default" reaches devices never written to. */
-export function neighSysctlInit(net: Net, table: NeighTable, family: string, devices: () => Iterable<string>): void {
-  net.sysctl.provideFolders(
-    `net/${family}/neigh/`,
-    () => ["default", ...devices()],
-    (name) => {
-      const dev = net.deviceByName(name);
-      const parms = name === "default" ? table.parms : dev?.name === name ? table.knownParms(dev) : undefined;
-      if (parms) registerKeys(net, table, family, name, parms);
-    },
-  );
+/** The keys net.ipv4.neigh.NAME.*, NAME a device or "default" (neigh_sysctl_register). A write to "default" reaches devices never written to. */
+export function neighSysctlRegister(table: NeighTable, family: string, name: string): void {
+  const { net } = table;
+  const dev = net.deviceByName(name);
+  const parms = name === "default" ? table.parms : dev?.name === name ? table.knownParms(dev) : undefined;
+  if (parms) registerKeys(net, table, family, name, parms);
 }
 
 function registerKeys(net: Net, table: NeighTable, family: string, name: string, parms: NeighParms): void {

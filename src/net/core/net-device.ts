@@ -81,6 +81,10 @@ export interface NetDeviceOps {
   /** The interface goes up; throws NetError to refuse. */
   open?(dev: NetDevice): void;
   stop?(dev: NetDevice): void;
+  /** The other end's ifindex, its own when there is none (ndo_get_iflink). */
+  iflink?(dev: NetDevice): number;
+  /** Namespace of the other end (rtnl_link_ops' get_link_net). */
+  linkNet?(dev: NetDevice): Net;
   /** Before it is unregistered. */
   uninit?(dev: NetDevice): void;
   changeMtu?(dev: NetDevice, mtu: number): void;
@@ -114,10 +118,6 @@ export class NetDevice {
   name: string;
   /** unique in its namespace; 0 until registered */
   ifindex = 0;
-  /** the other end's ifindex that `@ifN` shows, its own when there is none (dev_get_iflink) */
-  iflink: () => number = () => this.ifindex;
-  /** namespace of iflink, when another (link-netnsid) */
-  linkNet: () => Net = () => this.net;
   /** IFF_UP, IFF_BROADCAST, …; IFF_RUNNING and IFF_LOWER_UP follow operstate and carrier */
   flags: number = IFF_BROADCAST | IFF_MULTICAST;
   /** ARPHRD_* */
@@ -225,6 +225,16 @@ export class NetDevice {
     this.kind = kind;
     this.type = type;
     this.ops = ops;
+  }
+
+  /** the other end's ifindex that `@ifN` shows, its own when there is none (dev_get_iflink) */
+  iflink(): number {
+    return this.ops.iflink?.(this) ?? this.ifindex;
+  }
+
+  /** namespace of iflink, when another (link-netnsid) */
+  linkNet(): Net {
+    return this.ops.linkNet?.(this) ?? this.net;
   }
 
   /** takes received frames before their protocol does: a bridge's, say */

@@ -224,7 +224,7 @@ export class Net {
     this.inode = inode;
     this.macRng = kernel.rng.fork(`mac/${this.id}`);
     kernel.nets.add(this);
-    this.sysctl.onWrite = () => this.pathFlush();
+    this.sysctl.onWrite = this.#flush;
   }
 
   /** Something changed that may send packets another way: nothing that is remembered of their ways counts any more. */

@@ -65,12 +65,15 @@ export interface NfHookEntry {
 }
 
 const NONE: readonly NfHookEntry[] = [];
+/** What a family has without functions: most namespaces have none of IPv6, ARP and bridges. */
+const NO_ENTRIES: readonly (readonly NfHookEntry[])[] = [NONE, NONE, NONE, NONE, NONE];
 
 /** The hook functions of one protocol family in one namespace, by hook point, in order of priority. */
 export class NfHooks {
-  readonly #entries: (readonly NfHookEntry[])[] = [NONE, NONE, NONE, NONE, NONE];
+  /** replaced when a function comes or goes */
+  #entries: readonly (readonly NfHookEntry[])[] = NO_ENTRIES;
   /** by hook point, made when one is first run: one for each depth of nested runs */
-  readonly #states: NfHookState[][] = [];
+  #states: NfHookState[][] | null = null;
   readonly #names: readonly string[];
   readonly #onChange: () => void;
   #depth = 0;
@@ -89,10 +92,13 @@ export class NfHooks {
     let at = list.findIndex((other) => other.priority > entry.priority);
     if (at < 0) at = list.length;
     list.splice(at, 0, entry);
-    this.#entries[hook] = list;
+    this.#entries = this.#entries.with(hook, list);
     this.#onChange();
     return () => {
-      this.#entries[hook] = this.#entries[hook]!.filter((other) => other !== entry);
+      this.#entries = this.#entries.with(
+        hook,
+        this.#entries[hook]!.filter((other) => other !== entry),
+      );
       this.#onChange();
     };
   }
@@ -128,6 +134,7 @@ export class NfHooks {
     sk: object | null,
     after: number,
   ): boolean {
+    this.#states ??= [];
     let states = this.#states[hook];
     if (!states) {
       states = [];

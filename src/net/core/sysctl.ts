@@ -3,6 +3,7 @@
 // net/sysctl_net.c and kernel/sysctl.c's proc_dointvec.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 
 export interface SysctlEntry {
   readonly read: () => string;
@@ -10,13 +11,19 @@ export interface SysctlEntry {
   readonly write?: (text: string) => void;
 }
 
-/** What registers the keys below a prefix, and its keys while they are the ones that were asked for last. */
-interface Provider {
+/** What registers the keys below a prefix: one for all namespaces, which is told whose keys are wanted. */
+export interface SysctlProvider<T> {
   readonly prefix: string;
   /** the folders below the prefix, for one whose keys are the same for each; null: the keys are right below it */
-  readonly folders: (() => Iterable<string>) | null;
+  readonly folders: ((owner: T) => Iterable<string>) | null;
   /** registers the keys of a folder ("" without folders); none for a folder that is not there */
-  readonly fill: (folder: string) => void;
+  readonly fill: (owner: T, folder: string) => void;
+}
+
+/** A provider with its owner. */
+interface Provided {
+  readonly provider: SysctlProvider<unknown>;
+  readonly owner: unknown;
 }
 
 /**
@@ -24,16 +31,16 @@ interface Provider {
  * and a thousand namespaces with a hundred keys each would be 30 KB apiece.
  */
 let latest: {
-  readonly provider: Provider;
+  readonly provided: Provided;
   readonly folder: string;
   readonly entries: ReadonlyMap<string, SysctlEntry>;
 } | null = null;
 
 export class SysctlTable {
-  readonly #entries: Map<string, SysctlEntry> = new Map();
-  readonly #providers: Provider[] = [];
+  readonly #entries: LazyMap<string, SysctlEntry> = new LazyMap();
+  #provided: readonly Provided[] = [];
   /** where `register` puts keys: the table, or what a provider fills */
-  #into: Map<string, SysctlEntry> = this.#entries;
+  #into: { set(key: string, entry: SysctlEntry): unknown } = this.#entries;
   /** called after every write */
   onWrite: (() => void) | null = null;
 
@@ -68,41 +75,41 @@ export class SysctlTable {
   }
 
   /**
-   * Keys that begin with `prefix` are registered by `fill` whenever somebody asks for one, and forgotten: the values are kept
-   * elsewhere, so that `fill` may run many times.
+   * Keys that begin with the provider's prefix are registered by it whenever somebody asks for one, and forgotten: the values
+   * are kept elsewhere, so that it may run many times.
    */
-  provide(prefix: string, fill: () => void): void {
-    this.#providers.push({ prefix, folders: null, fill });
+  provide<T>(provider: SysctlProvider<T>, owner: T): void {
+    // without room to spare: 100 bytes a namespace
+    this.#provided = this.#provided.concat({ provider: provider as SysctlProvider<unknown>, owner });
   }
 
-  /** The same for keys of folders with changing names: "net/ipv4/conf/" and its devices. */
-  provideFolders(prefix: string, folders: () => Iterable<string>, fill: (folder: string) => void): void {
-    this.#providers.push({ prefix, folders, fill });
-  }
-
-  #keysOf(provider: Provider, folder: string): ReadonlyMap<string, SysctlEntry> {
-    if (latest?.provider === provider && latest.folder === folder) return latest.entries;
+  #keysOf(provided: Provided, folder: string): ReadonlyMap<string, SysctlEntry> {
+    if (latest?.provided === provided && latest.folder === folder) return latest.entries;
+    const { provider, owner } = provided;
     const before = this.#into;
     const entries = new Map<string, SysctlEntry>();
     this.#into = entries;
     try {
-      provider.fill(folder);
+      provider.fill(owner, folder);
     } finally {
       this.#into = before;
     }
     // of a folder that comes and goes nothing is kept: another device may have its name by then
-    if (provider.folders === null) latest = { provider, folder, entries };
+    if (provider.folders === null) latest = { provided, folder, entries };
     return entries;
   }
 
   get(key: string): SysctlEntry | undefined {
     const own = this.#entries.get(key);
     if (own) return own;
-    for (const provider of this.#providers) {
+    // one that is asked may provide more
+    for (let i = 0; i < this.#provided.length; i++) {
+      const provided = this.#provided[i]!;
+      const { provider } = provided;
       if (!key.startsWith(provider.prefix)) continue;
       const { length } = provider.prefix;
       const folder = provider.folders === null ? "" : key.slice(length, key.indexOf("/", length));
-      const entry = this.#keysOf(provider, folder).get(key);
+      const entry = this.#keysOf(provided, folder).get(key);
       if (entry) return entry;
     }
     return undefined;
@@ -111,28 +118,32 @@ export class SysctlTable {
   /** Is there a key below `prefix`, which ends with a slash? Without making all keys: each step of a path asks this. */
   hasFolder(prefix: string): boolean {
     for (const key of this.#entries.keys()) if (key.startsWith(prefix)) return true;
-    return this.#providers.some((provider) => this.#providesBelow(provider, prefix));
+    return this.#provided.some((provided) => this.#providesBelow(provided, prefix));
   }
 
-  #providesBelow(provider: Provider, prefix: string): boolean {
+  #providesBelow(provided: Provided, prefix: string): boolean {
+    const { provider, owner } = provided;
     const { folders } = provider;
-    if (provider.prefix.startsWith(prefix)) return folders === null || !folders()[Symbol.iterator]().next().done;
+    if (provider.prefix.startsWith(prefix)) return folders === null || !folders(owner)[Symbol.iterator]().next().done;
     if (!prefix.startsWith(provider.prefix)) return false;
     const { length } = provider.prefix;
     const folder = folders === null ? "" : prefix.slice(length, prefix.indexOf("/", length));
     if (folders !== null) {
-      if (![...folders()].includes(folder)) return false;
+      if (![...folders(owner)].includes(folder)) return false;
       if (prefix.length === length + folder.length + 1) return true;
     }
-    for (const key of this.#keysOf(provider, folder).keys()) if (key.startsWith(prefix)) return true;
+    for (const key of this.#keysOf(provided, folder).keys()) if (key.startsWith(prefix)) return true;
     return false;
   }
 
   /** All keys, sorted. */
   keys(): string[] {
     const keys = [...this.#entries.keys()];
-    for (const provider of this.#providers)
-      for (const folder of provider.folders?.() ?? [""]) keys.push(...this.#keysOf(provider, folder).keys());
+    for (let i = 0; i < this.#provided.length; i++) {
+      const provided = this.#provided[i]!;
+      for (const folder of provided.provider.folders?.(provided.owner) ?? [""])
+        keys.push(...this.#keysOf(provided, folder).keys());
+    }
     return keys.sort();
   }
 }

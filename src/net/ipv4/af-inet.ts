@@ -9,6 +9,7 @@ import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_REGISTER, type Net, type Netde
 import { IFF_NOARP, type NetDevice } from "../core/net-device.ts";
 import { drop, type SkBuff } from "../core/skb.ts";
 import { type InetProtocol, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, type Sock } from "../core/sock.ts";
+import type { SysctlProvider } from "../core/sysctl.ts";
 import { arpRcv, createArpTable } from "./arp.ts";
 import { DEVCONF_ALL, inDevOf } from "./devconf.ts";
 import { inetDelIfa, inetdevEvent } from "./devinet.ts";
@@ -66,6 +67,8 @@ inetRegisterSocketType(SOCK_RAW, (ip4, protocol) => {
   return new RawSock(ip4, protocol);
 });
 
+const IPV4_SYSCTLS: SysctlProvider<Ipv4> = { prefix: "net/ipv4/", folders: null, fill: ipv4SysctlInit };
+
 /** IPv4 of one namespace, ready for devices to be registered (inet_init and the pernet inits). */
 export function createIpv4(net: Net): Ipv4 {
   const ip4 = new Ipv4(net);
@@ -90,7 +93,7 @@ export function createIpv4(net: Net): Ipv4 {
     fibNetdevEvent(ip4, event, dev);
   });
   devconfInit(ip4);
-  ip4.net.sysctl.provide("net/ipv4/", () => ipv4SysctlInit(ip4));
+  ip4.net.sysctl.provide(IPV4_SYSCTLS, ip4);
   for (const dev of net.devices.values()) inetdevEvent(ip4, NETDEV_REGISTER, dev);
   return ip4;
 }

@@ -2,22 +2,30 @@
 // to; forwarding of "all" is net.ipv4.ip_forward and sets every device's. Answers to net/ipv4/devinet.c
 // (devinet_conf_proc, devinet_sysctl_forward, inet_forward_change).
 
-import { neighSysctlInit } from "../core/neigh-parms.ts";
+import { neighSysctlRegister } from "../core/neigh-parms.ts";
+import type { SysctlProvider } from "../core/sysctl.ts";
 import { DEVCONF_KEYS, type DevconfField, type InDevice, type Ipv4Devconf, inDevOf } from "./devconf.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
+const CONF_SYSCTLS: SysctlProvider<Ipv4> = {
+  prefix: "net/ipv4/conf/",
+  folders: (ip4) => ["all", "default", ...ipv4Devices(ip4)],
+  fill: (ip4, name) => {
+    const holder = holderOf(ip4, name);
+    if (holder) registerConf(ip4, name, holder);
+  },
+};
+
+const NEIGH_SYSCTLS: SysctlProvider<Ipv4> = {
+  prefix: "net/ipv4/neigh/",
+  folders: (ip4) => ["default", ...ipv4Devices(ip4)],
+  fill: (ip4, name) => neighSysctlRegister(ip4.arp, "ipv4", name),
+};
+
 /** Provides the folders of "all", "default" and of every device that speaks IPv4. */
 export function devconfInit(ip4: Ipv4): void {
-  const { net } = ip4;
-  net.sysctl.provideFolders(
-    "net/ipv4/conf/",
-    () => ["all", "default", ...ipv4Devices(ip4)],
-    (name) => {
-      const holder = holderOf(ip4, name);
-      if (holder) registerConf(ip4, name, holder);
-    },
-  );
-  neighSysctlInit(net, ip4.arp, "ipv4", () => ipv4Devices(ip4));
+  ip4.net.sysctl.provide(CONF_SYSCTLS, ip4);
+  ip4.net.sysctl.provide(NEIGH_SYSCTLS, ip4);
 }
 
 function* ipv4Devices(ip4: Ipv4): Generator<string> {

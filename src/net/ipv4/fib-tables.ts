@@ -3,6 +3,7 @@
 // (fib_lookup).
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap, LazySet } from "../../base/lazy.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { inDevOf } from "./devconf.ts";
 import { FibInfoIndex, findSame } from "./fib-info-index.ts";
@@ -42,9 +43,9 @@ const FEW_INFOS = 16;
 export class FibTables implements FibTableOps {
   readonly ip4: Ipv4;
   readonly rules: FibRules;
-  readonly #tables: Map<number, FibTable> = new Map();
+  readonly #tables: LazyMap<number, FibTable> = new LazyMap();
   /** every FibInfo in use, and by what makes it the same as another */
-  readonly infos: Set<FibInfo> = new Set();
+  readonly infos: LazySet<FibInfo> = new LazySet();
   /** null while there are few: they are looked at one by one */
   #index: FibInfoIndex | null = null;
   /** changes with every address (dev_addr_genid): nexthops choose their source again */

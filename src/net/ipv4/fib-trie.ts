@@ -26,13 +26,17 @@ import type { FlowKey } from "./rtable.ts";
 /** No route fits (−EAGAIN of fib_table_lookup): the next rule is asked. */
 export const NO_MATCH: number = Errno.EAGAIN;
 
+/** of a fork, where no prefix ends */
+const NO_ALIASES: readonly FibAlias[] = [];
+
 class Node {
   readonly prefix: number;
   readonly length: number;
   parent: Node | null = null;
   zero: Node | null = null;
   one: Node | null = null;
-  aliases: FibAlias[] = [];
+  /** replaced when routes come or go, so that it has no room to spare: most nodes have one */
+  aliases: readonly FibAlias[] = NO_ALIASES;
 
   constructor(prefix: number, length: number) {
     this.prefix = prefix;
@@ -122,7 +126,7 @@ export class FibTable {
 
   #insert(config: FibConfig, info: FibInfo): void {
     const node = this.#find(config.dst, config.dstLen);
-    const aliases = node ? node.aliases : [];
+    const aliases = node ? node.aliases : NO_ALIASES;
     const { tos, nlflags, type } = config;
     let at = findAlias(aliases, tos, info.priority);
     const first = aliases[at];
@@ -145,7 +149,7 @@ export class FibTable {
           return;
         }
         const old = first.info;
-        aliases[at] = new FibAlias(info, tos, type);
+        node!.aliases = aliases.with(at, new FibAlias(info, tos, type));
         this.#ops.releaseInfo(old);
         return;
       }
@@ -155,9 +159,7 @@ export class FibTable {
     if (!(nlflags & NLM_F_CREATE)) throw new NetError(Errno.ENOENT);
     const alias = new FibAlias(info, tos, type);
     const target = this.#ensure(config.dst, config.dstLen);
-    // most nodes have one: an array that has grown holds room for seventeen
-    if (target.aliases.length === 0) target.aliases = [alias];
-    else target.aliases.splice(at, 0, alias);
+    target.aliases = target.aliases.toSpliced(at, 0, alias);
     if (config.dstLen === 0) this.numDefault++;
   }
 
@@ -259,7 +261,8 @@ export class FibTable {
   }
 
   #remove(node: Node, at: number): void {
-    const [alias] = node.aliases.splice(at, 1);
+    const alias = node.aliases[at];
+    node.aliases = node.aliases.length === 1 ? NO_ALIASES : node.aliases.toSpliced(at, 1);
     if (node.length === 0) this.numDefault--;
     this.#ops.releaseInfo(alias!.info);
     let empty: Node | null = node;

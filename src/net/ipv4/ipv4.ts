@@ -1,6 +1,7 @@
 // What IPv4 keeps in one network namespace (struct netns_ipv4), and where transports register. The files of this folder
 // are functions over it; `af-inet.ts` makes one, wires the files together and registers `ipRcv` and `arpRcv` with the core.
 
+import { LazyMap } from "../../base/lazy.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { NeighTable } from "../core/neigh-table.ts";
 import type { Net } from "../core/net.ts";
@@ -169,7 +170,7 @@ export class Ipv4 {
   /** may refuse a new address by throwing (inetaddr_validator_chain) */
   inetaddrValidators: readonly ((dev: NetDevice, address: number) => void)[] = [];
   /** this host's addresses, by the address as a signed 32-bit number; the newest first (inet_addr_lst) */
-  readonly localAddrs: Map<number, InIfaddr[]> = new Map();
+  readonly localAddrs: LazyMap<number, InIfaddr[]> = new LazyMap();
 
   // Filled in by createIpv4 (af-inet.ts), each by its own file.
   ops!: Ipv4Ops;

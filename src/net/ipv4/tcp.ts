@@ -4,6 +4,7 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import { newOptions } from "../../wire/tcp-options.ts";
 import { SOCK_STREAM } from "../core/sock.ts";
+import type { SysctlProvider } from "../core/sysctl.ts";
 import { inetAddProtocol, inetRegisterSocketType } from "./af-inet.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { TCP_CONGESTION_CONTROLS } from "./tcp-cong.ts";
@@ -93,9 +94,15 @@ inetRegisterSocketType(SOCK_STREAM, (ip4, protocol) => {
   return sk;
 });
 
+const ASK_IN: readonly SysctlProvider<Ipv4>[] = ["net/ipv4/tcp_", "net/core/"].map((prefix) => ({
+  prefix,
+  folders: null,
+  fill: tcpOf,
+}));
+
 /** The settings of a namespace's TCP ask it in, which then provides the keys itself. */
 export function tcpProvideSysctls(ip4: Ipv4): void {
-  for (const prefix of ["net/ipv4/tcp_", "net/core/"]) ip4.net.sysctl.provide(prefix, () => void tcpOf(ip4));
+  for (const provider of ASK_IN) ip4.net.sysctl.provide(provider, ip4);
 }
 
 /** tcp_sk_init */
@@ -124,8 +131,8 @@ export function tcpInit(ip4: Ipv4): TcpState {
     newSock: () => new TcpStreamSock(tcp),
   };
   ip4.tcp = tcp;
-  tcp.net.sysctl.provide("net/ipv4/tcp_", () => registerSysctls(tcp));
-  tcp.net.sysctl.provide("net/core/", () => registerCoreSysctls(tcp));
+  tcp.net.sysctl.provide({ prefix: "net/ipv4/tcp_", folders: null, fill: registerSysctls }, tcp);
+  tcp.net.sysctl.provide({ prefix: "net/core/", folders: null, fill: registerCoreSysctls }, tcp);
   return tcp;
 }
 

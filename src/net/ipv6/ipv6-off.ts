@@ -5,24 +5,26 @@ import { Errno, NetError } from "../../base/errno.ts";
 import type { Net } from "../core/net.ts";
 import { ARPHRD_ETHER, type NetDevice } from "../core/net-device.ts";
 import { NETDEV_REGISTER, type NetdevEvent } from "../core/netdev-events.ts";
-import type { SysctlEntry } from "../core/sysctl.ts";
+import type { SysctlEntry, SysctlProvider } from "../core/sysctl.ts";
 
 /** Provides net.ipv6.conf.{all,default,DEV}.disable_ipv6. Writing 0 throws NetError EOPNOTSUPP. */
 export function ipv6OffInit(net: Net): void {
-  net.sysctl.provideFolders(
-    "net/ipv6/conf/",
-    function* () {
-      yield "all";
-      yield "default";
-      for (const dev of net.devices.values()) yield dev.name;
-    },
-    (name) => {
-      if (name === "all" || name === "default" || net.deviceByName(name)?.name === name)
-        net.sysctl.register(`net/ipv6/conf/${name}/disable_ipv6`, DISABLE_IPV6);
-    },
-  );
+  net.sysctl.provide(SYSCTLS, net);
   net.notifiers.push(listenToAllNodes);
 }
+
+const SYSCTLS: SysctlProvider<Net> = {
+  prefix: "net/ipv6/conf/",
+  folders: function* (net) {
+    yield "all";
+    yield "default";
+    for (const dev of net.devices.values()) yield dev.name;
+  },
+  fill: (net, name) => {
+    if (name === "all" || name === "default" || net.deviceByName(name)?.name === name)
+      net.sysctl.register(`net/ipv6/conf/${name}/disable_ipv6`, DISABLE_IPV6);
+  },
+};
 
 const DISABLE_IPV6: SysctlEntry = {
   read: () => "1\n",

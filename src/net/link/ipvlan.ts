@@ -140,8 +140,6 @@ export function createIpvlan(
   dev.lower = lower;
   dev.speedMbps = lower.speedMbps;
   dev.carrier = lower.carrier;
-  dev.iflink = () => lower.ifindex;
-  dev.linkNet = () => lower.net;
   const onLower = (event: string): void => lowerEvent(dev, lower, event);
   dev.priv = new Ipvlan(port, onLower);
   registerNetdevice(dev, ifindex);
@@ -197,6 +195,8 @@ function lowerEvent(dev: NetDevice, lower: NetDevice, event: string): void {
 }
 
 const ipvlanOps: NetDeviceOps = {
+  iflink: (dev) => (dev.priv as Ipvlan).port.lower.ifindex,
+  linkNet: (dev) => (dev.priv as Ipvlan).port.lower.net,
   startXmit(skb: SkBuff, dev: NetDevice): number {
     const { port } = dev.priv as Ipvlan;
     const { len } = skb;

@@ -140,8 +140,6 @@ export function createMacvlan(
   dev.mtu = options.mtu ?? lower.mtu;
   dev.lower = lower;
   dev.speedMbps = lower.speedMbps;
-  dev.iflink = () => lower.ifindex;
-  dev.linkNet = () => lower.net;
   dev.carrier = lower.carrier;
   const onLower = (event: string): void => lowerEvent(dev, lower, event);
   dev.priv = new Macvlan(port, mode, onLower);
@@ -179,6 +177,8 @@ function lowerEvent(dev: NetDevice, lower: NetDevice, event: string): void {
 }
 
 const macvlanOps: NetDeviceOps = {
+  iflink: (dev) => (dev.priv as Macvlan).port.lower.ifindex,
+  linkNet: (dev) => (dev.priv as Macvlan).port.lower.net,
   startXmit: macvlanXmit,
   open(dev: NetDevice): void {
     const { port, mode } = dev.priv as Macvlan;

@@ -20,9 +20,9 @@ export interface VethEnd {
   readonly txQueueLen?: number;
 }
 
-/** veth's private data: the other end, null once that is being taken away. */
+/** veth's private data: the other end, undefined before there is one, null once that is being taken away. */
 interface VethPriv {
-  peer: NetDevice | null;
+  peer: NetDevice | null | undefined;
 }
 
 /**
@@ -63,7 +63,7 @@ export function createVethPair(
 
 /** The other end of a veth; null when `dev` is none, or its peer is going. */
 export function vethPeer(dev: NetDevice): NetDevice | null {
-  return dev.ops === vethOps ? (dev.priv as VethPriv).peer : null;
+  return dev.ops === vethOps ? ((dev.priv as VethPriv).peer ?? null) : null;
 }
 
 function setup(net: Net, name: string, end: VethEnd): NetDevice {
@@ -75,18 +75,21 @@ function setup(net: Net, name: string, end: VethEnd): NetDevice {
   if (end.mtu !== undefined) dev.mtu = end.mtu;
   if (end.txQueueLen !== undefined) dev.txQueueLen = end.txQueueLen;
   dev.speedMbps = 10000;
-  dev.priv = { peer: null } satisfies VethPriv;
+  dev.priv = { peer: undefined } satisfies VethPriv;
   return dev;
 }
 
 function join(dev: NetDevice, peer: NetDevice): void {
   (dev.priv as VethPriv).peer = peer;
-  dev.iflink = () => (dev.priv as VethPriv).peer?.ifindex ?? 0;
-  dev.linkNet = () => (dev.priv as VethPriv).peer?.net ?? dev.net;
 }
 
 const vethOps: NetDeviceOps = {
   startXmit: vethXmit,
+  iflink(dev: NetDevice): number {
+    const { peer } = dev.priv as VethPriv;
+    return peer === undefined ? dev.ifindex : (peer?.ifindex ?? 0);
+  },
+  linkNet: (dev) => (dev.priv as VethPriv).peer?.net ?? dev.net,
   open(dev: NetDevice): void {
     const { peer } = dev.priv as VethPriv;
     if (!peer?.up) return;

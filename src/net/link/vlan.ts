@@ -79,8 +79,6 @@ export function createVlan(net: Net, name: string, config: VlanConfig, options: 
   dev.maxMtu = 65535;
   dev.lower = lower;
   dev.speedMbps = lower.speedMbps;
-  dev.iflink = () => lower.ifindex;
-  dev.linkNet = () => lower.net;
   const onLower = (event: string): void => lowerEvent(dev, config, event);
   dev.priv = new Vlan(config, onLower);
   dev.carrier = lower.carrier;
@@ -146,6 +144,8 @@ function hasLowerAddress(dev: NetDevice, lower: NetDevice): boolean {
 }
 
 const vlanOps: NetDeviceOps = {
+  iflink: (dev) => (dev.priv as Vlan).config.lower.ifindex,
+  linkNet: (dev) => (dev.priv as Vlan).config.lower.net,
   startXmit(skb: SkBuff, dev: NetDevice): number {
     const { config } = dev.priv as Vlan;
     if (skb.vlanProto !== 0) pushTag(skb);

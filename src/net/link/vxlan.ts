@@ -151,7 +151,6 @@ export function createVxlan(
     dev.lower = lower;
     dev.speedMbps = lower.speedMbps;
   } else if (options.mtu !== undefined) dev.mtu = options.mtu;
-  dev.linkNet = () => ip4.net;
   const self = new Vxlan(dev, ip4, config);
   self.fdb.maxAddresses = config.maxAddresses;
   self.ageTimer = ip4.net.kernel.sim.timer(() => cleanup(self));
@@ -183,6 +182,7 @@ export function setDefaultRemote(self: Vxlan, ip: number): void {
 }
 
 const vxlanOps: NetDeviceOps = {
+  linkNet: (dev) => (dev.priv as Vxlan).ip4.net,
   startXmit: vxlanXmit,
   open(dev: NetDevice): void {
     const self = dev.priv as Vxlan;

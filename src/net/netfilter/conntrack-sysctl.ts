@@ -73,9 +73,15 @@ export class ConntrackSysctl {
   greTimeoutStream = 180;
 
   constructor(ct: Conntrack) {
-    ct.net.sysctl.provide("net/netfilter/nf_conntrack_", () => this.#register(ct));
+    ct.net.sysctl.provide(
+      { prefix: "net/netfilter/nf_conntrack_", folders: null, fill: (ct) => this.#register(ct) },
+      ct,
+    );
     if (ct.net.inode === INIT_NET_INODE)
-      ct.net.sysctl.provide("net/nf_conntrack_max", () => this.#registerMax(ct, "net/nf_conntrack_max"));
+      ct.net.sysctl.provide(
+        { prefix: "net/nf_conntrack_max", folders: null, fill: (ct) => this.#registerMax(ct, "net/nf_conntrack_max") },
+        ct,
+      );
   }
 
   #registerMax(ct: Conntrack, key: string): void {

@@ -77,17 +77,19 @@ export class Netfilter {
     this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)
-      net.sysctl.provide(LOG_ALL_NETNS, () =>
-        net.sysctl.registerInt(
-          LOG_ALL_NETNS,
-          () => (this.#logAllNetns ? 1 : 0),
-          (value) => {
-            this.#logAllNetns = value !== 0;
-          },
-          0,
-          1,
-        ),
-      );
+      net.sysctl.provide({ prefix: LOG_ALL_NETNS, folders: null, fill: () => this.#registerLogAllNetns() }, null);
+  }
+
+  #registerLogAllNetns(): void {
+    this.net.sysctl.registerInt(
+      LOG_ALL_NETNS,
+      () => (this.#logAllNetns ? 1 : 0),
+      (value) => {
+        this.#logAllNetns = value !== 0;
+      },
+      0,
+      1,
+    );
   }
 
   get #isFirst(): boolean {
