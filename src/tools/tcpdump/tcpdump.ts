@@ -4,7 +4,6 @@
 // are full or tcpdump ends. Also reads captures back (-r).
 
 import { Errno, NetError, strerror } from "../../base/errno.ts";
-import { decodeUtf8 } from "../../base/text.ts";
 import { MSEC, SEC } from "../../base/time.ts";
 import { SKF_AD_IFINDEX, SKF_AD_PKTTYPE } from "../../capture/bpf.ts";
 import { type Capture, CaptureError, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "../../capture/capture.ts";
