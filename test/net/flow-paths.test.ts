@@ -160,7 +160,7 @@ const SEEN = `
 `;
 
 /** more by hand */
-const RUNS = Number(process.env["RUNS"] ?? 30);
+const RUNS = Number(process.env["RUNS"] ?? 15);
 const TAPS = ["veth1", "docker0", "eth0", "veth2"];
 const DESTINATIONS = ["10.0.0.1", "10.9.9.9", "172.17.0.12"];
 
