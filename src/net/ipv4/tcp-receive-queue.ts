@@ -2,12 +2,13 @@
 // receive buffer. Answers to tcp_queue_rcv, tcp_data_queue_ofo, tcp_ofo_queue and tcp_prune_queue in
 // net/ipv4/tcp_input.c. Segments are not joined here as the kernel joins its skbs, but they are charged as if they were.
 // skb.data stands at the payload; skb.cb1 is what is given back when the packet goes, cb2 the fragments of the joined
-// packet so far. Leaves out tcp_collapse, which copies small segments together when the buffer is full.
+// packet so far.
 
 import { FIN } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
 import { fragsOf, skbCloned } from "./tcp-backlog.ts";
+import { tcpCollapseOfoQueue, tcpCollapseReceiveQueue } from "./tcp-collapse.ts";
 import { tcpDsackExtend, tcpDsackSet, tcpSackNewOfo } from "./tcp-sack-send.ts";
 import { after, before, MAX_SKB_FRAGS, scheduleAck, type TcpSock, tcpIsSack } from "./tcp-sock.ts";
 import { rcvTruesize, tcpClampWindow, tcpGrowWindow, tcpMeasureRcvMss, tcpRcvbufGrow } from "./tcp-window.ts";
@@ -63,20 +64,23 @@ export function tcpQueueRcv(sk: TcpSock, skb: SkBuff): boolean {
 
 /** True when there is no room even after pruning (tcp_try_rmem_schedule). */
 export function tcpTryRmemSchedule(sk: TcpSock, skb: SkBuff): boolean {
-  if (canIngest(sk, skb)) return false;
+  if (canIngest(sk)) return false;
   sk.tcp.mib.ext.PruneCalled++;
   if (sk.rmemAlloc >= sk.rcvBuf) tcpClampWindow(sk);
-  if (canIngest(sk, skb)) return false;
+  if (canIngest(sk)) return false;
+  tcpCollapseOfoQueue(sk);
+  tcpCollapseReceiveQueue(sk);
+  if (canIngest(sk)) return false;
   pruneOfoQueue(sk, skb);
-  if (canIngest(sk, skb)) return false;
+  if (canIngest(sk)) return false;
   sk.tcp.mib.ext.RcvPruned++;
   sk.predFlags = 0;
   return true;
 }
 
-/** tcp_can_ingest */
-function canIngest(sk: TcpSock, skb: SkBuff): boolean {
-  return sk.rmemAlloc + skb.len <= sk.rcvBuf;
+/** tcp_can_ingest: the packet that goes over the bound is still taken */
+function canIngest(sk: TcpSock): boolean {
+  return sk.rmemAlloc <= sk.rcvBuf;
 }
 
 /** Throws away out-of-order packets from the end, those behind the one that needs room (tcp_prune_ofo_queue). */
