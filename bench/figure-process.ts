@@ -2,13 +2,14 @@
 // otherwise be measured with it (tcp_segments after the others: 15 % slower). Told over the channel of fork() how long to
 // measure, it answers with what each run took; `support/figure-runner.ts` is the other end.
 
-import "../src/node/v8-flags.ts";
 import { Bench } from "tinybench";
+import { inlineMore } from "../src/node/v8-flags.ts";
 import { FIGURES } from "./figures/all.ts";
 import type { Batch } from "./figures/figure.ts";
 import { calibrate } from "./support/calibrate.ts";
 import type { Answer, Question } from "./support/figure-runner.ts";
 
+inlineMore();
 const key = process.argv[2];
 const figure = FIGURES.find((one) => one.key === key)!;
 const answer = (message: Answer): boolean => process.send!(message);

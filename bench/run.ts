@@ -7,9 +7,9 @@
 //   goodput         also the table of goodput over loss and delay (bench/goodput.ts), which takes minutes
 //   NAME…           only figures and files whose name holds NAME
 
-import "../src/node/v8-flags.ts";
 import { readdirSync, readFileSync } from "node:fs";
 import type { Bench } from "tinybench";
+import { inlineMore } from "../src/node/v8-flags.ts";
 import { FIGURES } from "./figures/all.ts";
 import { measure, type Result } from "./support/figure-runner.ts";
 
@@ -23,6 +23,7 @@ interface Saved {
   readonly scaled: Readonly<Record<string, number>>;
 }
 
+inlineMore();
 const { json, against, wanted } = readArguments(process.argv.slice(2));
 const chosen = (name: string): boolean => wanted.length === 0 || wanted.some((part) => name.includes(part));
 
