@@ -16,6 +16,7 @@ import { recordedRuns, runAndScore } from "./harness.ts";
 const RACING: Readonly<Record<string, { shared: readonly number[]; rest: readonly string[] }>> = {
   "21-tcp-bulk": { shared: [110, 110], rest: ["acknowledgement", "data", "FIN"] },
   "22-loss-and-retransmission": { shared: [30], rest: ["acknowledgement", "FIN"] },
+  "own/118-loss-without-sack": { shared: [37], rest: ["acknowledgement", "FIN"] },
 };
 
 function value(frame: readonly Field[], name: string): string {

@@ -76,7 +76,7 @@ export function* connectMode(
     yield* runWithPipes(proc, socket, options.exec, release);
     return 0;
   }
-  return yield* new Conversation(proc, options, socket, startNs).run();
+  return yield* new Conversation(proc, options, socket, startNs, release).run();
 }
 
 /** A connected socket, or why there is none. */
@@ -115,6 +115,7 @@ class Conversation {
   readonly #options: NcatOptions;
   readonly #socket: Socket;
   readonly #startNs: Ns;
+  readonly #endsWithPeer: boolean;
   #stdinOpen: boolean;
   /** the peer sent its FIN: nothing more to read, though standard input still goes out */
   #peerEnded = false;
@@ -123,7 +124,8 @@ class Conversation {
   #received = 0;
   #lastActivityNs: Ns;
 
-  constructor(proc: Process, options: NcatOptions, socket: Socket, startNs: Ns) {
+  constructor(proc: Process, options: NcatOptions, socket: Socket, startNs: Ns, release: NcatRelease) {
+    this.#endsWithPeer = release.endsWithPeer;
     this.#proc = proc;
     this.#options = options;
     this.#socket = socket;
@@ -196,7 +198,7 @@ class Conversation {
       const { bytes } = yield* this.#socket.recv(READ_BYTES, { dontWait: true });
       if (bytes.length === 0 && !this.#options.udp) {
         // it goes on for as long as there may be something to send
-        if (!this.#stdinOpen && !this.#outgoing) return 0;
+        if (this.#endsWithPeer || (!this.#stdinOpen && !this.#outgoing)) return 0;
         this.#peerEnded = true;
         yield* sleep(PEER_ENDED_NS);
         return undefined;

@@ -16,6 +16,8 @@ export interface NcatRelease {
   readonly readsOn: boolean;
   /** the first datagram closes the listening sockets of the other families, unless -k */
   readonly closesOtherListeners: boolean;
+  /** a client is done when its TCP peer is, whatever standard input still has */
+  readonly endsWithPeer: boolean;
 }
 
 export const NCAT_7_93: NcatRelease = {
@@ -25,6 +27,7 @@ export const NCAT_7_93: NcatRelease = {
   countsOrphans: true,
   readsOn: false,
   closesOtherListeners: false,
+  endsWithPeer: false,
 };
 
 export const NCAT_7_99: NcatRelease = {
@@ -34,6 +37,7 @@ export const NCAT_7_99: NcatRelease = {
   countsOrphans: false,
   readsOn: true,
   closesOtherListeners: true,
+  endsWithPeer: true,
 };
 
 export function versionLine({ version }: NcatRelease): string {
