@@ -6,7 +6,7 @@ const FEW = 4;
 
 const NO_ENTRIES: ReadonlyMap<unknown, unknown> = new Map();
 
-export class LazyMap<K, V> {
+export class LazyMap<K, V> implements ReadonlyMap<K, V> {
   /** while few: key, value, key, value …, replaced when keys come or go, so that one may be walked meanwhile */
   #held: unknown[] | Map<K, V> | null = null;
 
@@ -76,6 +76,10 @@ export class LazyMap<K, V> {
 
   *#values(held: readonly unknown[]): Generator<V> {
     for (const [, value] of this.#few(held)) yield value;
+  }
+
+  forEach(call: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
+    for (const [key, value] of this) call(value, key, this);
   }
 
   keys(): IterableIterator<K> {

@@ -43,5 +43,11 @@ export function readHostFile(daemon: Daemon, path: string): string {
     node = node?.kind === "dir" ? (node as DirNode).children.get(part) : undefined;
     if (!node) return "";
   }
-  return node.kind === "file" ? decodeUtf8(node.data, 0, node.size) : "";
+  if (node.kind !== "file") return "";
+  const text = decodeUtf8(node.data, 0, node.size);
+  // each container keeps what it found: the same string while the file is the same
+  const before = daemon.hostFiles.get(path);
+  if (before === text) return before;
+  daemon.hostFiles.set(path, text);
+  return text;
 }

@@ -180,7 +180,7 @@ export class Container {
     this.files = parts.files;
     this.graphId = parts.graphId;
     this.log = new ContainerLog(parts.now);
-    this.argv = [...this.entrypoint, ...this.cmd];
+    this.argv = this.entrypoint.concat(this.cmd);
     this.hostname = parts.hostname;
     this.domain = request.domain;
   }

@@ -3,6 +3,7 @@
 // oci/caps/utils.go.
 
 import { decodeUtf8 } from "../base/text.ts";
+import { LayeredChildren } from "../posix/layered.ts";
 import type { Credentials } from "../posix/process.ts";
 import type { Container } from "./container.ts";
 
@@ -80,7 +81,8 @@ function numericId(text: string): number | string | undefined {
 /** The lines of /etc/passwd or /etc/group, by field. */
 function fields(container: Container, file: string): string[][] {
   const etc = container.rootfs.root.children.get("etc");
-  const node = etc?.kind === "dir" ? etc.children.get(file) : undefined;
+  const { children } = etc?.kind === "dir" ? etc : { children: null };
+  const node = children instanceof LayeredChildren ? children.peek(file) : children?.get(file);
   if (node?.kind !== "file") return [];
   return decodeUtf8(node.data, 0, node.size)
     .split("\n")

@@ -74,6 +74,8 @@ export class Daemon {
   readonly process: Process;
   readonly images: ImageStore;
   readonly net: NetworkController;
+  /** texts of the host's files as containers saw them last, by path */
+  readonly hostFiles: Map<string, string> = new Map();
   /** by id, oldest first */
   readonly containers: Map<string, Container> = new Map();
   readonly startedNs: bigint;

@@ -80,7 +80,7 @@ export class Host {
   releaseNetNamespace(netns: NetNamespace): void {
     if (netns === this.netns || holds(this.root.root, netns)) return;
     const holder = [...this.machine.processes.values()].find((proc) => proc.ns.net === netns);
-    if (holder) holder.onExit.push(() => this.releaseNetNamespace(netns));
+    if (holder) holder.onExit(() => this.releaseNetNamespace(netns));
     else netns.destroy();
   }
 

@@ -261,8 +261,8 @@ function maskFile<T>(of: T, one: Setting<T>): SyntheticFileNode {
   );
 }
 
-function timerFile(timer: WheelTimer): SyntheticFileNode {
-  return number(() => brTimerValue(timer));
+function timerFile(timer: () => WheelTimer | null): SyntheticFileNode {
+  return number(() => brTimerValue(timer()));
 }
 
 /** "8000.020000000900" */
@@ -305,10 +305,22 @@ function addBridge(entries: Map<string, VfsNode>, br: NetBridge): void {
     "topology_change_detected",
     number(() => +br.topologyChangeDetected),
   );
-  files.set("hello_timer", timerFile(br.helloTimer));
-  files.set("tcn_timer", timerFile(br.tcnTimer));
-  files.set("topology_change_timer", timerFile(br.topologyChangeTimer));
-  files.set("gc_timer", timerFile(br.gcTimer));
+  files.set(
+    "hello_timer",
+    timerFile(() => br.helloTimer),
+  );
+  files.set(
+    "tcn_timer",
+    timerFile(() => br.tcnTimer),
+  );
+  files.set(
+    "topology_change_timer",
+    timerFile(() => br.topologyChangeTimer),
+  );
+  files.set(
+    "gc_timer",
+    timerFile(() => br.gcTimer),
+  );
   files.set(
     "flush",
     trigger(() => brFdbFlush(br)),
@@ -364,9 +376,18 @@ function portFolder(port: BridgePort): SyntheticDirNode {
     "flush",
     trigger(() => brFdbDeleteByPort(port.br, port, false)),
   );
-  files.set("forward_delay_timer", timerFile(port.forwardDelayTimer));
-  files.set("hold_timer", timerFile(port.holdTimer));
-  files.set("message_age_timer", timerFile(port.messageAgeTimer));
+  files.set(
+    "forward_delay_timer",
+    timerFile(() => port.forwardDelayTimer),
+  );
+  files.set(
+    "hold_timer",
+    timerFile(() => port.holdTimer),
+  );
+  files.set(
+    "message_age_timer",
+    timerFile(() => port.messageAgeTimer),
+  );
   files.set(
     "port_id",
     file(() => `0x${port.portId.toString(16)}\n`),

@@ -1,6 +1,7 @@
 // A directory over another one that many share: what is looked at is copied up, the rest stays where it is. A thousand
 // containers of one image hold one copy of its tree, as overlayfs has it.
 
+import { LazyMap } from "../base/lazy.ts";
 import type { Ns } from "../base/time.ts";
 import type { DirChildren, VfsNode } from "./vfs.ts";
 
@@ -10,7 +11,7 @@ export class LayeredChildren implements DirChildren {
   /** what was not looked at yet, with what `#own` hides; never changed */
   #lower: DirChildren;
   readonly #madeNs: Ns;
-  #own: Map<string, VfsNode> | null = null;
+  #own: LazyMap<string, VfsNode> | Map<string, VfsNode> | null = null;
   /** names of the lower layer that were taken away (whiteouts) */
   #gone: Set<string> | null = null;
 
@@ -26,9 +27,14 @@ export class LayeredChildren implements DirChildren {
     const node = this.#lower.get(name);
     if (!node) return undefined;
     const copy = this.#copyUp(node);
-    this.#own ??= new Map();
+    this.#own ??= new LazyMap();
     this.#own.set(name, copy);
     return copy;
+  }
+
+  /** As `get`, for a look only: nothing is copied up, and what is found must not be changed. */
+  peek(name: string): VfsNode | undefined {
+    return this.#own?.get(name) ?? (this.#gone?.has(name) ? undefined : this.#lower.get(name));
   }
 
   has(name: string): boolean {
@@ -36,7 +42,7 @@ export class LayeredChildren implements DirChildren {
   }
 
   set(name: string, node: VfsNode): void {
-    this.#own ??= new Map();
+    this.#own ??= new LazyMap();
     this.#own.set(name, node);
   }
 

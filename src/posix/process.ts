@@ -92,7 +92,7 @@ export interface Namespaces {
 /** A PID namespace below the machine's own: its processes have numbers from 1 on besides (pid_namespaces(7)). */
 export class PidNamespace {
   /** by the number they have here */
-  readonly processes: Map<number, Process> = new Map();
+  readonly processes: LazyMap<number, Process> = new LazyMap();
   #next = 1;
 
   /** @internal */
@@ -190,13 +190,13 @@ export class Process {
   parent: Process | null;
   /** argv[0] first; a program may rename itself */
   argv: readonly string[];
-  readonly env: Map<string, string>;
+  readonly env: LazyMap<string, string> = new LazyMap();
   cwd: string;
   /** changes only where a program moves into another root (setns, chroot) */
   root: Vfs;
   ns: Namespaces;
   cred: Credentials;
-  readonly fds: Map<number, OpenFile> = new Map();
+  readonly fds: LazyMap<number, OpenFile> = new LazyMap();
   readonly children: LazySet<Process> = new LazySet();
   readonly startedNs: Ns;
   /** undefined while it runs */
@@ -207,8 +207,7 @@ export class Process {
   currentLine: (() => number) | undefined;
   /** Woken when it is stopped or continued. */
   readonly stateChanged: WaitQueue = new WaitQueue();
-  /** Called when the process ends, after its descriptors are closed. */
-  readonly onExit: (() => void)[] = [];
+  #onExit: readonly (() => void)[] = [];
   /** Process group, by its leader's `hostPid`: inherited; a shell with job control gives each job its own (setpgid). */
   pgid: number;
   /** Permission bits that new files and directories do not get (umask). */
@@ -229,7 +228,7 @@ export class Process {
     this.parent = parent;
     this.hostPid = machine.allocatePid();
     this.argv = options.argv;
-    this.env = new Map(options.env ?? parent?.env ?? []);
+    for (const [name, value] of options.env ?? parent?.env ?? []) this.env.set(name, value);
     this.cwd = options.cwd ?? parent?.cwd ?? "/";
     const root = options.root ?? parent?.root;
     const ns = options.ns ?? parent?.ns;
@@ -358,6 +357,11 @@ export class Process {
   /** What `signal` does from now on. SIGKILL and SIGSTOP cannot be changed. */
   onSignal(signal: number, disposition: Disposition): void {
     if (signal !== SIGKILL && signal !== SIGSTOP) this.#dispositions.set(signal, disposition);
+  }
+
+  /** Calls `fn` when the process ends, after its descriptors are closed. */
+  onExit(fn: () => void): void {
+    this.#onExit = this.#onExit.concat(fn);
   }
 
   /** What `signal` does now. */
@@ -518,7 +522,7 @@ export class Process {
     if (this.parent && !this.parent.exitStatus && this.parent.disposition(SIGCHLD) !== "ignore")
       this.parent.#zombies.add(this);
     this.stopped = false;
-    for (const callback of this.onExit) callback();
+    for (const callback of this.#onExit) callback();
     this.exited.wakeAll();
     this.parent?.kill(SIGCHLD);
   }

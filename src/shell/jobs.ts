@@ -82,7 +82,7 @@ export class Jobs {
     this.list.push(job);
     this.touch(job);
     for (const process of processes)
-      process.onExit.push(() => {
+      process.onExit(() => {
         if (process.exitStatus) this.ended.set(process.pid, process.exitStatus.status);
         if (isDone(job)) job.endedNs = process.sim.now;
       });

@@ -3,6 +3,7 @@
 
 import type { Redirect, RedirectDescriptor, Redirection } from "unbash";
 import { Errno, NetError, strerror } from "../base/errno.ts";
+import type { LazyMap } from "../base/lazy.ts";
 import { BytesFile, type OpenFile } from "../posix/file.ts";
 import type { Process } from "../posix/process.ts";
 import type { OpenFlags } from "../posix/vfs.ts";
@@ -17,7 +18,7 @@ export class RedirectError extends Error {
 }
 
 /** Descriptors, each holding one reference to its file. */
-export type FdTable = Map<number, OpenFile>;
+export type FdTable = Map<number, OpenFile> | LazyMap<number, OpenFile>;
 
 /** A host or service that is not known; the message is getaddrinfo's, after the name. */
 export class UnknownAddress extends Error {
@@ -29,7 +30,7 @@ export type OpenNetwork = (proc: Process, protocol: "tcp" | "udp", host: string,
 
 /** A copy that holds references of its own. */
 export function copyTable(table: ReadonlyMap<number, OpenFile>): FdTable {
-  const copy: FdTable = new Map();
+  const copy = new Map<number, OpenFile>();
   for (const [fd, file] of table) copy.set(fd, file.retain());
   return copy;
 }

@@ -65,7 +65,7 @@ export const unshare: Program = function* (proc: Process): Task<number> {
     const netns = host.createNetNamespace(`unshare-${proc.pid}`);
     ns = withNetns(ns, netns);
     proc.ns = ns;
-    proc.onExit.push(() => host.releaseNetNamespace(netns));
+    proc.onExit(() => host.releaseNetNamespace(netns));
     if (file !== undefined)
       try {
         proc.root.lookup(proc, file);

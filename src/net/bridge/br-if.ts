@@ -30,7 +30,6 @@ import {
 } from "./br-private.ts";
 import { brSetState } from "./br-stp.ts";
 import { brInitPort, brStpDisablePort, brStpEnablePort, brStpRecalculateBridgeId } from "./br-stp-if.ts";
-import { brStpPortTimerInit } from "./br-stp-timer.ts";
 import { nbpVlanInit } from "./br-vlan.ts";
 
 const ETH_DATA_LEN = 1500;
@@ -48,7 +47,6 @@ export function brAddIf(br: NetBridge, dev: NetDevice): BridgePort {
   port.pathCost = portCost(dev);
   brInitPort(port);
   brSetState(port, BR_STATE_DISABLED);
-  brStpPortTimerInit(port);
   devSetAllmulti(dev, 1);
   dev.rxHandler = brHandleFrame;
   dev.rxHandlerData = port;
@@ -88,9 +86,9 @@ export function delNbp(port: BridgePort): void {
   dev.rxHandler = null;
   dev.rxHandlerData = null;
   dev.master = null;
-  port.forwardDelayTimer.del();
-  port.holdTimer.del();
-  port.messageAgeTimer.del();
+  port.forwardDelayTimer?.del();
+  port.holdTimer?.del();
+  port.messageAgeTimer?.del();
   br.info(`port ${port.portNo}(${dev.name}) entered disabled state`);
   dev.net.notify(NETDEV_CHANGEUPPER, dev);
 }

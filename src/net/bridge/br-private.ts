@@ -56,6 +56,15 @@ export function copyBridgeId(from: BridgeId): BridgeId {
   return { priority: from.priority, mac: from.mac };
 }
 
+type PortTimer = "forwardDelayTimer" | "holdTimer" | "messageAgeTimer";
+
+let timerEnds: Record<PortTimer, (port: BridgePort) => void>;
+
+/** @internal br-stp-timer.ts says what happens when they run out */
+export function setPortTimerEnds(ends: Record<PortTimer, (port: BridgePort) => void>): void {
+  timerEnds = ends;
+}
+
 export class BridgePort {
   readonly br: NetBridge;
   readonly dev: NetDevice;
@@ -74,9 +83,10 @@ export class BridgePort {
   designatedPort = 0;
   designatedCost = 0;
   groupFwdMask = 0;
-  forwardDelayTimer!: WheelTimer;
-  holdTimer!: WheelTimer;
-  messageAgeTimer!: WheelTimer;
+  /** null until first armed, as are the next two: few ports take part in a spanning tree (500 bytes) */
+  forwardDelayTimer: WheelTimer | null = null;
+  holdTimer: WheelTimer | null = null;
+  messageAgeTimer: WheelTimer | null = null;
   readonly multicast: PortMulticast = new PortMulticast();
   /** null while the bridge has no VLANs */
   vlan: VlanGroup | null = null;
@@ -86,6 +96,12 @@ export class BridgePort {
     this.dev = dev;
     this.portNo = portNo;
     this.portId = makePortId(this.priority, portNo);
+  }
+
+  /** One of its timers, to be armed. */
+  timer(name: PortTimer): WheelTimer {
+    this[name] ??= this.br.dev.net.kernel.timers.wheelTimer(() => timerEnds[name](this));
+    return this[name];
   }
 
   /** BR_*; a change may send frames another way, as one of the state does */

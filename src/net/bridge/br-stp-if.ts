@@ -78,9 +78,9 @@ export function brStpDisablePort(port: BridgePort): void {
   brSetState(port, BR_STATE_DISABLED);
   port.topologyChangeAck = false;
   port.configPending = false;
-  port.messageAgeTimer.del();
-  port.forwardDelayTimer.del();
-  port.holdTimer.del();
+  port.messageAgeTimer?.del();
+  port.forwardDelayTimer?.del();
+  port.holdTimer?.del();
   brFdbDeleteByPort(br, port, false);
   configurationUpdate(br);
   portStateSelection(br);

@@ -14,6 +14,7 @@ import {
   BR_STATE_LISTENING,
   type BridgePort,
   type NetBridge,
+  setPortTimerEnds,
 } from "./br-private.ts";
 import {
   becomeDesignatedPort,
@@ -50,15 +51,14 @@ export function brStpTimerInit(br: NetBridge): void {
   br.gcTimer = timers.wheelTimer(() => brFdbCleanup(br));
 }
 
-/** br_stp_port_timer_init */
-export function brStpPortTimerInit(port: BridgePort): void {
-  const { timers } = port.br.dev.net.kernel;
-  port.messageAgeTimer = timers.wheelTimer(() => messageAgeExpired(port));
-  port.forwardDelayTimer = timers.wheelTimer(() => forwardDelayExpired(port));
-  port.holdTimer = timers.wheelTimer(() => {
+// br_stp_port_timer_init
+setPortTimerEnds({
+  messageAgeTimer: messageAgeExpired,
+  forwardDelayTimer: forwardDelayExpired,
+  holdTimer: (port) => {
     if (port.configPending) transmitConfig(port);
-  });
-}
+  },
+});
 
 /** The segment's designated bridge has fallen silent. */
 function messageAgeExpired(port: BridgePort): void {
@@ -82,7 +82,7 @@ function forwardDelayExpired(port: BridgePort): void {
   const { br } = port;
   if (port.state === BR_STATE_LISTENING) {
     brSetState(port, BR_STATE_LEARNING);
-    port.forwardDelayTimer.after(br.forwardDelayNs);
+    port.timer("forwardDelayTimer").after(br.forwardDelayNs);
   } else if (port.state === BR_STATE_LEARNING) {
     brSetState(port, BR_STATE_FORWARDING);
     if (isDesignatedForSomePort(br)) topologyChangeDetection(br);
@@ -91,6 +91,6 @@ function forwardDelayExpired(port: BridgePort): void {
 }
 
 /** What is left of a timer in 1/100 s, 0 when it does not run (br_timer_value), as sysfs and netlink show it. */
-export function brTimerValue(timer: WheelTimer): number {
-  return timer.pending ? Math.max(0, Math.floor(((timer.expires - timer.sim.now) * 100) / SEC)) : 0;
+export function brTimerValue(timer: WheelTimer | null): number {
+  return timer?.pending ? Math.max(0, Math.floor(((timer.expires - timer.sim.now) * 100) / SEC)) : 0;
 }

@@ -135,7 +135,7 @@ export function portStateSelection(br: NetBridge): void {
       port.topologyChangeAck = false;
       makeForwarding(port);
     } else if (isDesignatedPort(port)) {
-      port.messageAgeTimer.del();
+      port.messageAgeTimer?.del();
       makeForwarding(port);
     } else {
       port.configPending = false;
@@ -152,7 +152,7 @@ function makeBlocking(port: BridgePort): void {
   if (port.state === BR_STATE_DISABLED || port.state === BR_STATE_BLOCKING) return;
   if (port.state === BR_STATE_FORWARDING || port.state === BR_STATE_LEARNING) topologyChangeDetection(port.br);
   brSetState(port, BR_STATE_BLOCKING);
-  port.forwardDelayTimer.del();
+  port.forwardDelayTimer?.del();
 }
 
 /** br_make_forwarding: by way of listening and learning when the protocol runs. */
@@ -162,9 +162,9 @@ function makeForwarding(port: BridgePort): void {
   if (br.stpEnabled === BR_NO_STP || br.forwardDelayNs === 0) {
     brSetState(port, BR_STATE_FORWARDING);
     topologyChangeDetection(br);
-    port.forwardDelayTimer.del();
+    port.forwardDelayTimer?.del();
   } else brSetState(port, BR_STATE_LISTENING);
-  if (br.forwardDelayNs !== 0) port.forwardDelayTimer.after(br.forwardDelayNs);
+  if (br.forwardDelayNs !== 0) port.timer("forwardDelayTimer").after(br.forwardDelayNs);
 }
 
 /** br_topology_change_detection: the root tells all; others tell the root. */
@@ -209,7 +209,7 @@ export function configBpduGeneration(br: NetBridge): void {
 /** br_transmit_config: at most one a second per port; a further one follows when that is over. */
 export function transmitConfig(port: BridgePort): void {
   const { br } = port;
-  if (port.holdTimer.pending) {
+  if (port.holdTimer?.pending) {
     port.configPending = true;
     return;
   }
@@ -218,7 +218,7 @@ export function transmitConfig(port: BridgePort): void {
   if (!root) {
     const rootPort = br.portByNo[br.rootPort] ?? null;
     if (!rootPort) return;
-    messageAgeNs = br.maxAgeNs - Math.max(0, rootPort.messageAgeTimer.expires - br.now) + MESSAGE_AGE_INCR;
+    messageAgeNs = br.maxAgeNs - Math.max(0, (rootPort.messageAgeTimer?.expires ?? 0) - br.now) + MESSAGE_AGE_INCR;
   }
   if (messageAgeNs >= br.maxAgeNs) return;
   if (br.stpEnabled === BR_KERNEL_STP)
@@ -236,7 +236,7 @@ export function transmitConfig(port: BridgePort): void {
     });
   port.topologyChangeAck = false;
   port.configPending = false;
-  if (br.stpEnabled === BR_KERNEL_STP) port.holdTimer.mod(roundJiffies(br.now, br.now + BR_HOLD_TIME));
+  if (br.stpEnabled === BR_KERNEL_STP) port.timer("holdTimer").mod(roundJiffies(br.now, br.now + BR_HOLD_TIME));
 }
 
 /** br_transmit_tcn */
@@ -292,7 +292,7 @@ function recordConfig(port: BridgePort, bpdu: ConfigBpdu): void {
   port.designatedCost = bpdu.rootPathCost;
   port.designatedBridge = copyBridgeId(bpdu.bridgeId);
   port.designatedPort = bpdu.portId;
-  port.messageAgeTimer.after(Math.max(0, bpdu.maxAgeNs - bpdu.messageAgeNs));
+  port.timer("messageAgeTimer").after(Math.max(0, bpdu.maxAgeNs - bpdu.messageAgeNs));
 }
 
 /** br_received_tcn_bpdu: the segment's designated bridge passes it on and acknowledges. */

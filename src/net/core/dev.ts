@@ -141,7 +141,7 @@ export function devChangeName(dev: NetDevice, name: string): void {
 /** A further name (netdev_name_node_alt_create). Throws EEXIST. */
 export function devAddAltName(dev: NetDevice, name: string): void {
   if (dev.net.deviceByName(name)) throw new NetError(Errno.EEXIST);
-  dev.altNames.push(name);
+  dev.altNames = [...dev.altNames, name];
   dev.net.setAltName(dev, name, true);
 }
 
@@ -149,7 +149,7 @@ export function devAddAltName(dev: NetDevice, name: string): void {
 export function devDelAltName(dev: NetDevice, name: string): void {
   const at = dev.altNames.indexOf(name);
   if (at < 0) throw new NetError(dev.name === name ? Errno.EINVAL : Errno.ENOENT);
-  dev.altNames.splice(at, 1);
+  dev.altNames = dev.altNames.toSpliced(at, 1);
   dev.net.setAltName(dev, name, false);
 }
 

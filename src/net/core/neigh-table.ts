@@ -3,6 +3,7 @@
 // so that an idle lab stays idle.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import { type Ns, SEC } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Timer } from "../../sim/sim.ts";
@@ -49,7 +50,7 @@ export class NeighTable {
   readonly #rng: Rng;
   /** net.ipv4.neigh.default.*: what a new device starts with */
   readonly parms: NeighParms;
-  readonly #byDev: Map<NetDevice, NeighParms> = new Map();
+  readonly #byDev: LazyMap<NetDevice, NeighParms> = new LazyMap();
   readonly proxies: ProxyEntry[] = [];
   /** entries that count against the thresholds */
   entries = 0;
@@ -59,8 +60,9 @@ export class NeighTable {
   gcInterval: Ns = 30 * SEC;
   #lastGc: Ns = 0;
   #lastFlush: Ns = 0;
-  readonly #proxyQueue: SkbQueue = new SkbQueue();
-  readonly #proxyTimer: Timer;
+  /** made with the first proxied question that waits */
+  #proxyQueue: SkbQueue | null = null;
+  #proxyTimer: Timer | null = null;
 
   constructor(net: Net, name: string, ops: NeighOps, rng: Rng) {
     this.net = net;
@@ -68,7 +70,6 @@ export class NeighTable {
     this.ops = ops;
     this.#rng = rng;
     this.parms = new NeighParms();
-    this.#proxyTimer = net.sim.timer(() => this.#onProxyTimer());
   }
 
   /** The device's settings and entries, made when missing (neigh_parms_alloc). */
@@ -298,6 +299,8 @@ export class NeighTable {
 
   /** Answers later, after a random part of proxy_delay (pneigh_enqueue). Takes the packet over. */
   proxyEnqueue(parms: NeighParms, skb: SkBuff): void {
+    this.#proxyQueue ??= new SkbQueue();
+    this.#proxyTimer ??= this.net.sim.timer(() => this.#onProxyTimer());
     if (this.#proxyQueue.length > parms.proxyQlen) {
       drop(skb, DropReason.NOT_SPECIFIED);
       return;
@@ -313,7 +316,7 @@ export class NeighTable {
 
   #onProxyTimer(): void {
     const { now } = this.net;
-    const queue = this.#proxyQueue;
+    const queue = this.#proxyQueue!;
     let next = Number.POSITIVE_INFINITY;
     for (let n = queue.length; n > 0; n--) {
       const skb = queue.shift()!;
@@ -325,11 +328,12 @@ export class NeighTable {
         queue.push(skb);
       }
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#proxyTimer.mod(wheelExpiry(now, next));
+    if (next !== Number.POSITIVE_INFINITY) this.#proxyTimer!.mod(wheelExpiry(now, next));
   }
 
   #dropProxied(dev: NetDevice): void {
     const queue = this.#proxyQueue;
+    if (queue === null) return;
     for (let n = queue.length; n > 0; n--) {
       const skb = queue.shift()!;
       if (skb.dev === dev) drop(skb, DropReason.NOT_SPECIFIED);

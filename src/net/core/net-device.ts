@@ -60,6 +60,11 @@ export const RX_HANDLER_PASS = 3;
 
 export type RxHandler = (skb: SkBuff, dev: NetDevice) => number;
 
+const ALL_FEATURES: Readonly<Features> = { rxCsum: true, txCsum: true, sg: true, tso: true, gso: true, gro: false };
+
+const NO_NAMES: readonly string[] = [];
+const NO_UPPERS: NetDevice["uppers"] = [];
+
 const ETHER_BROADCAST = new Uint8Array(6).fill(255);
 
 /** A listener on one interface, both directions (an AF_PACKET socket of ETH_P_ALL: tcpdump). */
@@ -142,7 +147,8 @@ export class NetDevice {
   /** how often the carrier came or went (`ip -s -s link`: transns) */
   carrierChanges = 0;
   txQueueLen = 1000;
-  readonly features: Features = { rxCsum: true, txCsum: true, sg: true, tso: true, gso: true, gro: false };
+  /** replaced, not changed: nearly all devices share one set */
+  features: Readonly<Features> = ALL_FEATURES;
   /** features that the user switched off; what depends on another comes back with it unless it is here */
   readonly featuresOff: LazySet<keyof Features> = new LazySet();
   /** the user's word on features that change nothing here, by ethtool's names */
@@ -186,7 +192,7 @@ export class NetDevice {
   /** its queue works: up, with a carrier when that was last looked at; before, frames are dropped (noop_qdisc) */
   txActive = false;
   /** further names by which it is found (IFLA_ALT_IFNAME) */
-  readonly altNames: string[] = [];
+  altNames: readonly string[] = NO_NAMES;
   /** as `ip -d link` shows it; without IPv6 it has no effect */
   addrGenMode = "eui64";
   /** -1: as many as the driver makes */
@@ -217,7 +223,7 @@ export class NetDevice {
   /** on its way to another namespace: what is on top of it stays */
   moving = false;
   /** devices on top of this one hear of its events, in whatever namespace it is */
-  readonly uppers: ((event: string) => void)[] = [];
+  uppers: readonly ((event: string) => void)[] = NO_UPPERS;
 
   constructor(net: Net, name: string, kind: string, type: number, ops: NetDeviceOps) {
     this.net = net;

@@ -86,7 +86,7 @@ export function setIpForward(ip4: Ipv4, value: number): void {
 
 function inetForwardChange(ip4: Ipv4): void {
   const on = ip4.devconfAll.forwarding;
-  ip4.sysctl.ipForward = on;
+  ip4.changeSysctl({ ipForward: on });
   ip4.devconfAll = ip4.devconfAll.with("acceptRedirects", on ? 0 : 1);
   ip4.devconfDflt = ip4.devconfDflt.with("forwarding", on);
   for (const dev of ip4.net.devices.values()) {

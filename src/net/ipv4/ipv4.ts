@@ -30,8 +30,8 @@ export interface Ipv4Sysctl {
   defaultTtl: number;
   noPmtuDisc: number;
   nonlocalBind: number;
-  localPortRange: [number, number];
-  localReservedPorts: [number, number][];
+  localPortRange: readonly [number, number];
+  localReservedPorts: readonly [number, number][];
   unprivilegedPortStart: number;
   autobindReuse: number;
   dynaddr: number;
@@ -52,7 +52,7 @@ export interface Ipv4Sysctl {
   ipfragMaxDist: number;
   /** seconds */
   ipfragTime: number;
-  pingGroupRange: [number, number];
+  pingGroupRange: readonly [number, number];
   fibMultipathHashPolicy: number;
   fibMultipathHashFields: number;
   fibNotifyOnFlagChange: number;
@@ -109,56 +109,62 @@ export function setIpv4Makers(all: Ipv4Makers): void {
   makers = all;
 }
 
+const DEFAULTS: Readonly<Ipv4Sysctl> = {
+  ipForward: 0,
+  ipForwardUsePmtu: 0,
+  ipForwardUpdatePriority: 1,
+  defaultTtl: 64,
+  noPmtuDisc: 0,
+  nonlocalBind: 0,
+  localPortRange: [32768, 60999],
+  localReservedPorts: [],
+  unprivilegedPortStart: 1024,
+  autobindReuse: 0,
+  dynaddr: 0,
+  earlyDemux: 1,
+  fwmarkReflect: 0,
+  icmpEchoIgnoreAll: 0,
+  icmpEchoIgnoreBroadcasts: 1,
+  icmpEchoEnableProbe: 0,
+  icmpErrorsUseInboundIfaddr: 0,
+  icmpIgnoreBogusErrorResponses: 1,
+  icmpRatelimit: 1000,
+  icmpRatemask: 6168,
+  icmpMsgsPerSec: 1000,
+  icmpMsgsBurst: 50,
+  ipfragHighThresh: 4194304,
+  ipfragLowThresh: 3145728,
+  ipfragMaxDist: 64,
+  ipfragTime: 30,
+  pingGroupRange: [1, 0],
+  fibMultipathHashPolicy: 0,
+  fibMultipathHashFields: 7,
+  fibNotifyOnFlagChange: 0,
+  fibMultipathUseNeigh: 0,
+  minPmtu: 552,
+  mtuExpires: 600,
+  minAdvMss: 256,
+  igmpMaxMemberships: 20,
+  igmpMaxMsf: 10,
+  igmpQrv: 2,
+  igmpLinkLocalMcastReports: 1,
+  udpRmemMin: 4096,
+  udpWmemMin: 4096,
+  redirectLoadMs: 20,
+  redirectNumber: 9,
+  redirectSilenceMs: 20480,
+  errorCostMs: 1000,
+  errorBurstMs: 5000,
+};
+
+/** The sets that differ from one in what was written: every container's daemon writes the same. */
+const sysctlVariants: WeakMap<Readonly<Ipv4Sysctl>, Map<string, Readonly<Ipv4Sysctl>>> = new WeakMap();
+
 export class Ipv4 {
   readonly net: Net;
   readonly rng: Rng;
-  readonly sysctl: Ipv4Sysctl = {
-    ipForward: 0,
-    ipForwardUsePmtu: 0,
-    ipForwardUpdatePriority: 1,
-    defaultTtl: 64,
-    noPmtuDisc: 0,
-    nonlocalBind: 0,
-    localPortRange: [32768, 60999],
-    localReservedPorts: [],
-    unprivilegedPortStart: 1024,
-    autobindReuse: 0,
-    dynaddr: 0,
-    earlyDemux: 1,
-    fwmarkReflect: 0,
-    icmpEchoIgnoreAll: 0,
-    icmpEchoIgnoreBroadcasts: 1,
-    icmpEchoEnableProbe: 0,
-    icmpErrorsUseInboundIfaddr: 0,
-    icmpIgnoreBogusErrorResponses: 1,
-    icmpRatelimit: 1000,
-    icmpRatemask: 6168,
-    icmpMsgsPerSec: 1000,
-    icmpMsgsBurst: 50,
-    ipfragHighThresh: 4194304,
-    ipfragLowThresh: 3145728,
-    ipfragMaxDist: 64,
-    ipfragTime: 30,
-    pingGroupRange: [1, 0],
-    fibMultipathHashPolicy: 0,
-    fibMultipathHashFields: 7,
-    fibNotifyOnFlagChange: 0,
-    fibMultipathUseNeigh: 0,
-    minPmtu: 552,
-    mtuExpires: 600,
-    minAdvMss: 256,
-    igmpMaxMemberships: 20,
-    igmpMaxMsf: 10,
-    igmpQrv: 2,
-    igmpLinkLocalMcastReports: 1,
-    udpRmemMin: 4096,
-    udpWmemMin: 4096,
-    redirectLoadMs: 20,
-    redirectNumber: 9,
-    redirectSilenceMs: 20480,
-    errorCostMs: 1000,
-    errorBurstMs: 5000,
-  };
+  /** replaced (changeSysctl), not changed: nearly all namespaces share the defaults, of 500 bytes */
+  sysctl: Readonly<Ipv4Sysctl> = DEFAULTS;
   readonly mib: Mib = new Mib();
   /** by IP protocol number (inet_protos) */
   protocols: readonly (InetProtocol<Ipv4> | undefined)[] = [];
@@ -193,6 +199,21 @@ export class Ipv4 {
   #icmp: IcmpState | null = null;
   #igmp: IgmpState | null = null;
   #lifetimes: IfaddrLifetimes | null = null;
+
+  changeSysctl(values: Partial<Ipv4Sysctl>): void {
+    let variants = sysctlVariants.get(this.sysctl);
+    if (!variants) {
+      variants = new Map();
+      sysctlVariants.set(this.sysctl, variants);
+    }
+    const key = JSON.stringify(values);
+    let changed = variants.get(key);
+    if (!changed) {
+      changed = { ...this.sysctl, ...values };
+      variants.set(key, changed);
+    }
+    this.sysctl = changed;
+  }
 
   get fragments(): IpFragments {
     this.#fragments ??= makers.fragments(this);

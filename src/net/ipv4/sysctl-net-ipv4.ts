@@ -57,7 +57,7 @@ export function ipv4SysctlInit(ip4: Ipv4): void {
       `net/ipv4/${name}`,
       () => ip4.sysctl[field],
       (value) => {
-        ip4.sysctl[field] = value;
+        ip4.changeSysctl({ [field]: value });
       },
       min,
       max,
@@ -68,7 +68,7 @@ export function ipv4SysctlInit(ip4: Ipv4): void {
     () => ip4.sysctl.ipfragHighThresh,
     (value) => {
       if (value < ip4.sysctl.ipfragLowThresh) throw new NetError(Errno.EINVAL);
-      ip4.sysctl.ipfragHighThresh = value;
+      ip4.changeSysctl({ ipfragHighThresh: value });
     },
     0,
   );
@@ -77,7 +77,7 @@ export function ipv4SysctlInit(ip4: Ipv4): void {
     () => ip4.sysctl.ipfragLowThresh,
     (value) => {
       if (value > ip4.sysctl.ipfragHighThresh) throw new NetError(Errno.EINVAL);
-      ip4.sysctl.ipfragLowThresh = value;
+      ip4.changeSysctl({ ipfragLowThresh: value });
     },
     0,
   );
@@ -95,14 +95,14 @@ export function ipv4SysctlInit(ip4: Ipv4): void {
   registerPair(
     ip4,
     "ip_local_port_range",
-    ip4.sysctl.localPortRange,
+    "localPortRange",
     (low, high) => low >= ip4.sysctl.unprivilegedPortStart && high <= 65535 && low <= high,
   );
-  registerPair(ip4, "ping_group_range", ip4.sysctl.pingGroupRange, (low, high) => low >= 0 && high >= 0, true);
+  registerPair(ip4, "ping_group_range", "pingGroupRange", (low, high) => low >= 0 && high >= 0, true);
   sysctl.register("net/ipv4/ip_local_reserved_ports", {
     read: () => `${formatPortList(ip4.sysctl.localReservedPorts)}\n`,
     write: (text) => {
-      ip4.sysctl.localReservedPorts = parsePortList(text);
+      ip4.changeSysctl({ localReservedPorts: parsePortList(text) });
     },
   });
 }
@@ -111,19 +111,18 @@ export function ipv4SysctlInit(ip4: Ipv4): void {
 function registerPair(
   ip4: Ipv4,
   name: string,
-  pair: [number, number],
+  field: "localPortRange" | "pingGroupRange",
   valid: (low: number, high: number) => boolean,
   emptyWhenReversed = false,
 ): void {
   ip4.net.sysctl.register(`net/ipv4/${name}`, {
-    read: () => `${pair[0]}\t${pair[1]}\n`,
+    read: () => `${ip4.sysctl[field].join("\t")}\n`,
     write: (text) => {
       const match = /^\s*(\d+)\s+(\d+)\s*$/.exec(text);
       const low = Number(match?.[1]);
       const high = Number(match?.[2]);
       if (!match || !valid(low, high)) throw new NetError(Errno.EINVAL);
-      pair[0] = emptyWhenReversed && high < low ? 1 : low;
-      pair[1] = emptyWhenReversed && high < low ? 0 : high;
+      ip4.changeSysctl({ [field]: emptyWhenReversed && high < low ? [1, 0] : [low, high] });
     },
   });
 }

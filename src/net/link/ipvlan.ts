@@ -147,7 +147,7 @@ export function createIpvlan(
   port.flag = flag;
   lower.rxHandler = ipvlanHandleFrame;
   lower.rxHandlerData = port;
-  lower.uppers.push(onLower);
+  lower.uppers = [...lower.uppers, onLower];
   ipvlanSetMode(dev, mode);
   dev.net.kernel.linkWatch.fire(dev);
   return dev;
@@ -225,7 +225,7 @@ const ipvlanOps: NetDeviceOps = {
     const { port, onLower } = dev.priv as Ipvlan;
     const { lower, devices } = port;
     devices.splice(devices.indexOf(dev), 1);
-    lower.uppers.splice(lower.uppers.indexOf(onLower), 1);
+    lower.uppers = lower.uppers.filter((upper) => upper !== onLower);
     if (devices.length > 0) return;
     port.purge();
     lower.rxHandler = null;

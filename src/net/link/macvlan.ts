@@ -148,7 +148,7 @@ export function createMacvlan(
   port.devices.push(dev);
   lower.rxHandler = macvlanHandleFrame;
   lower.rxHandlerData = port;
-  lower.uppers.push(onLower);
+  lower.uppers = [...lower.uppers, onLower];
   dev.net.kernel.linkWatch.fire(dev);
   return dev;
 }
@@ -213,7 +213,7 @@ const macvlanOps: NetDeviceOps = {
     const { port, onLower } = dev.priv as Macvlan;
     const { lower, devices } = port;
     devices.splice(devices.indexOf(dev), 1);
-    lower.uppers.splice(lower.uppers.indexOf(onLower), 1);
+    lower.uppers = lower.uppers.filter((upper) => upper !== onLower);
     if (devices.length > 0) return;
     port.purge();
     lower.rxHandler = null;

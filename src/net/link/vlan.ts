@@ -85,7 +85,7 @@ export function createVlan(net: Net, name: string, config: VlanConfig, options: 
   registerNetdevice(dev, options.ifindex ?? 0);
   lower.vlans ??= new Map();
   lower.vlans.set(keyOf(config), dev);
-  lower.uppers.push(onLower);
+  lower.uppers = [...lower.uppers, onLower];
   dev.net.kernel.linkWatch.fire(dev);
   return dev;
 }
@@ -189,8 +189,7 @@ const vlanOps: NetDeviceOps = {
   },
   uninit(dev: NetDevice): void {
     const { config, onLower } = dev.priv as Vlan;
-    const { uppers } = config.lower;
-    uppers.splice(uppers.indexOf(onLower), 1);
+    config.lower.uppers = config.lower.uppers.filter((upper) => upper !== onLower);
     config.lower.vlans?.delete(keyOf(config));
     if (config.lower.vlans?.size === 0) config.lower.vlans = null;
   },

@@ -161,7 +161,7 @@ export function createVxlan(
     self.onLower = (event) => {
       if (event === NETDEV_UNREGISTER) unregisterNetdevice(dev);
     };
-    lower.uppers.push(self.onLower);
+    lower.uppers = [...lower.uppers, self.onLower];
   }
   return self;
 }
@@ -198,7 +198,7 @@ const vxlanOps: NetDeviceOps = {
   uninit(dev: NetDevice): void {
     const self = dev.priv as Vxlan;
     const { lower } = self.config;
-    if (lower && self.onLower) lower.uppers.splice(lower.uppers.indexOf(self.onLower), 1);
+    if (lower && self.onLower) lower.uppers = lower.uppers.filter((upper) => upper !== self.onLower);
   },
   changeMtu(dev: NetDevice, mtu: number): void {
     const { lower } = (dev.priv as Vxlan).config;

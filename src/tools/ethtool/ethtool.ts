@@ -230,7 +230,7 @@ function* change(proc: Process, dev: NetDevice, words: readonly string[]): Task<
           refused.push([bit, on]);
       continue;
     }
-    dev.features[feature] = on;
+    dev.features = { ...dev.features, [feature]: on };
     if (on) dev.featuresOff.delete(feature);
     else dev.featuresOff.add(feature);
   }
@@ -260,8 +260,8 @@ function* change(proc: Process, dev: NetDevice, words: readonly string[]): Task<
 /** netdev_fix_features: what depends on something that is off is off, and comes back with it unless the user said no. */
 function fixFeatures(dev: NetDevice): void {
   const { features, featuresOff } = dev;
-  features.gso = features.sg && !featuresOff.has("gso");
-  features.tso = features.sg && features.txCsum && !featuresOff.has("tso");
+  const gso = features.sg && !featuresOff.has("gso");
+  dev.features = { ...features, gso, tso: features.sg && features.txCsum && !featuresOff.has("tso") };
 }
 
 /** "Actual changes": printed when something changed that was not asked for in so many words. */

@@ -58,7 +58,7 @@ describe("sending", () => {
     a.send(sock, new Uint8Array(1472), "10.0.0.2", 9);
     a.send(sock, new Uint8Array(1473), "10.0.0.2", 9);
     lab.run(0.1);
-    a.dev("eth0").features.txCsum = false;
+    a.dev("eth0").features = { ...a.dev("eth0").features, txCsum: false };
     a.send(sock, new Uint8Array(1), "10.0.0.2", 9);
     lab.run(0.1);
     expect(sums).toEqual([1, 0, 0, 0]);

@@ -129,7 +129,7 @@ test("a super-packet that leaves by a device without offload is cut into segment
       const socket = yield* connectTo(a, 80);
       yield* sleep(MSEC);
       // the socket learnt of offload when it connected
-      out.features.tso = false;
+      out.features = { ...out.features, tso: false };
       wire.take();
       yield* socket.send(bytes(4000));
     })(),

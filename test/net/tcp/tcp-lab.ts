@@ -143,8 +143,7 @@ export function twoHosts(tso = true): TwoHosts {
   const a = new TcpHost(hostA);
   const b = new TcpHost(hostB);
   for (const host of [hostA, hostB]) {
-    host.dev("eth0").features.tso = tso;
-    host.dev("eth0").features.gso = tso;
+    host.dev("eth0").features = { ...host.dev("eth0").features, tso, gso: tso };
   }
   return { lab, a, b, wire: new Capture(hostA) };
 }

@@ -292,7 +292,7 @@ export function bridgeIdText(id: BridgeId): string {
 }
 
 /** "hello_timer    1.99 " */
-export function printTimer(out: Out, key: string, timer: WheelTimer): void {
+export function printTimer(out: Out, key: string, timer: WheelTimer | null): void {
   const value = brTimerValue(timer);
   const literal = `${Math.floor(value / 100)}.${String(value % 100).padStart(2, "0")}`;
   out.number(key, `${key} ${literal.padStart(7)} `, literal);
