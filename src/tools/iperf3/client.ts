@@ -176,9 +176,11 @@ class Client {
     const control = test.control!;
     const entries = [pollIn(control), { queue: this.#signals.queue, ready: () => this.#signals.ended }];
     const running = test.state === State.TEST_RUNNING;
+    // the real one selects them in every state, and spins while nobody reads
+    const reading = running || ((!test.sending || options.bidir) && test.state === State.TEST_END);
     for (const stream of streams) {
-      if (!stream.sender) entries.push(pollIn(stream.socket));
-      else if (running && stream.greenLight) entries.push(pollOut(stream.socket));
+      if (!stream.sender && reading && !stream.ended) entries.push(pollIn(stream.socket));
+      else if (stream.sender && running && stream.greenLight) entries.push(pollOut(stream.socket));
     }
     yield* pollEntries(proc, entries, running ? test.timeout() : Number.POSITIVE_INFINITY);
     if (this.#signals.ended) yield* this.#interrupted();

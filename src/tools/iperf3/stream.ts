@@ -36,6 +36,8 @@ export class Stream {
   bytesSentOmitted = 0;
   bytesReceived = 0;
   bytesThisInterval = 0;
+  /** the other end has closed it: it stays readable, and there is nothing to read */
+  ended = false;
   startNs: Ns = 0;
   /** the start of the first second, for the rate: not moved by -O */
   fixedStartNs: Ns = 0;

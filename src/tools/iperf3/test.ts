@@ -444,7 +444,7 @@ export class Test {
   /** iperf_recv: errno when a stream broke, 0 else. */
   *receive(): Task<number> {
     for (const stream of this.streams) {
-      if (stream.sender || !stream.socket.readable()) continue;
+      if (stream.sender || stream.ended || !stream.socket.readable()) continue;
       let bytes: Uint8Array;
       try {
         ({ bytes } = yield* stream.socket.recv(this.options.blockSize, { dontWait: true }));
@@ -453,6 +453,7 @@ export class Test {
         if (errno === Errno.EAGAIN) continue;
         return errno;
       }
+      if (bytes.length === 0 && !this.options.udp) stream.ended = true;
       yield* this.busy(ROUND_NS + bytes.length * COPY_NS_PER_BYTE);
       if (this.state === State.TEST_RUNNING) {
         stream.bytesReceived += bytes.length;
