@@ -128,3 +128,12 @@ it("nsenter runs a program in another process's network namespace, and names wha
       "nsenter: failed to execute nosuchcmd: No such file or directory\n",
   );
 });
+
+it("GRO on a veth, which would merge what arrives, is refused by name", async () => {
+  const host = await pair();
+  const { stdout, stderr } = await host.sh("ethtool -K v0 gro on; echo $?; ethtool -k v0 | grep generic-receive");
+  expect([stdout, stderr]).toEqual([
+    "1\ngeneric-receive-offload: off\n",
+    "ethtool: generic-receive-offload on v0: GRO is not emulated\n",
+  ]);
+});

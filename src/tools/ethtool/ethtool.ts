@@ -219,6 +219,11 @@ function* change(proc: Process, dev: NetDevice, words: readonly string[]): Task<
     }
     wanted.push([feature, value === "on"]);
   }
+  // it would make veth merge segments in its NAPI poll (veth_poll): what arrives would look different
+  if (dev.kind === "veth" && !dev.features.gro && wanted.some(([feature, on]) => feature === "gro" && on)) {
+    yield* proc.printError(`ethtool: generic-receive-offload on ${dev.name}: GRO is not emulated\n`);
+    return 1;
+  }
   const lines = table(dev);
   const before = { ...dev.features };
   const refused: [string, boolean][] = [];
