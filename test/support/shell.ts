@@ -21,7 +21,7 @@ const ENVIRONMENT: ReadonlyMap<string, string> = new Map([
 ]);
 
 export interface ScriptOptions {
-  /** files by path, relative to the working directory /root/work */
+  /** files by path, relative to the working directory /root/scripts */
   readonly files?: Readonly<Record<string, string>>;
   readonly stdin?: string;
   readonly args?: readonly string[];
@@ -65,10 +65,10 @@ export class TestMachine {
     const programs = shellPrograms({ filters: options.filters });
     for (const [name, program] of options.programs ?? []) programs.set(name, program);
     populateVfs(this.root, { programs });
-    this.root.put("/root/work/.keep", fileNode(""));
+    this.root.put("/root/scripts/.keep", fileNode(""));
     for (const [path, content] of Object.entries(options.files ?? {}))
-      this.root.put(`/root/work/${path}`, fileNode(content));
-    this.root.remove({ cwd: "/" } as Process, "/root/work/.keep");
+      this.root.put(`/root/scripts/${path}`, fileNode(content));
+    this.root.remove({ cwd: "/" } as Process, "/root/scripts/.keep");
   }
 
   /** Starts a program; its output goes to the sinks. */
@@ -79,7 +79,7 @@ export class TestMachine {
       argv,
       fds,
       env: ENVIRONMENT,
-      cwd: "/root/work",
+      cwd: "/root/scripts",
       root: this.root,
       ns: this.ns,
     });
@@ -96,10 +96,10 @@ export class TestMachine {
   }
 }
 
-/** Runs a script from a file named x.sh in /root/work. */
+/** Runs a script from a file named x.sh in /root/scripts. */
 export async function runScript(script: string, options: ScriptOptions = {}): Promise<ScriptResult> {
   const machine = new TestMachine(options);
-  machine.root.put("/root/work/x.sh", fileNode(script));
+  machine.root.put("/root/scripts/x.sh", fileNode(script));
   return await runIn(machine, [options.shell ?? "bash", "x.sh", ...(options.args ?? [])], options.stdin);
 }
 

@@ -2,6 +2,7 @@
 // net/core/neighbour.c (neigh_sysctl_template) and net/ipv4/arp.c (arp_tbl's defaults).
 
 import { LazyMap, LazySet } from "../../base/lazy.ts";
+import { withSetting } from "../../base/settings.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { NeighTable } from "./neigh-table.ts";
 import type { Neighbour } from "./neighbour.ts";
@@ -23,22 +24,6 @@ class NeighSettings {
   anycastDelay: Ns = SEC;
   proxyDelay: Ns = 800 * MSEC;
   lockTime: Ns = SEC;
-  /** the sets that differ from this one in one setting, by "field=value" */
-  #variants: Map<string, NeighSettings> | null = null;
-
-  with(field: NeighField, value: number): NeighSettings {
-    if (this[field] === value) return this;
-    this.#variants ??= new Map();
-    const key = `${field}=${value}`;
-    let variant = this.#variants.get(key);
-    if (!variant) {
-      variant = new NeighSettings();
-      for (const { field } of KEYS) variant[field] = this[field];
-      variant[field] = value;
-      this.#variants.set(key, variant);
-    }
-    return variant;
-  }
 }
 
 const DEFAULTS: NeighSettings = new NeighSettings();
@@ -62,7 +47,7 @@ export class NeighParms {
   }
 
   set(field: NeighField, value: number): void {
-    this.#settings = this.#settings.with(field, value);
+    this.#settings = withSetting(this.#settings, field, value);
   }
 
   get mcastProbes(): number {

@@ -2,6 +2,7 @@
 // sockets. Answers to net/ipv4/af_inet.c. TCP adds itself by `inetRegisterSocketType` and `inetAddProtocol`.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { withSetting } from "../../base/settings.ts";
 import { ETH_P_ARP, ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
@@ -73,7 +74,7 @@ const IPV4_SYSCTLS: SysctlProvider<Ipv4> = { prefix: "net/ipv4/", folders: null,
 export function createIpv4(net: Net): Ipv4 {
   const ip4 = new Ipv4(net);
   ip4.devconfAll = DEVCONF_ALL;
-  ip4.devconfDflt = DEVCONF_ALL.with("acceptSourceRoute", 1);
+  ip4.devconfDflt = withSetting(DEVCONF_ALL, "acceptSourceRoute", 1);
   ip4.fib = new FibTables(ip4);
   ip4.route = new RouteState(ip4);
   ip4.arp = createArpTable(ip4);

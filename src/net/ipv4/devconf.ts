@@ -9,7 +9,7 @@ import type { Ipv4 } from "./ipv4.ts";
 
 /**
  * net.ipv4.conf.*: values as written to the sysctl. Never changed: a device whose setting changes gets another set
- * (`with`), and all that have the same settings share one, as nearly all devices of a lab do.
+ * (base/settings.ts), and all that have the same settings share one, as nearly all devices of a lab do.
  */
 export class Ipv4Devconf {
   forwarding = 0;
@@ -45,28 +45,12 @@ export class Ipv4Devconf {
   promoteSecondaries = 0;
   routeLocalnet = 0;
   dropUnicastInL2Multicast = 0;
-  /** the sets that differ from this one in one setting, by "field=value" */
-  #variants: Map<string, Ipv4Devconf> | null = null;
-
-  with(field: DevconfField, value: number): Ipv4Devconf {
-    if (this[field] === value) return this;
-    this.#variants ??= new Map();
-    const key = `${field}=${value}`;
-    let variant = this.#variants.get(key);
-    if (!variant) {
-      variant = new Ipv4Devconf();
-      for (const { field } of DEVCONF_KEYS) variant[field] = this[field];
-      variant[field] = value;
-      this.#variants.set(key, variant);
-    }
-    return variant;
-  }
 }
 
 /** What "all" has at first (ipv4_devconf); "default" accepts source routes besides (ipv4_devconf_dflt). */
 export const DEVCONF_ALL: Ipv4Devconf = new Ipv4Devconf();
 
-export type DevconfField = Exclude<keyof Ipv4Devconf, "with">;
+export type DevconfField = keyof Ipv4Devconf;
 
 /** Sysctl name, field, and whether a change makes cached routes void (DEVINET_SYSCTL_FLUSHING_ENTRY). */
 export const DEVCONF_KEYS: readonly { readonly name: string; readonly field: DevconfField; readonly flush: boolean }[] =

@@ -2,6 +2,7 @@
 // to; forwarding of "all" is net.ipv4.ip_forward and sets every device's. Answers to net/ipv4/devinet.c
 // (devinet_conf_proc, devinet_sysctl_forward, inet_forward_change).
 
+import { withSetting } from "../../base/settings.ts";
 import { neighSysctlRegister } from "../core/neigh-parms.ts";
 import type { SysctlProvider } from "../core/sysctl.ts";
 import { DEVCONF_KEYS, type DevconfField, type InDevice, type Ipv4Devconf, inDevOf } from "./devconf.ts";
@@ -59,10 +60,10 @@ function registerConf(ip4: Ipv4, name: string, holder: Holder): void {
 /** devinet_conf_proc and devinet_sysctl_forward */
 function setConf(ip4: Ipv4, holder: Holder, field: DevconfField, value: number, flush: boolean): void {
   const old = confOf(ip4, holder)[field];
-  if (holder === "all") ip4.devconfAll = ip4.devconfAll.with(field, value);
-  else if (holder === "default") ip4.devconfDflt = ip4.devconfDflt.with(field, value);
+  if (holder === "all") ip4.devconfAll = withSetting(ip4.devconfAll, field, value);
+  else if (holder === "default") ip4.devconfDflt = withSetting(ip4.devconfDflt, field, value);
   else {
-    holder.conf = holder.conf.with(field, value);
+    holder.conf = withSetting(holder.conf, field, value);
     holder.touched.add(field);
   }
   if (field === "forwarding") {
@@ -74,7 +75,7 @@ function setConf(ip4: Ipv4, holder: Holder, field: DevconfField, value: number, 
   if (holder === "default")
     for (const dev of ip4.net.devices.values()) {
       const inDev = inDevOf(dev);
-      if (inDev && !inDev.touched.has(field)) inDev.conf = inDev.conf.with(field, value);
+      if (inDev && !inDev.touched.has(field)) inDev.conf = withSetting(inDev.conf, field, value);
     }
   if (flush && old !== value) ip4.rtCacheFlush();
 }
@@ -87,10 +88,10 @@ export function setIpForward(ip4: Ipv4, value: number): void {
 function inetForwardChange(ip4: Ipv4): void {
   const on = ip4.devconfAll.forwarding;
   ip4.changeSysctl({ ipForward: on });
-  ip4.devconfAll = ip4.devconfAll.with("acceptRedirects", on ? 0 : 1);
-  ip4.devconfDflt = ip4.devconfDflt.with("forwarding", on);
+  ip4.devconfAll = withSetting(ip4.devconfAll, "acceptRedirects", on ? 0 : 1);
+  ip4.devconfDflt = withSetting(ip4.devconfDflt, "forwarding", on);
   for (const dev of ip4.net.devices.values()) {
     const inDev = inDevOf(dev);
-    if (inDev) inDev.conf = inDev.conf.with("forwarding", on);
+    if (inDev) inDev.conf = withSetting(inDev.conf, "forwarding", on);
   }
 }

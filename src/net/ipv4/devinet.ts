@@ -3,6 +3,7 @@
 // devinet-addr.ts, life times in ifaddr-lifetime.ts.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { withSettings } from "../../base/settings.ts";
 import { isMulticast4 } from "../../wire/addr.ts";
 import {
   NETDEV_CHANGE,
@@ -240,7 +241,7 @@ function gratuitousArp(ip4: Ipv4, inDev: InDevice): void {
 function inetdevInit(ip4: Ipv4, dev: NetDevice): InDevice {
   const inDev = new InDevice(ip4, dev, ip4.devconfDflt);
   if (dev.loopback) {
-    inDev.conf = inDev.conf.with("disableXfrm", 1).with("disablePolicy", 1);
+    inDev.conf = withSettings(inDev.conf, { disableXfrm: 1, disablePolicy: 1 });
   }
   inDev.noArp = (dev.flags & IFF_NOARP) !== 0;
   inDev.parms = ip4.arp.parmsOf(dev);

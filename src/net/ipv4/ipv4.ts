@@ -2,6 +2,7 @@
 // are functions over it; `af-inet.ts` makes one, wires the files together and registers `ipRcv` and `arpRcv` with the core.
 
 import { LazyMap } from "../../base/lazy.ts";
+import { withSettings } from "../../base/settings.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { NeighTable } from "../core/neigh-table.ts";
 import type { Net } from "../core/net.ts";
@@ -157,9 +158,6 @@ const DEFAULTS: Readonly<Ipv4Sysctl> = {
   errorBurstMs: 5000,
 };
 
-/** The sets that differ from one in what was written: every container's daemon writes the same. */
-const sysctlVariants: WeakMap<Readonly<Ipv4Sysctl>, Map<string, Readonly<Ipv4Sysctl>>> = new WeakMap();
-
 export class Ipv4 {
   readonly net: Net;
   readonly rng: Rng;
@@ -201,18 +199,7 @@ export class Ipv4 {
   #lifetimes: IfaddrLifetimes | null = null;
 
   changeSysctl(values: Partial<Ipv4Sysctl>): void {
-    let variants = sysctlVariants.get(this.sysctl);
-    if (!variants) {
-      variants = new Map();
-      sysctlVariants.set(this.sysctl, variants);
-    }
-    const key = JSON.stringify(values);
-    let changed = variants.get(key);
-    if (!changed) {
-      changed = { ...this.sysctl, ...values };
-      variants.set(key, changed);
-    }
-    this.sysctl = changed;
+    this.sysctl = withSettings(this.sysctl, values);
   }
 
   get fragments(): IpFragments {
