@@ -9,6 +9,7 @@ import { inDevOf } from "./devconf.ts";
 import { FibInfoIndex, findSame } from "./fib-info-index.ts";
 import { FibRules } from "./fib-rules.ts";
 import { fibCreateInfo, matchesNexthops } from "./fib-semantics.ts";
+import { FibSpan } from "./fib-span.ts";
 import { FibTable, type FibTableOps, NO_MATCH } from "./fib-trie.ts";
 import {
   type FibConfig,
@@ -31,6 +32,7 @@ import { flushExceptions } from "./route-exception.ts";
 import { FlowKey } from "./rtable.ts";
 
 // Look-ups write their answers here; none begins while another one of the same kind is under way, in any namespace.
+const spanScratch: FibSpan = new FibSpan();
 const localRes: FibResult = new FibResult();
 const typeRes: FibResult = new FibResult();
 const checkRes: FibResult = new FibResult();
@@ -114,6 +116,16 @@ export class FibTables implements FibTableOps {
     res.tableId = RT_TABLE_MAIN;
     res.aliases = local.aliases;
     return localErr;
+  }
+
+  /** The addresses around `addr` of which `lookup` says the same, without rules; null: it is no ordinary one. Good until the next call. */
+  spanOf(addr: number): FibSpan | null {
+    const span = spanScratch.reset();
+    if (this.rules.custom || !span.ordinary(addr)) return null;
+    this.#local.narrow(span, addr);
+    this.#main.narrow(span, addr);
+    this.#tables.get(RT_TABLE_DEFAULT)?.narrow(span, addr);
+    return span;
   }
 
   /** Some table has default routes to choose among by what is known of their gateways. */

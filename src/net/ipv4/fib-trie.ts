@@ -5,6 +5,7 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import { prefixToMask } from "../../wire/addr.ts";
 import { inDevOf } from "./devconf.ts";
+import type { FibSpan } from "./fib-span.ts";
 import {
   FIB_LOOKUP_IGNORE_LINKSTATE,
   FIB_PROPS,
@@ -109,6 +110,24 @@ export class FibTable {
       }
     }
     return NO_MATCH;
+  }
+
+  /** Leaves of `span` the addresses of which `lookup` says what it says of `addr`: the same prefixes cover them. */
+  narrow(span: FibSpan, addr: number): void {
+    let node = this.#root;
+    while (node) {
+      const { length } = node;
+      if (!covers(node, addr)) {
+        span.without(node.prefix, length, addr);
+        return;
+      }
+      if (node.aliases.length > 0) span.within(node.prefix, length);
+      if (length === 32) return;
+      const one = (addr >>> (31 - length)) & 1;
+      const other = one ? node.zero : node.one;
+      if (other) span.without(other.prefix, other.length, addr);
+      node = one ? node.one : node.zero;
+    }
   }
 
   /** Adds, replaces or appends a route (fib_table_insert). Throws NetError. */

@@ -21,6 +21,7 @@ import {
   Sock,
   type SockAddr,
 } from "../core/sock.ts";
+import { RTN_UNICAST } from "./fib-types.ts";
 import { ipMcJoinGroup, ipMcLeaveGroup } from "./igmp.ts";
 import type { IpCookie } from "./ip-append.ts";
 import { type IpOptions, ipOptionsGet } from "./ip-options.ts";
@@ -316,8 +317,13 @@ export abstract class DatagramSock extends Sock {
       throw new NetError(rt.error);
     }
     if (rt.flags & RTCF_BROADCAST && !this.broadcast) throw new NetError(Errno.EACCES);
-    if (ordinary && !(rt.flags & RTCF_BROADCAST) && rt.lasting && !ip4.fib.severalDefaults)
-      outputs.remember(fl.daddr | 0, asked, fl.tos, oif, ip4.net.pathGenid, rt, fl.saddr | 0);
+    if (ordinary && !(rt.flags & RTCF_BROADCAST) && rt.lasting && !ip4.fib.severalDefaults) {
+      const genid = ip4.net.pathGenid;
+      outputs.remember(fl.daddr | 0, asked, fl.tos, oif, genid, rt, fl.saddr | 0);
+      // a local address is its own source
+      const span = rt.type === RTN_UNICAST ? ip4.fib.spanOf(fl.daddr) : null;
+      if (span !== null) outputs.rememberSpan(span, asked, fl.tos, oif, genid, rt, fl.saddr | 0);
+    }
     return rt;
   }
 

@@ -27,7 +27,7 @@ import {
   trace,
 } from "../core/skb.ts";
 import { inDevOf } from "./devconf.ts";
-import { RTN_BROADCAST, RTN_MULTICAST, RTN_UNICAST } from "./fib-types.ts";
+import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from "./fib-types.ts";
 import { peerErrorAllow } from "./inet-peer.ts";
 import { IPSKB_DOREDIRECT } from "./ip-cb.ts";
 import { IP_DEFRAG_LOCAL_DELIVER, ipDefrag } from "./ip-fragment.ts";
@@ -169,7 +169,12 @@ function routeReceived(ip4: Ipv4, skb: SkBuff, dev: NetDevice): DropReason | nul
   const reason = ipRouteInput(ip4, skb, daddr >>> 0, saddr >>> 0, tos, dev);
   if (reason === null && skb.mark === 0 && !(skb.ipcbFlags & IPSKB_DOREDIRECT)) {
     const rt = skbRtable(skb)!;
-    if (rt.lasting) inputs.remember(daddr, saddr, tos, ifindex, ip4.net.pathGenid, rt, 0);
+    if (rt.lasting) {
+      const genid = ip4.net.pathGenid;
+      inputs.remember(daddr, saddr, tos, ifindex, genid, rt, 0);
+      const span = rt.type === RTN_UNICAST || rt.type === RTN_LOCAL ? ip4.fib.spanOf(daddr) : null;
+      if (span !== null) inputs.rememberSpan(span, saddr, tos, ifindex, genid, rt, 0);
+    }
   }
   return reason;
 }

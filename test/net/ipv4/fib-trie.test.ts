@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NetError } from "../../../src/base/errno.ts";
+import { FibSpan, SIGN } from "../../../src/net/ipv4/fib-span.ts";
 import { FibTable } from "../../../src/net/ipv4/fib-trie.ts";
 import { FibInfo, FibNh, FibResult, fibConfig, NLM_F_CREATE, NLM_F_EXCL } from "../../../src/net/ipv4/fib-types.ts";
 import { FlowKey } from "../../../src/net/ipv4/rtable.ts";
@@ -23,7 +24,7 @@ const prefix = fc
     return { dst: (value & mask) >>> 0, dstLen: length };
   });
 
-test("the trie finds the longest prefix, as a search through all routes does, whatever came and went", () => {
+test("the trie finds the longest prefix, as a search through all routes does, whatever came and went; and how far it holds", () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ route: prefix, add: fc.boolean() }), { maxLength: 60 }),
@@ -59,6 +60,14 @@ test("the trie finds the longest prefix, as a search through all routes does, wh
             .filter(({ dst, dstLen }) => dstLen === 0 || (address ^ dst) >>> (32 - dstLen) === 0)
             .sort((a, b) => b.dstLen - a.dstLen)[0];
           expect(found).toBe(best?.gw ?? 0);
+          const span = new FibSpan();
+          table.narrow(span, address);
+          const near = [span.low, span.high, ...addresses.map((other) => other ^ SIGN)];
+          for (const other of near.filter((at) => at >= span.low && at <= span.high)) {
+            fl.daddr = (other ^ SIGN) >>> 0;
+            expect(table.lookup(fl, res, 0) === 0 ? res.nh.gw : 0).toBe(found);
+          }
+          expect(span.low <= (address ^ SIGN) && (address ^ SIGN) <= span.high).toBe(true);
         }
         const dumped = [...table.entries()].map(({ prefix: dst, length }) => [dst, length]);
         const sorted = all.sort((a, b) => a.dst - b.dst || b.dstLen - a.dstLen).map(({ dst, dstLen }) => [dst, dstLen]);
