@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readCapture } from "../../src/capture/read.ts";
 import { CaptureWriter } from "../../src/capture/writer.ts";
+import { captureFrame } from "../../src/net/core/capture-stamp.ts";
 import type { Tap } from "../../src/net/core/net-device.ts";
-import { TAP_VIEW } from "../../src/net/core/skb.ts";
 import type { UdpSock } from "../../src/net/ipv4/udp.ts";
 import { checksumKind, fold, headerIsValid, pseudoHeaderSumAt } from "../../src/wire/checksum.ts";
 import * as ipv4 from "../../src/wire/ipv4.ts";
@@ -80,7 +80,7 @@ export function captureToFiles(path: NatPath): CaptureFiles {
     const sink = (piece: Uint8Array): void => void writeSync(fd, piece);
     let writer = new CaptureWriter({ sink });
     const tap: Tap = {
-      capture: (skb, _dev, _outgoing, nowNs) => writer.writeView(skb.view(TAP_VIEW, skb.data, skb.len), nowNs),
+      capture: (skb, _dev, _outgoing, stamp) => captureFrame(writer, skb, stamp),
     };
     path.host.host.netns.net.deviceByName(name)!.taps.push(tap);
     const flush = (): void => writer.flush();

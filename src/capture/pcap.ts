@@ -38,27 +38,19 @@ export function emitFileHeader(b: Uint8Array, at: number, linkType: number, snap
   return at + FILE_HEADER_LENGTH;
 }
 
-/** Writes a record's header, `fraction` in the file's unit; returns the offset after it. */
+/** Writes a record's header, `fraction` in the file's unit. */
 export function emitRecordHeader(
-  b: Uint8Array,
+  out: DataView,
   at: number,
   seconds: number,
   fraction: number,
   capturedLength: number,
   wireLength: number,
-): number {
-  setLe32(b, at, seconds);
-  setLe32(b, at + FRACTION, fraction);
-  setLe32(b, at + CAPTURED_LENGTH, capturedLength);
-  setLe32(b, at + WIRE_LENGTH, wireLength);
-  return at + RECORD_HEADER_LENGTH;
-}
-
-function setLe32(b: Uint8Array, at: number, value: number): void {
-  b[at] = value;
-  b[at + 1] = value >>> 8;
-  b[at + 2] = value >>> 16;
-  b[at + 3] = value >>> 24;
+): void {
+  out.setInt32(at, seconds, true);
+  out.setInt32(at + FRACTION, fraction, true);
+  out.setInt32(at + CAPTURED_LENGTH, capturedLength, true);
+  out.setInt32(at + WIRE_LENGTH, wireLength, true);
 }
 
 /** True when the bytes begin like a classic pcap file. */

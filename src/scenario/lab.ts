@@ -2,12 +2,13 @@
 // and taps that hand captures back as bytes. Browser-safe: nothing here touches a disk, a clock or a network.
 
 import { NetError } from "../base/errno.ts";
-import { MSEC, type Ns } from "../base/time.ts";
+import type { Ns } from "../base/time.ts";
 import { CaptureWriter } from "../capture/writer.ts";
 import type { Host } from "../host/host.ts";
 import { Lab as Engine, type ShellResult } from "../host/lab.ts";
+import { captureFrame } from "../net/core/capture-stamp.ts";
 import type { Tap as DeviceTap, NetDevice } from "../net/core/net-device.ts";
-import { type SkBuff, TAP_VIEW } from "../net/core/skb.ts";
+import type { SkBuff } from "../net/core/skb.ts";
 import { withTagInFrame } from "../net/core/vlan-tag.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import type { Process } from "../posix/process.ts";
@@ -123,7 +124,7 @@ export class LabHost {
    */
   tap(device: string, netns?: string): Tap {
     const namespace = netns === undefined ? this.host.netns : netnsByName(this.host, netns);
-    return new Tap(this.lab, namespace, device);
+    return new Tap(namespace, device);
   }
 
   /** The bytes of a file on the host. Throws NetError ENOENT, EISDIR. */
@@ -144,18 +145,18 @@ export class Tap {
   readonly #tap: DeviceTap;
 
   /** @internal use LabHost.tap */
-  constructor(lab: Lab, namespace: NetNamespace, device: string) {
+  constructor(namespace: NetNamespace, device: string) {
     const dev = namespace.net.deviceByName(device);
     if (!dev) throw new NetError(19);
     this.#device = dev;
-    const { startMs } = lab.engine;
-    this.#writer = new CaptureWriter({ startSeconds: Math.floor(startMs / 1000) });
-    const restNs = (startMs % 1000) * MSEC;
+    const writer = new CaptureWriter();
+    this.#writer = writer;
     this.#tap = {
-      capture: (skb: SkBuff, dev, outgoing, nowNs) => {
+      capture: (skb: SkBuff, dev, outgoing, stamp) => {
         // as libpcap: a loopback packet is seen once
         if (outgoing && dev.loopback) return;
-        withTagInFrame(skb, () => this.#writer.writeView(skb.view(TAP_VIEW, skb.data, skb.len), restNs + nowNs));
+        if (skb.vlanProto === 0) captureFrame(writer, skb, stamp);
+        else withTagInFrame(skb, () => captureFrame(writer, skb, stamp));
       },
     };
     dev.taps.push(this.#tap);

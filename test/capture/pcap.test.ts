@@ -90,6 +90,21 @@ describe("a pcap file", () => {
     expect(capture.frames[0]).toMatchObject({ from: 40, to: 104, wireLength: 1514 });
   });
 
+  it("is the same written word by word, wherever the frames lie in their buffers and in the file", () => {
+    fc.assert(
+      fc.property(frames, fc.nat(2100), fc.constantFrom(64, 262_144), (all, at, snapLength) => {
+        const [bytewise, wordwise] = [new CaptureWriter({ snapLength }), new CaptureWriter({ snapLength })];
+        for (const { bytes, timeNs } of all) {
+          const buffer = new Uint8Array((at + bytes.length + 3) & ~3).fill(0xee);
+          buffer.set(bytes, at);
+          bytewise.write(bytes, 0, bytes.length, timeNs);
+          wordwise.writeWords(new Int32Array(buffer.buffer), at, bytes.length, Math.floor(timeNs / 1e9), timeNs % 1e9);
+        }
+        expect(hex(wordwise.bytes())).toBe(hex(bytewise.bytes()));
+      }),
+    );
+  });
+
   it("takes a part of a larger buffer", () => {
     const writer = new CaptureWriter();
     writer.write(Uint8Array.of(9, 9, 1, 2, 3, 9), 2, 5, 0);
@@ -229,7 +244,7 @@ describe("a capture on all interfaces", () => {
   it("has Linux's cooked header in place of Ethernet's", () => {
     const writer = new CaptureWriter({ linkType: LINKTYPE_LINUX_SLL2 });
     const frame = Uint8Array.from([1, 2, 3, 4, 5, 6, 0x02, 0x42, 0xac, 0x11, 0, 2, 0x08, 0x06, 0xaa, 0xbb]);
-    writer.writeCooked(frame, 0, frame.length, 0, 3, sll2.ARPHRD_ETHER, sll2.PACKET_OUTGOING);
+    writer.writeCooked(frame, 0, frame.length, 0, 0, 3, sll2.ARPHRD_ETHER, sll2.PACKET_OUTGOING);
     const file = writer.bytes();
     const [record] = readCapture(file).frames;
     expect(hex(file.slice(record!.from, record!.to))).toBe(
@@ -239,6 +254,6 @@ describe("a capture on all interfaces", () => {
   });
 
   it("is the only one that takes cooked frames", () => {
-    expect(() => new CaptureWriter().writeCooked(new Uint8Array(60), 0, 60, 0, 1, 1, 0)).toThrow("LINUX_SLL2");
+    expect(() => new CaptureWriter().writeCooked(new Uint8Array(60), 0, 60, 0, 0, 1, 1, 0)).toThrow("LINUX_SLL2");
   });
 });

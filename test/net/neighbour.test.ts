@@ -63,7 +63,7 @@ describe("asking", () => {
   test("three questions a second apart, then everybody who waits hears that the host is unreachable", () => {
     const { lab, a } = pair();
     const times: number[] = [];
-    a.dev("eth0").taps.push({ capture: (_skb, _dev, _out, now) => times.push(Math.round(now / 1e8) / 10) });
+    a.dev("eth0").taps.push({ capture: (_skb, _dev, _out, { ns: now }) => times.push(Math.round(now / 1e8) / 10) });
     const told = a.capture("lo");
     a.ping("10.0.0.77");
     a.ping("10.0.0.77", { id: 2 });

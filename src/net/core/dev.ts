@@ -2,12 +2,11 @@
 // driver) and receive (`netifReceiveSkb`: taps, VLAN, rx handler, packet type). Answers to net/core/dev.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import type { Ns } from "../../base/time.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import { DropReason } from "./drop-reason.ts";
 import { completeChecksum, needsSegmenting, segmentAndSend } from "./gso.ts";
 import { defaultOperstate, refreshFlags } from "./link-watch.ts";
-import type { Kernel, Net } from "./net.ts";
+import type { Net } from "./net.ts";
 import {
   IFF_ALLMULTI,
   IFF_PROMISC,
@@ -18,6 +17,7 @@ import {
   RX_HANDLER_ANOTHER,
   RX_HANDLER_CONSUMED,
   RX_HANDLER_EXACT,
+  type Tap,
 } from "./net-device.ts";
 import {
   NETDEV_CHANGE,
@@ -307,8 +307,8 @@ function xmitOne(skb: SkBuff, dev: NetDevice): number {
   const { kernel } = dev.net;
   kernel.sim.elapse(kernel.costs.transmit);
   if (skb.pool.trace !== null) trace(skb, "devHardStartXmit", dev);
-  if (dev.taps.length > 0) tapAll(dev, skb, true);
-  if (dev.net.taps.length > 0) tapNet(dev, skb, true);
+  if (dev.taps.length > 0) tapAll(dev.taps, skb, dev, true);
+  if (dev.net.taps.length > 0) tapAll(dev.net.taps, skb, dev, true);
   return dev.ops.startXmit(skb, dev);
 }
 
@@ -447,42 +447,22 @@ function vlanReceive(skb: SkBuff, target: NetDevice): void {
   if (skb.pktType === PACKET_MULTICAST) target.stats.multicast++;
 }
 
-/** The clock as captures show it: a CPU whose step began earlier may be behind the one that was seen last. */
-function captureTime(kernel: Kernel): Ns {
-  const { now } = kernel.sim;
-  if (now > kernel.capturedNs) kernel.capturedNs = now;
-  return kernel.capturedNs;
-}
-
-function tapAll(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
-  const now = captureTime(dev.net.kernel);
-  const { taps } = dev;
-  for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, now);
-}
-
-function tapNet(dev: NetDevice, skb: SkBuff, outgoing: boolean): void {
-  const now = captureTime(dev.net.kernel);
-  const { taps } = dev.net;
-  for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, now);
+function tapAll(taps: readonly Tap[], skb: SkBuff, dev: NetDevice, outgoing: boolean): void {
+  const { captured, sim, epochMs } = dev.net.kernel;
+  captured.advance(sim.now, epochMs);
+  for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, captured);
 }
 
 /** All that listen on a device see a received frame. */
 export function deliverToTaps(skb: SkBuff, dev: NetDevice): void {
-  if (dev.taps.length > 0) tapReceived(dev, skb);
-  if (dev.net.taps.length > 0) tapNetReceived(dev, skb);
+  if (dev.taps.length > 0) tapReceived(dev.taps, skb, dev);
+  if (dev.net.taps.length > 0) tapReceived(dev.net.taps, skb, dev);
 }
 
 /** A tap sees a received frame from its link header on. */
-function tapReceived(dev: NetDevice, skb: SkBuff): void {
+function tapReceived(taps: readonly Tap[], skb: SkBuff, dev: NetDevice): void {
   const { data } = skb;
   skb.data = skb.macHeader;
-  tapAll(dev, skb, false);
-  skb.data = data;
-}
-
-function tapNetReceived(dev: NetDevice, skb: SkBuff): void {
-  const { data } = skb;
-  skb.data = skb.macHeader;
-  tapNet(dev, skb, false);
+  tapAll(taps, skb, dev, false);
   skb.data = data;
 }

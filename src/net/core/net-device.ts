@@ -2,7 +2,7 @@
 // include/linux/netdevice.h (struct net_device, net_device_ops).
 
 import { LazyMap, LazySet } from "../../base/lazy.ts";
-import type { Ns } from "../../base/time.ts";
+import type { CaptureStamp } from "./capture-stamp.ts";
 import type { Net } from "./net.ts";
 import type { SkBuff } from "./skb.ts";
 
@@ -70,7 +70,7 @@ const ETHER_BROADCAST = new Uint8Array(6).fill(255);
 /** A listener on one interface, both directions (an AF_PACKET socket of ETH_P_ALL: tcpdump). */
 export interface Tap {
   /** The frame is head[data … tail), from its link header on; must not be kept or changed. `outgoing`: sent by this host. */
-  capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: Ns): void;
+  capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, stamp: CaptureStamp): void;
 }
 
 /** What became of a packet that was to be sent; a driver that drops says so to the sender (NET_XMIT_*). */

@@ -7,6 +7,7 @@ import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
+import { CaptureStamp } from "./capture-stamp.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
 import { NETDEV_CHANGE, NETDEV_UNREGISTER, type NetdevEvent } from "./netdev-events.ts";
@@ -72,8 +73,8 @@ export class Kernel {
   logFrom = 0;
   /** one line per packet of the target NFLOG */
   readonly nflog: { timeNs: Ns; text: string }[] = [];
-  /** the stamp of the frame that was captured last */
-  capturedNs: Ns = 0;
+  /** of the frame that was captured last */
+  readonly captured: CaptureStamp = new CaptureStamp();
   /** virtual ns that a packet's way costs, by what the tracepoints of the recorded machine show */
   costs: PathCosts = { receive: 900, transmit: 500, bridge: 500, forward: 1_600, output: 200, tcpSlowPath: 800 };
   /** wall-clock milliseconds since 1970 when virtual time was 0 (ICMP and IP timestamps) */

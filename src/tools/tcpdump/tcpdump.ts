@@ -13,10 +13,11 @@ import * as sll2 from "../../capture/sll2.ts";
 import { CaptureWriter } from "../../capture/writer.ts";
 import { hostOf, netnsOf } from "../../host/host.ts";
 import { PacketSock } from "../../net/core/af-packet.ts";
+import { type CaptureStamp, captureFrame } from "../../net/core/capture-stamp.ts";
 import { devSetPromiscuity } from "../../net/core/dev.ts";
 import { NETDEV_UNREGISTER, type NetdevNotifier } from "../../net/core/net.ts";
 import type { NetDevice, Tap } from "../../net/core/net-device.ts";
-import { PACKET_OUTGOING, type SkBuff, TAP_VIEW } from "../../net/core/skb.ts";
+import { PACKET_OUTGOING, type SkBuff } from "../../net/core/skb.ts";
 import { SOCK_DGRAM, SOCK_RAW } from "../../net/core/sock.ts";
 import { withTagInFrame } from "../../net/core/vlan-tag.ts";
 import { Socket } from "../../net/socket.ts";
@@ -113,6 +114,13 @@ export function* tcpdump(proc: Process): Task<number> {
 
 const NOT_IN_FRAME = new Error("not in the frame");
 
+interface WaitingFrame {
+  readonly bytes: Uint8Array;
+  readonly seconds: number;
+  readonly nanoseconds: number;
+  readonly wireLength: number;
+}
+
 class Session implements Tap {
   readonly #proc: Process;
   readonly #options: TcpdumpOptions;
@@ -130,8 +138,6 @@ class Session implements Tap {
   #firstBlockOver = false;
   readonly #ancillary = (what: number): number =>
     what === SKF_AD_PKTTYPE ? this.#packetType : what === SKF_AD_IFINDEX ? this.#ifindex : 0;
-  readonly #startSeconds: number;
-  readonly #restNs: number;
   #writer: CaptureWriter | null = null;
   #file: RegularFile | null = null;
   /** what stdio holds: handed over by the ring, not yet in the file */
@@ -143,7 +149,7 @@ class Session implements Tap {
   readonly #blockTimer: Timer;
   #openedNs = 0;
   /** frames that wait to be printed */
-  readonly #ring: { bytes: Uint8Array; timeNs: number; wireLength: number }[] = [];
+  readonly #ring: WaitingFrame[] = [];
   /** frames that the ring took, and those of them that tcpdump has got */
   #received = 0;
   #captured = 0;
@@ -162,9 +168,6 @@ class Session implements Tap {
     this.#linkType = linkType;
     this.#filter = filter;
     this.#blockTimer = proc.sim.timer(() => this.#retireBlock());
-    const { epochNs } = proc.machine;
-    this.#startSeconds = Number(epochNs / 1_000_000_000n);
-    this.#restNs = Number(epochNs % 1_000_000_000n);
   }
 
   /** Makes the capture file with its header. Returns the text of what went wrong. */
@@ -182,7 +185,6 @@ class Session implements Tap {
     this.#writer = new CaptureWriter({
       linkType: this.#linkType,
       snapLength: this.#options.snapLength,
-      startSeconds: this.#startSeconds,
       nanoseconds: this.#options.nanoseconds,
       sink: (piece) => this.#take(piece),
     });
@@ -263,17 +265,17 @@ class Session implements Tap {
     );
   }
 
-  capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
+  capture(skb: SkBuff, dev: NetDevice, outgoing: boolean, stamp: CaptureStamp): void {
     if (this.#stopped) return;
     if (skb.vlanProto === 0 || this.#linkType === LINKTYPE_LINUX_SLL2) {
-      if (this.#passes(skb, dev, outgoing)) this.#keep(skb, dev, outgoing, nowNs);
+      if (this.#passes(skb, dev, outgoing)) this.#keep(skb, dev, outgoing, stamp);
       return;
     }
     // the kernel filters the frame without its tag, and asks for the tag beside it only where the filter says "vlan"
     const asksForTag = /\bvlan\b/.test(this.#options.expression);
     if (!asksForTag && !this.#passes(skb, dev, outgoing)) return;
     withTagInFrame(skb, () => {
-      if (!asksForTag || this.#passes(skb, dev, outgoing)) this.#keep(skb, dev, outgoing, nowNs);
+      if (!asksForTag || this.#passes(skb, dev, outgoing)) this.#keep(skb, dev, outgoing, stamp);
     });
   }
 
@@ -300,7 +302,7 @@ class Session implements Tap {
   }
 
   /** A frame goes into the ring. */
-  #keep(skb: SkBuff, dev: NetDevice, outgoing: boolean, nowNs: number): void {
+  #keep(skb: SkBuff, dev: NetDevice, outgoing: boolean, stamp: CaptureStamp): void {
     const options = this.#options;
     // libpcap leaves out one of the two sights of a loopback packet, and a direction (linux_check_direction)
     const { direction } = options;
@@ -319,13 +321,12 @@ class Session implements Tap {
     this.#received++;
     const isOpen = this.#blockBytes > 0;
     this.#blockBytes += size;
-    if (!isOpen && !options.immediate) this.#startBlockTimer(nowNs);
+    if (!isOpen && !options.immediate) this.#startBlockTimer(stamp.ns);
     if (!this.#firstBlockOver && !this.#passesInLibpcap(skb)) return;
     // no frame beyond the wanted number
     if (options.count > 0 && this.#received >= options.count) this.#stopped = true;
-    const timeNs = this.#restNs + nowNs;
-    if (this.#writer) this.#write(this.#writer, skb, dev, outgoing, timeNs);
-    if (printed) this.#keepForPrinting(skb, dev, outgoing, timeNs);
+    if (this.#writer) this.#write(this.#writer, skb, dev, outgoing, stamp);
+    if (printed) this.#keepForPrinting(skb, dev, outgoing, stamp);
     this.#blockFrames++;
     if (options.immediate) this.#retireBlock();
   }
@@ -351,11 +352,14 @@ class Session implements Tap {
     }
   }
 
-  #write(writer: CaptureWriter, skb: SkBuff, dev: NetDevice, outgoing: boolean, timeNs: number): void {
-    const { head, data, tail } = skb;
-    if (this.#linkType === LINKTYPE_LINUX_SLL2)
-      writer.writeCooked(head, data, tail, timeNs, dev.ifindex, dev.type, outgoing ? PACKET_OUTGOING : skb.pktType);
-    else writer.writeView(skb.view(TAP_VIEW, data, tail - data), timeNs);
+  #write(writer: CaptureWriter, skb: SkBuff, dev: NetDevice, outgoing: boolean, stamp: CaptureStamp): void {
+    if (this.#linkType !== LINKTYPE_LINUX_SLL2) {
+      captureFrame(writer, skb, stamp);
+      return;
+    }
+    const { seconds, nanoseconds } = stamp;
+    const packetType = outgoing ? PACKET_OUTGOING : skb.pktType;
+    writer.writeCooked(skb.head, skb.data, skb.tail, seconds, nanoseconds, dev.ifindex, dev.type, packetType);
   }
 
   /** The open block goes to tcpdump (prb_retire_current_block). */
@@ -374,15 +378,16 @@ class Session implements Tap {
     this.#wake.wakeAll();
   }
 
-  #keepForPrinting(skb: SkBuff, dev: NetDevice, outgoing: boolean, timeNs: number): void {
+  #keepForPrinting(skb: SkBuff, dev: NetDevice, outgoing: boolean, stamp: CaptureStamp): void {
     let bytes: Uint8Array;
     if (this.#linkType === LINKTYPE_LINUX_SLL2) {
       const one = new CaptureWriter({ linkType: LINKTYPE_LINUX_SLL2 });
-      one.writeCooked(skb.head, skb.data, skb.tail, 0, dev.ifindex, dev.type, outgoing ? PACKET_OUTGOING : skb.pktType);
+      this.#write(one, skb, dev, outgoing, stamp);
       bytes = one.bytes().subarray(40);
     } else bytes = skb.head.slice(skb.data, skb.tail);
+    const { seconds, nanoseconds } = stamp;
     const wireLength = bytes.length;
-    this.#ring.push({ bytes: bytes.subarray(0, this.#options.snapLength), timeNs, wireLength });
+    this.#ring.push({ bytes: bytes.subarray(0, this.#options.snapLength), seconds, nanoseconds, wireLength });
   }
 
   #printer(dev: NetDevice | undefined): FramePrinter {
@@ -397,9 +402,8 @@ class Session implements Tap {
       const frame = this.#ring.shift()!;
       this.#readable--;
       if (this.#options.countOnly) continue;
-      const seconds = this.#startSeconds + Math.floor(frame.timeNs / SEC);
-      const { bytes, wireLength } = frame;
-      yield* stdout.print(`${printer.print(bytes, 0, bytes.length, seconds, frame.timeNs % SEC, wireLength)}\n`);
+      const { bytes, seconds, nanoseconds, wireLength } = frame;
+      yield* stdout.print(`${printer.print(bytes, 0, bytes.length, seconds, nanoseconds, wireLength)}\n`);
     }
     yield* this.#passOn();
   }

@@ -88,7 +88,8 @@ test("a bridge that queries asks at once, at startup intervals, then every 125 s
   const { kernel, br, ends } = lab();
   const times: number[] = [];
   ends[0]!.taps.push({
-    capture: (skb, _dev, _out, now) => void (skb.head[skb.data + 23] === 2 && times.push(Math.round(now / SEC))),
+    capture: (skb, _dev, _out, { ns: now }) =>
+      void (skb.head[skb.data + 23] === 2 && times.push(Math.round(now / SEC))),
   });
   brMulticastSetQuerier(br, true);
   run(kernel, 200 * SEC);

@@ -20,7 +20,7 @@ function wire(seed = 1): { port: NetDevice; arrivals: [number, number][]; advanc
   const start = kernel.sim.now;
   const arrivals: [number, number][] = [];
   end.taps.push({
-    capture: (skb, _dev, _outgoing, now) =>
+    capture: (skb, _dev, _outgoing, { ns: now }) =>
       void arrivals.push([skb.head[skb.data + 14]!, Math.round((now - start) / MS)]),
   });
   return { port, arrivals, advance: (ms) => run(kernel, ms * MS) };
@@ -194,7 +194,7 @@ test("a tap before the driver sees a delayed frame when it leaves, not when it i
   netem(port, { delayNs: 50 * MS });
   const seen: number[] = [];
   const { now } = kernel.sim;
-  port.taps.push({ capture: (_skb, _dev, _outgoing, at) => void seen.push(Math.round((at - now) / MS)) });
+  port.taps.push({ capture: (_skb, _dev, _outgoing, { ns: at }) => void seen.push(Math.round((at - now) / MS)) });
   send(port, B, A);
   run(kernel, 100 * MS);
   expect(seen).toEqual([50]);

@@ -157,7 +157,7 @@ export class Capture {
 
   constructor(host: Host, dev = "eth0") {
     host.dev(dev).taps.push({
-      capture: (skb, _dev, outgoing, now) => this.#see(skb, outgoing, now),
+      capture: (skb, _dev, outgoing, { ns }) => this.#see(skb, outgoing, ns),
     });
   }
 
