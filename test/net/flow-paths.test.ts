@@ -28,6 +28,8 @@ const WORLD = `
   ip addr add 10.0.0.2/24 dev eth0; ip link set eth0 up
   ip -n out addr add 10.0.0.1/24 dev eth0; ip -n out link set eth0 up
   ip -n out addr add 10.9.9.9/32 dev lo
+  ip -n out route add local 10.9.0.0/17 dev lo
+  ip -n c1 addr add 172.17.1.11/16 dev eth0
   ip route add default via 10.0.0.1
   ip -n out route add 172.17.0.0/16 via 10.0.0.2
   for ns in c1 c2 out; do ip netns exec $ns ethtool -K eth0 tso off gso off; done
@@ -101,6 +103,35 @@ const CHANGES = [
   "ethtool -K eth0 tx off",
   "ip netns exec c1 ethtool -K eth0 tx off",
   "ip netns exec out sysctl -qw net.ipv4.conf.all.rp_filter=1",
+  // what tells new connections from each other
+  "iptables -I FORWARD -d 10.9.4.0/22 -j ACCEPT",
+  "iptables -I FORWARD ! -d 10.9.8.0/21; iptables -I FORWARD ! -s 172.17.1.0/24",
+  "iptables -I FORWARD -s 172.17.1.8/29; iptables -I FORWARD -p udp -d 10.9.0.5/255.255.0.255",
+  "iptables -I FORWARD -m iprange --dst-range 10.9.3.7-10.9.20.9 -j ACCEPT",
+  "iptables -I FORWARD -m iprange ! --src-range 172.17.0.12-172.17.1.3",
+  "iptables -I FORWARD -p udp --dport 1001:1002; iptables -I FORWARD -p udp ! --sport 5001",
+  "iptables -I FORWARD -p udp -m multiport --dports 1000,1003:1007 -j ACCEPT",
+  "iptables -I FORWARD -p udp -m multiport ! --sports 5000,5002:5003",
+  "iptables -t mangle -A FORWARD -m addrtype --dst-type UNICAST; iptables -t mangle -A FORWARD -m addrtype ! --src-type LOCAL --dst-type LOCAL,BROADCAST",
+  "iptables -I FORWARD -m conntrack --ctstate NEW; iptables -I FORWARD -m state --state NEW,INVALID -m comment --comment no",
+  "iptables -I FORWARD -m conntrack --ctorigdst 10.9.2.0/24; iptables -I FORWARD -m mark --mark 0 -m pkttype --pkt-type unicast",
+  "iptables -t mangle -A POSTROUTING -m conntrack --ctstate NEW -d 10.9.1.0/24 -j DROP",
+  "iptables -t raw -A PREROUTING -d 10.9.6.0/23 -j NOTRACK",
+  "iptables -t nat -I PREROUTING -d 10.9.7.0/24 -p udp -j DNAT --to-destination 10.0.0.1",
+  "iptables -t nat -I POSTROUTING -d 10.9.16.0/20 -j SNAT --to-source 10.0.0.50-10.0.0.52",
+  "iptables -t nat -I POSTROUTING -p udp -d 10.9.0.0/18 -j SNAT --to-source 10.0.0.60:3000-3003",
+  "iptables -t nat -I POSTROUTING -d 10.9.32.0/20 -j ACCEPT",
+  "iptables -t nat -I POSTROUTING -p udp --dport 1002 -j MASQUERADE --random",
+  "iptables -t nat -A POSTROUTING -o docker0 -j MASQUERADE",
+  "ip route add unreachable 10.9.2.0/24; ip route add 10.9.3.0/24 dev eth0; ip route add 10.9.20.0/22 via 10.0.0.1 mtu 600",
+  "ip addr add 10.9.5.1/32 dev lo; ip addr add 10.9.6.1/24 dev eth0",
+  "ip -n c1 route add unreachable 10.9.1.0/24; ip -n c1 route add 10.9.2.0/23 dev eth0; ip -n c1 route add 10.9.4.0/24 via 172.17.0.1 src 172.17.1.11",
+  "ip -n out route add prohibit 10.9.8.0/22; ip -n out route del 172.17.0.0/16 || true",
+  "ip route del unreachable 10.9.2.0/24; ip route del 10.9.3.0/24; ip -n c1 route del unreachable 10.9.1.0/24 || true",
+  "sysctl -qw net.netfilter.nf_conntrack_max=25",
+  "sysctl -qw net.netfilter.nf_conntrack_max=262144",
+  "sysctl -qw net.netfilter.nf_conntrack_timestamp=1",
+  "sysctl -qw net.netfilter.nf_conntrack_udp_timeout=1",
   "ip -n out addr del 10.9.9.9/32 dev lo || true",
   "ip -n out addr add 10.9.9.9/32 dev lo || true",
 ];
@@ -115,6 +146,16 @@ type Step =
       readonly times: number;
       readonly tos: number;
     }
+  | {
+      /** a datagram each to addresses in 10.9.0.0/16 */
+      readonly kind: "fresh";
+      readonly from: number;
+      readonly first: number;
+      readonly stride: number;
+      readonly count: number;
+      readonly port: number;
+    }
+  | { readonly kind: "listen" }
   | { readonly kind: "stream"; readonly from: number; readonly bytes: number; readonly back: number }
   | { readonly kind: "answer"; readonly port: number }
   | { readonly kind: "change"; readonly which: number }
@@ -134,6 +175,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       tos: fc.constantFrom(0, 0, 0, 16),
     }),
   },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant("fresh" as const),
+      from: fc.nat(3),
+      first: fc.nat(0xffff),
+      stride: fc.constantFrom(0, 1, 255, 1000, 4099),
+      count: fc.constantFrom(1, 3, 12),
+      port: fc.integer({ min: 1000, max: 1004 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("listen" as const) }) },
   {
     weight: 5,
     arbitrary: fc.record({ kind: fc.constant("answer" as const), port: fc.integer({ min: 1000, max: 1003 }) }),
@@ -194,6 +247,8 @@ class World {
   readonly netns: NetNamespace[] = [];
   /** how connections ended, in order */
   readonly streams: string[] = [];
+  /** what conntrack -E would print */
+  readonly events: string[] = [];
   readonly taps: { bytes(): Uint8Array; readonly frames: number }[] = [];
 
   async begin(forget: boolean): Promise<this> {
@@ -204,6 +259,11 @@ class World {
     this.#serve(of("out"));
     for (const name of ["c1", "c2"]) this.senders.push(of(name).socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock);
     for (const sock of this.senders) sock.bind({ addr: 0, port: 5000 });
+    for (const port of [5001, 5002]) {
+      const sock = of("c1").socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
+      sock.bind({ addr: port === 5001 ? 0 : parseIpv4("172.17.1.11")!, port });
+      this.senders.push(sock);
+    }
     for (let port = 1000; port < 1004; port++) {
       const sock = of("out").socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
       sock.bind({ addr: 0, port });
@@ -224,6 +284,21 @@ class World {
         for (let i = 0; i < step.times; i++)
           said += this.#send(this.senders[step.from]!, new Uint8Array(step.bytes).fill(step.port + i), to);
         return said;
+      }
+      case "fresh": {
+        let said = "";
+        for (let i = 0; i < step.count; i++) {
+          const addr = 0x0a090000 + ((step.first + i * step.stride) & 0xffff);
+          said += this.#send(this.senders[step.from]!, Uint8Array.of(i), { addr, port: step.port + (i & 1) });
+        }
+        return said;
+      }
+      case "listen": {
+        const { ct } = this.host.host.netns.nf;
+        ct.listen((events, { orig, reply, status, timeout }) => {
+          this.events.push(JSON.stringify([this.lab.now, events, orig, reply, status, timeout]));
+        });
+        return "";
       }
       case "stream":
         this.#stream(this.netns[step.from]!, step.bytes, step.back);
@@ -305,7 +380,7 @@ class World {
 
   async seen(): Promise<string> {
     const { stdout, stderr } = await this.host.sh(SEEN);
-    return `${this.lab.now}\n${this.streams.join("\n")}\n${stdout}${stderr}`;
+    return `${this.lab.now}\n${[...this.streams, ...this.events].join("\n")}\n${stdout}${stderr}`;
   }
 }
 

@@ -4,6 +4,7 @@
 // function, a match, a target) takes the record off (`skb.record = null`), and the way is walked again by the next packet.
 
 import type { NetDevice } from "./net-device.ts";
+import type { PacketBox } from "./packet-box.ts";
 import type { SkBuff } from "./skb.ts";
 
 /** What counts packets and bytes: a rule, a chain's policy. */
@@ -35,11 +36,17 @@ export class PathRecord {
   /** rules and policies that counted it, in order; `length` of them hold */
   readonly counters: Counted[] = [];
   length = 0;
+  /**
+   * Of a connection's first packet: which other ones go the same way, cut down by all that look at addresses and ports. null: the
+   * record is of a known connection's packet and for others of this connection only.
+   */
+  readonly box: PacketBox | null;
   readonly #onDone: (record: PathRecord, skb: SkBuff) => void;
 
   /** @param onDone called when a packet has come to its output with its record still on */
-  constructor(onDone: (record: PathRecord, skb: SkBuff) => void) {
+  constructor(onDone: (record: PathRecord, skb: SkBuff) => void, box: PacketBox | null = null) {
     this.#onDone = onDone;
+    this.box = box;
   }
 
   begin(skb: SkBuff, indev: NetDevice): void {
@@ -50,6 +57,7 @@ export class PathRecord {
     this.ct = 0;
     this.dst = null;
     this.length = 0;
+    if (this.box !== null) this.box.reset();
     skb.record = this;
   }
 

@@ -5,6 +5,7 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import { LazyMap, LazySet } from "../../base/lazy.ts";
 import type { NetDevice } from "../core/net-device.ts";
+import { SIGN } from "../core/packet-box.ts";
 import { inDevOf } from "./devconf.ts";
 import { FibInfoIndex, findSame } from "./fib-info-index.ts";
 import { FibRules } from "./fib-rules.ts";
@@ -120,7 +121,8 @@ export class FibTables implements FibTableOps {
 
   /** The addresses around `addr` of which `lookup` says the same, without rules; null: it is no ordinary one. Good until the next call. */
   spanOf(addr: number): FibSpan | null {
-    const span = spanScratch.reset();
+    const span = spanScratch;
+    span.set(SIGN, ~SIGN);
     if (this.rules.custom || !span.ordinary(addr)) return null;
     this.#local.narrow(span, addr);
     this.#main.narrow(span, addr);

@@ -118,14 +118,14 @@ export class FibTable {
     while (node) {
       const { length } = node;
       if (!covers(node, addr)) {
-        span.without(node.prefix, length, addr);
+        span.cut(node.prefix, length, addr);
         return;
       }
-      if (node.aliases.length > 0) span.within(node.prefix, length);
+      if (node.aliases.length > 0) span.cut(node.prefix, length, addr);
       if (length === 32) return;
       const one = (addr >>> (31 - length)) & 1;
       const other = one ? node.zero : node.one;
-      if (other) span.without(other.prefix, other.length, addr);
+      if (other) span.cut(other.prefix, other.length, addr);
       node = one ? node.one : node.zero;
     }
   }

@@ -14,6 +14,7 @@ import { getInt32 } from "../../wire/layout.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
+import type { PacketBox } from "../core/packet-box.ts";
 import type { PathRecord } from "../core/path-record.ts";
 import {
   consumeSkb,
@@ -119,7 +120,7 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
     return;
   }
   const rt = skbRtable(skb)!;
-  if (skb.record !== null) noteRoute(skb, skb.record, rt);
+  if (skb.record !== null) noteRoute(ip4, skb, skb.record, rt);
   if (rt.type === RTN_MULTICAST) {
     ip4.mib.ipExt.InMcastPkts++;
     ip4.mib.ipExt.InMcastOctets += skb.len;
@@ -137,7 +138,7 @@ export function ipRcvFinish(ip4: Ipv4, skb: SkBuff): void {
 }
 
 /** Only unicast that is forwarded by a route which lasts, and causes no redirect, is remembered. */
-function noteRoute(skb: SkBuff, record: PathRecord, rt: Rtable): void {
+function noteRoute(ip4: Ipv4, skb: SkBuff, record: PathRecord, rt: Rtable): void {
   const remembered =
     rt.inputKind === DST_FORWARD &&
     rt.type === RTN_UNICAST &&
@@ -147,7 +148,18 @@ function noteRoute(skb: SkBuff, record: PathRecord, rt: Rtable): void {
     skb.pktType === PACKET_HOST;
   record.dst = rt;
   record.nfBridge = skb.nfBridge;
-  if (!remembered) skb.record = null;
+  if (!remembered || (record.box !== null && !partByRoutes(ip4, skb, record.box))) skb.record = null;
+}
+
+/** Packets of a box go the same way: destinations by the same route, sources that are believed for the same reason. */
+function partByRoutes(ip4: Ipv4, skb: SkBuff, box: PacketBox): boolean {
+  const source = ip4.fib.spanOf(getInt32(skb.head, skb.data + ipv4.SOURCE));
+  if (source === null) return false;
+  box.saddr.meet(source);
+  const destination = ip4.fib.spanOf(getInt32(skb.head, skb.data + ipv4.DESTINATION));
+  if (destination === null) return false;
+  box.daddr.meet(destination);
+  return true;
 }
 
 /** As an earlier packet with these addresses, if nothing has changed since; else by the tables. */

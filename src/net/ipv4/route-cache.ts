@@ -5,7 +5,7 @@
 // destinations next to each other of which the tables say the same (fib-span.ts), for packets of which each goes somewhere
 // else: 9 % less for the first packet of a flow, which asks in three namespaces (new_flow).
 
-import { type FibSpan, SIGN } from "./fib-span.ts";
+import { SIGN, type Span } from "../core/packet-box.ts";
 import type { Rtable } from "./rtable.ts";
 
 const STRIDE = 5;
@@ -73,7 +73,7 @@ export class RouteCache {
 
   /** The same, for all destinations of a span; the oldest one makes room. */
   rememberSpan(
-    { low, high }: FibSpan,
+    { low, high }: Span,
     saddr: number,
     tos: number,
     ifindex: number,

@@ -206,6 +206,18 @@ export class ConnRows {
     words[at + 2] = (tuple.srcU << 16) | tuple.dstU;
   }
 
+  /** Both tuples of a protocol with ports, each the other's answer. */
+  setWords(row: number, src: number, dst: number, ports: number): void {
+    const words = this.#words;
+    const at = row << ROW;
+    words[at] = src;
+    words[at + 1] = dst;
+    words[at + 2] = ports;
+    words[at + TUPLE_WORDS] = dst;
+    words[at + TUPLE_WORDS + 1] = src;
+    words[at + TUPLE_WORDS + 2] = (ports << 16) | (ports >>> 16);
+  }
+
   /** Is this the direction's tuple? */
   hasTuple(row: number, dir: number, src: number, dst: number, ports: number, protonum: number): boolean {
     const words = this.#words;

@@ -284,6 +284,19 @@ export class Conntrack {
     return conn;
   }
 
+  /** A new connection of a protocol with ports, in a table that has room; addresses and ports as the table has them. */
+  begin(protonum: number, src: number, dst: number, ports: number): number {
+    const conn = this.allocate(protonum);
+    this.rows.setWords(conn, src, dst, ports);
+    return conn;
+  }
+
+  /** May `begin` be called: there is room, and nobody waits for such a connection? */
+  get takesAny(): boolean {
+    const { max } = this.sysctl;
+    return (max === 0 || this.size < max) && this.expectations.list.length === 0;
+  }
+
   /** A connection not yet in the table (init_conntrack); 0: nothing can answer such a packet. */
   #create(tuple: Tuple, zone: number, template: Template | null, skb: SkBuff): number {
     if (!invertTuple(this.#inverse, tuple)) return 0;
@@ -583,7 +596,10 @@ export class Conntrack {
   }
 }
 
-/** Only packets of a connection that is in the table, without a helper or a zone, take a remembered way. */
+/**
+ * Only packets of a connection that is in the table, without a helper or a zone, take its remembered way; packets that begin
+ * one (the record has a box) that of others which began.
+ */
 function noteConnection(rows: ConnRows, skb: SkBuff, record: PathRecord, hasTemplate: boolean): void {
   const conn = skb.ct;
   const status = rows.status(conn);
@@ -592,7 +608,8 @@ function noteConnection(rows: ConnRows, skb: SkBuff, record: PathRecord, hasTemp
   record.status = status;
   record.mark = rows.mark(conn);
   record.trackedInBridge = skb.nfBridge !== 0;
-  if (hasTemplate || !(status & IPS_CONFIRMED) || rows.ext(conn) !== null || rows.zone(conn) !== 0) skb.record = null;
+  const known = record.box === null ? (status & IPS_CONFIRMED) !== 0 : status === 0 && skb.ctinfo === IP_CT_NEW;
+  if (hasTemplate || !known || rows.ext(conn) !== null || rows.zone(conn) !== 0) skb.record = null;
 }
 
 function templateZone({ zone, zoneFromMark }: Template, skb: SkBuff): number {

@@ -29,6 +29,7 @@ import type { Mib } from "../ipv4/mib.ts";
 import type { Rtable } from "../ipv4/rtable.ts";
 import type { Conntrack } from "./conntrack.ts";
 import { ctinfo2dir, IPS_ASSURED, IPS_DST_NAT, IPS_NAT_CLASH, IPS_SEEN_REPLY, IPS_SRC_NAT } from "./conntrack-entry.ts";
+import { FirstPackets } from "./first-packets.ts";
 import { type Nat, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat.ts";
 import { udpRefresh } from "./proto-other.ts";
 import { tcpPacket } from "./proto-tcp.ts";
@@ -40,7 +41,7 @@ const PATHS = 1024;
 const TRANSPORT_AT = ip.HEADER_LENGTH;
 
 /** One way: what a packet must be like to take it, and what is to be done on it. */
-class FlowPath {
+export class FlowPath {
   readonly id: number;
   readonly genid: number;
   readonly indev: NetDevice;
@@ -175,6 +176,7 @@ export class FlowPaths implements FlowPathCache {
   /** by the low bits of their number: a new one takes the oldest one's place */
   readonly #paths: (FlowPath | null)[] = [];
   #lastId = 0;
+  readonly #first: FirstPackets;
   readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb));
 
   /** paths with something to count */
@@ -188,6 +190,13 @@ export class FlowPaths implements FlowPathCache {
     this.#ip4 = ip4;
     this.#ct = ct;
     this.#nat = nat;
+    this.#first = new FirstPackets(
+      ip4,
+      ct,
+      nat,
+      (record, skb) => (isWay(record) ? new FlowPath(0, ip4.net.pathGenid, record, skb) : null),
+      (path, bytes) => this.#count(path, bytes),
+    );
   }
 
   /** A frame from the backlog (the place of nf_flow_offload_ip_hook): true when it was sent on its connection's known way. */
@@ -196,7 +205,7 @@ export class FlowPaths implements FlowPathCache {
     const { ipv4Sniffers } = dev.net;
     if (ipv4Sniffers !== null && ipv4Sniffers.length > 0) return false;
     const found = this.#find(skb);
-    if (found < 0) return false;
+    if (found < 0) return this.#first.receive(skb, dev);
     const conn = found >> 1;
     const id = this.#ct.rows.path(conn, found & 1);
     const path = id === 0 ? null : this.#paths[id & (PATHS - 1)]!;
@@ -332,8 +341,7 @@ export class FlowPaths implements FlowPathCache {
     if (conn <= 0 || skb.ct !== conn || record.dst === null || skb.dst !== record.dst || skb.mark !== 0) return;
     if (rows.status(conn) !== record.status || rows.mark(conn) !== record.mark || skb.ctinfo !== record.ctinfo) return;
     if (rows.ext(conn) !== null) return;
-    const port = record.indev!.rxHandlerData;
-    if (record.bridge === null ? record.indev!.rxHandler !== null : !(port instanceof BridgePort)) return;
+    if (!isWay(record)) return;
     rows.setPath(conn, ctinfo2dir(record.ctinfo), this.#numberOf(record, skb));
   }
 
@@ -347,6 +355,11 @@ export class FlowPaths implements FlowPathCache {
     paths[id & (PATHS - 1)] = new FlowPath(id, genid, record, skb);
     return id;
   }
+}
+
+/** By a bridge, or by a device that nothing lies over. */
+function isWay({ bridge, indev }: PathRecord): boolean {
+  return bridge === null ? indev!.rxHandler === null : indev!.rxHandlerData instanceof BridgePort;
 }
 
 /** Four bytes of a packet as one of its words. */

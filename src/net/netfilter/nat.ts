@@ -99,6 +99,8 @@ export class Nat {
   readonly #scratch: Tuple = new Tuple();
   readonly #other: Tuple = new Tuple();
   readonly #null: NatRange = natRange();
+  /** where the last new connection was to be mapped; null: nowhere */
+  lastRange: NatRange | null = null;
 
   constructor(ip4: Ipv4, ct: Conntrack) {
     this.#ip4 = ip4;
@@ -189,7 +191,7 @@ export class Nat {
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
     const begins = ctinfo === IP_CT_NEW || ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY;
     if (begins && !(rows.status(conn) & done)) {
-      skb.record = null;
+      if (skb.record !== null && skb.record.box === null) skb.record = null;
       const chains = this.#chains[hook]!;
       for (let i = 0; i < chains.length && !(rows.status(conn) & done); i++) {
         const verdict = chains[i]!.fn(skb, state);
@@ -200,7 +202,7 @@ export class Nat {
         }
       }
       if (!(rows.status(conn) & done)) {
-        const verdict = this.#nullBinding(conn, manip);
+        const verdict = this.nullBinding(conn, manip);
         if (verdict !== NF_ACCEPT) return verdict;
       }
     } else if (
@@ -239,20 +241,23 @@ export class Nat {
   }
 
   /** The connection stays as it is, but its tuple is taken (nf_nat_alloc_null_binding). */
-  #nullBinding(conn: number, manip: number): number {
+  nullBinding(conn: number, manip: number): number {
     const { rows } = this.#ct;
     const address = manip === NF_NAT_MANIP_SRC ? rows.dst(conn, 1) : rows.src(conn, 1);
     const range = this.#null;
     range.flags = NF_NAT_RANGE_MAP_IPS;
     range.minAddr = address;
     range.maxAddr = address;
-    return this.setupInfo(conn, range, manip);
+    const verdict = this.setupInfo(conn, range, manip);
+    this.lastRange = null;
+    return verdict;
   }
 
   /** Maps a connection whose first packet is on its way into `range` (nf_nat_setup_info). */
   setupInfo(conn: number, range: NatRange, manip: number): number {
     const { rows } = this.#ct;
     const status = rows.status(conn);
+    this.lastRange = range;
     if (status & IPS_CONFIRMED) return NF_ACCEPT;
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
     if (status & done) return NF_DROP;

@@ -5,6 +5,7 @@
 
 import { IPPROTO_TCP } from "../../wire/ipv4.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
+import { type PacketBox, partByMask } from "../core/packet-box.ts";
 import type { SkBuff } from "../core/skb.ts";
 import { ChainIndex, InterfaceNumbers } from "./chain-index.ts";
 import type { NfMonitor, TraceVerdict } from "./nf-monitor.ts";
@@ -46,6 +47,8 @@ const HAS_FRAG = 0x2000;
 const HAS_MATCH = 0x4000;
 /** what its matches say may be remembered of a packet's way */
 const MEMO = 0x8000;
+/** its target may be passed by a first packet whose way is noted */
+const MEMO_TARGET = 0x10000;
 
 // What a rule does.
 const CONTINUE = 0;
@@ -146,6 +149,7 @@ function compileRule(out: CompiledTable, index: number, rule: Rule, table: Table
   if (ip.frag) flags |= HAS_FRAG;
   if (rule.match !== null) flags |= HAS_MATCH;
   if (rule.memo) flags |= MEMO;
+  if (rule.memoTarget) flags |= MEMO_TARGET;
   words[at + SRC] = ip.src;
   words[at + SMSK] = ip.smsk;
   words[at + DST] = ip.dst;
@@ -220,7 +224,9 @@ export class ChainProgram {
     /** whoever traces sees every rule that Linux would look at, so no index */
     const tracing = skb.pool.trace !== null;
     const listened = this.#monitor.tracing;
-    const noIndex = tracing || listened;
+    /** what the rules look at of a first packet: all of them, so that the box is right */
+    const box = skb.record === null ? null : skb.record.box;
+    const noIndex = tracing || listened || box !== null;
     let indexOfChain = noIndex ? null : indexes[index]!;
     /** rules up to here are walked one by one; beyond, the chain's index says which is next */
     let runEnd = indexOfChain === null ? TO_THE_END : -1;
@@ -256,6 +262,7 @@ export class ChainProgram {
       }
       if (flags & HAS_SRC) {
         const saddr = (b[iph + 12]! << 24) | (b[iph + 13]! << 16) | (b[iph + 14]! << 8) | b[iph + 15]!;
+        if (box !== null && !partByMask(box.saddr, saddr, words[at + SRC]!, words[at + SMSK]!)) skb.record = null;
         if ((((saddr ^ words[at + SRC]!) & words[at + SMSK]!) !== 0) !== ((flags & IPT_INV_SRCIP) !== 0)) {
           index++;
           continue;
@@ -263,6 +270,7 @@ export class ChainProgram {
       }
       if (flags & HAS_DST) {
         const daddr = (b[iph + 16]! << 24) | (b[iph + 17]! << 16) | (b[iph + 18]! << 8) | b[iph + 19]!;
+        if (box !== null && !partByMask(box.daddr, daddr, words[at + DST]!, words[at + DMSK]!)) skb.record = null;
         if ((((daddr ^ words[at + DST]!) & words[at + DMSK]!) !== 0) !== ((flags & IPT_INV_DSTIP) !== 0)) {
           index++;
           continue;
@@ -285,6 +293,7 @@ export class ChainProgram {
       }
       if (flags & HAS_MATCH) {
         if (!(flags & MEMO)) skb.record = null;
+        else if (box !== null) noteMatch(par, box, rules[index]!);
         if (!matches[index]!(par)) {
           if (par.hotdrop) return NF_DROP;
           index++;
@@ -295,7 +304,7 @@ export class ChainProgram {
       rule.packets++;
       rule.bytes += skb.tail - iph;
       if (skb.record !== null) {
-        if (next === TARGET) skb.record = null;
+        if (next === TARGET && (box === null || !(flags & MEMO_TARGET))) skb.record = null;
         else skb.record.count(rule);
       }
       let to = words[at + JUMP]!;
@@ -370,6 +379,12 @@ export class ChainProgram {
     }
     return chain.policy;
   }
+}
+
+/** What a rule's match looks at of a first packet; a match that cannot say ends the record. */
+function noteMatch(par: XtPar, box: PacketBox, { boxes }: Rule): void {
+  if (boxes === null) par.skb.record = null;
+  else for (const part of boxes) part(par, box);
 }
 
 function fill(par: XtPar, fields: Int32Array, interfaces: InterfaceNumbers): void {

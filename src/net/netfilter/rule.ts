@@ -2,7 +2,7 @@
 // what becomes of a packet that matches. iptables' rules are in xt-rule.ts. Answers to struct nft_rule.
 
 import type { RuleKey } from "./rule-keys.ts";
-import type { MatchFn, TargetFn, XtCheck } from "./x-tables.ts";
+import type { BoxFn, MatchFn, TargetFn, XtCheck } from "./x-tables.ts";
 
 // struct ipt_ip: invflags and flags (uapi/linux/netfilter_ipv4/ip_tables.h)
 export const IPT_INV_VIA_IN = 0x01;
@@ -69,6 +69,10 @@ export abstract class Rule {
   readonly keys: readonly RuleKey[] = [];
   /** its match says the same of a connection's next packet with the same TOS and flags, and keeps nothing of packets */
   readonly memo: boolean = false;
+  /** how what its match says of a connection's first packet depends on addresses and ports; null: it cannot be said */
+  readonly boxes: readonly BoxFn[] | null = null;
+  /** its target may be passed by first packets that take a remembered way */
+  readonly memoTarget: boolean = false;
 
   constructor(packets = 0, bytes = 0) {
     this.packets = packets;

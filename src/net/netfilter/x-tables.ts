@@ -5,6 +5,7 @@
 import { Errno, NetError } from "../../base/errno.ts";
 import type { Net } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
+import type { PacketBox } from "../core/packet-box.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Conntrack } from "./conntrack.ts";
@@ -111,8 +112,22 @@ export interface XtMatch<Info = never> extends XtExtension<Info, MatchFn> {
    * addresses and TOS, while the namespace's pathGenid is the same, and keeps nothing of the packets that it sees.
    */
   memo?(info: Info): boolean;
+  /**
+   * Of a match that may be remembered: how its answer to a connection's first packet depends on addresses and ports. null: not at
+   * all; undefined: it cannot be said, and the packet's way is not remembered for other connections.
+   */
+  box?(info: Info, env: XtEnv): BoxFn | null | undefined;
 }
-export type XtTarget<Info = never> = XtExtension<Info, TargetFn>;
+export interface XtTarget<Info = never> extends XtExtension<Info, TargetFn> {
+  /**
+   * It only asks NAT for a new source, which is asked again for each connection: first packets that come to it may take a
+   * remembered way (first-packets.ts). Where that depends on more, the target takes the packet's record off.
+   */
+  readonly memo?: true;
+}
+
+/** Cuts `box` down to packets of which a match says what it says of this one. */
+export type BoxFn = (par: XtPar, box: PacketBox) => void;
 
 /** xt_check_match, xt_check_target: throws NetError EINVAL where the extension may not stand. */
 export function xtCheck(ext: XtExtension<never, unknown>, kind: "match" | "target", check: XtCheck): void {

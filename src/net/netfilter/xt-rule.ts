@@ -16,7 +16,16 @@ import {
 } from "./rule.ts";
 import { KEY_DADDR, KEY_IIF, KEY_OIF, KEY_PROTO, KEY_SADDR, keyOf, type RuleKey } from "./rule-keys.ts";
 import { TARGETS } from "./targets/index.ts";
-import { type MatchFn, type TargetFn, type XtCheck, type XtExtension, type XtInstance, xtCheck } from "./x-tables.ts";
+import {
+  type BoxFn,
+  type MatchFn,
+  type TargetFn,
+  type XtCheck,
+  type XtEnv,
+  type XtExtension,
+  type XtInstance,
+  xtCheck,
+} from "./x-tables.ts";
 
 /** An extension by its kernel name with its own data (plain: compared deeply by -D and -C). */
 export interface ExtSpec {
@@ -55,6 +64,8 @@ export class XtRule extends Rule {
   override jumpTo: string;
   override readonly keys: readonly RuleKey[];
   override readonly memo: boolean;
+  override readonly boxes: readonly BoxFn[] | null;
+  override readonly memoTarget: boolean;
   readonly #instances: XtInstance<unknown>[] = [];
 
   /** Throws NetError: ENOENT (no such extension), EINVAL and others (it may not stand there). */
@@ -72,6 +83,8 @@ export class XtRule extends Rule {
     this.jumpTo = target.kind === "jump" || target.kind === "goto" ? target.chain : "";
     this.keys = keysOf(spec);
     this.memo = matches.every(({ name, info }) => MATCHES.get(name)?.memo?.(info as never) === true);
+    this.boxes = this.memo ? boxesOf(spec, base.env) : null;
+    this.memoTarget = target.kind === "target" && TARGETS.get(target.name)?.memo === true;
     try {
       this.match = combine(matches.map((m) => this.#create<MatchFn>(MATCHES.get(m.name), "match", m, check)));
       this.target =
@@ -139,6 +152,18 @@ function keysOf({ ip, matches }: RuleSpec): RuleKey[] {
   }
   return keys;
 }
+
+function boxesOf({ matches }: RuleSpec, env: XtEnv): readonly BoxFn[] | null {
+  let boxes = NO_BOXES;
+  for (const { name, info } of matches) {
+    const box = MATCHES.get(name)?.box?.(info as never, env);
+    if (box === undefined) return null;
+    if (box !== null) boxes = [...boxes, box];
+  }
+  return boxes;
+}
+
+const NO_BOXES: readonly BoxFn[] = [];
 
 function isWholeName(iface: string): boolean {
   return iface !== "" && !iface.endsWith("+");

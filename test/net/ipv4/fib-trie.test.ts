@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NetError } from "../../../src/base/errno.ts";
-import { FibSpan, SIGN } from "../../../src/net/ipv4/fib-span.ts";
+import { SIGN } from "../../../src/net/core/packet-box.ts";
+import { FibSpan } from "../../../src/net/ipv4/fib-span.ts";
 import { FibTable } from "../../../src/net/ipv4/fib-trie.ts";
 import { FibInfo, FibNh, FibResult, fibConfig, NLM_F_CREATE, NLM_F_EXCL } from "../../../src/net/ipv4/fib-types.ts";
 import { FlowKey } from "../../../src/net/ipv4/rtable.ts";

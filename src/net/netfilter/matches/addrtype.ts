@@ -9,6 +9,7 @@ import {
   NF_INET_POST_ROUTING,
   NF_INET_PRE_ROUTING,
 } from "../../core/netfilter.ts";
+import type { Span } from "../../core/packet-box.ts";
 import { inetAddrType, inetDevAddrType } from "../../ipv4/route.ts";
 import { invalid, type XtMatch } from "../x-tables.ts";
 
@@ -29,6 +30,17 @@ const LIMIT_BOTH = XT_ADDRTYPE_LIMIT_IFACE_IN | XT_ADDRTYPE_LIMIT_IFACE_OUT;
 export const addrtypeMatch: XtMatch<AddrtypeInfo> = {
   name: "addrtype",
   memo: () => true,
+  box:
+    ({ source, dest }, { ip4 }) =>
+    (par, box) => {
+      const part = (into: Span, at: number): void => {
+        const span = ip4.fib.spanOf(get32(par.skb.head, at));
+        if (span === null) par.skb.record = null;
+        else into.meet(span);
+      };
+      if (source !== 0) part(box.saddr, par.iph + 12);
+      if (dest !== 0) part(box.daddr, par.iph + 16);
+    },
   create({ source, dest, flags }, check) {
     if ((flags & LIMIT_BOTH) === LIMIT_BOTH) invalid();
     const outgoing = (1 << NF_INET_LOCAL_OUT) | (1 << NF_INET_POST_ROUTING);

@@ -9,6 +9,7 @@ export interface CommentInfo {
 export const commentMatch: XtMatch<CommentInfo> = {
   name: "comment",
   memo: () => true,
+  box: () => null,
   create: () => ({ fn: () => true }),
   keys: () => [],
 };

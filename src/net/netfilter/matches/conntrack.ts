@@ -50,6 +50,7 @@ export interface ConntrackInfo {
 export const conntrackMatch: XtMatch<ConntrackInfo> = {
   name: "conntrack",
   memo: ({ matchFlags }) => (matchFlags & XT_CONNTRACK_EXPIRES) === 0,
+  box: ({ matchFlags }) => ((matchFlags & ~XT_CONNTRACK_STATE_ALIAS) === XT_CONNTRACK_STATE ? null : undefined),
   create(info, { env }) {
     const release = env.useConntrack();
     const onlyState = (info.matchFlags & ~XT_CONNTRACK_STATE_ALIAS) === XT_CONNTRACK_STATE;

@@ -58,6 +58,7 @@ export interface TosInfo {
 export const tosMatch: XtMatch<TosInfo> = {
   name: "tos",
   memo: () => true,
+  box: () => null,
   create: ({ value, mask, invert }) => ({
     fn: ({ skb, iph }) => ((skb.head[iph + 1]! & mask) === value) !== invert,
   }),
@@ -71,6 +72,7 @@ export interface DscpInfo {
 export const dscpMatch: XtMatch<DscpInfo> = {
   name: "dscp",
   memo: () => true,
+  box: () => null,
   create({ dscp, invert }) {
     if (dscp > 63) throw new NetError(Errno.EINVAL);
     return { fn: ({ skb, iph }) => (skb.head[iph + 1]! >>> 2 === dscp) !== invert };

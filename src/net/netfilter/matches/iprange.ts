@@ -1,6 +1,7 @@
 // Match iprange: source or destination between two addresses. Answers to xt_iprange.c.
 
 import { get32 } from "../../../wire/layout.ts";
+import { SIGN, type Span } from "../../core/packet-box.ts";
 import { KEY_DADDR, KEY_SADDR, keyRanges, type RuleKey } from "../rule-keys.ts";
 import type { XtMatch } from "../x-tables.ts";
 
@@ -20,6 +21,14 @@ export interface IprangeInfo {
 export const iprangeMatch: XtMatch<IprangeInfo> = {
   name: "iprange",
   memo: () => true,
+  box:
+    ({ srcMin, srcMax, dstMin, dstMax, flags }) =>
+    ({ skb, iph }, box) => {
+      const part = (span: Span, min: number, max: number, at: number): void =>
+        span.part((min ^ SIGN) | 0, (max ^ SIGN) | 0, get32(skb.head, at) ^ SIGN);
+      if (flags & IPRANGE_SRC) part(box.saddr, srcMin, srcMax, iph + 12);
+      if (flags & IPRANGE_DST) part(box.daddr, dstMin, dstMax, iph + 16);
+    },
   create({ srcMin, srcMax, dstMin, dstMax, flags }) {
     return {
       fn: ({ skb, iph }) => {

@@ -13,6 +13,7 @@ export interface MacInfo {
 export const macMatch: XtMatch<MacInfo> = {
   name: "mac",
   memo: () => true,
+  box: () => null,
   hooks: (1 << NF_INET_PRE_ROUTING) | (1 << NF_INET_LOCAL_IN) | (1 << NF_INET_FORWARD),
   create({ srcaddr, invert }) {
     const want = Uint8Array.from(srcaddr);

@@ -13,6 +13,7 @@ export interface MarkInfo {
 export const markMatch: XtMatch<MarkInfo> = {
   name: "mark",
   memo: () => true,
+  box: () => null,
   create({ mark, mask, invert }) {
     const want = mark | 0;
     return { fn: ({ skb }) => ((skb.mark & mask) === want) !== invert };
@@ -24,6 +25,7 @@ export const markMatch: XtMatch<MarkInfo> = {
 export const connmarkMatch: XtMatch<MarkInfo> = {
   name: "connmark",
   memo: () => true,
+  box: () => null,
   create({ mark, mask, invert }, { env }) {
     const want = mark | 0;
     const { rows } = env.ct;

@@ -22,6 +22,14 @@ const PROTOS = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO
 export const multiportMatch: XtMatch<MultiportInfo> = {
   name: "multiport",
   memo: () => true,
+  box:
+    ({ ports }) =>
+    ({ skb, thoff }, box) => {
+      for (const [low, high] of ports) {
+        box.sport.part(low, high, get16(skb.head, thoff));
+        box.dport.part(low, high, get16(skb.head, thoff + 2));
+      }
+    },
   create({ flags, ports, invert }, check) {
     if (check.invProto || !PROTOS.includes(check.proto)) invalid();
     const low = Uint16Array.from(ports, (p) => p[0]);

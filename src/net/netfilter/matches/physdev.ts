@@ -25,6 +25,7 @@ function sameName(dev: NetDevice, pattern: string): boolean {
 export const physdevMatch: XtMatch<PhysdevInfo> = {
   name: "physdev",
   memo: () => true,
+  box: () => null,
   create({ physindev, physoutdev, bitmask, invert }, check) {
     if (bitmask === 0) invalid();
     const out = bitmask & (XT_PHYSDEV_OP_OUT | XT_PHYSDEV_OP_ISOUT);

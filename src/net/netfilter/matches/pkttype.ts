@@ -14,6 +14,7 @@ export interface PkttypeInfo {
 export const pkttypeMatch: XtMatch<PkttypeInfo> = {
   name: "pkttype",
   memo: () => true,
+  box: () => null,
   create({ pkttype, invert }) {
     return {
       fn: ({ skb, iph }) => {

@@ -4,7 +4,7 @@
 import { IPPROTO_TCP } from "../../../wire/ipv4.ts";
 import { KEY_TCPFLAGS, keyOf } from "../rule-keys.ts";
 import { invalid, type MatchFn, type XtMatch } from "../x-tables.ts";
-import { anyPorts, portKeys, portsMt } from "./udp.ts";
+import { anyPorts, portKeys, portsBox, portsMt } from "./udp.ts";
 
 export const XT_TCP_INV_SRCPT = 1;
 export const XT_TCP_INV_DSTPT = 2;
@@ -25,6 +25,7 @@ export interface TcpInfo {
 export const tcpMatch: XtMatch<TcpInfo> = {
   name: "tcp",
   memo: ({ option, flgMask }) => option === 0 && flgMask === 0,
+  box: portsBox,
   create(info, { proto, invProto }) {
     if (!isPlain(info)) return { fn: expressionsMt(info) };
     if (proto !== IPPROTO_TCP || invProto) invalid();

@@ -3,7 +3,7 @@
 import { IPPROTO_UDP } from "../../../wire/ipv4.ts";
 import { get16 } from "../../../wire/layout.ts";
 import { KEY_DPORT, KEY_SPORT, keyRanges, type RuleKey } from "../rule-keys.ts";
-import { invalid, type MatchFn, type XtMatch } from "../x-tables.ts";
+import { type BoxFn, invalid, type MatchFn, type XtMatch } from "../x-tables.ts";
 
 export const XT_UDP_INV_SRCPT = 1;
 export const XT_UDP_INV_DSTPT = 2;
@@ -17,6 +17,7 @@ export interface UdpInfo {
 export const udpMatch: XtMatch<UdpInfo> = {
   name: "udp",
   memo: () => true,
+  box: portsBox,
   create(info, { proto, invProto }) {
     // with ports it has become expressions, which say nothing of the protocol
     if (!anyPorts(info)) return { fn: portsMt(info) };
@@ -33,6 +34,14 @@ export function portKeys({ spts, dpts, invflags }: UdpInfo): RuleKey[] {
   if (!isAny(spts) && !(invflags & XT_UDP_INV_SRCPT)) keys.push(keyRanges(KEY_SPORT, [spts], 16));
   if (!isAny(dpts) && !(invflags & XT_UDP_INV_DSTPT)) keys.push(keyRanges(KEY_DPORT, [dpts], 16));
   return keys;
+}
+
+/** How the answer depends on ports. */
+export function portsBox({ spts, dpts }: UdpInfo): BoxFn {
+  return ({ skb, thoff }, box) => {
+    box.sport.part(spts[0], spts[1], get16(skb.head, thoff));
+    box.dport.part(dpts[0], dpts[1], get16(skb.head, thoff + 2));
+  };
 }
 
 /** Nothing is asked of the ports. */

@@ -32,6 +32,7 @@ const RT_SCOPE_UNIVERSE = 0;
 function plain(name: string, hooks: number, manip: number): XtTarget<NatRange> {
   return {
     name,
+    ...(manip === NF_NAT_MANIP_SRC ? { memo: true } : {}),
     table: "nat",
     hooks,
     create(range, { env }) {
@@ -63,6 +64,7 @@ function withAddress(to: NatRange, from: NatRange, addr: number): NatRange {
 export const masqueradeTarget: XtTarget<NatRange> = {
   name: "MASQUERADE",
   table: "nat",
+  memo: true,
   hooks: POST,
   create(range, { env }) {
     if (range.flags & NF_NAT_RANGE_MAP_IPS) invalid();
@@ -77,6 +79,8 @@ export const masqueradeTarget: XtTarget<NatRange> = {
         if (conn === 0 || out === null || rows.src(conn, 0) === 0) return NF_ACCEPT;
         const daddr = get32(skb.head, iph + 16);
         const nexthop = skbRtable(skb)?.nexthop(daddr) ?? daddr;
+        // of several addresses the one towards the destination is taken
+        if (nexthop === daddr) skb.record = null;
         const source = inetSelectAddr(env.ip4, out, nexthop, RT_SCOPE_UNIVERSE);
         if (source === 0) {
           env.net.kernel.printk(`${out.name} ate my IP address`);

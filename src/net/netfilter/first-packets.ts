@@ -1,0 +1,263 @@
+// The ways of connections' first packets, remembered: what flow-paths.ts does for the later ones. Nothing is known of such a
+// packet's connection, but most of what is asked on its way is not about it: rules ask for interfaces, networks and a few
+// ports, routes for prefixes. What is looked at is noted while one walks (core/packet-box.ts), and the next one that
+// differs only in what nobody looked at goes the same way; that it is new, its new source and its place in the table are
+// found out for each. Half of what it takes otherwise (`npm run bench`: new_flow). Must not be seen either
+// (test/net/flow-paths.test.ts). UDP that is forwarded, with SNAT, MASQUERADE or neither; whatever else begins a connection walks.
+
+import * as ip from "../../wire/ipv4.ts";
+import { getInt32 } from "../../wire/layout.ts";
+import { deliverToTaps } from "../core/dev.ts";
+import { DropReason } from "../core/drop-reason.ts";
+import type { NetDevice } from "../core/net-device.ts";
+import { NF_ACCEPT } from "../core/netfilter.ts";
+import { PacketBox, SIGN } from "../core/packet-box.ts";
+import { PathRecord } from "../core/path-record.ts";
+import { drop, ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import { HZ } from "../core/timer-wheel.ts";
+import { IPSKB_FORWARDED } from "../ipv4/ip-cb.ts";
+import { tosToPriority } from "../ipv4/ip-forward.ts";
+import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
+import type { Ipv4 } from "../ipv4/ipv4.ts";
+import type { Conntrack } from "./conntrack.ts";
+import { IP_CT_NEW, IPS_CONFIRMED, IPS_DST_NAT, IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from "./conntrack-entry.ts";
+import type { FlowPath } from "./flow-paths.ts";
+import { type Nat, type NatRange, NF_NAT_MANIP_SRC, natRange } from "./nat.ts";
+import { udpRefresh } from "./proto-other.ts";
+
+/** Chains of ways, by sender; a power of two. */
+const CHAINS = 256;
+/** Ways of one chain: the oldest goes. */
+const MOST_IN_CHAIN = 8;
+/** So many packets in a row for which no way was known are noted at once; after that one in so many. */
+const PATIENCE = 64;
+const TRANSPORT_AT = ip.HEADER_LENGTH;
+
+/** A way that connections begin on. */
+class FirstPath {
+  readonly path: FlowPath;
+  next: FirstPath | null = null;
+  readonly saddrLow: number;
+  readonly saddrHigh: number;
+  readonly daddrLow: number;
+  readonly daddrHigh: number;
+  readonly sportLow: number;
+  readonly sportHigh: number;
+  readonly dportLow: number;
+  readonly dportHigh: number;
+  /** NAT binds its destination (to what it is), its source */
+  readonly bindsDst: boolean;
+  readonly bindsSrc: boolean;
+  /** the source is to be mapped into this; null: it stays if it may */
+  readonly range: NatRange | null;
+  /** ifindex of the interface whose address MASQUERADE took; 0 none */
+  readonly masqIndex: number;
+
+  constructor(path: FlowPath, { saddr, daddr, sport, dport }: PacketBox, status: number, nat: Nat, masqIndex: number) {
+    this.path = path;
+    this.saddrLow = saddr.low;
+    this.saddrHigh = saddr.high;
+    this.daddrLow = daddr.low;
+    this.daddrHigh = daddr.high;
+    this.sportLow = sport.low;
+    this.sportHigh = sport.high;
+    this.dportLow = dport.low;
+    this.dportHigh = dport.high;
+    this.bindsDst = (status & IPS_DST_NAT_DONE) !== 0;
+    this.bindsSrc = (status & IPS_SRC_NAT_DONE) !== 0;
+    this.range = this.bindsSrc && nat.lastRange !== null ? Object.assign(natRange(), nat.lastRange) : null;
+    this.masqIndex = masqIndex;
+  }
+
+  /** Nobody looked at what the packet differs in. Addresses with their highest bit turned. */
+  has(saddr: number, daddr: number, sport: number, dport: number): boolean {
+    return (
+      daddr >= this.daddrLow &&
+      daddr <= this.daddrHigh &&
+      saddr >= this.saddrLow &&
+      saddr <= this.saddrHigh &&
+      dport >= this.dportLow &&
+      dport <= this.dportHigh &&
+      sport >= this.sportLow &&
+      sport <= this.sportHigh
+    );
+  }
+}
+
+export class FirstPackets {
+  readonly #ip4: Ipv4;
+  readonly #ct: Conntrack;
+  readonly #nat: Nat;
+  readonly #newPath: (record: PathRecord, skb: SkBuff) => FlowPath | null;
+  readonly #count: (path: FlowPath, bytes: number) => void;
+  readonly #box: PacketBox = new PacketBox();
+  readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box);
+  /** made with the first way */
+  #chains: (FirstPath | null)[] | null = null;
+  /** packets since the last one whose way was known */
+  #unknown = 0;
+
+  /** @param newPath makes a way of a record, if it is one. @param count counts a packet of so many bytes on a way */
+  constructor(
+    ip4: Ipv4,
+    ct: Conntrack,
+    nat: Nat,
+    newPath: (record: PathRecord, skb: SkBuff) => FlowPath | null,
+    count: (path: FlowPath, bytes: number) => void,
+  ) {
+    this.#ip4 = ip4;
+    this.#ct = ct;
+    this.#nat = nat;
+    this.#newPath = newPath;
+    this.#count = count;
+  }
+
+  /** A plain packet (flow-paths.ts) of no known connection: true when it was sent on the way of others like it. */
+  receive(skb: SkBuff, dev: NetDevice): boolean {
+    const { head, data } = skb;
+    const { table } = this.#ct;
+    const src = getInt32(head, data + ip.SOURCE);
+    const dst = getInt32(head, data + ip.DESTINATION);
+    const ports = getInt32(head, data + TRANSPORT_AT);
+    if (head[data + 9] !== ip.IPPROTO_UDP || !this.#ct.takesAny) return false;
+    const first = this.#find(skb, dev, src, dst, ports);
+    if (first === null) {
+      if (++this.#unknown < PATIENCE || this.#unknown % PATIENCE === 0) this.#record.begin(skb, dev);
+      return false;
+    }
+    // a connection that is answered by the like: NAT and the table must look at it
+    if (table.findWords(dst, src, (ports << 16) | (ports >>> 16), ip.IPPROTO_UDP, 0) >= 0) return false;
+    this.#unknown = 0;
+    this.#follow(first, skb, dev, src, dst, ports);
+    return true;
+  }
+
+  #find(skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): FirstPath | null {
+    const saddr = src ^ SIGN;
+    const daddr = dst ^ SIGN;
+    const sport = ports >>> 16;
+    const dport = ports & 0xffff;
+    if (this.#chains === null) return null;
+    for (let first = this.#chains[chainOf(skb, dev)]!; first !== null; first = first.next)
+      if (first.has(saddr, daddr, sport, dport) && this.#leads(first.path, skb, dev)) return first;
+    return null;
+  }
+
+  #leads(path: FlowPath, skb: SkBuff, dev: NetDevice): boolean {
+    return (
+      path.genid === this.#ip4.net.pathGenid &&
+      path.indev === dev &&
+      path.tos === skb.head[skb.data + 1] &&
+      path.pktType === skb.pktType &&
+      path.hasMacs(skb) &&
+      path.learnsAsBefore() &&
+      skb.tail - skb.data <= path.mtu &&
+      ipHeaderIsValid(skb, skb.data, ip.HEADER_LENGTH)
+    );
+  }
+
+  /** What the long way does with such a packet, in its order. */
+  #follow(first: FirstPath, skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): void {
+    const ip4 = this.#ip4;
+    const { sim, costs } = dev.net.kernel;
+    const { path } = first;
+    const { head, data } = skb;
+    const { port, rt } = path;
+
+    // netifReceiveSkb
+    sim.elapse(costs.receive);
+    skb.skbIif = dev.ifindex;
+    skb.networkHeader = data;
+    skb.transportHeader = data;
+    deliverToTaps(skb, dev);
+    if (port !== null) {
+      // brHandleFrame, and netifReceiveSkb by the bridge
+      const { br } = port;
+      if (path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports);
+      if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
+      const bridge = br.dev;
+      skb.physInDev = path.trackedInBridge ? dev : null;
+      skb.pktType = PACKET_HOST;
+      skb.dev = bridge;
+      sim.elapse(costs.receive);
+      skb.skbIif = bridge.ifindex;
+      deliverToTaps(skb, bridge);
+    }
+    skb.tstampNs = sim.now;
+    skb.nfBridge = path.nfBridge;
+
+    // ipRcv
+    skb.transportHeader = data + TRANSPORT_AT;
+    if (!path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports);
+
+    // ipForward
+    sim.elapse(costs.forward);
+    skb.dst = rt;
+    skb.ipcbFlags = IPSKB_FORWARDED;
+    skb.fragMaxSize = 0;
+    skb.cloneOf = null;
+    ip.decreaseTtl(head, data);
+    if (ip4.sysctl.ipForwardUpdatePriority) skb.priority = tosToPriority(path.tos);
+    this.#count(path, skb.tail - data);
+
+    // ipOutput
+    skb.dev = rt.dev;
+    if (this.#postRouting(first, skb) === NF_ACCEPT) ipFinishOutput2(ip4, skb);
+    else drop(skb, DropReason.NETFILTER_DROP);
+  }
+
+  /** nf_conntrack_in, and NAT that leaves the destination as it is. */
+  #preRouting({ bindsDst }: FirstPath, skb: SkBuff, src: number, dst: number, ports: number): void {
+    const ct = this.#ct;
+    const conn = ct.begin(ip.IPPROTO_UDP, src, dst, ports);
+    skb.ct = conn;
+    skb.ctinfo = IP_CT_NEW;
+    // udpPacket
+    ct.rows.setStreamAt(conn, (ct.jiffies + 2 * HZ) | 0);
+    udpRefresh(ct, conn, skb, IP_CT_NEW);
+    // the answer's tuple is free, and so the null binding changes nothing
+    if (bindsDst) ct.rows.addStatus(conn, IPS_DST_NAT_DONE);
+  }
+
+  /** A new source, and a place in the table. */
+  #postRouting({ bindsSrc, range, masqIndex }: FirstPath, skb: SkBuff): number {
+    const conn = skb.ct;
+    const nat = this.#nat;
+    if (bindsSrc) {
+      if (masqIndex !== 0) this.#ct.rows.setMasqIndex(conn, masqIndex);
+      if (range !== null) nat.setupInfo(conn, range, NF_NAT_MANIP_SRC);
+      else nat.nullBinding(conn, NF_NAT_MANIP_SRC);
+      nat.packet(skb, conn, IP_CT_NEW, NF_NAT_MANIP_SRC);
+    }
+    return this.#ct.confirm(skb);
+  }
+
+  /** A packet has come to its output: others may follow it. */
+  #remember(record: PathRecord, skb: SkBuff): void {
+    const conn = record.ct;
+    const { rows } = this.#ct;
+    if (conn <= 0 || skb.ct !== conn || record.dst === null || skb.dst !== record.dst || skb.mark !== 0) return;
+    const status = rows.status(conn);
+    if (!(status & IPS_CONFIRMED) || status & IPS_DST_NAT || rows.mark(conn) !== 0 || rows.ext(conn) !== null) return;
+    if (skb.ctinfo !== IP_CT_NEW) return;
+    const path = this.#newPath(record, skb);
+    if (path === null) return;
+    const first = new FirstPath(path, this.#box, status, this.#nat, rows.masqIndex(conn));
+    this.#chains ??= new Array<FirstPath | null>(CHAINS).fill(null);
+    const chain = chainOf(skb, record.indev!);
+    first.next = this.#chains[chain]!;
+    this.#chains[chain] = first;
+    // what has been long there goes, and all that is behind what counts no more
+    let last: FirstPath = first;
+    for (let i = 1; last.next !== null; i++) {
+      if (i === MOST_IN_CHAIN || last.next.path.genid !== path.genid) last.next = null;
+      else last = last.next;
+    }
+  }
+}
+
+/** By device and the end of the sender's address. */
+function chainOf({ words, macHeader }: SkBuff, { ifindex }: NetDevice): number {
+  const h = Math.imul(words[(macHeader + 10) >> 2]! ^ ifindex, 0x9e3779b1);
+  return h >>> 24;
+}
