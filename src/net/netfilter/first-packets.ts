@@ -138,7 +138,7 @@ export class FirstPackets {
     const sport = ports >>> 16;
     const dport = ports & 0xffff;
     if (this.#chains === null) return null;
-    for (let first = this.#chains[chainOf(skb, dev)]!; first !== null; first = first.next)
+    for (let first: FirstPath | null = this.#chains[chainOf(skb, dev)]!; first !== null; first = first.next)
       if (first.has(saddr, daddr, sport, dport) && this.#leads(first.path, skb, dev)) return first;
     return null;
   }
