@@ -206,8 +206,8 @@ export class ConnRows {
     words[at + 2] = (tuple.srcU << 16) | tuple.dstU;
   }
 
-  /** Both tuples of a protocol with ports, each the other's answer. */
-  setWords(row: number, src: number, dst: number, ports: number): void {
+  /** Both tuples of a new connection of a protocol with ports, each the other's answer, and its first bits of status. */
+  setWords(row: number, src: number, dst: number, ports: number, status: number): void {
     const words = this.#words;
     const at = row << ROW;
     words[at] = src;
@@ -216,6 +216,15 @@ export class ConnRows {
     words[at + TUPLE_WORDS] = dst;
     words[at + TUPLE_WORDS + 1] = src;
     words[at + TUPLE_WORDS + 2] = (ports << 16) | (ports >>> 16);
+    words[at + STATUS]! |= status;
+  }
+
+  /** Answers of the connection come to another address and port: it is mapped to that. */
+  setReplyTo(row: number, addr: number, port: number): void {
+    const words = this.#words;
+    const at = (row << ROW) + TUPLE_WORDS;
+    words[at + 1] = addr;
+    words[at + 2] = (words[at + 2]! & ~0xffff) | port;
   }
 
   /** Is this the direction's tuple? */

@@ -284,10 +284,10 @@ export class Conntrack {
     return conn;
   }
 
-  /** A new connection of a protocol with ports, in a table that has room; addresses and ports as the table has them. */
-  begin(protonum: number, src: number, dst: number, ports: number): number {
+  /** A new connection of a protocol with ports, in a table that has room; addresses and ports as the table has them. IPS_* so far. */
+  begin(protonum: number, src: number, dst: number, ports: number, status: number): number {
     const conn = this.allocate(protonum);
-    this.rows.setWords(conn, src, dst, ports);
+    this.rows.setWords(conn, src, dst, ports, status);
     return conn;
   }
 
@@ -444,6 +444,14 @@ export class Conntrack {
     this.table.insert(conn, 1);
     this.flushEvents(conn);
     return true;
+  }
+
+  /** The first packet of a connection leaves whose tuples nothing in the table has, and which no helper reads (nf_confirm). */
+  confirmFree(conn: number): void {
+    this.#store(conn);
+    this.table.insert(conn, 0);
+    this.table.insert(conn, 1);
+    this.flushEvents(conn);
   }
 
   #store(conn: number): void {

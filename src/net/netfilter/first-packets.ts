@@ -209,27 +209,30 @@ export class FirstPackets {
   /** nf_conntrack_in, and NAT that leaves the destination as it is. */
   #preRouting({ bindsDst }: FirstPath, skb: SkBuff, src: number, dst: number, ports: number): void {
     const ct = this.#ct;
-    const conn = ct.begin(ip.IPPROTO_UDP, src, dst, ports);
+    // the answer's tuple is free, and so the null binding changes nothing
+    const conn = ct.begin(ip.IPPROTO_UDP, src, dst, ports, bindsDst ? IPS_DST_NAT_DONE : 0);
     skb.ct = conn;
     skb.ctinfo = IP_CT_NEW;
     // udpPacket
     ct.rows.setStreamAt(conn, (ct.jiffies + 2 * HZ) | 0);
     udpRefresh(ct, conn, skb, IP_CT_NEW);
-    // the answer's tuple is free, and so the null binding changes nothing
-    if (bindsDst) ct.rows.addStatus(conn, IPS_DST_NAT_DONE);
   }
 
   /** A new source, and a place in the table. */
   #postRouting({ bindsSrc, range, masqIndex }: FirstPath, skb: SkBuff): number {
     const conn = skb.ct;
+    const ct = this.#ct;
     const nat = this.#nat;
+    let free = true;
     if (bindsSrc) {
-      if (masqIndex !== 0) this.#ct.rows.setMasqIndex(conn, masqIndex);
-      if (range !== null) nat.setupInfo(conn, range, NF_NAT_MANIP_SRC);
-      else nat.nullBinding(conn, NF_NAT_MANIP_SRC);
+      if (masqIndex !== 0) ct.rows.setMasqIndex(conn, masqIndex);
+      free = nat.setupUsualSource(conn, range);
+      if (!free) nat.setupInfo(conn, range!, NF_NAT_MANIP_SRC);
       nat.packet(skb, conn, IP_CT_NEW, NF_NAT_MANIP_SRC);
     }
-    return this.#ct.confirm(skb);
+    if (!free) return ct.confirm(skb);
+    ct.confirmFree(conn);
+    return NF_ACCEPT;
   }
 
   /** A packet has come to its output: others may follow it. */

@@ -43,6 +43,10 @@ export class SourceChains {
 
   /** The latest of the chain in which connections from `tuple`'s source are, besides others; `rows.next` leads on; 0: none. */
   first({ src, srcU, protonum }: Tuple, zone: number): number {
+    return this.firstOf(src, srcU, protonum, zone);
+  }
+
+  firstOf(src: number, srcU: number, protonum: number, zone: number): number {
     return this.#heads[hashOf(src, srcU, protonum, zone) & (this.#heads.length - 1)]!;
   }
 

@@ -18,6 +18,7 @@ import {
   type NfHookFn,
   type NfHookState,
 } from "../core/netfilter.ts";
+import { SIGN } from "../core/packet-box.ts";
 import { type SkBuff, trace } from "../core/skb.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import { ipRouteMeHarder } from "../ipv4/route.ts";
@@ -274,6 +275,41 @@ export class Nat {
     return NF_ACCEPT;
   }
 
+  /**
+   * setupInfo's answer for the source of a connection of which nothing is mapped yet, where it is the usual one: the source lies in
+   * the range, or the latest connection from it shows where it is mapped to, and that is free. `range` null: the source stays, if
+   * nothing has its tuple. A third of what the whole choice takes (`npm run bench`: new_flow).
+   * @return false: nothing is done, setupInfo must choose; true: the tuple that answers will have is not in the table
+   */
+  setupUsualSource(conn: number, range: NatRange | null): boolean {
+    const { rows, table } = this.#ct;
+    if (range === null) {
+      rows.addStatus(conn, IPS_SRC_NAT_DONE);
+      return true;
+    }
+    if (range.flags & ~NF_NAT_RANGE_MAP_IPS) return false;
+    const src = rows.src(conn, 0);
+    if (addressInRange(src, range)) {
+      rows.addStatus(conn, IPS_SRC_NAT_DONE);
+      return true;
+    }
+    const srcU = rows.srcU(conn, 0);
+    const protonum = rows.protonum(conn);
+    const other = this.#bySource.firstOf(src, srcU, protonum, 0);
+    if (other === 0 || rows.src(other, 0) !== src || rows.srcU(other, 0) !== srcU || rows.protonum(other) !== protonum)
+      return false;
+    const addr = rows.dst(other, 1);
+    const port = rows.dstU(other, 1);
+    if (rows.zoneId(other, 0) !== 0 || !addressInRange(addr, range)) return false;
+    const ports = (rows.ports(conn, 1) & ~0xffff) | port;
+    if (table.findWords(rows.src(conn, 1), addr, ports, protonum, 0) >= 0) return false;
+    // of a source that is mapped to itself setupInfo would say so
+    if (addr === src && port === srcU) return false;
+    rows.setReplyTo(conn, addr, port);
+    rows.addStatus(conn, IPS_SRC_NAT | IPS_SRC_NAT_DONE);
+    return true;
+  }
+
   /** get_unique_tuple: what an outgoing packet of the connection shall look like, so that answers can be told apart. */
   #uniqueTuple(tuple: Tuple, orig: Tuple, range: NatRange, conn: number, manip: number): void {
     const random = (range.flags & PROTO_RANDOM_ALL) !== 0;
@@ -411,11 +447,13 @@ export class Nat {
   }
 }
 
+function addressInRange(address: number, { minAddr, maxAddr }: NatRange): boolean {
+  const turned = address ^ SIGN;
+  return turned >= (minAddr ^ SIGN) && turned <= (maxAddr ^ SIGN);
+}
+
 function inRange(tuple: Tuple, range: NatRange): boolean {
-  if (range.flags & NF_NAT_RANGE_MAP_IPS) {
-    const src = tuple.src >>> 0;
-    if (src < range.minAddr >>> 0 || src > range.maxAddr >>> 0) return false;
-  }
+  if (range.flags & NF_NAT_RANGE_MAP_IPS && !addressInRange(tuple.src, range)) return false;
   if (!(range.flags & NF_NAT_RANGE_PROTO_SPECIFIED)) return true;
   return protoInRange(tuple, NF_NAT_MANIP_SRC, range.minProto, range.maxProto);
 }
