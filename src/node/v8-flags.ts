@@ -8,4 +8,5 @@ import { setFlagsFromString } from "node:v8";
 /** For a process that is going to forward many packets; called before it does. */
 export function inlineMore(): void {
   setFlagsFromString("--max-inlined-bytecode-size-cumulative=6000");
+  setFlagsFromString("--max-inlined-bytecode-size-absolute=20000");
 }

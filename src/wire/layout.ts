@@ -90,6 +90,16 @@ class LayoutBytes extends Uint8Array<ArrayBuffer> {
   }
 }
 
+/** Of this machine: words of a packet are in its order, the packet itself is not. */
+export const LITTLE_ENDIAN: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** Two big-endian 16-bit numbers, as the 32-bit word of this machine's byte order that holds them one after the other. */
+export function wordOf(first: number, second: number): number {
+  return LITTLE_ENDIAN
+    ? ((first >>> 8) & 0xff) | ((first & 0xff) << 8) | ((second & 0xff00) << 8) | (second << 24)
+    : (first << 16) | (second & 0xffff);
+}
+
 /** The unsigned 16-bit big-endian number at `at`. */
 export function get16(b: Uint8Array, at: number): number {
   return (b[at]! << 8) | b[at + 1]!;

@@ -42,6 +42,9 @@ import {
   trace,
 } from "./skb.ts";
 
+/** Bytes of a VLAN tag. */
+export const VLAN_HLEN = 4;
+
 /** Longest interface name (IFNAMSIZ − 1). */
 export const IFNAMSIZ = 16;
 
@@ -307,8 +310,7 @@ function xmitOne(skb: SkBuff, dev: NetDevice): number {
   const { kernel } = dev.net;
   kernel.sim.elapse(kernel.costs.transmit);
   if (skb.pool.trace !== null) trace(skb, "devHardStartXmit", dev);
-  if (dev.taps.length > 0) tapAll(dev.taps, skb, dev, true);
-  if (dev.net.taps.length > 0) tapAll(dev.net.taps, skb, dev, true);
+  tapSent(skb, dev);
   return dev.ops.startXmit(skb, dev);
 }
 
@@ -336,13 +338,16 @@ export function ethTypeTrans(skb: SkBuff, dev: NetDevice): void {
   skb.pull(ethernet.HEADER_LENGTH);
   skb.networkHeader = skb.data;
   skb.macLen = ethernet.HEADER_LENGTH;
-  const address = dev.address;
-  if (ethernet.equalMac(head, at, address, 0)) skb.pktType = PACKET_HOST;
-  else if (head[at]! & 1)
-    skb.pktType = ethernet.equalMac(head, at, dev.broadcast, 0) ? PACKET_BROADCAST : PACKET_MULTICAST;
-  else skb.pktType = PACKET_OTHERHOST;
+  skb.pktType = pktTypeAt(head, at, dev);
   const type = ethernet.getEtherType(head, at);
   skb.protocol = type >= ethernet.ETH_P_802_3_MIN ? type : ethernet.ETH_P_802_2;
+}
+
+/** For whom the frame with its destination at `at` is, as `dev` sees it: PACKET_*. */
+export function pktTypeAt(head: Uint8Array, at: number, dev: NetDevice): number {
+  if (ethernet.equalMac(head, at, dev.address, 0)) return PACKET_HOST;
+  if ((head[at]! & 1) === 0) return PACKET_OTHERHOST;
+  return ethernet.equalMac(head, at, dev.broadcast, 0) ? PACKET_BROADCAST : PACKET_MULTICAST;
 }
 
 /** Hands a frame up: taps, VLAN, rx handler, packet type (__netif_receive_skb_core). Takes the packet over. */
@@ -451,6 +456,12 @@ function tapAll(taps: readonly Tap[], skb: SkBuff, dev: NetDevice, outgoing: boo
   const { captured, sim, epochMs } = dev.net.kernel;
   captured.advance(sim.now, epochMs);
   for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, captured);
+}
+
+/** All that listen on a device see a frame that it sends; skb.data is at the link header. */
+export function tapSent(skb: SkBuff, dev: NetDevice): void {
+  if (dev.taps.length > 0) tapAll(dev.taps, skb, dev, true);
+  if (dev.net.taps.length > 0) tapAll(dev.net.taps, skb, dev, true);
 }
 
 /** All that listen on a device see a received frame. */

@@ -73,6 +73,7 @@ export class LinkWatch {
   #judge(dev: NetDevice): void {
     dev.operstate = defaultOperstate(dev);
     if (dev.up) dev.txActive = dev.carrier;
+    dev.net.pathFlush();
     refreshFlags(dev);
     if (dev.up && dev.registered) this.#changed(dev);
   }

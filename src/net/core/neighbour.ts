@@ -9,7 +9,7 @@ import { devQueueXmit } from "./dev.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { NeighParms } from "./neigh-parms.ts";
 import type { NeighTable } from "./neigh-table.ts";
-import { NET_XMIT_DROP, type NetDevice } from "./net-device.ts";
+import { NET_XMIT_DROP, type NeighHop, type NetDevice } from "./net-device.ts";
 import { drop, type SkBuff, SkbQueue, trace } from "./skb.ts";
 import { wheelExpiry } from "./timer-wheel.ts";
 
@@ -85,6 +85,8 @@ export class Neighbour {
   #headerFor = 0;
   #headerGenid = 0;
   #header: Int32Array = NO_WORDS;
+  /** sends its frames in one step; null: step by step */
+  #hop: NeighHop | null = null;
 
   constructor(table: NeighTable, key: number, dev: NetDevice, parms: NeighParms) {
     this.table = table;
@@ -113,6 +115,11 @@ export class Neighbour {
   /** Sends a packet to the neighbour (neigh_output): skb.data is at the network header. Takes it over. 0 or an errno. */
   output(skb: SkBuff): number {
     if ((this.nudState & NUD_CONNECTED) === 0 && this.eventSend(skb)) return 0;
+    const hop = this.#hop;
+    if (hop !== null && this.#headerFor !== 0) {
+      if (!hop.current) this.#makeHeader(this.#headerFor);
+      else if (hop.takes(skb)) return hop.send(skb);
+    }
     const { dev } = this;
     skb.dev = dev;
     if (dev.hardHeaderLen === ethernet.HEADER_LENGTH) {
@@ -139,6 +146,7 @@ export class Neighbour {
     this.#header = new Int32Array(bytes.buffer);
     this.#headerFor = protocol;
     this.#headerGenid = this.table.net.pathGenid;
+    this.#hop = protocol === ethernet.ETH_P_IP ? (this.dev.ops.hop?.(this.dev, this.#header) ?? null) : null;
   }
 
   /**

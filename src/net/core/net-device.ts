@@ -79,10 +79,25 @@ export const NET_XMIT_DROP = 1;
 /** dropped, but no reason to complain */
 export const NET_XMIT_CN = 2;
 
+/** A neighbour's frames on a link whose other end is here, sent in one step (Neighbour.output). */
+export interface NeighHop {
+  /** nothing has changed since it was made */
+  readonly current: boolean;
+  /** IPv4's packet is one of those it is for; skb.data is at the network header */
+  takes(skb: SkBuff): boolean;
+  /** Sends it. Takes it over. 0 or a positive errno. */
+  send(skb: SkBuff): number;
+}
+
 /** What a driver implements; absent functions do the common thing. */
 export interface NetDeviceOps {
   /** Takes the frame over (ndo_start_xmit). skb.data stands at the link header. Returns NET_XMIT_*. */
   startXmit(skb: SkBuff, dev: NetDevice): number;
+  /**
+   * A short way for IPv4 packets to one neighbour, null when there is none now.
+   * @param header their link header, two bytes in front of it
+   */
+  hop?(dev: NetDevice, header: Int32Array): NeighHop | null;
   /** The interface goes up; throws NetError to refuse. */
   open?(dev: NetDevice): void;
   stop?(dev: NetDevice): void;
@@ -148,7 +163,7 @@ export class NetDevice {
   carrierChanges = 0;
   txQueueLen = 1000;
   /** replaced, not changed: nearly all devices share one set */
-  features: Readonly<Features> = ALL_FEATURES;
+  #features: Readonly<Features> = ALL_FEATURES;
   /** features that the user switched off; what depends on another comes back with it unless it is here */
   readonly featuresOff: LazySet<keyof Features> = new LazySet();
   /** the user's word on features that change nothing here, by ethtool's names */
@@ -250,6 +265,15 @@ export class NetDevice {
 
   set rxHandler(handler: RxHandler | null) {
     this.#rxHandler = handler;
+    this.net.pathFlush();
+  }
+
+  get features(): Readonly<Features> {
+    return this.#features;
+  }
+
+  set features(features: Readonly<Features>) {
+    this.#features = features;
     this.net.pathFlush();
   }
 

@@ -135,9 +135,9 @@ class PacketTypes extends Map<number, PacketTypeFn> {
   }
 }
 
-/** Knows the ways that earlier packets took (netfilter/flow-paths.ts). */
+/** Knows the ways that earlier packets took (netfilter/flow-paths.ts, ipv4/early-demux.ts). */
 export interface FlowPathCache {
-  /** A frame from the backlog: true when it was taken over and sent on its connection's known way. */
+  /** A frame from the backlog: true when it was taken over. */
   receive(skb: SkBuff, dev: NetDevice): boolean;
 }
 
@@ -217,6 +217,8 @@ export class Net {
   pathGenid = 1;
   /** the ways of connections' packets through this namespace; null while it tracks none */
   flowPaths: FlowPathCache | null = null;
+  /** the short way to this host's sockets, where connections are not tracked (ipv4/early-demux.ts) */
+  earlyDemux: FlowPathCache | null = null;
 
   constructor(kernel: Kernel, label: string, inode: number) {
     this.kernel = kernel;

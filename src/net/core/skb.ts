@@ -6,6 +6,7 @@ import { assert } from "../../base/assert.ts";
 import type { TraceRule, TraceSink } from "../../sim/trace.ts";
 import { headerIsValid } from "../../wire/checksum.ts";
 import { updateChecksum } from "../../wire/ipv4.ts";
+import { LITTLE_ENDIAN } from "../../wire/layout.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { PathRecord } from "./path-record.ts";
@@ -472,7 +473,7 @@ export class SkbPool {
 }
 
 /** Below this many bytes a loop beats `set` with a fresh subarray, and it allocates nothing. */
-const LOOP_COPY = 128;
+export const LOOP_COPY = 128;
 
 /** Copies from … to of `source` to the same offsets of `target`. */
 export function copyBytes(target: Uint8Array, source: Uint8Array, from: number, to: number): void {
@@ -524,8 +525,6 @@ export function ipHeaderIsValid(skb: SkBuff, at: number, headerLength: number): 
   if (headerLength === 20 && (at & 3) === 0) return ipHeaderSum(skb, at) === 0xffff;
   return headerIsValid(skb.head, at, headerLength);
 }
-
-const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** Computes and stores the IPv4 header's checksum (ip_send_check). */
 export function ipSendCheck(skb: SkBuff, at: number): void {

@@ -67,8 +67,10 @@ export class Backlog {
       this.processed++;
       skb.record = null;
       const dev = skb.dev!;
-      const { flowPaths } = dev.net;
-      if (flowPaths === null || !flowPaths.receive(skb, dev)) netifReceiveSkb(skb);
+      const { flowPaths, earlyDemux } = dev.net;
+      if (flowPaths !== null) {
+        if (!flowPaths.receive(skb, dev)) netifReceiveSkb(skb);
+      } else if (earlyDemux === null || !earlyDemux.receive(skb, dev)) netifReceiveSkb(skb);
       if (this.#sim.needResched) break;
     }
     if (queue.length > 0) softnet.softirq.raise();

@@ -15,6 +15,7 @@ import { arpRcv, createArpTable } from "./arp.ts";
 import { DEVCONF_ALL, inDevOf } from "./devconf.ts";
 import { inetDelIfa, inetdevEvent } from "./devinet.ts";
 import { devconfInit } from "./devinet-sysctl.ts";
+import { EarlyDemux } from "./early-demux.ts";
 import { fibNetdevEvent } from "./fib-frontend.ts";
 import { FibTables } from "./fib-tables.ts";
 import { IcmpState, icmpProtocol, icmpSend } from "./icmp.ts";
@@ -85,6 +86,7 @@ export function createIpv4(net: Net): Ipv4 {
   ip4.ops = new Upwards(ip4);
   ip4.rawLocalDeliver = (skb, protocol) => ip4.raw.localDeliver(skb, protocol);
   ip4.protocols = inetProtocols;
+  net.earlyDemux = new EarlyDemux(ip4);
   net.packetTypes.set(ETH_P_IP, (skb, dev) => ipRcv(ip4, skb, dev));
   net.packetTypes.set(ETH_P_ARP, (skb, dev) => arpRcv(ip4, skb, dev));
   // in the order in which the kernel's notifiers run: ARP, addresses, routes

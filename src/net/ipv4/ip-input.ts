@@ -59,19 +59,7 @@ function ipRcvCore(ip4: Ipv4, skb: SkBuff): boolean {
   if (skb.len < ipv4.HEADER_LENGTH) return headerError(ip4, skb, DropReason.PKT_TOO_SMALL);
   const ihl = ipv4.getHeaderLength(head, at);
   if (ipv4.getVersion(head, at) !== 4 || ihl < ipv4.HEADER_LENGTH) return headerError(ip4, skb, DropReason.IP_INHDR);
-  switch (ipv4.getTos(head, at) & 3) {
-    case 0:
-      ipExt.InNoECTPkts++;
-      break;
-    case 1:
-      ipExt.InECT1Pkts++;
-      break;
-    case 2:
-      ipExt.InECT0Pkts++;
-      break;
-    default:
-      ipExt.InCEPkts++;
-  }
+  ip4.mib.countEcn(ipv4.getTos(head, at), 1);
   if (skb.len < ihl) return headerError(ip4, skb, DropReason.IP_INHDR);
   if (!ipHeaderIsValid(skb, at, ihl)) {
     ipExt.InCsumErrors++;

@@ -32,7 +32,15 @@ import { ipSelectIdent, ipSelectIdentHashed } from "./ip-ident.ts";
 import { type IpOptions, ipOptionsBuild } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { FLOWI_FLAG_ANYSRC, ipRouteOutputKey, routeScratch } from "./route.ts";
-import { type FlowKey, RTCF_BROADCAST, RTCF_LOCAL, RTCF_MULTICAST, type Rtable, skbRtable } from "./rtable.ts";
+import {
+  DST_OUTPUT,
+  type FlowKey,
+  RTCF_BROADCAST,
+  RTCF_LOCAL,
+  RTCF_MULTICAST,
+  type Rtable,
+  skbRtable,
+} from "./rtable.ts";
 
 export const IP_PMTUDISC_DONT = 0;
 export const IP_PMTUDISC_WANT = 1;
@@ -147,6 +155,34 @@ export function ipLocalOut(ip4: Ipv4, skb: SkBuff): number {
   if (!hooks.run(NF_INET_LOCAL_OUT, skb, null, skbRtable(skb)!.dev, skb.sk))
     return hooks.lastVerdict === NF_DROP ? Errno.EPERM : 0;
   return skbRtable(skb)!.output(skb);
+}
+
+/**
+ * Packets made here may go by this route with ipPlainOut: unicast, and no hook function sees them. Holds while the namespace's
+ * pathGenid does.
+ */
+export function ipGoesPlain(rt: Rtable): boolean {
+  const hooks = rt.ip4.net.hooksIpv4;
+  return (
+    rt.outputKind === DST_OUTPUT &&
+    rt.type !== RTN_MULTICAST &&
+    !rt.isBroadcastOrMulticast &&
+    hooks.entries(NF_INET_LOCAL_OUT).length === 0 &&
+    hooks.entries(NF_INET_POST_ROUTING).length === 0
+  );
+}
+
+/**
+ * ipLocalOut, ipOutput and ipFinishOutput in one, for a packet by a route of which ipGoesPlain is true, that has its header's length
+ * and checksum, fits, and is not traced. Takes the packet over. Returns 0 or a positive errno.
+ */
+export function ipPlainOut(ip4: Ipv4, skb: SkBuff, rt: Rtable): number {
+  const { kernel } = ip4.net;
+  kernel.sim.elapse(kernel.costs.output);
+  ip4.mib.ip.OutRequests++;
+  skb.protocol = ETH_P_IP;
+  skb.dev = rt.dev;
+  return ipFinishOutput2(ip4, skb);
 }
 
 /** Unicast output of a route (ip_output): POST_ROUTING, then ipFinishOutput. Takes the packet over. */

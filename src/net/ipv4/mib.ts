@@ -108,6 +108,24 @@ export class Mib {
   #icmpMsgIn: Uint32Array | null = null;
   #icmpMsgOut: Uint32Array | null = null;
 
+  /** Received packets by the ECN bits of their TOS (RFC 3168 section 5). */
+  countEcn(tos: number, packets: number): void {
+    const { ipExt } = this;
+    switch (tos & 3) {
+      case 0:
+        ipExt.InNoECTPkts += packets;
+        break;
+      case 1:
+        ipExt.InECT1Pkts += packets;
+        break;
+      case 2:
+        ipExt.InECT0Pkts += packets;
+        break;
+      default:
+        ipExt.InCEPkts += packets;
+    }
+  }
+
   get icmp(): IcmpMib {
     this.#icmp ??= zeros(ICMP_MIB);
     return this.#icmp;

@@ -35,6 +35,11 @@ export class RawTable {
     else this.#socks.delete(sock.sport);
   }
 
+  /** There is no raw socket. */
+  get empty(): boolean {
+    return this.#socks.size === 0;
+  }
+
   /** Copies to every socket that wants the packet (raw_local_deliver); skb.data is behind the IP header. */
   localDeliver(skb: SkBuff, protocol: number): boolean {
     if (this.#socks.size === 0) return false;

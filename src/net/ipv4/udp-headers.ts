@@ -5,13 +5,14 @@
 
 import { fold, pseudoHeaderSumAt } from "../../wire/checksum.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
+import { wordOf } from "../../wire/layout.ts";
 import * as udp from "../../wire/udp.ts";
-import { CHECKSUM_PARTIAL, moveBytes, type SkBuff } from "../core/skb.ts";
+import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
+import { putBytes } from "../core/skb-bytes.ts";
 import { RTN_MULTICAST } from "./fib-types.ts";
 import type { DatagramSock } from "./inet-sock.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
-import { ipSelectIdent } from "./ip-ident.ts";
-import { IP_PMTUDISC_DO, IP_PMTUDISC_OMIT, ipDontFragment, ipSelectTtl, pmtuDiscOf } from "./ip-output.ts";
+import { IP_PMTUDISC_DO, IP_PMTUDISC_OMIT, ipDontFragment, ipGoesPlain, ipSelectTtl, pmtuDiscOf } from "./ip-output.ts";
 import { type FlowKey, IPV4_MIN_MTU, type Rtable } from "./rtable.ts";
 
 const UDP_AT = ipv4.HEADER_LENGTH;
@@ -23,17 +24,27 @@ export class UdpHeaders {
   #genid = 0;
   /** payload of more than this, or any with −1, is made by ipMakeSkb */
   mostBytes = -1;
+  /** they go out as they are: unicast, and no hook function looks at them (ipPlainOut) */
+  plainOut = false;
+  /** addressed to the peer of a connected socket, by the route that it keeps: nothing of the sort is asked again */
+  toPeer = false;
   readonly #bytes: Uint8Array = new Uint8Array(PAYLOAD_AT);
   readonly #words: Int32Array = new Int32Array(this.#bytes.buffer);
+  /** 16 bits: version, header length and TOS; DF; TTL and protocol */
+  #versionTos = 0;
+  #df = 0;
+  #ttlProtocol = 0;
   #flags = 0;
-  /** whom they are addressed to now, and the pseudo-header's sum without the length */
+  /** whom they are addressed to now, the sums of the IP header and the pseudo-header without what differs by packet */
   #saddr = -1;
   #daddr = -1;
   #dport = -1;
+  #headerSum = 0;
   #pseudo = 0;
 
+  /** What they were made for is as it was: then the route still counts, too. */
   areFor(rt: Rtable): boolean {
-    return this.rt === rt && this.#genid === rt.ip4.net.pathGenid && rt.dev.features.txCsum;
+    return this.rt === rt && this.#genid === rt.ip4.net.pathGenid;
   }
 
   /** Finds out what datagrams of a socket by this route look like; mostBytes is −1 where each must be looked at by itself. */
@@ -44,19 +55,20 @@ export class UdpHeaders {
     this.rt = rt;
     this.#genid = ip4.net.pathGenid;
     this.mostBytes = -1;
+    this.plainOut = false;
+    this.toPeer = false;
+    this.#daddr = -1;
     // a path MTU that was learned comes and goes with time; the device must complete the checksum
     const ordinary = disc <= IP_PMTUDISC_DO || disc === IP_PMTUDISC_OMIT;
     if (!ordinary || rt.isException || mtu < IPV4_MIN_MTU || sk.options || rt.type === RTN_MULTICAST) return;
     if (!rt.dev.features.txCsum) return;
     this.mostBytes = mtu - PAYLOAD_AT;
     this.#flags = disc < IP_PMTUDISC_DO || disc === IP_PMTUDISC_OMIT ? IPSKB_IGNORE_DF : 0;
-    const b = this.#bytes;
-    ipv4.setVersionAndHeaderLength(b, 0);
-    ipv4.setTos(b, 0, sk.tos);
-    ipv4.setFlagsAndOffset(b, 0, ipDontFragment(ip4, sk, rt) ? ipv4.DF : 0);
-    ipv4.setTtl(b, 0, ipSelectTtl(ip4, sk, rt));
-    ipv4.setProtocol(b, 0, sk.protocol);
-    udp.setSourcePort(b, UDP_AT, sk.sport);
+    this.plainOut = ipGoesPlain(rt);
+    this.#versionTos = 0x4500 | sk.tos;
+    this.#df = ipDontFragment(ip4, sk, rt) ? ipv4.DF : 0;
+    this.#ttlProtocol = (ipSelectTtl(ip4, sk, rt) << 8) | sk.protocol;
+    udp.setSourcePort(this.#bytes, UDP_AT, sk.sport);
   }
 
   #address({ saddr, daddr }: FlowKey, dport: number): void {
@@ -67,29 +79,31 @@ export class UdpHeaders {
     ipv4.setSource(b, 0, saddr);
     ipv4.setDestination(b, 0, daddr);
     udp.setDestinationPort(b, UDP_AT, dport);
-    this.#pseudo = pseudoHeaderSumAt(b, 0, ipv4.IPPROTO_UDP, 0);
+    const addresses = pseudoHeaderSumAt(b, 0, 0, 0);
+    this.#pseudo = addresses + ipv4.IPPROTO_UDP;
+    this.#headerSum = addresses + this.#versionTos + this.#df + this.#ttlProtocol;
   }
 
-  /** The datagram from fl.saddr to fl.daddr as ipMakeSkb and udp_send_skb make it. */
+  /** The datagram from fl.saddr to fl.daddr as ipMakeSkb, udp_send_skb and, for its length and checksum, ipLocalOut make it. */
   makeSkb(sk: DatagramSock, fl: FlowKey, dport: number, payload: Uint8Array): SkBuff {
     const length = udp.HEADER_LENGTH + payload.length;
     const skb = sk.net.kernel.skbs.alloc(UDP_AT + length);
     const at = skb.put(UDP_AT + length);
-    const { head } = skb;
-    if (this.#dport !== dport || this.#daddr !== fl.daddr || this.#saddr !== fl.saddr) this.#address(fl, dport);
+    if (!this.toPeer && (this.#dport !== dport || this.#daddr !== fl.daddr || this.#saddr !== fl.saddr))
+      this.#address(fl, dport);
+    const id = this.#identification(sk, fl);
+    // whole words: who reads one soon after would wait for the bytes that it is put together from
     const { words } = skb;
     const from = this.#words;
     const w = at >> 2;
-    words[w] = from[0]!;
-    words[w + 1] = from[1]!;
-    words[w + 2] = from[2]!;
+    words[w] = wordOf(this.#versionTos, UDP_AT + length);
+    words[w + 1] = wordOf(id, this.#df);
+    words[w + 2] = wordOf(this.#ttlProtocol, ~fold(this.#headerSum + UDP_AT + length + id));
     words[w + 3] = from[3]!;
     words[w + 4] = from[4]!;
     words[w + 5] = from[5]!;
-    words[w + 6] = from[6]!;
-    moveBytes(head, at + PAYLOAD_AT, payload, 0, payload.length);
-    udp.setLength(head, at + UDP_AT, length);
-    udp.setChecksum(head, at + UDP_AT, fold(this.#pseudo + length));
+    words[w + 6] = wordOf(length, fold(this.#pseudo + length));
+    putBytes(skb, at + PAYLOAD_AT, payload, payload.length);
     skb.networkHeader = at;
     skb.transportHeader = at + UDP_AT;
     skb.ipSummed = CHECKSUM_PARTIAL;
@@ -98,9 +112,19 @@ export class UdpHeaders {
     skb.ipcbFlags = this.#flags;
     skb.dst = this.rt;
     skb.sk = sk;
-    ipSelectIdent(sk.ip4, skb, sk, 1);
     skb.priority = sk.priority;
     skb.mark = sk.mark;
     return skb;
+  }
+
+  /** ip_select_ident */
+  #identification(sk: DatagramSock, fl: FlowKey): number {
+    if (sk.daddr !== 0) {
+      const id = sk.inetId;
+      sk.inetId = (id + 1) & 0xffff;
+      return id;
+    }
+    if (this.#df !== 0 && !(this.#flags & IPSKB_IGNORE_DF)) return 0;
+    return sk.ip4.idents.next(fl.daddr | 0, fl.saddr | 0, ipv4.IPPROTO_UDP, 1, sk.net.kernel.sim);
   }
 }

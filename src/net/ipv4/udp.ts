@@ -17,15 +17,16 @@ import {
   CHECKSUM_UNNECESSARY,
   consumeSkb,
   drop,
-  moveBytes,
   READ_VIEW,
   type SkBuff,
   trace,
 } from "../core/skb.ts";
+import { takeBytes } from "../core/skb-bytes.ts";
 import { AF_INET, type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { DatagramSock } from "./inet-sock.ts";
 import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
+import { ipPlainOut } from "./ip-output.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { isReservedPort } from "./local-ports.ts";
 import { dstCheck, inetAddrType, ipv4UpdatePmtu, type Rtable } from "./route.ts";
@@ -41,6 +42,9 @@ export type UdpEncapRcv = (skb: SkBuff) => void;
 export class UdpTable {
   readonly #ip4: Ipv4;
   readonly #socks: LazyMap<number, UdpSock[]> = new LazyMap();
+  /** the port that was looked up last: datagrams come in rows */
+  #lastPort = -1;
+  #last: readonly UdpSock[] | undefined = undefined;
   readonly #rng: Rng;
 
   constructor(ip4: Ipv4) {
@@ -67,6 +71,7 @@ export class UdpTable {
       if (port === 0) throw new NetError(Errno.EAGAIN);
     } else if (this.#inUse(sock, port)) throw new NetError(Errno.EADDRINUSE);
     sock.sport = port;
+    this.#lastPort = -1;
     const list = this.#socks.get(port);
     if (list) list.unshift(sock);
     else this.#socks.set(port, [sock]);
@@ -86,6 +91,7 @@ export class UdpTable {
   }
 
   unhash(sock: UdpSock): void {
+    this.#lastPort = -1;
     const list = (this.#socks.get(sock.sport) ?? []).filter((other) => other !== sock);
     if (list.length > 0) this.#socks.set(sock.sport, list);
     else this.#socks.delete(sock.sport);
@@ -93,7 +99,11 @@ export class UdpTable {
 
   /** The socket that a unicast datagram is for (__udp4_lib_lookup): bound to its address first, the best match wins. */
   lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
-    const list = this.#socks.get(dport);
+    if (this.#lastPort !== dport) {
+      this.#last = this.#socks.get(dport);
+      this.#lastPort = dport;
+    }
+    const list = this.#last;
     if (!list) return null;
     if (list.length === 1) {
       const sock = list[0]!;
@@ -172,7 +182,6 @@ export class UdpSock extends DatagramSock {
   #corked: Uint8Array[] = [];
   readonly #headers: UdpHeaders = new UdpHeaders();
   #dst: Rtable | null = null;
-  #dstKey = Number.NaN;
 
   constructor(ip4: Ipv4) {
     super(ip4, SOCK_DGRAM, ipv4.IPPROTO_UDP);
@@ -213,7 +222,13 @@ export class UdpSock extends DatagramSock {
 
   connectStart(address: SockAddr): void {
     this.#autobind();
+    this.optionsChanged();
     this.datagramConnect(address);
+  }
+
+  override disconnect(): void {
+    this.optionsChanged();
+    super.disconnect();
   }
 
   #autobind(): void {
@@ -230,6 +245,11 @@ export class UdpSock extends DatagramSock {
     if (options.oob) throw new NetError(Errno.EOPNOTSUPP);
     this.throwError();
     if (this.sndShutdown) throw new NetError(Errno.EPIPE);
+    const { rt } = this.#headers;
+    if (rt !== null && !options.to && !options.more && this.#goesAsTheLast(bytes, rt)) {
+      this.#sendPlain(bytes, rt, this.dport);
+      return bytes.length;
+    }
     const to = this.destination(options);
     if (to.port === 0) throw new NetError(Errno.EINVAL);
     this.#autobind();
@@ -247,42 +267,60 @@ export class UdpSock extends DatagramSock {
     return bytes.length;
   }
 
+  /** To the connected peer by the route of the last datagram, with the headers that are ready: where nothing has changed since. */
+  #goesAsTheLast(bytes: Uint8Array, rt: Rtable): boolean {
+    const headers = this.#headers;
+    return headers.toPeer && headers.areFor(rt) && bytes.length <= headers.mostBytes && this.#corked.length === 0;
+  }
+
   /** A connected socket's route, while it is good (sk_dst_check); fl is as it was when the route was found. */
   #connectedRoute(to: SockAddr): Rtable | null {
-    if (!this.established || to.addr !== this.daddr || !dstCheck(this.#dst) || this.#dstKey !== this.#routeKey())
-      return null;
-    return this.#dst;
+    return this.established && to.addr === this.daddr && dstCheck(this.#dst) ? this.#dst : null;
   }
 
   #routeTo(to: SockAddr): Rtable {
     const rt = this.route(to.addr, to.port, this.sport);
-    this.#dst = this.established && to.addr === this.daddr ? rt : null;
-    this.#dstKey = this.#routeKey();
+    this.#dst = this.established && to.addr === this.daddr && this.#routesAsUsual() ? rt : null;
     return rt;
   }
 
-  /** What else of the socket decides its route, in one number; NaN (never equal) when it is out of the ordinary. */
-  #routeKey(): number {
-    if (this.mark !== 0 || this.localRoute || this.transparent || this.freebind || this.options) return Number.NaN;
-    return this.boundDevIf * 256 + this.tos;
+  #routesAsUsual(): boolean {
+    return this.mark === 0 && !this.localRoute && !this.transparent && !this.freebind && this.options === null;
   }
 
-  /** Options changed: the next datagram's headers are made anew. */
+  /** Options changed: the next datagram's route and headers are made anew. */
   protected override optionsChanged(): void {
     this.#headers.rt = null;
+    this.#dst = null;
   }
 
   /** udp_sendmsg and udp_send_skb */
   #send(payload: Uint8Array, to: SockAddr, corked: boolean): void {
-    const { ip4, fl } = this;
+    const { ip4 } = this;
     const rt = this.#connectedRoute(to) ?? this.#routeTo(to);
     const headers = this.#headers;
     if (!headers.areFor(rt)) headers.make(this, rt);
-    const skb =
-      !corked && payload.length <= headers.mostBytes
-        ? headers.makeSkb(this, fl, to.port, payload)
-        : this.#makeSkb(rt, payload, to, corked);
-    const err = ipSendSkb(ip4, skb);
+    headers.toPeer = false;
+    if (!corked && payload.length <= headers.mostBytes) {
+      this.#sendPlain(payload, rt, to.port);
+      headers.toPeer = this.#dst === rt && to.port === this.dport;
+      return;
+    }
+    const err = ipSendSkb(ip4, this.#makeSkb(rt, payload, to, corked));
+    if (err !== 0) throw new NetError(err);
+    ip4.mib.udp.OutDatagrams++;
+  }
+
+  /** A datagram with the headers that are ready for its route. */
+  #sendPlain(payload: Uint8Array, rt: Rtable, dport: number): void {
+    const { ip4 } = this;
+    const headers = this.#headers;
+    const skb = headers.makeSkb(this, this.fl, dport, payload);
+    let err: number;
+    if (headers.plainOut && skb.pool.trace === null) {
+      err = ipPlainOut(ip4, skb, rt);
+      if (err !== 0) ip4.mib.ip.OutDiscards++;
+    } else err = ipSendSkb(ip4, skb);
     if (err !== 0) throw new NetError(err);
     ip4.mib.udp.OutDatagrams++;
   }
@@ -347,7 +385,7 @@ export class UdpSock extends DatagramSock {
     const from = skb.data + udp.HEADER_LENGTH;
     const length = Math.min(skb.tail - from, buffer.length);
     if (length > 64) buffer.set(skb.view(READ_VIEW, from, length));
-    else moveBytes(buffer, 0, skb.head, from, length);
+    else takeBytes(skb, from, buffer, length);
     this.discard();
     this.ip4.mib.udp.InDatagrams++;
     return length;

@@ -52,4 +52,5 @@ export function allocateHandle(kernel: Kernel): number {
 export function graft(dev: NetDevice, sched: Sched | null): void {
   dev.qdisc?.reset();
   dev.qdisc = sched;
+  dev.net.pathFlush();
 }

@@ -2,14 +2,21 @@
 // drivers/net/veth.c. The carrier needs both ends up; checksum state and super-packets pass through. Leaves out XDP, and
 // NAPI with GRO (`ethtool -K veth gro on`).
 
-import { ethTypeTrans, netifCarrier, netifRx, registerNetdevice, unregisterNetdevice } from "../core/dev.ts";
+import {
+  ethTypeTrans,
+  netifCarrier,
+  netifRx,
+  pktTypeAt,
+  registerNetdevice,
+  unregisterNetdevice,
+  VLAN_HLEN,
+} from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import { ethHwAddrRandom } from "../core/eth-address.ts";
 import type { Net } from "../core/net.ts";
 import { ARPHRD_ETHER, NET_XMIT_DROP, NET_XMIT_SUCCESS, NetDevice, type NetDeviceOps } from "../core/net-device.ts";
 import { drop, type SkBuff, trace } from "../core/skb.ts";
-
-const VLAN_HLEN = 4;
+import { VethHop } from "./veth-hop.ts";
 
 /** What may be asked of one end; a random address and MTU 1500 otherwise. */
 export interface VethEnd {
@@ -85,6 +92,11 @@ function join(dev: NetDevice, peer: NetDevice): void {
 
 const vethOps: NetDeviceOps = {
   startXmit: vethXmit,
+  hop(dev: NetDevice, header: Int32Array): VethHop | null {
+    const { peer } = dev.priv as VethPriv;
+    if (!peer?.up || !dev.up || !dev.txActive || dev.qdisc !== null || !dev.features.txCsum) return null;
+    return new VethHop(dev, peer, header, pktTypeAt(new Uint8Array(header.buffer), 2, peer));
+  },
   iflink(dev: NetDevice): number {
     const { peer } = dev.priv as VethPriv;
     return peer === undefined ? dev.ifindex : (peer?.ifindex ?? 0);

@@ -10,7 +10,7 @@
 // Whatever is not plain walks: fragments, options, a last hop, offload but for checksums, traced packets; of TCP all but data
 // and acknowledgements of an assured connection that surely lie in its window.
 
-import * as ethernet from "../../wire/ethernet.ts";
+import type { Deferred } from "../../sim/sim.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get16, getInt32 } from "../../wire/layout.ts";
 import { ACK, PSH } from "../../wire/tcp.ts";
@@ -20,7 +20,8 @@ import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
-import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import { isPlain } from "../core/plain.ts";
+import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import { IPSKB_FORWARDED } from "../ipv4/ip-cb.ts";
 import { tosToPriority } from "../ipv4/ip-forward.ts";
 import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
@@ -67,6 +68,8 @@ export class FlowPath {
   readonly rt: Rtable;
   /** what the route carries: longer packets walk, to be cut or refused */
   readonly mtu: number;
+  /** −1: it stays (ip_forward_update_priority) */
+  readonly priority: number;
   readonly counters: readonly Counted[];
   /** packets and bytes of IP that are still to be counted, and the next path that has such */
   packets = 0;
@@ -101,6 +104,7 @@ export class FlowPath {
     this.nfBridge = record.nfBridge;
     this.rt = record.dst as Rtable;
     this.mtu = this.rt.forwardMtu();
+    this.priority = this.rt.ip4.sysctl.ipForwardUpdatePriority ? tosToPriority(this.tos) : -1;
     this.counters = record.counters.slice(0, record.length);
   }
 
@@ -145,7 +149,8 @@ export class FlowPath {
   }
 
   /** Counts what has gone this way since the last time. */
-  settle({ ip: mib, ipExt }: Mib): void {
+  settle(all: Mib): void {
+    const { ip: mib, ipExt } = all;
     const { packets, bytes, port, counters } = this;
     this.packets = 0;
     this.bytes = 0;
@@ -156,11 +161,7 @@ export class FlowPath {
     }
     mib.InReceives += packets;
     ipExt.InOctets += bytes;
-    const ecn = this.tos & 3;
-    if (ecn === 0) ipExt.InNoECTPkts += packets;
-    else if (ecn === 1) ipExt.InECT1Pkts += packets;
-    else if (ecn === 2) ipExt.InECT0Pkts += packets;
-    else ipExt.InCEPkts += packets;
+    all.countEcn(this.tos, packets);
     mib.ForwDatagrams += packets;
     for (const counted of counters) {
       counted.packets += packets;
@@ -169,7 +170,7 @@ export class FlowPath {
   }
 }
 
-export class FlowPaths implements FlowPathCache {
+export class FlowPaths implements FlowPathCache, Deferred {
   readonly #ip4: Ipv4;
   readonly #ct: Conntrack;
   readonly #nat: Nat;
@@ -181,10 +182,6 @@ export class FlowPaths implements FlowPathCache {
 
   /** paths with something to count */
   #touched: FlowPath | null = null;
-  readonly #settle = (): void => {
-    for (let path = this.#touched; path !== null; path = path.nextTouched) path.settle(this.#ip4.mib);
-    this.#touched = null;
-  };
 
   constructor(ip4: Ipv4, ct: Conntrack, nat: Nat) {
     this.#ip4 = ip4;
@@ -197,6 +194,12 @@ export class FlowPaths implements FlowPathCache {
       (record, skb) => (isWay(record) ? new FlowPath(0, ip4.net.pathGenid, record, skb) : null),
       (path, bytes) => this.#count(path, bytes),
     );
+  }
+
+  /** Counts what has been put off (Deferred). */
+  settle(): void {
+    for (let path = this.#touched; path !== null; path = path.nextTouched) path.settle(this.#ip4.mib);
+    this.#touched = null;
   }
 
   /** A frame from the backlog (the place of nf_flow_offload_ip_hook): true when it was sent on its connection's known way. */
@@ -301,7 +304,7 @@ export class FlowPaths implements FlowPathCache {
     skb.fragMaxSize = 0;
     skb.cloneOf = null;
     ip.decreaseTtl(head, data);
-    if (ip4.sysctl.ipForwardUpdatePriority) skb.priority = tosToPriority(path.tos);
+    if (path.priority >= 0) skb.priority = path.priority;
     this.#count(path, length);
 
     // ipOutput
@@ -317,7 +320,7 @@ export class FlowPaths implements FlowPathCache {
    */
   #count(path: FlowPath, bytes: number): void {
     if (path.packets === 0) {
-      if (this.#touched === null) this.#ip4.net.sim.defer(this.#settle);
+      if (this.#touched === null) this.#ip4.net.sim.defer(this);
       path.nextTouched = this.#touched;
       this.#touched = path;
     }
@@ -360,45 +363,4 @@ export class FlowPaths implements FlowPathCache {
 /** By a bridge, or by a device that nothing lies over. */
 function isWay({ bridge, indev }: PathRecord): boolean {
   return bridge === null ? indev!.rxHandler === null : indev!.rxHandlerData instanceof BridgePort;
-}
-
-/** Four bytes of a packet as one of its words. */
-function word(a: number, b: number, c: number, d: number): number {
-  return new Int32Array(Uint8Array.of(a, b, c, d).buffer)[0]!;
-}
-
-const VERSION_AND_LENGTH = word(255, 0, 0, 0);
-const WITHOUT_OPTIONS = word(0x45, 0, 0, 0);
-const IS_FRAGMENT = word(0, 0, 0x3f, 0xff);
-const PROTOCOL = word(0, 255, 0, 0);
-const IS_UDP = word(0, ip.IPPROTO_UDP, 0, 0);
-const IS_TCP = word(0, ip.IPPROTO_TCP, 0, 0);
-
-/** A whole UDP datagram or TCP segment without options of IP or anything else that needs a look, as a veth hands it over. */
-function isPlain(skb: SkBuff): boolean {
-  const { head, words, data } = skb;
-  const length = skb.tail - data;
-  const w = data >> 2;
-  if (skb.protocol !== ethernet.ETH_P_IP || length < TRANSPORT_AT + 8 || (data & 3) !== 0) return false;
-  const protocol = words[w + 2]! & PROTOCOL;
-  return (
-    (protocol === IS_UDP ? udpLengthIsGood(head, data, length) : protocol === IS_TCP && length >= TRANSPORT_AT + 20) &&
-    (words[w]! & VERSION_AND_LENGTH) === WITHOUT_OPTIONS &&
-    (words[w + 1]! & IS_FRAGMENT) === 0 &&
-    // not at its last hop
-    head[data + 8]! > 1 &&
-    get16(head, data + 2) === length &&
-    (skb.ipSummed === CHECKSUM_PARTIAL || skb.ipSummed === CHECKSUM_UNNECESSARY) &&
-    (skb.gsoSize | skb.mark | skb.ct | skb.ctinfo | skb.vlanProto | skb.nfBridge) === 0 &&
-    skb.macHeader === data - ethernet.HEADER_LENGTH &&
-    skb.sk === null &&
-    skb.dst === null &&
-    !skb.nfTrace &&
-    skb.pool.trace === null
-  );
-}
-
-function udpLengthIsGood(head: Uint8Array, data: number, length: number): boolean {
-  const udpLength = get16(head, data + TRANSPORT_AT + 4);
-  return udpLength >= 8 && udpLength <= length - TRANSPORT_AT;
 }

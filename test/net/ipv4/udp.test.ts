@@ -36,6 +36,52 @@ describe("sending", () => {
     expect(b.received(server).map(text)).toEqual(["hello from 10.0.0.1:4000"]);
   });
 
+  test("a payload of any length arrives as it was sent, by either way of reading", () => {
+    const { lab, a, b } = pair();
+    const server = udp(b, "0.0.0.0", 53);
+    const client = udp(a);
+    client.connectStart({ addr: ip("10.0.0.2"), port: 53 });
+    lab.run(0.1);
+    for (let length = 0; length < 200; length++) {
+      const payload = Uint8Array.from({ length }, (_, i) => length * 7 + i * 31);
+      for (let copy = 0; copy < 2; copy++) client.sendNow(payload, {});
+      lab.run(0.1);
+      expect(server.recvNow(2048, {})!.bytes).toEqual(payload);
+      const buffer = new Uint8Array(256).fill(99);
+      expect(server.recvInto(buffer)).toBe(length);
+      expect(buffer.subarray(0, length)).toEqual(payload);
+      expect(buffer[length]).toBe(99);
+    }
+  });
+
+  test("a connected socket that is connected elsewhere, or gets other options, sends by what holds now", () => {
+    const { lab, a, b } = pair();
+    b.addr("10.0.0.3/24", "eth0");
+    const [one, other] = [udp(b, "10.0.0.2", 53), udp(b, "10.0.0.3", 54)];
+    const client = udp(a);
+    const send = (text: string): void => {
+      client.sendNow(bytes(text), {});
+      lab.run(0.1);
+    };
+    client.connectStart({ addr: ip("10.0.0.2"), port: 53 });
+    for (const text of ["a", "b", "c"]) send(text);
+    client.setOption("IP_TTL", 7);
+    client.setOption("IP_TOS", 8);
+    send("d");
+    client.connectStart({ addr: ip("10.0.0.3"), port: 54 });
+    for (const text of ["e", "f"]) send(text);
+    client.sendNow(bytes("g"), { to: { addr: ip("10.0.0.2"), port: 53 } });
+    send("h");
+    const at = (sock: UdpSock): string[] =>
+      b
+        .received(sock)
+        .map((m) => `${String.fromCharCode(...(m as Message).bytes)} ${(m as Message).ttl} ${(m as Message).tos}`);
+    expect(at(one)).toEqual(["a 64 0", "b 64 0", "c 64 0", "d 7 8", "g 7 8"]);
+    expect(at(other)).toEqual(["e 7 8", "f 7 8", "h 7 8"]);
+    client.disconnect();
+    expect(refusal(() => client.sendNow(bytes("i"), {}))).toBe("Destination address required");
+  });
+
   test("a port is drawn at random from ip_local_port_range, past reserved ones", () => {
     const { a } = pair();
     a.sysctl("ip_local_port_range", "5000 5003");

@@ -70,7 +70,8 @@ export class TcpHost {
       sim.after(late, () => ops.startXmit(skb, dev));
       return NET_XMIT_SUCCESS;
     };
-    (dev as { ops: typeof ops }).ops = { ...ops, startXmit };
+    const { hop: _, ...others } = ops; // which would go past this
+    (dev as { ops: typeof ops }).ops = { ...others, startXmit };
   }
 
   /** Counters of the TcpExt line. */
