@@ -9,7 +9,7 @@ import { AF_INET, AF_INET6, AF_PACKET } from "./core/sock.ts";
 import type { SysctlProvider } from "./core/sysctl.ts";
 import { createIpv4, inetCreateSock } from "./ipv4/af-inet.ts";
 import { ipMcJoinGroup, ipMcLeaveGroup } from "./ipv4/igmp.ts";
-import type { Ipv4 } from "./ipv4/ipv4.ts";
+import { type Ipv4, ipv4Of } from "./ipv4/ipv4.ts";
 import { tcpOf, tcpProvideSysctls } from "./ipv4/tcp.ts";
 import type { TcpState } from "./ipv4/tcp-sock.ts";
 import { ipv6OffInit } from "./ipv6/ipv6-off.ts";
@@ -20,18 +20,28 @@ import { type Netfilter, netfilterInit } from "./netfilter/netfilter.ts";
 import { Socket } from "./socket.ts";
 
 /** Netfilter's settings ask it in, which then provides the keys itself. */
-const ASK_IN: readonly SysctlProvider<NetNamespace>[] = ["net/netfilter/", "net/nf_conntrack_"].map((prefix) => ({
+const ASK_IN: readonly SysctlProvider[] = ["net/netfilter/", "net/nf_conntrack_"].map((prefix) => ({
   prefix,
   folders: null,
-  fill: (netns) => void netns.nf,
+  fill: (net) => void nfOf(net),
 }));
+
+/** Netfilter of a namespace, made with the first rule or question, as the kernel's modules hook themselves in when a rule needs them. */
+function nfOf(net: Net): Netfilter {
+  net.nf ??= netfilterInit(net, ipv4Of(net));
+  return net.nf as Netfilter;
+}
+
+const MULTICAST: Net["ipMulticast"] = {
+  join: (dev, group) => ipMcJoinGroup(ipv4Of(dev.net), dev, group),
+  leave: (dev, group) => ipMcLeaveGroup(ipv4Of(dev.net), dev, group),
+};
 
 const VALIDATORS = [ipvlanValidateAddress];
 
 export class NetNamespace {
   readonly net: Net;
   readonly ipv4: Ipv4;
-  #nf: Netfilter | null = null;
   /** inode number as /proc/PID/ns/net shows it */
   readonly inode: number;
 
@@ -41,14 +51,11 @@ export class NetNamespace {
     this.net = new Net(kernel, label, inode);
     this.ipv4 = createIpv4(this.net);
     ipv6OffInit(this.net);
-    tcpProvideSysctls(this.ipv4);
-    for (const provider of ASK_IN) this.net.sysctl.provide(provider, this);
-    loadBrNetfilter(this.net, this.ipv4);
+    tcpProvideSysctls(this.net);
+    for (const provider of ASK_IN) this.net.sysctl.provide(provider);
+    loadBrNetfilter(this.net);
     this.ipv4.inetaddrValidators = VALIDATORS;
-    this.net.ipMulticast = {
-      join: (dev, group) => ipMcJoinGroup(this.ipv4, dev, group),
-      leave: (dev, group) => ipMcLeaveGroup(this.ipv4, dev, group),
-    };
+    this.net.ipMulticast = MULTICAST;
     createLoopback(this.net);
   }
 
@@ -57,10 +64,9 @@ export class NetNamespace {
     return tcpOf(this.ipv4);
   }
 
-  /** Made with the first rule or question, as the kernel's modules hook themselves in when a rule needs them. */
+  /** Made with the first rule or question. */
   get nf(): Netfilter {
-    this.#nf ??= netfilterInit(this.net, this.ipv4);
-    return this.#nf;
+    return nfOf(this.net);
   }
 
   /** socket(2). Throws EAFNOSUPPORT, ESOCKTNOSUPPORT, EPROTONOSUPPORT. */

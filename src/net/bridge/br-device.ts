@@ -49,7 +49,7 @@ export function createBridge(net: Net, name: string, options: BridgeOptions = {}
   brStpRegister(net);
   registerNetdevice(dev, options.ifindex ?? 0);
   // one for all bridges: with one each, a thousand would be told of each other's every change
-  if (!net.notifiers.includes(brDeviceEvent)) net.notifiers.push(brDeviceEvent);
+  if (!net.hasNotifier(brDeviceEvent)) net.registerNotifier(brDeviceEvent);
   brFdbAddLocal(br, null, dev.address, 0);
   if (options.address) brStpChangeBridgeId(br, options.address);
   return br;

@@ -16,9 +16,11 @@ import {
   NF_INET_PRE_ROUTING,
   NF_STOLEN,
   NF_STOP,
+  NFPROTO_BRIDGE,
   type NfHookState,
 } from "../core/netfilter.ts";
 import { drop, ipHeaderIsValid, PACKET_HOST, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
+import type { SysctlProvider } from "../core/sysctl.ts";
 import {
   brDevQueuePushXmit,
   brForwardFinish,
@@ -72,12 +74,13 @@ export interface BrNetfilterSysctl {
   passVlanInputDev: number;
 }
 
-/**
- * Loads br_netfilter in a namespace: provides the keys net.bridge.bridge-nf-*, and registers its hooks with the first bridge
- * (brnf_device_event).
- */
-export function brNetfilterInit(net: Net, ip: () => BrNetfilterIp): BrNetfilterSysctl {
-  const sysctl: BrNetfilterSysctl = {
+type MakeIp = (net: Net) => BrNetfilterIp;
+
+/** What br_netfilter keeps in a namespace (struct brnf_net), made with the first bridge or question. */
+class Brnf {
+  readonly ip: MakeIp;
+  enabled = false;
+  readonly sysctl: BrNetfilterSysctl = {
     callIptables: 1,
     callIp6tables: 1,
     callArptables: 1,
@@ -85,19 +88,38 @@ export function brNetfilterInit(net: Net, ip: () => BrNetfilterIp): BrNetfilterS
     filterPppoeTagged: 0,
     passVlanInputDev: 0,
   };
-  net.sysctl.provide({ prefix: "net/bridge/", folders: null, fill: (sysctl) => registerKeys(net, sysctl) }, sysctl);
-  let enabled = false;
-  const notifier: NetdevNotifier = (event, dev) => {
-    if (enabled || event !== NETDEV_REGISTER || !bridgeOf(dev)) return;
-    enabled = true;
-    registerHooks(net, ip(), sysctl);
-  };
-  net.notifiers.push(notifier);
-  for (const dev of net.devices.values()) notifier(NETDEV_REGISTER, dev);
-  return sysctl;
+
+  constructor(ip: MakeIp) {
+    this.ip = ip;
+  }
 }
 
-function registerKeys(net: Net, sysctl: BrNetfilterSysctl): void {
+function brnfOf(net: Net): Brnf {
+  if (!(net.brnf instanceof Brnf)) net.brnf = new Brnf(net.brnf as MakeIp);
+  return net.brnf as Brnf;
+}
+
+const SYSCTLS: SysctlProvider = { prefix: "net/bridge/", folders: null, fill: registerKeys };
+
+/** brnf_device_event */
+const brnfDeviceEvent: NetdevNotifier = (event, dev) => {
+  if (event !== NETDEV_REGISTER || !bridgeOf(dev)) return;
+  const brnf = brnfOf(dev.net);
+  if (brnf.enabled) return;
+  brnf.enabled = true;
+  registerHooks(dev.net, brnf.ip(dev.net), brnf.sysctl);
+};
+
+/** Loads br_netfilter in a namespace: provides the keys net.bridge.bridge-nf-*, and registers its hooks with the first bridge. */
+export function brNetfilterInit(net: Net, ip: MakeIp): void {
+  net.brnf = ip;
+  net.sysctl.provide(SYSCTLS);
+  net.registerNotifier(brnfDeviceEvent);
+  for (const dev of net.devices.values()) brnfDeviceEvent(NETDEV_REGISTER, dev);
+}
+
+function registerKeys(net: Net): void {
+  const { sysctl } = brnfOf(net);
   const key = (name: string, field: keyof BrNetfilterSysctl): void =>
     net.sysctl.registerInt(
       `net/bridge/bridge-nf-${name}`,
@@ -115,7 +137,8 @@ function registerKeys(net: Net, sysctl: BrNetfilterSysctl): void {
 }
 
 function registerHooks(net: Net, ip: BrNetfilterIp, sysctl: BrNetfilterSysctl): void {
-  const { hooksBridge, hooksIpv4 } = net;
+  const { hooksIpv4 } = net;
+  const hooksBridge = net.hooks(NFPROTO_BRIDGE);
   hooksBridge.register(NF_BR_PRE_ROUTING, {
     name: "br_netfilter PRE_ROUTING",
     memo: true,

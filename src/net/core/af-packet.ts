@@ -57,7 +57,7 @@ export class PacketSock extends Sock implements Tap {
     this.#protocol = ring ? 0 : protocol;
     this.#hook();
     this.#notifier = (event, dev) => this.#deviceEvent(event, dev);
-    net.notifiers.push(this.#notifier);
+    net.registerNotifier(this.#notifier);
   }
 
   /** packet_notifier: the reader learns that its interface went down. */
@@ -244,7 +244,7 @@ export class PacketSock extends Sock implements Tap {
     this.dead = true;
     this.#hooked?.();
     this.#hooked = null;
-    this.net.notifiers.splice(this.net.notifiers.indexOf(this.#notifier), 1);
+    this.net.unregisterNotifier(this.#notifier);
     for (const dev of this.#promiscuous) if (dev.registered) devSetPromiscuity(dev, -1);
     this.#promiscuous.clear();
     this.#queue.length = 0;

@@ -3,10 +3,11 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { LazyMap } from "../../base/lazy.ts";
+import { withItem } from "../../base/settings.ts";
 import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
-import { ETH_P_IP } from "../../wire/ethernet.ts";
+import { ETH_P_ARP, ETH_P_IP } from "../../wire/ethernet.ts";
 import { CaptureStamp } from "./capture-stamp.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
@@ -125,13 +126,28 @@ export class Kernel {
 /** Receives packets of one EtherType (struct packet_type). Takes the packet over. */
 export type PacketTypeFn = (skb: SkBuff, dev: NetDevice) => void;
 
-/** Receivers by EtherType (ptype_base), IPv4's within reach. */
-class PacketTypes extends Map<number, PacketTypeFn> {
+/** Receivers by EtherType (ptype_base), those that every namespace has within reach. */
+class PacketTypes {
   ipv4: PacketTypeFn | undefined = undefined;
+  #arp: PacketTypeFn | undefined = undefined;
+  #others: Map<number, PacketTypeFn> | null = null;
 
-  override set(type: number, receive: PacketTypeFn): this {
+  get(type: number): PacketTypeFn | undefined {
+    if (type === ETH_P_IP) return this.ipv4;
+    return type === ETH_P_ARP ? this.#arp : this.#others?.get(type);
+  }
+
+  has(type: number): boolean {
+    return this.get(type) !== undefined;
+  }
+
+  set(type: number, receive: PacketTypeFn): void {
     if (type === ETH_P_IP) this.ipv4 = receive;
-    return super.set(type, receive);
+    else if (type === ETH_P_ARP) this.#arp = receive;
+    else {
+      this.#others ??= new Map();
+      this.#others.set(type, receive);
+    }
   }
 }
 
@@ -144,6 +160,11 @@ export interface FlowPathCache {
 export * from "./netdev-events.ts";
 
 export type NetdevNotifier = (event: NetdevEvent, dev: NetDevice) => void;
+
+const NO_NOTIFIERS: readonly NetdevNotifier[] = [];
+
+/** A device is found by going through so few; above, by a Map. */
+const FEW_DEVICES = 4;
 
 /** Inode of a machine's first network namespace (PROC_DYNAMIC_FIRST and the kernel's order of making them). */
 export const INIT_NET_INODE = 4026531840;
@@ -175,6 +196,10 @@ class NsIds extends LazyMap<Net, number> {
   }
 }
 
+const NO_HOOKS_IPV6: NfHooks = new NfHooks(NFPROTO_IPV6, null);
+const NO_HOOKS_ARP: NfHooks = new NfHooks(NFPROTO_ARP, null);
+const NO_HOOKS_BRIDGE: NfHooks = new NfHooks(NFPROTO_BRIDGE, null);
+
 export class Net {
   readonly kernel: Kernel;
   /** serial number in the lab, from 1 */
@@ -183,31 +208,34 @@ export class Net {
   readonly label: string;
   /** /proc/PID/ns/net inode */
   readonly inode: number;
-  readonly sysctl: SysctlTable = new SysctlTable();
+  readonly sysctl: SysctlTable = new SysctlTable(this);
   /** A packet made in answer to another belongs to its connection (nf_ct_attach); null: nobody tracks connections. */
   ctAttach: ((skb: SkBuff, from: SkBuff) => void) | null = null;
-  readonly #flush = (): void => this.pathFlush();
-  readonly hooksIpv4: NfHooks = new NfHooks(NFPROTO_IPV4, this.#flush);
-  readonly hooksIpv6: NfHooks = new NfHooks(NFPROTO_IPV6, this.#flush);
-  readonly hooksArp: NfHooks = new NfHooks(NFPROTO_ARP, this.#flush);
-  readonly hooksBridge: NfHooks = new NfHooks(NFPROTO_BRIDGE, this.#flush);
+  // each subsystem's own part (struct net's members), which only its files know: `ipv4Of`, `nfOf`, `brnfOf`
+  ipv4: unknown = null;
+  nf: unknown = null;
+  brnf: unknown = null;
+  readonly hooksIpv4: NfHooks = new NfHooks(NFPROTO_IPV4, this);
+  // without functions all namespaces share one; `hooks` makes those that somebody registers with
+  hooksIpv6: NfHooks = NO_HOOKS_IPV6;
+  hooksArp: NfHooks = NO_HOOKS_ARP;
+  hooksBridge: NfHooks = NO_HOOKS_BRIDGE;
   /** by ifindex, in order of registration */
-  readonly devices: Map<number, NetDevice> = new Map();
+  readonly devices: LazyMap<number, NetDevice> = new LazyMap();
   readonly packetTypes: PacketTypes = new PacketTypes();
   /** AF_PACKET sockets that want IPv4's packets (those that want all are taps); null while nobody ever did */
   ipv4Sniffers: readonly unknown[] | null = null;
-  /** called in order; later registrations see an event after earlier ones */
-  readonly notifiers: NetdevNotifier[] = [];
+  #notifiers: readonly NetdevNotifier[] = NO_NOTIFIERS;
   /** listeners on all interfaces (-i any) */
   readonly taps: Tap[] = [];
   /** ids that other namespaces have here (link-netnsid): given when first needed */
   readonly nsids: NsIds = new NsIds();
   /** IPv4's group membership, for devices that listen to groups of their own (ip_mc_inc_group); set by netns.ts */
   ipMulticast: { join(dev: NetDevice, group: number): void; leave(dev: NetDevice, group: number): void } | null = null;
-  /** addresses of devices made here (eth_random_addr) */
-  readonly macRng: Rng;
+  #macRng: Rng | null = null;
   #nextIfindex = 1;
-  readonly #byName: Map<string, NetDevice> = new Map();
+  /** null while the devices are few and have no alternative names */
+  #byName: Map<string, NetDevice> | null = null;
   /** the loopback device, there from the start (down) */
   loopback!: NetDevice;
   /**
@@ -225,9 +253,13 @@ export class Net {
     this.id = kernel.allocateNetId();
     this.label = label;
     this.inode = inode;
-    this.macRng = kernel.rng.fork(`mac/${this.id}`);
     kernel.nets.add(this);
-    this.sysctl.onWrite = this.#flush;
+  }
+
+  /** addresses of devices made here (eth_random_addr) */
+  get macRng(): Rng {
+    this.#macRng ??= this.kernel.rng.fork(`mac/${this.id}`);
+    return this.#macRng;
   }
 
   /** Something changed that may send packets another way: nothing that is remembered of their ways counts any more. */
@@ -249,15 +281,19 @@ export class Net {
     return this.kernel.sim.now;
   }
 
+  /** Of a family, to register with. */
   hooks(family: number): NfHooks {
     switch (family) {
       case NFPROTO_IPV4:
         return this.hooksIpv4;
       case NFPROTO_IPV6:
+        if (this.hooksIpv6 === NO_HOOKS_IPV6) this.hooksIpv6 = new NfHooks(family, this);
         return this.hooksIpv6;
       case NFPROTO_ARP:
+        if (this.hooksArp === NO_HOOKS_ARP) this.hooksArp = new NfHooks(family, this);
         return this.hooksArp;
       case NFPROTO_BRIDGE:
+        if (this.hooksBridge === NO_HOOKS_BRIDGE) this.hooksBridge = new NfHooks(family, this);
         return this.hooksBridge;
       default:
         throw new NetError(Errno.EAFNOSUPPORT);
@@ -265,7 +301,18 @@ export class Net {
   }
 
   deviceByName(name: string): NetDevice | undefined {
-    return this.#byName.get(name);
+    if (this.#byName !== null) return this.#byName.get(name);
+    for (const dev of this.devices.values()) if (dev.name === name) return dev;
+    return undefined;
+  }
+
+  /** The names' Map once there is one, or when one is needed. */
+  #names(needed: boolean): Map<string, NetDevice> | null {
+    if (this.#byName === null && needed) {
+      this.#byName = new Map();
+      for (const dev of this.devices.values()) this.#byName.set(dev.name, dev);
+    }
+    return this.#byName;
   }
 
   deviceByIndex(ifindex: number): NetDevice | undefined {
@@ -288,9 +335,25 @@ export class Net {
     return id;
   }
 
+  /**
+   * Will be called with every event, after those that were registered before (register_netdevice_notifier). A function that
+   * finds its state by dev.net costs a namespace nothing.
+   */
+  registerNotifier(notifier: NetdevNotifier): void {
+    this.#notifiers = withItem(this.#notifiers, notifier);
+  }
+
+  unregisterNotifier(notifier: NetdevNotifier): void {
+    this.#notifiers = this.#notifiers.filter((other) => other !== notifier);
+  }
+
+  hasNotifier(notifier: NetdevNotifier): boolean {
+    return this.#notifiers.includes(notifier);
+  }
+
   notify(event: NetdevEvent, dev: NetDevice): void {
     this.pathFlush();
-    for (const notifier of this.notifiers) notifier(event, dev);
+    for (const notifier of this.#notifiers) notifier(event, dev);
     if (dev.uppers.length > 0) for (const upper of [...dev.uppers]) upper(event);
     if (event !== NETDEV_UNREGISTER) this.linkMessage(dev);
   }
@@ -305,29 +368,32 @@ export class Net {
   addDevice(dev: NetDevice): void {
     this.pathFlush();
     this.devices.set(dev.ifindex, dev);
-    this.#byName.set(dev.name, dev);
-    for (const name of dev.altNames) this.#byName.set(name, dev);
+    const names = this.#names(dev.altNames.length > 0 || this.devices.size > FEW_DEVICES);
+    if (names === null) return;
+    names.set(dev.name, dev);
+    for (const name of dev.altNames) names.set(name, dev);
   }
 
   /** @internal */
   removeDevice(dev: NetDevice): void {
     this.pathFlush();
     this.devices.delete(dev.ifindex);
-    this.#byName.delete(dev.name);
-    for (const name of dev.altNames) this.#byName.delete(name);
+    this.#byName?.delete(dev.name);
+    for (const name of dev.altNames) this.#byName?.delete(name);
   }
 
   /** @internal */
   renameDevice(dev: NetDevice, name: string): void {
     this.pathFlush();
-    this.#byName.delete(dev.name);
+    this.#byName?.delete(dev.name);
     dev.name = name;
-    this.#byName.set(name, dev);
+    this.#byName?.set(name, dev);
   }
 
   /** @internal a further name of a device, or it is taken away */
   setAltName(dev: NetDevice, name: string, on: boolean): void {
-    if (on) this.#byName.set(name, dev);
-    else this.#byName.delete(name);
+    const names = this.#names(true)!;
+    if (on) names.set(name, dev);
+    else names.delete(name);
   }
 }

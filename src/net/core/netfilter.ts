@@ -2,6 +2,7 @@
 // decides. Answers to net/netfilter/core.c. A hook function returns a verdict; NF_STOLEN and NF_DROP mean that the packet
 // is no longer the caller's.
 
+import { assert } from "../../base/assert.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { NetDevice } from "./net-device.ts";
 import { drop, type SkBuff, trace } from "./skb.ts";
@@ -75,31 +76,33 @@ export class NfHooks {
   /** by hook point, made when one is first run: one for each depth of nested runs */
   #states: NfHookState[][] | null = null;
   readonly #names: readonly string[];
-  readonly #onChange: () => void;
+  readonly #net: { pathFlush(): void } | null;
   #depth = 0;
   /** what ended the last run: NF_DROP or NF_STOLEN after `run` said false */
   lastVerdict: number = NF_ACCEPT;
 
-  /** @param family NFPROTO_*. @param onChange called when a function comes or goes */
-  constructor(family: number, onChange: () => void) {
-    this.#onChange = onChange;
+  /** @param family NFPROTO_*. @param net its paths are forgotten when a function comes or goes; null: none will come */
+  constructor(family: number, net: { pathFlush(): void } | null) {
+    this.#net = net;
     this.#names = family === NFPROTO_BRIDGE ? BRIDGE_HOOK_NAMES : family === NFPROTO_ARP ? ARP_HOOK_NAMES : HOOK_NAMES;
   }
 
   /** Adds a function; of equal priorities the first registered runs first. Returns what takes it away again. */
   register(hook: number, entry: NfHookEntry): () => void {
+    const net = this.#net;
+    assert(net !== null, "registered with the hooks that all namespaces share");
     const list = this.#entries[hook]!.slice();
     let at = list.findIndex((other) => other.priority > entry.priority);
     if (at < 0) at = list.length;
     list.splice(at, 0, entry);
     this.#entries = this.#entries.with(hook, list);
-    this.#onChange();
+    net.pathFlush();
     return () => {
       this.#entries = this.#entries.with(
         hook,
         this.#entries[hook]!.filter((other) => other !== entry),
       );
-      this.#onChange();
+      net.pathFlush();
     };
   }
 

@@ -4,6 +4,8 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { LazyMap } from "../../base/lazy.ts";
+import { withItem } from "../../base/settings.ts";
+import type { Net } from "./net.ts";
 
 export interface SysctlEntry {
   readonly read: () => string;
@@ -12,37 +14,39 @@ export interface SysctlEntry {
 }
 
 /** What registers the keys below a prefix: one for all namespaces, which is told whose keys are wanted. */
-export interface SysctlProvider<T> {
+export interface SysctlProvider {
   readonly prefix: string;
   /** the folders below the prefix, for one whose keys are the same for each; null: the keys are right below it */
-  readonly folders: ((owner: T) => Iterable<string>) | null;
+  readonly folders: ((net: Net) => Iterable<string>) | null;
   /** registers the keys of a folder ("" without folders); none for a folder that is not there */
-  readonly fill: (owner: T, folder: string) => void;
+  readonly fill: (net: Net, folder: string) => void;
 }
 
-/** A provider with its owner. */
-interface Provided {
-  readonly provider: SysctlProvider<unknown>;
-  readonly owner: unknown;
-}
+const NO_PROVIDERS: readonly SysctlProvider[] = [];
 
 /**
  * The keys of the provider that was asked last, in the whole process: `sysctl -w` and `cat` ask one folder again and again,
  * and a thousand namespaces with a hundred keys each would be 30 KB apiece.
  */
 let latest: {
-  readonly provided: Provided;
+  readonly net: Net;
+  readonly provider: SysctlProvider;
   readonly folder: string;
   readonly entries: ReadonlyMap<string, SysctlEntry>;
 } | null = null;
 
 export class SysctlTable {
+  readonly #net: Net;
   readonly #entries: LazyMap<string, SysctlEntry> = new LazyMap();
-  #provided: readonly Provided[] = [];
+  /** nearly all namespaces have the same ones, and share the list */
+  #providers: readonly SysctlProvider[] = NO_PROVIDERS;
   /** where `register` puts keys: the table, or what a provider fills */
   #into: { set(key: string, entry: SysctlEntry): unknown } = this.#entries;
-  /** called after every write */
-  onWrite: (() => void) | null = null;
+
+  /** @param net its paths are forgotten with every write */
+  constructor(net: Net) {
+    this.#net = net;
+  }
 
   /** @param key with slashes between the parts, as under /proc/sys: "net/ipv4/ip_forward" */
   register(key: string, entry: SysctlEntry): void {
@@ -55,7 +59,7 @@ export class SysctlTable {
       read,
       write: (text) => {
         write(text);
-        this.onWrite?.();
+        this.#net.pathFlush();
       },
     });
   }
@@ -78,24 +82,23 @@ export class SysctlTable {
    * Keys that begin with the provider's prefix are registered by it whenever somebody asks for one, and forgotten: the values
    * are kept elsewhere, so that it may run many times.
    */
-  provide<T>(provider: SysctlProvider<T>, owner: T): void {
-    // without room to spare: 100 bytes a namespace
-    this.#provided = this.#provided.concat({ provider: provider as SysctlProvider<unknown>, owner });
+  provide(provider: SysctlProvider): void {
+    this.#providers = withItem(this.#providers, provider);
   }
 
-  #keysOf(provided: Provided, folder: string): ReadonlyMap<string, SysctlEntry> {
-    if (latest?.provided === provided && latest.folder === folder) return latest.entries;
-    const { provider, owner } = provided;
+  #keysOf(provider: SysctlProvider, folder: string): ReadonlyMap<string, SysctlEntry> {
+    const net = this.#net;
+    if (latest?.provider === provider && latest.net === net && latest.folder === folder) return latest.entries;
     const before = this.#into;
     const entries = new Map<string, SysctlEntry>();
     this.#into = entries;
     try {
-      provider.fill(owner, folder);
+      provider.fill(net, folder);
     } finally {
       this.#into = before;
     }
     // of a folder that comes and goes nothing is kept: another device may have its name by then
-    if (provider.folders === null) latest = { provided, folder, entries };
+    if (provider.folders === null) latest = { net, provider, folder, entries };
     return entries;
   }
 
@@ -103,13 +106,12 @@ export class SysctlTable {
     const own = this.#entries.get(key);
     if (own) return own;
     // one that is asked may provide more
-    for (let i = 0; i < this.#provided.length; i++) {
-      const provided = this.#provided[i]!;
-      const { provider } = provided;
+    for (let i = 0; i < this.#providers.length; i++) {
+      const provider = this.#providers[i]!;
       if (!key.startsWith(provider.prefix)) continue;
       const { length } = provider.prefix;
       const folder = provider.folders === null ? "" : key.slice(length, key.indexOf("/", length));
-      const entry = this.#keysOf(provided, folder).get(key);
+      const entry = this.#keysOf(provider, folder).get(key);
       if (entry) return entry;
     }
     return undefined;
@@ -118,31 +120,30 @@ export class SysctlTable {
   /** Is there a key below `prefix`, which ends with a slash? Without making all keys: each step of a path asks this. */
   hasFolder(prefix: string): boolean {
     for (const key of this.#entries.keys()) if (key.startsWith(prefix)) return true;
-    return this.#provided.some((provided) => this.#providesBelow(provided, prefix));
+    return this.#providers.some((provider) => this.#providesBelow(provider, prefix));
   }
 
-  #providesBelow(provided: Provided, prefix: string): boolean {
-    const { provider, owner } = provided;
+  #providesBelow(provider: SysctlProvider, prefix: string): boolean {
     const { folders } = provider;
-    if (provider.prefix.startsWith(prefix)) return folders === null || !folders(owner)[Symbol.iterator]().next().done;
+    if (provider.prefix.startsWith(prefix))
+      return folders === null || !folders(this.#net)[Symbol.iterator]().next().done;
     if (!prefix.startsWith(provider.prefix)) return false;
     const { length } = provider.prefix;
     const folder = folders === null ? "" : prefix.slice(length, prefix.indexOf("/", length));
     if (folders !== null) {
-      if (![...folders(owner)].includes(folder)) return false;
+      if (![...folders(this.#net)].includes(folder)) return false;
       if (prefix.length === length + folder.length + 1) return true;
     }
-    for (const key of this.#keysOf(provided, folder).keys()) if (key.startsWith(prefix)) return true;
+    for (const key of this.#keysOf(provider, folder).keys()) if (key.startsWith(prefix)) return true;
     return false;
   }
 
   /** All keys, sorted. */
   keys(): string[] {
     const keys = [...this.#entries.keys()];
-    for (let i = 0; i < this.#provided.length; i++) {
-      const provided = this.#provided[i]!;
-      for (const folder of provided.provider.folders?.(provided.owner) ?? [""])
-        keys.push(...this.#keysOf(provided, folder).keys());
+    for (let i = 0; i < this.#providers.length; i++) {
+      const provider = this.#providers[i]!;
+      for (const folder of provider.folders?.(this.#net) ?? [""]) keys.push(...this.#keysOf(provider, folder).keys());
     }
     return keys.sort();
   }

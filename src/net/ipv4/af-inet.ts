@@ -6,7 +6,15 @@ import { withSetting } from "../../base/settings.ts";
 import { ETH_P_ARP, ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import { NETDEV_CHANGE, NETDEV_CHANGEADDR, NETDEV_REGISTER, type Net, type NetdevEvent } from "../core/net.ts";
+import {
+  NETDEV_CHANGE,
+  NETDEV_CHANGEADDR,
+  NETDEV_REGISTER,
+  type Net,
+  type NetdevEvent,
+  type NetdevNotifier,
+  type PacketTypeFn,
+} from "../core/net.ts";
 import { IFF_NOARP, type NetDevice } from "../core/net-device.ts";
 import { drop, type SkBuff } from "../core/skb.ts";
 import { type InetProtocol, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, type Sock } from "../core/sock.ts";
@@ -27,7 +35,7 @@ import { IpFragments } from "./ip-fragment.ts";
 import { IpIdents } from "./ip-ident.ts";
 import { ipError, ipLocalDeliver, ipRcv } from "./ip-input.ts";
 import { ipMcOutput, ipOutput } from "./ip-output.ts";
-import { Ipv4, type Ipv4Ops, setIpv4Makers } from "./ipv4.ts";
+import { Ipv4, type Ipv4Ops, ipv4Of, setIpv4Makers } from "./ipv4.ts";
 import { PingSock, PingTable } from "./ping.ts";
 import { RawSock, RawTable } from "./raw.ts";
 import { RouteState } from "./route.ts";
@@ -69,11 +77,28 @@ inetRegisterSocketType(SOCK_RAW, (ip4, protocol) => {
   return new RawSock(ip4, protocol);
 });
 
-const IPV4_SYSCTLS: SysctlProvider<Ipv4> = { prefix: "net/ipv4/", folders: null, fill: ipv4SysctlInit };
+const IPV4_SYSCTLS: SysctlProvider = {
+  prefix: "net/ipv4/",
+  folders: null,
+  fill: (net) => ipv4SysctlInit(ipv4Of(net)),
+};
+
+// one of each for all namespaces, as in the kernel: they find IPv4's part by the device's namespace
+const ipPacketType: PacketTypeFn = (skb, dev) => ipRcv(ipv4Of(dev.net), skb, dev);
+const arpPacketType: PacketTypeFn = (skb, dev) => arpRcv(ipv4Of(dev.net), skb, dev);
+
+/** in the order in which the kernel's notifiers run: ARP, addresses, routes */
+const inetNetdevEvent: NetdevNotifier = (event, dev) => {
+  const ip4 = ipv4Of(dev.net);
+  arpNetdevEvent(ip4, event, dev);
+  inetdevEvent(ip4, event, dev);
+  fibNetdevEvent(ip4, event, dev);
+};
 
 /** IPv4 of one namespace, ready for devices to be registered (inet_init and the pernet inits). */
 export function createIpv4(net: Net): Ipv4 {
   const ip4 = new Ipv4(net);
+  net.ipv4 = ip4;
   ip4.devconfAll = DEVCONF_ALL;
   ip4.devconfDflt = withSetting(DEVCONF_ALL, "acceptSourceRoute", 1);
   ip4.fib = new FibTables(ip4);
@@ -84,19 +109,13 @@ export function createIpv4(net: Net): Ipv4 {
   ip4.udp = new UdpTable(ip4);
   ip4.ping = new PingTable(ip4);
   ip4.ops = new Upwards(ip4);
-  ip4.rawLocalDeliver = (skb, protocol) => ip4.raw.localDeliver(skb, protocol);
   ip4.protocols = inetProtocols;
   net.earlyDemux = new EarlyDemux(ip4);
-  net.packetTypes.set(ETH_P_IP, (skb, dev) => ipRcv(ip4, skb, dev));
-  net.packetTypes.set(ETH_P_ARP, (skb, dev) => arpRcv(ip4, skb, dev));
-  // in the order in which the kernel's notifiers run: ARP, addresses, routes
-  net.notifiers.push((event, dev) => {
-    arpNetdevEvent(ip4, event, dev);
-    inetdevEvent(ip4, event, dev);
-    fibNetdevEvent(ip4, event, dev);
-  });
-  devconfInit(ip4);
-  ip4.net.sysctl.provide(IPV4_SYSCTLS, ip4);
+  net.packetTypes.set(ETH_P_IP, ipPacketType);
+  net.packetTypes.set(ETH_P_ARP, arpPacketType);
+  net.registerNotifier(inetNetdevEvent);
+  devconfInit(net);
+  net.sysctl.provide(IPV4_SYSCTLS);
   for (const dev of net.devices.values()) inetdevEvent(ip4, NETDEV_REGISTER, dev);
   return ip4;
 }

@@ -4,33 +4,35 @@
 
 import { withSetting } from "../../base/settings.ts";
 import { neighSysctlRegister } from "../core/neigh-parms.ts";
+import type { Net } from "../core/net.ts";
 import type { SysctlProvider } from "../core/sysctl.ts";
 import { DEVCONF_KEYS, type DevconfField, type InDevice, type Ipv4Devconf, inDevOf } from "./devconf.ts";
-import type { Ipv4 } from "./ipv4.ts";
+import { type Ipv4, ipv4Of } from "./ipv4.ts";
 
-const CONF_SYSCTLS: SysctlProvider<Ipv4> = {
+const CONF_SYSCTLS: SysctlProvider = {
   prefix: "net/ipv4/conf/",
-  folders: (ip4) => ["all", "default", ...ipv4Devices(ip4)],
-  fill: (ip4, name) => {
+  folders: (net) => ["all", "default", ...ipv4Devices(net)],
+  fill: (net, name) => {
+    const ip4 = ipv4Of(net);
     const holder = holderOf(ip4, name);
     if (holder) registerConf(ip4, name, holder);
   },
 };
 
-const NEIGH_SYSCTLS: SysctlProvider<Ipv4> = {
+const NEIGH_SYSCTLS: SysctlProvider = {
   prefix: "net/ipv4/neigh/",
-  folders: (ip4) => ["default", ...ipv4Devices(ip4)],
-  fill: (ip4, name) => neighSysctlRegister(ip4.arp, "ipv4", name),
+  folders: (net) => ["default", ...ipv4Devices(net)],
+  fill: (net, name) => neighSysctlRegister(ipv4Of(net).arp, "ipv4", name),
 };
 
 /** Provides the folders of "all", "default" and of every device that speaks IPv4. */
-export function devconfInit(ip4: Ipv4): void {
-  ip4.net.sysctl.provide(CONF_SYSCTLS, ip4);
-  ip4.net.sysctl.provide(NEIGH_SYSCTLS, ip4);
+export function devconfInit(net: Net): void {
+  net.sysctl.provide(CONF_SYSCTLS);
+  net.sysctl.provide(NEIGH_SYSCTLS);
 }
 
-function* ipv4Devices(ip4: Ipv4): Generator<string> {
-  for (const dev of ip4.net.devices.values()) if (inDevOf(dev)) yield dev.name;
+function* ipv4Devices(net: Net): Generator<string> {
+  for (const dev of net.devices.values()) if (inDevOf(dev)) yield dev.name;
 }
 
 /** Who has settings: all devices, those to come, or one. */

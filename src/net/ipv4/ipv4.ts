@@ -158,6 +158,15 @@ const DEFAULTS: Readonly<Ipv4Sysctl> = {
   errorBurstMs: 5000,
 };
 
+const NO_NOTIFIERS: readonly InetaddrNotifier[] = [];
+const NO_VALIDATORS: Ipv4["inetaddrValidators"] = [];
+const NO_PROTOCOLS: Ipv4["protocols"] = [];
+
+/** IPv4's part of a namespace. */
+export function ipv4Of(net: Net): Ipv4 {
+  return net.ipv4 as Ipv4;
+}
+
 export class Ipv4 {
   readonly net: Net;
   readonly rng: Rng;
@@ -165,14 +174,12 @@ export class Ipv4 {
   sysctl: Readonly<Ipv4Sysctl> = DEFAULTS;
   readonly mib: Mib = new Mib();
   /** by IP protocol number (inet_protos) */
-  protocols: readonly (InetProtocol<Ipv4> | undefined)[] = [];
-  /** raw sockets get a copy of each local packet first; true when one did (raw_local_deliver) */
-  rawLocalDeliver: ((skb: SkBuff, protocol: number) => boolean) | null = null;
+  protocols: readonly (InetProtocol<Ipv4> | undefined)[] = NO_PROTOCOLS;
   /** generation of routes: a cached Rtable of another one is looked up again (rt_genid_ipv4) */
   rtGenid = 1;
-  readonly inetaddrNotifiers: InetaddrNotifier[] = [];
+  inetaddrNotifiers: readonly InetaddrNotifier[] = NO_NOTIFIERS;
   /** may refuse a new address by throwing (inetaddr_validator_chain) */
-  inetaddrValidators: readonly ((dev: NetDevice, address: number) => void)[] = [];
+  inetaddrValidators: readonly ((dev: NetDevice, address: number) => void)[] = NO_VALIDATORS;
   /** this host's addresses, by the address as a signed 32-bit number; the newest first (inet_addr_lst) */
   readonly localAddrs: LazyMap<number, InIfaddr[]> = new LazyMap();
 

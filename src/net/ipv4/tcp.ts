@@ -3,10 +3,11 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { newOptions } from "../../wire/tcp-options.ts";
+import type { Net } from "../core/net.ts";
 import { SOCK_STREAM } from "../core/sock.ts";
 import type { SysctlProvider } from "../core/sysctl.ts";
 import { inetAddProtocol, inetRegisterSocketType } from "./af-inet.ts";
-import type { Ipv4 } from "./ipv4.ts";
+import { type Ipv4, ipv4Of } from "./ipv4.ts";
 import { TCP_CONGESTION_CONTROLS } from "./tcp-cong.ts";
 import { tcpFastopenKeyText, tcpFastopenSetKeyText } from "./tcp-fastopen.ts";
 import { TcpHashtables } from "./tcp-hashtables.ts";
@@ -94,16 +95,21 @@ inetRegisterSocketType(SOCK_STREAM, (ip4, protocol) => {
   return sk;
 });
 
-const ASK_IN: readonly SysctlProvider<Ipv4>[] = ["net/ipv4/tcp_", "net/core/"].map((prefix) => ({
+const ASK_IN: readonly SysctlProvider[] = ["net/ipv4/tcp_", "net/core/"].map((prefix) => ({
   prefix,
   folders: null,
-  fill: tcpOf,
+  fill: (net) => void tcpOf(ipv4Of(net)),
 }));
 
 /** The settings of a namespace's TCP ask it in, which then provides the keys itself. */
-export function tcpProvideSysctls(ip4: Ipv4): void {
-  for (const provider of ASK_IN) ip4.net.sysctl.provide(provider, ip4);
+export function tcpProvideSysctls(net: Net): void {
+  for (const provider of ASK_IN) net.sysctl.provide(provider);
 }
+
+const PROVIDERS: readonly SysctlProvider[] = [
+  { prefix: "net/ipv4/tcp_", folders: null, fill: (net) => registerSysctls(tcpOf(ipv4Of(net))) },
+  { prefix: "net/core/", folders: null, fill: (net) => registerCoreSysctls(tcpOf(ipv4Of(net))) },
+];
 
 /** tcp_sk_init */
 export function tcpInit(ip4: Ipv4): TcpState {
@@ -131,8 +137,7 @@ export function tcpInit(ip4: Ipv4): TcpState {
     newSock: () => new TcpStreamSock(tcp),
   };
   ip4.tcp = tcp;
-  tcp.net.sysctl.provide({ prefix: "net/ipv4/tcp_", folders: null, fill: registerSysctls }, tcp);
-  tcp.net.sysctl.provide({ prefix: "net/core/", folders: null, fill: registerCoreSysctls }, tcp);
+  for (const provider of PROVIDERS) tcp.net.sysctl.provide(provider);
   return tcp;
 }
 

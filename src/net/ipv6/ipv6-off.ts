@@ -9,11 +9,11 @@ import type { SysctlEntry, SysctlProvider } from "../core/sysctl.ts";
 
 /** Provides net.ipv6.conf.{all,default,DEV}.disable_ipv6. Writing 0 throws NetError EOPNOTSUPP. */
 export function ipv6OffInit(net: Net): void {
-  net.sysctl.provide(SYSCTLS, net);
-  net.notifiers.push(listenToAllNodes);
+  net.sysctl.provide(SYSCTLS);
+  net.registerNotifier(listenToAllNodes);
 }
 
-const SYSCTLS: SysctlProvider<Net> = {
+const SYSCTLS: SysctlProvider = {
   prefix: "net/ipv6/conf/",
   folders: function* (net) {
     yield "all";

@@ -3,20 +3,22 @@
 
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { type BrNetfilterIp, type BrNetfilterSysctl, brNetfilterInit } from "../bridge/br-netfilter.ts";
+import { type BrNetfilterIp, brNetfilterInit } from "../bridge/br-netfilter.ts";
 import type { Net } from "../core/net.ts";
 import { inDevOf } from "../ipv4/devconf.ts";
 import { RTN_UNICAST } from "../ipv4/fib-types.ts";
 import { ipDoFragment } from "../ipv4/ip-do-fragment.ts";
-import type { Ipv4 } from "../ipv4/ipv4.ts";
+import { type Ipv4, ipv4Of } from "../ipv4/ipv4.ts";
 import { FlowKey, ipRouteOutputKey, skbRtable } from "../ipv4/route.ts";
 import { ipRouteInput } from "../ipv4/route-input.ts";
 import { Rtable } from "../ipv4/rtable.ts";
 
 /** Loads br_netfilter in a namespace: bridged IPv4 goes through iptables from now on. */
-export function loadBrNetfilter(net: Net, ip4: Ipv4): BrNetfilterSysctl {
-  return brNetfilterInit(net, () => brNetfilterIp(ip4));
+export function loadBrNetfilter(net: Net): void {
+  brNetfilterInit(net, askIpv4);
 }
+
+const askIpv4 = (net: Net): BrNetfilterIp => brNetfilterIp(ipv4Of(net));
 
 function brNetfilterIp(ip4: Ipv4): BrNetfilterIp {
   const fl = new FlowKey();

@@ -73,15 +73,14 @@ export class ConntrackSysctl {
   greTimeoutStream = 180;
 
   constructor(ct: Conntrack) {
-    ct.net.sysctl.provide(
-      { prefix: "net/netfilter/nf_conntrack_", folders: null, fill: (ct) => this.#register(ct) },
-      ct,
-    );
+    const fill = (): void => this.#register(ct);
+    ct.net.sysctl.provide({ prefix: "net/netfilter/nf_conntrack_", folders: null, fill });
     if (ct.net.inode === INIT_NET_INODE)
-      ct.net.sysctl.provide(
-        { prefix: "net/nf_conntrack_max", folders: null, fill: (ct) => this.#registerMax(ct, "net/nf_conntrack_max") },
-        ct,
-      );
+      ct.net.sysctl.provide({
+        prefix: "net/nf_conntrack_max",
+        folders: null,
+        fill: () => this.#registerMax(ct, "net/nf_conntrack_max"),
+      });
   }
 
   #registerMax(ct: Conntrack, key: string): void {

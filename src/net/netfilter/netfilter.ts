@@ -29,7 +29,7 @@ import {
   ipDefrag,
 } from "../ipv4/ip-fragment.ts";
 import { ipRcvFinish } from "../ipv4/ip-input.ts";
-import type { Ipv4 } from "../ipv4/ipv4.ts";
+import type { InetaddrNotifier, Ipv4 } from "../ipv4/ipv4.ts";
 import { skbRtable } from "../ipv4/rtable.ts";
 import { Conntrack } from "./conntrack.ts";
 import { ctinfoName, IP_CT_RELATED_REPLY, IP_CT_UNTRACKED, IPS_SEQ_ADJUST, nfCtGet } from "./conntrack-entry.ts";
@@ -77,7 +77,7 @@ export class Netfilter {
     this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)
-      net.sysctl.provide({ prefix: LOG_ALL_NETNS, folders: null, fill: () => this.#registerLogAllNetns() }, null);
+      net.sysctl.provide({ prefix: LOG_ALL_NETNS, folders: null, fill: () => this.#registerLogAllNetns() });
   }
 
   #registerLogAllNetns(): void {
@@ -222,16 +222,17 @@ export class Netfilter {
     this.#masqueradeUsers++;
     if (!this.#watching) {
       this.#watching = true;
-      this.net.notifiers.push((event, dev) => {
+      this.net.registerNotifier((event, dev) => {
         if (event === NETDEV_DOWN) this.#flushMasquerade((conn) => this.ct.rows.masqIndex(conn) === dev.ifindex);
       });
-      this.ip4.inetaddrNotifiers.push((event, ifa) => {
+      const watch: InetaddrNotifier = (event, ifa) => {
         if (event !== "DOWN") return;
         const { ifindex } = ifa.inDev.dev;
         const { rows } = this.ct;
         const address = ifa.address | 0;
         this.#flushMasquerade((conn) => rows.masqIndex(conn) === ifindex && rows.dst(conn, 1) === address);
-      });
+      };
+      this.ip4.inetaddrNotifiers = [...this.ip4.inetaddrNotifiers, watch];
     }
     return () => {
       this.#masqueradeUsers--;

@@ -209,14 +209,14 @@ class Session implements Tap {
     let promiscuous = this.#options.promiscuous && dev !== undefined;
     taps.push(this);
     if (dev && promiscuous) devSetPromiscuity(dev, 1);
-    const { notifiers } = netnsOf(proc).net;
+    const { net } = netnsOf(proc);
     const notifier: NetdevNotifier = (event, changed) => {
       if (event !== NETDEV_UNREGISTER || changed !== dev) return;
       detach();
       this.#deviceGone = true;
       this.#wake.wakeAll();
     };
-    notifiers.push(notifier);
+    net.registerNotifier(notifier);
     const stdout = new Stdout(proc, this.#options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
     const printer = this.#printer(dev);
     let interrupted = false;
@@ -248,7 +248,7 @@ class Session implements Tap {
       return this.#deviceGone ? 1 : 0;
     } finally {
       // ended outright: what the ring and stdio held is lost, as on Linux
-      notifiers.splice(notifiers.indexOf(notifier), 1);
+      net.unregisterNotifier(notifier);
       detach();
       this.#blockTimer.del();
       this.#tellLoss();
