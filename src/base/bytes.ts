@@ -19,3 +19,22 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
+
+const POOL = 4096;
+let pool: ArrayBuffer = new ArrayBuffer(POOL);
+let pooled = 0;
+
+/**
+ * A few bytes that live long, one after the other in larger buffers: 96 bytes and themselves, where an array with a buffer of
+ * its own takes 210. A buffer is kept until all its arrays are gone.
+ */
+export function smallBytes(length: number): Uint8Array {
+  if (length > POOL / 8) return new Uint8Array(length);
+  if (pooled + length > POOL) {
+    pool = new ArrayBuffer(POOL);
+    pooled = 0;
+  }
+  const bytes = new Uint8Array(pool, pooled, length);
+  pooled += length;
+  return bytes;
+}

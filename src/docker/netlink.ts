@@ -53,7 +53,7 @@ export function addBridge(
 ): boolean {
   const found = netns.net.deviceByName(name);
   const dev = found ?? createBridge(netns.net, name, { address: options.mac }).dev;
-  if (!found) dev.txQueueLen = 0;
+  if (!found) dev.change({ txQueueLen: 0 });
   if (options.mtu !== 0) devSetMtu(dev, options.mtu);
   const { address } = options;
   if (address && !inDevOf(dev)?.addrs.some(({ local }) => local === address.address)) addAddress(netns, dev, address);

@@ -128,15 +128,15 @@ function speedOf(dev: NetDevice): number {
   if (dev.loopback || dev.kind === "dummy") throw new NetError(Errno.EINVAL);
   const br = bridgeOf(dev);
   return br
-    ? br.ports.reduce((most, port) => (port.dev.operational ? Math.max(most, port.dev.speedMbps) : most), -1)
-    : dev.speedMbps;
+    ? br.ports.reduce((most, port) => (port.dev.operational ? Math.max(most, port.dev.settings.speedMbps) : most), -1)
+    : dev.settings.speedMbps;
 }
 
 function deviceFolder(dev: NetDevice): SyntheticDirNode {
   const { linkWatch } = dev.net.kernel;
   const downs = (): number => Math.ceil(dev.carrierChanges / 2);
   const entries = new Map<string, VfsNode>([
-    ["addr_assign_type", number(() => dev.addrAssignType)],
+    ["addr_assign_type", number(() => dev.settings.addrAssignType)],
     ["addr_len", number(() => 6)],
     ["address", file(() => `${formatMac(dev.address)}\n`)],
     ["broadcast", file(() => `${formatMac(dev.broadcast)}\n`)],
@@ -188,14 +188,14 @@ function deviceFolder(dev: NetDevice): SyntheticDirNode {
         (value) => devSetMtu(dev, value),
       ),
     ],
-    ["name_assign_type", number(() => dev.nameAssignType)],
+    ["name_assign_type", number(() => dev.settings.nameAssignType)],
     ["napi_defer_hard_irqs", number(() => 0)],
     [
       "netdev_group",
       setting(
-        () => String(dev.group),
+        () => String(dev.settings.group),
         (value) => {
-          dev.group = value;
+          dev.change({ group: value });
         },
       ),
     ],
@@ -218,9 +218,9 @@ function deviceFolder(dev: NetDevice): SyntheticDirNode {
     [
       "tx_queue_len",
       setting(
-        () => String(dev.txQueueLen),
+        () => String(dev.settings.txQueueLen),
         (value) => {
-          dev.txQueueLen = value;
+          dev.change({ txQueueLen: value });
         },
       ),
     ],

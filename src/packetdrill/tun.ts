@@ -68,7 +68,7 @@ export class Tun {
     const dev = new NetDevice(net, "tun0", "tun", ARPHRD_ETHER, ops);
     dev.flags = (dev.flags | IFF_NOARP) & ~IFF_MULTICAST;
     dev.mtu = mtuBytes;
-    dev.txQueueLen = 500;
+    dev.change({ txQueueLen: 500 });
     registerNetdevice(dev, 0);
     this.dev = dev;
   }

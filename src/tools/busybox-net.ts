@@ -76,7 +76,7 @@ function viewText(view: View): string {
   const s = dev.stats;
   return `${out}${MARGIN}RX packets:${s.rxPackets} errors:${s.rxErrors} dropped:${s.rxDropped} overruns:0 frame:0
 ${MARGIN}TX packets:${s.txPackets} errors:${s.txErrors} dropped:${s.txDropped} overruns:0 carrier:0
-${MARGIN}collisions:${s.collisions} txqueuelen:${dev.txQueueLen} 
+${MARGIN}collisions:${s.collisions} txqueuelen:${dev.settings.txQueueLen} 
 ${MARGIN}RX bytes:${s.rxBytes} (${humanBytes(s.rxBytes)})  TX bytes:${s.txBytes} (${humanBytes(s.txBytes)})
 
 `;

@@ -335,7 +335,7 @@ describe("settings", () => {
     r.sysctl("neigh/p0/proxy_delay", 0);
     expect(ask()).toBe("2 ARP, Reply 10.6.0.2 is-at 02:00:00:00:00:02, length 28");
     r.sysctl("conf/p0/proxy_arp", 0);
-    r.ip4.arp.proxies.push({ flags: 0, key: ip("10.6.0.2"), dev: r.dev("p0") });
+    r.ip4.arp.proxies = [{ flags: 0, key: ip("10.6.0.2"), dev: r.dev("p0") }];
     expect(ask()).toBe("2 ARP, Reply 10.6.0.2 is-at 02:00:00:00:00:02, length 28");
   });
 

@@ -35,11 +35,10 @@ export interface BridgeOptions {
 /** Makes a bridge without ports, down (br_dev_setup, register_netdevice). Throws as registerNetdevice does. */
 export function createBridge(net: Net, name: string, options: BridgeOptions = {}): NetBridge {
   const dev = new NetDevice(net, name, "bridge", ARPHRD_ETHER, bridgeOps);
-  dev.unicastFilter = true;
-  dev.netnsImmutable = true;
+  dev.change({ unicastFilter: true, netnsImmutable: true });
   if (options.address) {
     dev.address.set(options.address);
-    dev.addrAssignType = 3;
+    dev.change({ addrAssignType: 3 });
   } else ethHwAddrRandom(dev);
   if (options.mtu !== undefined) dev.mtu = options.mtu;
   const br = new NetBridge(dev);

@@ -100,7 +100,7 @@ function freePortNo(br: NetBridge): number {
 
 /** Cost by speed as 802.1D-1998 recommends, and Linux's guess for faster ones (port_cost). */
 function portCost(dev: NetDevice): number {
-  const speed = dev.speedMbps;
+  const speed = dev.settings.speedMbps;
   if (speed < 0) return 100;
   if (speed > 10000) return 1;
   const table: ReadonlyMap<number, number> = new Map([

@@ -122,7 +122,7 @@ export function brStpChangeBridgeId(br: NetBridge, address: Uint8Array): void {
 /** The bridge takes the lowest address of its ports unless the user gave it one (br_stp_recalculate_bridge_id). */
 export function brStpRecalculateBridgeId(br: NetBridge): boolean {
   const NET_ADDR_SET = 3;
-  if (br.dev.addrAssignType === NET_ADDR_SET) return false;
+  if (br.dev.settings.addrAssignType === NET_ADDR_SET) return false;
   let lowest = 0;
   let address: Uint8Array = new Uint8Array(6);
   for (const port of br.ports) {

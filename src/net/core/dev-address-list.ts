@@ -2,7 +2,7 @@
 // multicast groups, counted. Answers to net/core/dev_addr_lists.c.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import { LazyMap } from "../../base/lazy.ts";
+import { withEntry } from "../../base/settings.ts";
 import { devSetAllmulti, devSetPromiscuity, devSetRxMode } from "./dev.ts";
 import { IFF_ALLMULTI, IFF_PROMISC, type NetDevice } from "./net-device.ts";
 
@@ -12,31 +12,34 @@ function keyOf(mac: Uint8Array): string {
   return key;
 }
 
-function listOf(dev: NetDevice, mac: Uint8Array): LazyMap<string, number> {
-  return mac[0]! & 1 ? dev.mcAddresses : dev.ucAddresses;
+type List = "ucAddresses" | "mcAddresses";
+
+function listOf(mac: Uint8Array): List {
+  return mac[0]! & 1 ? "mcAddresses" : "ucAddresses";
+}
+
+function setUsers(dev: NetDevice, list: List, key: string, users: number): void {
+  dev[list] = withEntry(dev[list], key, users > 0 ? users : undefined);
 }
 
 /** dev_uc_add, dev_mc_add; `exclusive` throws EEXIST when it is there already (dev_uc_add_excl). */
 export function devAddAddress(dev: NetDevice, mac: Uint8Array, exclusive: boolean = false): void {
-  const list = listOf(dev, mac);
+  const list = listOf(mac);
   const key = keyOf(mac);
-  const users = list.get(key) ?? 0;
+  const users = dev[list].get(key) ?? 0;
   if (users > 0 && exclusive) throw new NetError(Errno.EEXIST);
-  list.set(key, users + 1);
+  setUsers(dev, list, key, users + 1);
   if (users === 0) devSetRxMode(dev);
 }
 
 /** dev_uc_del, dev_mc_del. Throws ENOENT. */
 export function devDelAddress(dev: NetDevice, mac: Uint8Array): void {
-  const list = listOf(dev, mac);
+  const list = listOf(mac);
   const key = keyOf(mac);
-  const users = list.get(key);
+  const users = dev[list].get(key);
   if (users === undefined) throw new NetError(Errno.ENOENT);
-  if (users > 1) list.set(key, users - 1);
-  else {
-    list.delete(key);
-    devSetRxMode(dev);
-  }
+  setUsers(dev, list, key, users - 1);
+  if (users === 1) devSetRxMode(dev);
 }
 
 /** What a device on top has its lower device listen to on its behalf (dev_uc_sync, dev_mc_sync and their undoing). */
@@ -45,32 +48,30 @@ export class AddressSync {
   readonly #multicast: Set<string> = new Set();
 
   sync(lower: NetDevice, dev: NetDevice): void {
-    follow(this.#unicast, lower.ucAddresses, dev.ucAddresses);
-    follow(this.#multicast, lower.mcAddresses, dev.mcAddresses);
+    follow(this.#unicast, lower, "ucAddresses", dev.ucAddresses);
+    follow(this.#multicast, lower, "mcAddresses", dev.mcAddresses);
     devSetRxMode(lower);
   }
 
   unsync(lower: NetDevice): void {
-    follow(this.#unicast, lower.ucAddresses, NOTHING);
-    follow(this.#multicast, lower.mcAddresses, NOTHING);
+    follow(this.#unicast, lower, "ucAddresses", NOTHING);
+    follow(this.#multicast, lower, "mcAddresses", NOTHING);
     devSetRxMode(lower);
   }
 }
 
-const NOTHING: LazyMap<string, number> = new LazyMap();
+const NOTHING: ReadonlyMap<string, number> = new Map();
 
-function follow(synced: Set<string>, to: LazyMap<string, number>, from: LazyMap<string, number>): void {
+function follow(synced: Set<string>, lower: NetDevice, list: List, from: ReadonlyMap<string, number>): void {
   for (const key of synced) {
     if (from.has(key)) continue;
     synced.delete(key);
-    const users = (to.get(key) ?? 1) - 1;
-    if (users > 0) to.set(key, users);
-    else to.delete(key);
+    setUsers(lower, list, key, (lower[list].get(key) ?? 1) - 1);
   }
   for (const key of from.keys()) {
     if (synced.has(key)) continue;
     synced.add(key);
-    to.set(key, (to.get(key) ?? 0) + 1);
+    setUsers(lower, list, key, (lower[list].get(key) ?? 0) + 1);
   }
 }
 

@@ -102,7 +102,7 @@ export function unregisterNetdevice(dev: NetDevice): void {
 export function devChangeNetNamespace(dev: NetDevice, net: Net, newName?: string, newIndex = 0): void {
   if (dev.net === net) return;
   const name = newName ?? dev.name;
-  if (dev.netnsImmutable) throw new NetError(Errno.EINVAL, "The interface netns is immutable");
+  if (dev.settings.netnsImmutable) throw new NetError(Errno.EINVAL, "The interface netns is immutable");
   if (net.deviceByName(name))
     throw new NetError(Errno.EEXIST, "An interface with the same name exists in the target netns");
   if (newIndex !== 0 && net.deviceByIndex(newIndex))
@@ -137,7 +137,7 @@ export function devChangeName(dev: NetDevice, name: string): void {
   if (wanted === dev.name) return;
   if (dev.net.deviceByName(wanted)) throw new NetError(Errno.EEXIST);
   dev.net.renameDevice(dev, wanted);
-  dev.nameAssignType = 4;
+  dev.change({ nameAssignType: 4 });
   dev.net.notify(NETDEV_CHANGENAME, dev);
 }
 
@@ -206,8 +206,9 @@ export function netifCarrier(dev: NetDevice, on: boolean): void {
 /** dev_set_mtu. Throws EINVAL outside minMtu … maxMtu. */
 export function devSetMtu(dev: NetDevice, mtu: number): void {
   if (mtu === dev.mtu) return;
-  if (mtu < dev.minMtu) throw new NetError(Errno.EINVAL, "mtu less than device minimum");
-  if (dev.maxMtu > 0 && mtu > dev.maxMtu) throw new NetError(Errno.EINVAL, "mtu greater than device maximum");
+  if (mtu < dev.settings.minMtu) throw new NetError(Errno.EINVAL, "mtu less than device minimum");
+  if (dev.settings.maxMtu > 0 && mtu > dev.settings.maxMtu)
+    throw new NetError(Errno.EINVAL, "mtu greater than device maximum");
   dev.ops.changeMtu?.(dev, mtu);
   dev.mtu = mtu;
   dev.net.notify(NETDEV_CHANGEMTU, dev);
@@ -218,7 +219,7 @@ export function devSetMacAddress(dev: NetDevice, address: Uint8Array): void {
   if (address[0]! & 1 || address.every((b) => b === 0)) throw new NetError(Errno.EADDRNOTAVAIL);
   dev.ops.setMacAddress?.(dev, address);
   dev.address.set(address);
-  dev.addrAssignType = 3;
+  dev.change({ addrAssignType: 3 });
   dev.net.notify(NETDEV_CHANGEADDR, dev);
 }
 
@@ -262,7 +263,7 @@ export function devSetAllmulti(dev: NetDevice, by: number): void {
 /** The address lists changed (dev_set_rx_mode): a driver that cannot pick further addresses takes every frame. */
 export function devSetRxMode(dev: NetDevice): void {
   if (!dev.up) return;
-  const further = !dev.unicastFilter && dev.ucAddresses.size > 0;
+  const further = !dev.settings.unicastFilter && dev.ucAddresses.size > 0;
   if (further !== dev.ucPromisc) {
     dev.ucPromisc = further;
     changePromiscuity(dev, further ? 1 : -1);

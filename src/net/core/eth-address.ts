@@ -6,7 +6,7 @@ import type { NetDevice } from "./net-device.ts";
 /** Fills `dev.address` with a random, locally administered unicast address (eth_hw_addr_random). */
 export function ethHwAddrRandom(dev: NetDevice): void {
   ethRandomAddr(dev.net, dev.address);
-  dev.addrAssignType = 1;
+  dev.change({ addrAssignType: 1 });
 }
 
 /** Six random bytes, unicast, locally administered. */

@@ -1,7 +1,7 @@
 // The settings of neighbour discovery on one device, and its entries (struct neigh_parms): net.ipv4.neigh.DEV.*. Answers to
 // net/core/neighbour.c (neigh_sysctl_template) and net/ipv4/arp.c (arp_tbl's defaults).
 
-import { LazyMap, LazySet } from "../../base/lazy.ts";
+import { LazyMap } from "../../base/lazy.ts";
 import { withSetting } from "../../base/settings.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { NeighTable } from "./neigh-table.ts";
@@ -28,15 +28,19 @@ class NeighSettings {
 
 const DEFAULTS: NeighSettings = new NeighSettings();
 
+const NO_FIELDS: readonly NeighField[] = [];
+/** never filled */
+const NO_ENTRIES: LazyMap<number, Neighbour> = new LazyMap();
+
 export class NeighParms {
   #settings: NeighSettings;
-  /** by key as a signed 32-bit number */
-  readonly entries: LazyMap<number, Neighbour> = new LazyMap();
+  /** by key as a signed 32-bit number; `add` makes a map of its own */
+  entries: LazyMap<number, Neighbour> = NO_ENTRIES;
   /** drawn from baseReachableTime, and when */
   reachableTime: Ns = 30 * SEC;
   lastRand: Ns = 0;
   /** sysctl fields written for this device itself */
-  readonly touched: LazySet<NeighField> = new LazySet();
+  touched: readonly NeighField[] = NO_FIELDS;
 
   constructor(settings: NeighSettings = DEFAULTS) {
     this.#settings = settings;
@@ -44,6 +48,11 @@ export class NeighParms {
 
   copy(): NeighParms {
     return new NeighParms(this.#settings);
+  }
+
+  add(neigh: Neighbour): void {
+    if (this.entries === NO_ENTRIES) this.entries = new LazyMap();
+    this.entries.set(neigh.key | 0, neigh);
   }
 
   set(field: NeighField, value: number): void {
@@ -166,11 +175,11 @@ function registerKeys(net: Net, table: NeighTable, family: string, name: string,
         parms.set(field, value * unit);
         if (field === "baseReachableTime") table.redraw(parms);
         if (parms !== table.parms) {
-          parms.touched.add(field);
+          if (!parms.touched.includes(field)) parms.touched = [...parms.touched, field];
           return;
         }
         for (const [, other] of table.devices())
-          if (!other.touched.has(field)) {
+          if (!other.touched.includes(field)) {
             other.set(field, value * unit);
             if (field === "baseReachableTime") table.redraw(other);
           }

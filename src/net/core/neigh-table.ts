@@ -3,7 +3,6 @@
 // so that an idle lab stays idle.
 
 import { Errno, NetError } from "../../base/errno.ts";
-import { LazyMap } from "../../base/lazy.ts";
 import { type Ns, SEC } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Timer } from "../../sim/sim.ts";
@@ -41,6 +40,10 @@ export interface ProxyEntry {
   readonly flags: number;
 }
 
+/** What every table starts with; never changed. */
+const DEFAULT_PARMS: NeighParms = new NeighParms();
+const NO_PROXIES: readonly ProxyEntry[] = [];
+
 /** The neighbours of one protocol in one namespace (struct neigh_table). */
 export class NeighTable {
   readonly net: Net;
@@ -48,10 +51,8 @@ export class NeighTable {
   /** for messages: "arp_cache" */
   readonly name: string;
   readonly #rng: Rng;
-  /** net.ipv4.neigh.default.*: what a new device starts with */
-  readonly parms: NeighParms;
-  readonly #byDev: LazyMap<NetDevice, NeighParms> = new LazyMap();
-  readonly proxies: ProxyEntry[] = [];
+  #parms: NeighParms = DEFAULT_PARMS;
+  proxies: readonly ProxyEntry[] = NO_PROXIES;
   /** entries that count against the thresholds */
   entries = 0;
   gcThresh1 = 128;
@@ -69,34 +70,39 @@ export class NeighTable {
     this.name = name;
     this.ops = ops;
     this.#rng = rng;
-    this.parms = new NeighParms();
+  }
+
+  /** net.ipv4.neigh.default.*: what a new device starts with */
+  get parms(): NeighParms {
+    if (this.#parms === DEFAULT_PARMS) this.#parms = new NeighParms();
+    return this.#parms;
   }
 
   /** The device's settings and entries, made when missing (neigh_parms_alloc). */
   parmsOf(dev: NetDevice): NeighParms {
-    let parms = this.#byDev.get(dev);
+    let parms = dev.neighParms;
     if (!parms) {
-      parms = this.parms.copy();
+      parms = this.#parms.copy();
       parms.lastRand = this.net.now;
       parms.reachableTime = this.#drawReachableTime(parms);
-      this.#byDev.set(dev, parms);
+      dev.neighParms = parms;
     }
     return parms;
   }
 
   /** those of a device, if it has any */
   knownParms(dev: NetDevice): NeighParms | undefined {
-    return this.#byDev.get(dev);
+    return dev.neighParms ?? undefined;
   }
 
-  devices(): IterableIterator<[NetDevice, NeighParms]> {
-    return this.#byDev.entries();
+  *devices(): Generator<[NetDevice, NeighParms]> {
+    for (const dev of this.net.devices.values()) if (dev.neighParms) yield [dev, dev.neighParms];
   }
 
   /** The device is gone for good (neigh_parms_release). */
   release(dev: NetDevice): void {
     this.ifdown(dev);
-    this.#byDev.delete(dev);
+    dev.neighParms = null;
   }
 
   /** How long a confirmation counts: 0.5 to 1.5 times the base, drawn anew every 300 s. */
@@ -121,7 +127,7 @@ export class NeighTable {
 
   /** neigh_lookup */
   lookup(dev: NetDevice, key: number): Neighbour | null {
-    return this.#byDev.get(dev)?.entries.get(key | 0) ?? null;
+    return dev.neighParms?.entries.get(key | 0) ?? null;
   }
 
   /** neigh_create: null when there can be none on this device, or the table is full. */
@@ -145,7 +151,7 @@ export class NeighTable {
     }
     const neigh = new Neighbour(this, key, dev, parms);
     if (!this.ops.construct(neigh)) return null;
-    parms.entries.set(key | 0, neigh);
+    parms.add(neigh);
     this.entries++;
     return neigh;
   }
@@ -156,7 +162,7 @@ export class NeighTable {
     if (this.entries < this.gcThresh3 && now - this.#lastFlush <= 5 * SEC) return true;
     this.#lastFlush = now;
     let surplus = this.entries - this.gcThresh2;
-    for (const parms of this.#byDev.values())
+    for (const [, parms] of this.devices())
       for (const neigh of parms.entries.values()) {
         if (surplus <= 0) return true;
         const state = neigh.nudState;
@@ -173,9 +179,9 @@ export class NeighTable {
   /** Forgets entries that are long stale, when there are many (neigh_periodic_work). */
   #periodicWork(): void {
     const { now } = this.net;
-    if (this.entries < this.gcThresh1 || now - this.#lastGc < this.parms.baseReachableTime / 2) return;
+    if (this.entries < this.gcThresh1 || now - this.#lastGc < this.#parms.baseReachableTime / 2) return;
     this.#lastGc = now;
-    for (const parms of this.#byDev.values())
+    for (const [, parms] of this.devices())
       for (const neigh of [...parms.entries.values()]) {
         const state = neigh.nudState;
         if (state & (NUD_PERMANENT | NUD_IN_TIMER)) continue;
@@ -198,7 +204,7 @@ export class NeighTable {
   /** The device went down or is going: all its entries go (neigh_ifdown). */
   ifdown(dev: NetDevice): void {
     this.#flushDev(dev, false);
-    for (let i = this.proxies.length - 1; i >= 0; i--) if (this.proxies[i]!.dev === dev) this.proxies.splice(i, 1);
+    if (this.proxies.length > 0) this.proxies = this.proxies.filter((proxy) => proxy.dev !== dev);
     this.#dropProxied(dev);
   }
 
@@ -214,7 +220,7 @@ export class NeighTable {
   }
 
   #flushDev(dev: NetDevice, keepPermanent: boolean): void {
-    const parms = this.#byDev.get(dev);
+    const parms = dev.neighParms;
     if (!parms) return;
     for (const neigh of [...parms.entries.values()])
       if (!keepPermanent || !(neigh.nudState & NUD_PERMANENT)) this.#unlink(neigh);
@@ -271,7 +277,7 @@ export class NeighTable {
     this.#periodicWork();
     const { now } = this.net;
     const out: NeighInfo[] = [];
-    for (const [owner, parms] of this.#byDev) {
+    for (const [owner, parms] of this.devices()) {
       if (dev && owner !== dev) continue;
       for (const neigh of parms.entries.values())
         out.push({

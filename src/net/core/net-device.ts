@@ -1,8 +1,10 @@
 // A network interface: identity, flags, counters, and the functions its driver gives it. Answers to
 // include/linux/netdevice.h (struct net_device, net_device_ops).
 
-import { LazyMap, LazySet } from "../../base/lazy.ts";
+import { smallBytes } from "../../base/bytes.ts";
+import { withSettings } from "../../base/settings.ts";
 import type { CaptureStamp } from "./capture-stamp.ts";
+import type { NeighParms } from "./neigh-parms.ts";
 import type { Net } from "./net.ts";
 import type { SkBuff } from "./skb.ts";
 
@@ -65,6 +67,8 @@ const ALL_FEATURES: Readonly<Features> = { rxCsum: true, txCsum: true, sg: true,
 const NO_NAMES: readonly string[] = [];
 const NO_UPPERS: NetDevice["uppers"] = [];
 
+const NO_ADDRESSES: ReadonlyMap<string, number> = new Map();
+
 const ETHER_BROADCAST = new Uint8Array(6).fill(255);
 
 /** A listener on one interface, both directions (an AF_PACKET socket of ETH_P_ALL: tcpdump). */
@@ -125,6 +129,60 @@ export interface Features {
   gro: boolean;
 }
 
+/** What a driver or a user may set of a device, and hardly ever does. Never changed, so that devices share one set. */
+export interface DeviceSettings {
+  readonly minMtu: number;
+  readonly maxMtu: number;
+  /** NET_ADDR_*: 0 permanent, 1 random, 2 stolen, 3 set by the user */
+  readonly addrAssignType: number;
+  /** NET_NAME_*: 1 counted up, 2 predictable, 3 given by the user, 4 renamed */
+  readonly nameAssignType: number;
+  readonly txQueueLen: number;
+  /** features that the user switched off; what depends on another comes back with it unless it is here */
+  readonly featuresOff: readonly (keyof Features)[];
+  /** the user's word on features that change nothing here, by ethtool's names */
+  readonly otherFeatures: Readonly<Record<string, boolean>>;
+  /** channels in use (ethtool -L) */
+  readonly rxChannels: number;
+  readonly txChannels: number;
+  readonly gsoMaxSegs: number;
+  /** as `ip -d link` shows it; without IPv6 it has no effect */
+  readonly addrGenMode: string;
+  /** -1: as many as the driver makes */
+  readonly numTxQueues: number;
+  readonly numRxQueues: number;
+  /** IF_LINK_MODE_*: DEFAULT or DORMANT */
+  readonly linkMode: "DEFAULT" | "DORMANT";
+  readonly group: number;
+  /** as ethtool says; −1 unknown */
+  readonly speedMbps: number;
+  /** stays in the namespace where it was made (loopback, bridge) */
+  readonly netnsImmutable: boolean;
+  /** the driver picks frames to further unicast addresses; without, it becomes promiscuous for them (IFF_UNICAST_FLT) */
+  readonly unicastFilter: boolean;
+}
+
+const DEFAULTS: DeviceSettings = {
+  minMtu: 68,
+  maxMtu: 65535,
+  addrAssignType: 0,
+  nameAssignType: 3,
+  txQueueLen: 1000,
+  featuresOff: [],
+  otherFeatures: {},
+  rxChannels: 1,
+  txChannels: 1,
+  gsoMaxSegs: 65535,
+  addrGenMode: "eui64",
+  numTxQueues: -1,
+  numRxQueues: -1,
+  linkMode: "DEFAULT",
+  group: 0,
+  speedMbps: -1,
+  netnsImmutable: false,
+  unicastFilter: false,
+};
+
 /** A packet queue in front of the driver (tc qdisc): netem, tbf. */
 export interface Qdisc {
   readonly kind: string;
@@ -145,34 +203,20 @@ export class NetDevice {
   /** "veth", "bridge", … as `ip -d link` calls it; "" for lo */
   readonly kind: string;
   mtu = 1500;
-  minMtu = 68;
-  maxMtu = 65535;
+  settings: DeviceSettings = DEFAULTS;
   hardHeaderLen = 14;
   /** MAC address */
-  readonly address: Uint8Array = new Uint8Array(6);
+  readonly address: Uint8Array = smallBytes(6);
   /** replaced, not changed: nearly all devices share one */
   broadcast: Uint8Array = ETHER_BROADCAST;
-  /** NET_ADDR_*: 0 permanent, 1 random, 2 stolen, 3 set by the user */
-  addrAssignType = 0;
-  /** NET_NAME_*: 1 counted up, 2 predictable, 3 given by the user, 4 renamed */
-  nameAssignType = 3;
   /** as last judged by link-watch.ts; a device that is not up shows DOWN */
   operstate: OperState = OperState.UNKNOWN;
   carrier = true;
   /** how often the carrier came or went (`ip -s -s link`: transns) */
   carrierChanges = 0;
-  txQueueLen = 1000;
   /** replaced, not changed: nearly all devices share one set */
   #features: Readonly<Features> = ALL_FEATURES;
-  /** features that the user switched off; what depends on another comes back with it unless it is here */
-  readonly featuresOff: LazySet<keyof Features> = new LazySet();
-  /** the user's word on features that change nothing here, by ethtool's names */
-  readonly otherFeatures: LazyMap<string, boolean> = new LazyMap();
-  /** channels in use (ethtool -L) */
-  rxChannels = 1;
-  txChannels = 1;
   gsoMaxSize = 65536;
-  gsoMaxSegs = 65535;
   readonly ops: NetDeviceOps;
   /** the bridge, or other device, of which it is a port */
   master: NetDevice | null = null;
@@ -208,31 +252,19 @@ export class NetDevice {
   txActive = false;
   /** further names by which it is found (IFLA_ALT_IFNAME) */
   altNames: readonly string[] = NO_NAMES;
-  /** as `ip -d link` shows it; without IPv6 it has no effect */
-  addrGenMode = "eui64";
-  /** -1: as many as the driver makes */
-  numTxQueues = -1;
-  numRxQueues = -1;
-  /** IF_LINK_MODE_*: DEFAULT or DORMANT */
-  linkMode: "DEFAULT" | "DORMANT" = "DEFAULT";
-  group = 0;
   ifalias = "";
-  /** as ethtool says; −1 unknown */
-  speedMbps = -1;
-  /** stays in the namespace where it was made (loopback, bridge) */
-  netnsImmutable = false;
   /** the driver's own */
   priv: unknown = null;
   /** IPv4's part (ipv4/devinet.ts in_device); null before it is registered */
   inDev: unknown = null;
+  /** ARP's settings and entries here; null without IPv4 */
+  neighParms: NeighParms | null = null;
   /** how vlan devices are found: (vlanProto << 12 | vid) → device; null when there is none */
   vlans: Map<number, NetDevice> | null = null;
-  /** multicast addresses wanted, as 12 hex digits, with use counts */
-  readonly mcAddresses: LazyMap<string, number> = new LazyMap();
+  /** multicast addresses wanted, as 12 hex digits, with use counts; replaced, not changed: most devices have the same */
+  mcAddresses: ReadonlyMap<string, number> = NO_ADDRESSES;
   /** unicast addresses wanted besides its own, likewise */
-  readonly ucAddresses: LazyMap<string, number> = new LazyMap();
-  /** the driver picks frames to those; without, it becomes promiscuous for them (IFF_UNICAST_FLT) */
-  unicastFilter = false;
+  ucAddresses: ReadonlyMap<string, number> = NO_ADDRESSES;
   ucPromisc = false;
   registered = false;
   /** on its way to another namespace: what is on top of it stays */
@@ -246,6 +278,10 @@ export class NetDevice {
     this.kind = kind;
     this.type = type;
     this.ops = ops;
+  }
+
+  change(values: Partial<DeviceSettings>): void {
+    this.settings = withSettings(this.settings, values);
   }
 
   /** the other end's ifindex that `@ifN` shows, its own when there is none (dev_get_iflink) */

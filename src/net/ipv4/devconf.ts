@@ -1,7 +1,7 @@
 // IPv4's part of an interface (struct in_device): its addresses and its settings, and how a setting of "all" joins with
 // the device's own. Answers to include/linux/inetdevice.h; the functions that change these things are in devinet.ts.
 
-import { LazyMap, LazySet } from "../../base/lazy.ts";
+import { prefixToMask } from "../../wire/addr.ts";
 import type { NeighParms } from "../core/neighbour.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import type { WheelTimer } from "../core/timer-batch.ts";
@@ -120,7 +120,6 @@ export class InIfaddr {
   /** the peer's on a point-to-point link, else the same */
   readonly address: number;
   readonly prefixLen: number;
-  readonly mask: number;
   /** 0 none */
   readonly broadcast: number;
   readonly scope: number;
@@ -137,6 +136,8 @@ export class InIfaddr {
   changedNs = 0;
   /** IFA_PROTO */
   protocol = 0;
+  /** an older one with the same `local` (a chain of inet_addr_lst) */
+  nextLocal: InIfaddr | null = null;
 
   constructor(
     inDev: InDevice,
@@ -154,7 +155,6 @@ export class InIfaddr {
     this.local = config.local;
     this.address = config.address;
     this.prefixLen = config.prefixLen;
-    this.mask = config.prefixLen === 0 ? 0 : (-1 << (32 - config.prefixLen)) >>> 0;
     this.broadcast = config.broadcast;
     this.scope = config.scope;
     this.label = config.label;
@@ -163,6 +163,10 @@ export class InIfaddr {
 
   get dev(): NetDevice {
     return this.inDev.dev;
+  }
+
+  get mask(): number {
+    return prefixToMask(this.prefixLen);
   }
 
   get secondary(): boolean {
@@ -181,35 +185,73 @@ export class InIfaddr {
 }
 
 /** One multicast group that a device listens to (struct ip_mc_list). */
-export interface McGroup {
+export class McGroup {
   readonly group: number;
-  users: number;
+  users = 1;
   /** a report of IGMP version 1 or 2 is due, or an answer about this group */
-  timer: WheelTimer | null;
+  timer: WheelTimer | null = null;
   /** unsolicited reports that still follow */
-  unsolicitedCount: number;
+  unsolicitedCount = 0;
   /** this host was the last to report it, so it says so when it leaves (version 2) */
-  reporter: boolean;
+  reporter = false;
+  /** the group that was joined after it */
+  next: McGroup | null = null;
+
+  constructor(group: number) {
+    this.group = group;
+  }
 }
+
+const NO_FIELDS: readonly DevconfField[] = [];
+const NO_ADDRS: readonly InIfaddr[] = [];
 
 export class InDevice {
   readonly ip4: Ipv4;
   readonly dev: NetDevice;
   conf: Ipv4Devconf;
   /** settings written for this device itself: a later write to "default" leaves them alone */
-  readonly touched: LazySet<DevconfField> = new LazySet();
+  touched: readonly DevconfField[] = NO_FIELDS;
   /** primaries by falling scope, then secondaries */
-  addrs: InIfaddr[] = [];
-  readonly groups: LazyMap<number, McGroup> = new LazyMap();
+  addrs: readonly InIfaddr[] = NO_ADDRS;
+  /** the first of those that it listens to (mc_list), nearly always 224.0.0.1 alone */
+  #groups: McGroup | null = null;
   dead = false;
   /** IFF_NOARP as ARP last saw it */
   noArp = false;
-  parms!: NeighParms;
 
   constructor(ip4: Ipv4, dev: NetDevice, conf: Ipv4Devconf) {
     this.ip4 = ip4;
     this.dev = dev;
     this.conf = conf;
+  }
+
+  get parms(): NeighParms {
+    return this.dev.neighParms!;
+  }
+
+  /** What is known of a group; undefined when nobody here listens to it. */
+  group(address: number): McGroup | undefined {
+    for (let entry = this.#groups; entry; entry = entry.next) if (entry.group === address) return entry;
+    return undefined;
+  }
+
+  /** In the order in which they were joined. */
+  groups(): McGroup[] {
+    const all: McGroup[] = [];
+    for (let entry = this.#groups; entry; entry = entry.next) all.push(entry);
+    return all;
+  }
+
+  addGroup(group: McGroup): void {
+    const last = this.groups().at(-1);
+    if (last) last.next = group;
+    else this.#groups = group;
+  }
+
+  removeGroup(group: McGroup): void {
+    const before = this.groups().find(({ next }) => next === group);
+    if (before) before.next = group.next;
+    else if (this.#groups === group) this.#groups = group.next;
   }
 
   /** IN_DEV_ORCONF: of "all" or of the device. */

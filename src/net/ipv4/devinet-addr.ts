@@ -41,13 +41,13 @@ export function inetSelectAddr(ip4: Ipv4, dev: NetDevice | null, dst: number, sc
 /** The device that has this address of the host, null when none has (__ip_dev_find without the local table). */
 export function ipDevFind(ip4: Ipv4, addr: number): NetDevice | null {
   const ifa = ip4.localAddrs.get(addr | 0);
-  if (ifa && ifa.length > 0) return ifa[0]!.dev;
+  if (ifa) return ifa.dev;
   return ip4.fib.localDevice(addr);
 }
 
 /** Exactly an address of the host, by the address hash (inet_lookup_ifaddr_rcu). */
 export function inetLookupIfaddr(ip4: Ipv4, addr: number): InIfaddr | null {
-  return ip4.localAddrs.get(addr | 0)?.[0] ?? null;
+  return ip4.localAddrs.get(addr | 0) ?? null;
 }
 
 /** `a`, and `b` unless it is 0, are in one subnet of the device (inet_addr_onlink). */

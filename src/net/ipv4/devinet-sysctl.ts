@@ -66,7 +66,7 @@ function setConf(ip4: Ipv4, holder: Holder, field: DevconfField, value: number, 
   else if (holder === "default") ip4.devconfDflt = withSetting(ip4.devconfDflt, field, value);
   else {
     holder.conf = withSetting(holder.conf, field, value);
-    holder.touched.add(field);
+    if (!holder.touched.includes(field)) holder.touched = [...holder.touched, field];
   }
   if (field === "forwarding") {
     if (old === value) return;
@@ -77,7 +77,7 @@ function setConf(ip4: Ipv4, holder: Holder, field: DevconfField, value: number, 
   if (holder === "default")
     for (const dev of ip4.net.devices.values()) {
       const inDev = inDevOf(dev);
-      if (inDev && !inDev.touched.has(field)) inDev.conf = withSetting(inDev.conf, field, value);
+      if (inDev && !inDev.touched.includes(field)) inDev.conf = withSetting(inDev.conf, field, value);
     }
   if (flush && old !== value) ip4.rtCacheFlush();
 }

@@ -114,15 +114,20 @@ function inetInsertIfa(ip4: Ipv4, ifa: InIfaddr): void {
 }
 
 function hashInsert(ip4: Ipv4, ifa: InIfaddr): void {
-  const list = ip4.localAddrs.get(ifa.local | 0);
-  if (list) list.unshift(ifa);
-  else ip4.localAddrs.set(ifa.local | 0, [ifa]);
+  ifa.nextLocal = ip4.localAddrs.get(ifa.local | 0) ?? null;
+  ip4.localAddrs.set(ifa.local | 0, ifa);
 }
 
 function hashRemove(ip4: Ipv4, ifa: InIfaddr): void {
-  const list = (ip4.localAddrs.get(ifa.local | 0) ?? []).filter((other) => other !== ifa);
-  if (list.length > 0) ip4.localAddrs.set(ifa.local | 0, list);
-  else ip4.localAddrs.delete(ifa.local | 0);
+  const key = ifa.local | 0;
+  const first = ip4.localAddrs.get(key);
+  if (first === ifa) {
+    if (ifa.nextLocal) ip4.localAddrs.set(key, ifa.nextLocal);
+    else ip4.localAddrs.delete(key);
+  } else
+    for (let other = first; other; other = other.nextLocal ?? undefined)
+      if (other.nextLocal === ifa) other.nextLocal = ifa.nextLocal;
+  ifa.nextLocal = null;
 }
 
 function notify(ip4: Ipv4, event: "UP" | "DOWN", ifa: InIfaddr): void {
@@ -169,18 +174,18 @@ export function inetDelIfa(ip4: Ipv4, ifa: InIfaddr): void {
   unlinkIfa(ip4, ifa);
   const heir = heirs[0];
   if (!heir) return;
-  addrs.splice(addrs.indexOf(heir), 1);
+  const others = inDev.addrs.filter((other) => other !== heir);
   let at = 0;
-  for (const [i, other] of addrs.entries()) if (!other.secondary && ifa.scope <= other.scope) at = i + 1;
-  addrs.splice(at, 0, heir);
+  for (const [i, other] of others.entries()) if (!other.secondary && ifa.scope <= other.scope) at = i + 1;
+  inDev.addrs = others.toSpliced(at, 0, heir);
   heir.flags &= ~IFA_F_SECONDARY;
   notify(ip4, "UP", heir);
   for (const secondary of heirs.slice(1)) fibAddIfaddr(ip4, secondary);
 }
 
 function unlinkIfa(ip4: Ipv4, ifa: InIfaddr): void {
-  const { addrs } = ifa.inDev;
-  addrs.splice(addrs.indexOf(ifa), 1);
+  const { inDev } = ifa;
+  inDev.addrs = inDev.addrs.filter((other) => other !== ifa);
   hashRemove(ip4, ifa);
   notify(ip4, "DOWN", ifa);
 }
@@ -244,7 +249,7 @@ function inetdevInit(ip4: Ipv4, dev: NetDevice): InDevice {
     inDev.conf = withSettings(inDev.conf, { disableXfrm: 1, disablePolicy: 1 });
   }
   inDev.noArp = (dev.flags & IFF_NOARP) !== 0;
-  inDev.parms = ip4.arp.parmsOf(dev);
+  ip4.arp.parmsOf(dev);
   dev.inDev = inDev;
   if (dev.up) igmpUp(ip4, inDev);
   return inDev;

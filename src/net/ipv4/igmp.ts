@@ -16,7 +16,7 @@ import { consumeSkb, PACKET_BROADCAST, PACKET_MULTICAST, type SkBuff } from "../
 import type { InetProtocol } from "../core/sock.ts";
 import type { WheelTimer } from "../core/timer-batch.ts";
 import { JIFFY_NS } from "../core/timer-wheel.ts";
-import { type InDevice, inDevOf, type McGroup } from "./devconf.ts";
+import { type InDevice, inDevOf, McGroup } from "./devconf.ts";
 import { ipSelectIdent } from "./ip-ident.ts";
 import { IPOPT_RA } from "./ip-options.ts";
 import { ipLocalOut } from "./ip-output.ts";
@@ -74,7 +74,7 @@ function reporterOf(ip4: Ipv4, inDev: InDevice): Reporter {
 /** The device is up: it listens to all hosts, and reports what it listens to (ip_mc_up). */
 export function igmpUp(ip4: Ipv4, inDev: InDevice): void {
   addUser(inDev, IGMP_ALL_HOSTS);
-  for (const { group } of inDev.groups.values()) if (group !== IGMP_ALL_HOSTS) groupAdded(ip4, inDev, group);
+  for (const { group } of inDev.groups()) if (group !== IGMP_ALL_HOSTS) groupAdded(ip4, inDev, group);
 }
 
 export function igmpDown(ip4: Ipv4, inDev: InDevice): void {
@@ -82,13 +82,13 @@ export function igmpDown(ip4: Ipv4, inDev: InDevice): void {
   reporter?.timer.del();
   reporter?.queryTimer.del();
   reporter?.changes.clear();
-  for (const entry of inDev.groups.values()) stopTimer(entry);
+  for (const entry of inDev.groups()) stopTimer(entry);
   dropUser(inDev, IGMP_ALL_HOSTS);
 }
 
 export function igmpDestroyDev(ip4: Ipv4, inDev: InDevice): void {
   igmpDown(ip4, inDev);
-  for (const { group } of [...inDev.groups.values()]) removeGroup(inDev, group);
+  for (const { group } of inDev.groups()) removeGroup(inDev, group);
   ip4.igmp.reporters.delete(inDev);
 }
 
@@ -101,34 +101,35 @@ export function ipMcJoinGroup(ip4: Ipv4, dev: NetDevice, group: number): void {
 /** One less (ip_mc_dec_group). */
 export function ipMcLeaveGroup(ip4: Ipv4, dev: NetDevice, group: number): void {
   const inDev = inDevOf(dev);
-  const wasReporter = inDev?.groups.get(group)?.reporter === true;
+  const wasReporter = inDev?.group(group)?.reporter === true;
   if (inDev && dropUser(inDev, group) && dev.up && group !== IGMP_ALL_HOSTS)
     groupDropped(ip4, inDev, group, wasReporter);
 }
 
 function addUser(inDev: InDevice, group: number): boolean {
-  const known = inDev.groups.get(group);
+  const known = inDev.group(group);
   if (known) {
     known.users++;
     return false;
   }
-  const added: McGroup = { group, users: 1, timer: null, unsolicitedCount: 0, reporter: false };
-  inDev.groups.set(group, added);
+  inDev.addGroup(new McGroup(group));
   if (inDev.dev.type === ARPHRD_ETHER) devAddAddress(inDev.dev, macOf(group));
   return true;
 }
 
 function dropUser(inDev: InDevice, group: number): boolean {
-  const known = inDev.groups.get(group);
+  const known = inDev.group(group);
   if (!known || --known.users > 0) return false;
   removeGroup(inDev, group);
   return true;
 }
 
 function removeGroup(inDev: InDevice, group: number): void {
-  const entry = inDev.groups.get(group);
-  if (entry) stopTimer(entry);
-  inDev.groups.delete(group);
+  const entry = inDev.group(group);
+  if (entry) {
+    stopTimer(entry);
+    inDev.removeGroup(entry);
+  }
   if (inDev.dev.type === ARPHRD_ETHER) devDelAddress(inDev.dev, macOf(group));
 }
 
@@ -158,7 +159,7 @@ function versionOf(ip4: Ipv4, inDev: InDevice): number {
 function groupAdded(ip4: Ipv4, inDev: InDevice, group: number): void {
   if (inDev.dead || !isReported(ip4, inDev, group)) return;
   const reporter = reporterOf(ip4, inDev);
-  const entry = inDev.groups.get(group)!;
+  const entry = inDev.group(group)!;
   entry.unsolicitedCount = ip4.sysctl.igmpQrv;
   if (versionOf(ip4, inDev) < 3) startTimer(ip4, inDev, entry, JIFFY_NS);
   else change(ip4, reporter, group, igmp.IGMPV3_CHANGE_TO_EXCLUDE);
@@ -230,7 +231,7 @@ function sendChanges(ip4: Ipv4, inDev: InDevice): void {
 /** The answer to a query: all that is listened to. */
 function sendState(ip4: Ipv4, inDev: InDevice): void {
   const records: [number, number][] = [];
-  for (const { group } of inDev.groups.values())
+  for (const { group } of inDev.groups())
     if (group !== IGMP_ALL_HOSTS) records.push([group, igmp.IGMPV3_MODE_IS_EXCLUDE]);
   sendReport(ip4, inDev, records);
 }
@@ -322,7 +323,7 @@ function receive(ip4: Ipv4, inDev: InDevice, skb: SkBuff): void {
       if (skbRtable(skb)?.isInput === false) return;
       if (skb.pktType !== PACKET_MULTICAST && skb.pktType !== PACKET_BROADCAST) return;
       // somebody else has said it (igmp_heard_report)
-      const entry = inDev.groups.get(igmp.getGroup(head, data));
+      const entry = inDev.group(igmp.getGroup(head, data));
       if (entry && entry.group !== IGMP_ALL_HOSTS) stopTimer(entry);
     }
   }
@@ -361,7 +362,7 @@ function heardQuery(ip4: Ipv4, inDev: InDevice, skb: SkBuff): void {
       return;
     }
   }
-  for (const entry of inDev.groups.values()) {
+  for (const entry of inDev.groups()) {
     if ((group !== 0 && group !== entry.group) || !isReported(ip4, inDev, entry.group)) continue;
     // igmp_mod_timer: what is due anyway within that time stays
     entry.unsolicitedCount = 0;

@@ -181,7 +181,7 @@ export class Ipv4 {
   /** may refuse a new address by throwing (inetaddr_validator_chain) */
   inetaddrValidators: readonly ((dev: NetDevice, address: number) => void)[] = NO_VALIDATORS;
   /** this host's addresses, by the address as a signed 32-bit number; the newest first (inet_addr_lst) */
-  readonly localAddrs: LazyMap<number, InIfaddr[]> = new LazyMap();
+  readonly localAddrs: LazyMap<number, InIfaddr> = new LazyMap();
 
   // Filled in by createIpv4 (af-inet.ts), each by its own file.
   ops!: Ipv4Ops;

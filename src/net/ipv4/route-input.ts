@@ -130,7 +130,7 @@ function routeInputMulticast(
   dev: NetDevice,
   inDev: InDevice,
 ): DropReason | null {
-  if (!inDev.groups.has(daddr)) return DropReason.IP_INVALID_DEST;
+  if (inDev.group(daddr) === undefined) return DropReason.IP_INVALID_DEST;
   if (isMulticast(saddr) || saddr === 0xffffffff) return DropReason.IP_INVALID_SOURCE;
   if (skb.protocol !== ETH_P_IP) return DropReason.IP_INVALID_SOURCE;
   if (saddr >>> 24 === 127 && !dev.loopback && !inDev.routeLocalnet) return DropReason.IP_LOCALNET;

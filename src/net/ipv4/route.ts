@@ -255,7 +255,7 @@ function mkrouteOutput(
   if (type === RTN_BROADCAST) flags |= RTCF_BROADCAST | RTCF_LOCAL;
   else if (type === RTN_MULTICAST) {
     flags |= RTCF_MULTICAST;
-    if (inDev.groups.has(fl.daddr)) {
+    if (inDev.group(fl.daddr) !== undefined) {
       flags |= RTCF_LOCAL;
       cache = false;
     } else flags &= ~RTCF_LOCAL;

@@ -77,7 +77,7 @@ export function tcpDst(sk: TcpSock): Rtable | null {
 export function tcpSetupCaps(sk: TcpSock, rt: Rtable): void {
   sk.dst = rt;
   sk.gsoMaxSize = rt.dev.gsoMaxSize - (MAX_TCP_HEADER + 1);
-  sk.gsoMaxSegs = Math.max(rt.dev.gsoMaxSegs, 1);
+  sk.gsoMaxSegs = Math.max(rt.dev.settings.gsoMaxSegs, 1);
 }
 
 /** The MSS for a path MTU, without timestamps' bytes taken off (__tcp_mtu_to_mss). */

@@ -2,6 +2,7 @@
 // scenarios throw it on the real kernel to keep neighbour discovery out of their captures; asking for IPv6 is refused.
 
 import { Errno, NetError } from "../../base/errno.ts";
+import { withEntry } from "../../base/settings.ts";
 import type { Net } from "../core/net.ts";
 import { ARPHRD_ETHER, type NetDevice } from "../core/net-device.ts";
 import { NETDEV_REGISTER, type NetdevEvent } from "../core/netdev-events.ts";
@@ -36,5 +37,6 @@ const DISABLE_IPV6: SysctlEntry = {
 
 /** Disabled or not, Ethernet devices listen to the group of all nodes (ff02::1). */
 function listenToAllNodes(event: NetdevEvent, dev: NetDevice): void {
-  if (event === NETDEV_REGISTER && dev.type === ARPHRD_ETHER) dev.mcAddresses.set("333300000001", 1);
+  if (event === NETDEV_REGISTER && dev.type === ARPHRD_ETHER)
+    dev.mcAddresses = withEntry(dev.mcAddresses, "333300000001", 1);
 }

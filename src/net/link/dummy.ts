@@ -25,8 +25,7 @@ export interface LinkOptions {
 export function createDummy(net: Net, name: string, options: LinkOptions = {}): NetDevice {
   const dev = new NetDevice(net, name, "dummy", ARPHRD_ETHER, dummyOps);
   dev.flags = (dev.flags | IFF_NOARP) & ~IFF_MULTICAST;
-  dev.minMtu = 0;
-  dev.maxMtu = 0;
+  dev.change({ minMtu: 0, maxMtu: 0 });
   applyOptions(dev, options);
   registerNetdevice(dev, options.ifindex ?? 0);
   return dev;
@@ -36,10 +35,10 @@ export function createDummy(net: Net, name: string, options: LinkOptions = {}): 
 export function applyOptions(dev: NetDevice, options: LinkOptions): void {
   if (options.address) {
     dev.address.set(options.address);
-    dev.addrAssignType = 3;
+    dev.change({ addrAssignType: 3 });
   } else ethHwAddrRandom(dev);
   if (options.mtu !== undefined) dev.mtu = options.mtu;
-  if (options.txQueueLen !== undefined) dev.txQueueLen = options.txQueueLen;
+  if (options.txQueueLen !== undefined) dev.change({ txQueueLen: options.txQueueLen });
 }
 
 const dummyOps: NetDeviceOps = {

@@ -134,11 +134,11 @@ export function createIpvlan(
   const port = lower.rxHandlerData instanceof IpvlanPort ? lower.rxHandlerData : new IpvlanPort(lower);
   if (lower.rxHandler && lower.rxHandlerData !== port) throw new NetError(Errno.EBUSY);
   const dev = new NetDevice(net, name, "ipvlan", ARPHRD_ETHER, ipvlanOps);
-  dev.unicastFilter = true;
+  dev.change({ unicastFilter: true });
   dev.address.set(lower.address);
   dev.mtu = lower.mtu;
   dev.lower = lower;
-  dev.speedMbps = lower.speedMbps;
+  dev.change({ speedMbps: lower.settings.speedMbps });
   dev.carrier = lower.carrier;
   const onLower = (event: string): void => lowerEvent(dev, lower, event);
   dev.priv = new Ipvlan(port, onLower);

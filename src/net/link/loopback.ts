@@ -14,12 +14,9 @@ export function createLoopback(net: Net): NetDevice {
   const dev = new NetDevice(net, "lo", "", ARPHRD_LOOPBACK, loopbackOps);
   dev.flags = IFF_LOOPBACK;
   dev.mtu = LOOPBACK_MTU;
-  dev.minMtu = 0;
-  dev.maxMtu = 0;
   dev.broadcast = NO_ADDRESS;
-  dev.netnsImmutable = true;
+  dev.change({ minMtu: 0, maxMtu: 0, netnsImmutable: true, nameAssignType: 2 });
   net.loopback = dev;
-  dev.nameAssignType = 2;
   registerNetdevice(dev);
   return dev;
 }

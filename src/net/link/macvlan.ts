@@ -124,22 +124,22 @@ export function createMacvlan(
   if (lower.type !== ARPHRD_ETHER) throw new NetError(Errno.EINVAL);
   if (options.mtu !== undefined && options.mtu > lower.mtu) throw new NetError(Errno.EINVAL);
   const dev = new NetDevice(net, name, "macvlan", ARPHRD_ETHER, macvlanOps);
-  dev.unicastFilter = true;
+  dev.change({ unicastFilter: true });
   const port = lower.rxHandlerData instanceof MacvlanPort ? lower.rxHandlerData : new MacvlanPort(lower);
   if (port.passthru || (mode === "passthru" && port.devices.length > 0)) throw new NetError(Errno.EINVAL);
   if (lower.rxHandler && lower.rxHandlerData !== port) throw new NetError(Errno.EBUSY);
   if (options.address) {
     dev.address.set(options.address);
-    dev.addrAssignType = 3;
+    dev.change({ addrAssignType: 3 });
   } else if (mode === "passthru") dev.address.set(lower.address);
   else {
     for (let i = 0; i < 6; i++) dev.address[i] = net.macRng.u32() >>> 24;
     dev.address[0] = (dev.address[0]! & 0xfe) | 2;
-    dev.addrAssignType = 1;
+    dev.change({ addrAssignType: 1 });
   }
   dev.mtu = options.mtu ?? lower.mtu;
   dev.lower = lower;
-  dev.speedMbps = lower.speedMbps;
+  dev.change({ speedMbps: lower.settings.speedMbps });
   dev.carrier = lower.carrier;
   const onLower = (event: string): void => lowerEvent(dev, lower, event);
   dev.priv = new Macvlan(port, mode, onLower);

@@ -77,11 +77,11 @@ function setup(net: Net, name: string, end: VethEnd): NetDevice {
   const dev = new NetDevice(net, name, "veth", ARPHRD_ETHER, vethOps);
   if (end.address) {
     dev.address.set(end.address);
-    dev.addrAssignType = 3;
+    dev.change({ addrAssignType: 3 });
   } else ethHwAddrRandom(dev);
   if (end.mtu !== undefined) dev.mtu = end.mtu;
-  if (end.txQueueLen !== undefined) dev.txQueueLen = end.txQueueLen;
-  dev.speedMbps = 10000;
+  if (end.txQueueLen !== undefined) dev.change({ txQueueLen: end.txQueueLen });
+  dev.change({ speedMbps: 10000 });
   dev.priv = { peer: undefined } satisfies VethPriv;
   return dev;
 }

@@ -69,16 +69,15 @@ export function createVlan(net: Net, name: string, config: VlanConfig, options: 
   if (lower.loopback) throw new NetError(Errno.EOPNOTSUPP, "VLANs not supported on device");
   if (lower.vlans?.has(keyOf(config))) throw new NetError(Errno.EEXIST, "VLAN device already exists");
   const dev = new NetDevice(net, name, "vlan", ARPHRD_ETHER, vlanOps);
-  dev.unicastFilter = true;
+  dev.change({ unicastFilter: true });
   const own = options.address !== undefined;
   dev.address.set(options.address ?? lower.address);
-  dev.addrAssignType = own ? 3 : 2;
+  dev.change({ addrAssignType: own ? 3 : 2 });
   dev.mtu = options.mtu ?? lower.mtu;
   if (dev.mtu > lower.mtu) throw new NetError(Errno.ERANGE);
-  dev.minMtu = 0;
-  dev.maxMtu = 65535;
+  dev.change({ minMtu: 0, maxMtu: 65535 });
   dev.lower = lower;
-  dev.speedMbps = lower.speedMbps;
+  dev.change({ speedMbps: lower.settings.speedMbps });
   const onLower = (event: string): void => lowerEvent(dev, config, event);
   dev.priv = new Vlan(config, onLower);
   dev.carrier = lower.carrier;
@@ -133,7 +132,7 @@ function followAddress(dev: NetDevice, lower: NetDevice): void {
 
 /** vlan_dev_inherit_address */
 function inheritAddress(dev: NetDevice, lower: NetDevice): boolean {
-  if (dev.addrAssignType !== 2) return false;
+  if (dev.settings.addrAssignType !== 2) return false;
   dev.address.set(lower.address);
   dev.net.notify(NETDEV_CHANGEADDR, dev);
   return true;

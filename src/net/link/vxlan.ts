@@ -141,7 +141,7 @@ export function createVxlan(
   const dev = new NetDevice(net, name, "vxlan", ARPHRD_ETHER, vxlanOps);
   if (options.address) {
     dev.address.set(options.address);
-    dev.addrAssignType = 3;
+    dev.change({ addrAssignType: 3 });
   } else ethHwAddrRandom(dev);
   const { lower } = config;
   if (lower) {
@@ -149,7 +149,7 @@ export function createVxlan(
     if (limit < ETH_MIN_MTU) throw new NetError(Errno.EINVAL);
     dev.mtu = Math.min(options.mtu ?? limit, limit);
     dev.lower = lower;
-    dev.speedMbps = lower.speedMbps;
+    dev.change({ speedMbps: lower.settings.speedMbps });
   } else if (options.mtu !== undefined) dev.mtu = options.mtu;
   const self = new Vxlan(dev, ip4, config);
   self.fdb.maxAddresses = config.maxAddresses;

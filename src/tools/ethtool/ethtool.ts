@@ -156,7 +156,7 @@ function table(dev: NetDevice): readonly FeatureLine[] {
 const GROUPS: ReadonlySet<string> = new Set(["tx-checksumming", "scatter-gather", "tcp-segmentation-offload"]);
 
 function isOn(dev: NetDevice, { name, state }: FeatureLine): boolean {
-  return typeof state === "boolean" ? (dev.otherFeatures.get(name) ?? state) : dev.features[state];
+  return typeof state === "boolean" ? (dev.settings.otherFeatures[name] ?? state) : dev.features[state];
 }
 
 /** Whether it would be on, could it be: off all the same where something that it needs is off. */
@@ -164,7 +164,7 @@ function isWanted(dev: NetDevice, line: FeatureLine): boolean {
   const { name, state } = line;
   if (name === "tx-udp-segmentation") return !line.fixed || isOn(dev, line);
   if (state === "gso" || state === "tso" || (state === "gro" && dev.kind === "macvlan"))
-    return !dev.featuresOff.has(state);
+    return !dev.settings.featuresOff.includes(state);
   return isOn(dev, line);
 }
 
@@ -236,15 +236,15 @@ function* change(proc: Process, dev: NetDevice, words: readonly string[]): Task<
       continue;
     }
     dev.features = { ...dev.features, [feature]: on };
-    if (on) dev.featuresOff.delete(feature);
-    else dev.featuresOff.add(feature);
+    const rest = dev.settings.featuresOff.filter((other) => other !== feature);
+    dev.change({ featuresOff: on ? rest : [...rest, feature] });
   }
   let otherChanged = false;
   for (const [line, bit, on] of others) {
     if (isOn(dev, line) === on) continue;
     if (line.fixed || typeof line.state !== "boolean") refused.push([bit, on]);
     else {
-      dev.otherFeatures.set(line.name, on);
+      dev.change({ otherFeatures: { ...dev.settings.otherFeatures, [line.name]: on } });
       otherChanged = true;
     }
   }
@@ -264,9 +264,10 @@ function* change(proc: Process, dev: NetDevice, words: readonly string[]): Task<
 
 /** netdev_fix_features: what depends on something that is off is off, and comes back with it unless the user said no. */
 function fixFeatures(dev: NetDevice): void {
-  const { features, featuresOff } = dev;
-  const gso = features.sg && !featuresOff.has("gso");
-  dev.features = { ...features, gso, tso: features.sg && features.txCsum && !featuresOff.has("tso") };
+  const { features } = dev;
+  const { featuresOff } = dev.settings;
+  const gso = features.sg && !featuresOff.includes("gso");
+  dev.features = { ...features, gso, tso: features.sg && features.txCsum && !featuresOff.includes("tso") };
 }
 
 /** "Actual changes": printed when something changed that was not asked for in so many words. */

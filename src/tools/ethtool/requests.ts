@@ -119,8 +119,9 @@ function statistics(dev: NetDevice | undefined): Answer {
   if (dev.kind !== "veth") return { error: "no stats available\n", status: 94 };
   const queue = ["xdp_packets", "xdp_bytes", "drops", "xdp_redirect", "xdp_drops", "xdp_tx", "xdp_tx_errors"];
   let text = `NIC statistics:\n     peer_ifindex: ${dev.iflink()}\n`;
-  for (let i = 0; i < dev.rxChannels; i++) text += queue.map((name) => `     rx_queue_${i}_${name}: 0\n`).join("");
-  for (let i = 0; i < dev.txChannels; i++)
+  for (let i = 0; i < dev.settings.rxChannels; i++)
+    text += queue.map((name) => `     rx_queue_${i}_${name}: 0\n`).join("");
+  for (let i = 0; i < dev.settings.txChannels; i++)
     text += `     tx_queue_${i}_xdp_xmit: 0\n     tx_queue_${i}_xdp_xmit_errors: 0\n`;
   return { text, status: 0 };
 }
@@ -142,7 +143,10 @@ function timeStamping(dev: NetDevice | undefined): Answer {
 
 /** veth's queues, as many as the machine has processors unless said otherwise. */
 function mostChannels(dev: NetDevice): { rx: number; tx: number } {
-  return { rx: dev.numRxQueues > 0 ? dev.numRxQueues : 2, tx: dev.numTxQueues > 0 ? dev.numTxQueues : 2 };
+  return {
+    rx: dev.settings.numRxQueues > 0 ? dev.settings.numRxQueues : 2,
+    tx: dev.settings.numTxQueues > 0 ? dev.settings.numTxQueues : 2,
+  };
 }
 
 function channels(dev: NetDevice | undefined): Answer {
@@ -153,7 +157,7 @@ function channels(dev: NetDevice | undefined): Answer {
     return {
       text:
         `Channel parameters for ${dev.name}:\nPre-set maximums:\n${page(most.rx, most.tx)}` +
-        `Current hardware settings:\n${page(dev.rxChannels, dev.txChannels)}`,
+        `Current hardware settings:\n${page(dev.settings.rxChannels, dev.settings.txChannels)}`,
       status: 0,
     };
   });
@@ -173,8 +177,8 @@ function setChannels(dev: NetDevice | undefined, words: readonly string[]): Answ
   return known(dev, (dev) => {
     if (dev.kind !== "veth") return { error: `netlink error: ${NOT_SUPPORTED}\n`, status: 1 };
     const most = mostChannels(dev);
-    const rx = wanted.get("rx") ?? dev.rxChannels;
-    const tx = wanted.get("tx") ?? dev.txChannels;
+    const rx = wanted.get("rx") ?? dev.settings.rxChannels;
+    const tx = wanted.get("tx") ?? dev.settings.txChannels;
     let offset = 28;
     for (const [name, value] of wanted) {
       offset = 32;
@@ -191,8 +195,8 @@ function setChannels(dev: NetDevice | undefined, words: readonly string[]): Answ
           "netlink error: requested channel counts would result in no RX or TX channel being configured\nnetlink error: Invalid argument\n",
         status: 1,
       };
-    dev.rxChannels = rx;
-    dev.txChannels = tx;
+    dev.change({ rxChannels: rx });
+    dev.change({ txChannels: tx });
     return { status: 0 };
   });
 }

@@ -314,7 +314,7 @@ function listAddrs(ctx: Context, filter: Filter): number {
     if (filter.dev && dev !== filter.dev) continue;
     const up = (devGetFlags(dev) & IFF_UP) !== 0;
     if (filter.up && !up) continue;
-    if (filter.group !== -1 && dev.group !== filter.group) continue;
+    if (filter.group !== -1 && dev.settings.group !== filter.group) continue;
     if (filter.master !== undefined && dev.master !== filter.master) continue;
     if (filter.kind !== undefined && !isKind(dev, filter.kind)) continue;
     const addrs = addrsOf(dev);

@@ -114,10 +114,11 @@ export function printLinkInfo(ctx: Context, dev: NetDevice, isLink: boolean): vo
   out.any("qdisc", `qdisc ${qdisc} `, qdisc);
   if (dev.master) out.any("master", `master ${dev.master.name} `, dev.master.name);
   out.any("operstate", `state ${operstate} `, operstate);
-  if (isLink) out.any("linkmode", `mode ${dev.linkMode} `, dev.linkMode);
-  const group = options.numeric ? String(dev.group) : groupName(dev.group);
+  if (isLink) out.any("linkmode", `mode ${dev.settings.linkMode} `, dev.settings.linkMode);
+  const group = options.numeric ? String(dev.settings.group) : groupName(dev.settings.group);
   out.any("group", `group ${group} `, group);
-  if (dev.txQueueLen || options.showsEmptyQueue) out.any("txqlen", `qlen ${dev.txQueueLen}`, dev.txQueueLen);
+  if (dev.settings.txQueueLen || options.showsEmptyQueue)
+    out.any("txqlen", `qlen ${dev.settings.txQueueLen}`, dev.settings.txQueueLen);
   const { family } = options;
   if (isLink || family === "" || family === "link" || options.details) {
     out.nl();
@@ -172,17 +173,17 @@ function printDetails(ctx: Context, dev: NetDevice, isLink: boolean): void {
   const { out } = ctx;
   out.any("promiscuity", ` promiscuity ${dev.promiscuity} `, dev.promiscuity);
   out.any("allmulti", ` allmulti ${dev.allmulti} `, dev.allmulti);
-  out.any("min_mtu", `minmtu ${dev.minMtu} `, dev.minMtu);
-  out.any("max_mtu", `maxmtu ${dev.maxMtu} `, dev.maxMtu);
+  out.any("min_mtu", `minmtu ${dev.settings.minMtu} `, dev.settings.minMtu);
+  out.any("max_mtu", `maxmtu ${dev.settings.maxMtu} `, dev.settings.maxMtu);
   if (dev.kind !== "" || dev.master) printLinkType(ctx, dev);
-  if (isLink) out.any("inet6_addr_gen_mode", `addrgenmode ${dev.addrGenMode} `, dev.addrGenMode);
+  if (isLink) out.any("inet6_addr_gen_mode", `addrgenmode ${dev.settings.addrGenMode} `, dev.settings.addrGenMode);
   const queues = dev.kind === "veth" ? VETH_QUEUES : 1;
-  const tx = dev.numTxQueues < 0 ? queues : dev.numTxQueues;
-  const rx = dev.numRxQueues < 0 ? queues : dev.numRxQueues;
+  const tx = dev.settings.numTxQueues < 0 ? queues : dev.settings.numTxQueues;
+  const rx = dev.settings.numRxQueues < 0 ? queues : dev.settings.numRxQueues;
   out.any("num_tx_queues", `numtxqueues ${tx} `, tx);
   out.any("num_rx_queues", `numrxqueues ${rx} `, rx);
   out.any("gso_max_size", `gso_max_size ${dev.gsoMaxSize} `, dev.gsoMaxSize);
-  out.any("gso_max_segs", `gso_max_segs ${dev.gsoMaxSegs} `, dev.gsoMaxSegs);
+  out.any("gso_max_segs", `gso_max_segs ${dev.settings.gsoMaxSegs} `, dev.settings.gsoMaxSegs);
   const tso = tsoMaxSize(dev);
   out.any("tso_max_size", `tso_max_size ${tso} `, tso);
   out.any("tso_max_segs", "tso_max_segs 65535 ", 65535);

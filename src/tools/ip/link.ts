@@ -56,7 +56,7 @@ function modify(ctx: Context, args: Args, create: boolean, replace = false): num
 }
 
 function inGroup(ctx: Context, group: number): NetDevice[] {
-  return devicesByIndex(ctx.ns.net).filter((dev) => dev.group === group);
+  return devicesByIndex(ctx.ns.net).filter((dev) => dev.settings.group === group);
 }
 
 function remove(ctx: Context, args: Args): number {
@@ -131,7 +131,7 @@ function showLinks(ctx: Context, args: Args): number {
     const hidden =
       (only && dev !== only) ||
       (up && !(devGetFlags(dev) & IFF_UP)) ||
-      (group !== -1 && dev.group !== group) ||
+      (group !== -1 && dev.settings.group !== group) ||
       (master !== undefined && dev.master !== master) ||
       (kind !== null && !isKind(dev, kind));
     if (hidden) continue;

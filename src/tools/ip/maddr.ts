@@ -54,8 +54,7 @@ export function doMaddr(ctx: Context, words: readonly string[]): number {
       for (const [mac, users] of dev.mcAddresses)
         if (Number.parseInt(mac.slice(0, 2), 16) & 1) entry("link", mac.replace(/..(?!$)/g, "$&:"), users);
     if (family === "" || family === "inet")
-      for (const group of [...(inDevOf(dev)?.groups.values() ?? [])].reverse())
-        entry("inet", formatIpv4(group.group), group.users);
+      for (const group of (inDevOf(dev)?.groups() ?? []).reverse()) entry("inet", formatIpv4(group.group), group.users);
     // IPv6 is not emulated, but every device listens to these, and a bridge that snoops to a third
     if (family === "" || family === "inet6") {
       if (bridgeOf(dev)?.multicast.joined) entry("inet6", "ff02::6a", 1);

@@ -150,13 +150,14 @@ function modify(ctx: Context, args: Args, nlflags: number | null): number {
 }
 
 function setProxy(ctx: Context, key: number, dev: NetDevice | null, remove: boolean, flags: number): void {
-  const { proxies } = ctx.ns.ipv4.arp;
+  const { arp } = ctx.ns.ipv4;
+  const { proxies } = arp;
   const at = proxies.findIndex((entry) => entry.key === key && entry.dev === dev);
   if (remove) {
     if (at < 0) throw new NetError(Errno.ENOENT);
-    proxies.splice(at, 1);
-  } else if (at < 0) proxies.unshift({ key, dev, flags });
-  else proxies[at] = { key, dev, flags };
+    arp.proxies = proxies.toSpliced(at, 1);
+  } else if (at < 0) arp.proxies = [{ key, dev, flags }, ...proxies];
+  else arp.proxies = proxies.with(at, { key, dev, flags });
 }
 
 interface Filter {

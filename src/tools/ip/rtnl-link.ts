@@ -33,11 +33,11 @@ export function newLink(ctx: Context, request: LinkRequest, data: unknown): void
   if (!kind) throw new NetError(Errno.EOPNOTSUPP, "Unknown device type");
   const name = request.name ?? `${kind.name}%d`;
   const dev = kind.create(ctx, target, name, request, data);
-  if (request.name === null) dev.nameAssignType = NET_NAME_ENUM;
-  if (request.numTxQueues > 0) dev.numTxQueues = request.numTxQueues;
-  if (request.numRxQueues > 0) dev.numRxQueues = request.numRxQueues;
+  if (request.name === null) dev.change({ nameAssignType: NET_NAME_ENUM });
+  if (request.numTxQueues > 0) dev.change({ numTxQueues: request.numTxQueues });
+  if (request.numRxQueues > 0) dev.change({ numRxQueues: request.numRxQueues });
   try {
-    if (request.group >= 0) dev.group = request.group;
+    if (request.group >= 0) dev.change({ group: request.group });
     configureLink(dev, request);
     applyAttributes(dev, request);
     if (request.master) setMaster(dev, request.master);
@@ -49,10 +49,10 @@ export function newLink(ctx: Context, request: LinkRequest, data: unknown): void
 
 /** What is only kept, and shown. */
 function applyAttributes(dev: NetDevice, request: LinkRequest): void {
-  if (request.addrGenMode !== undefined) dev.addrGenMode = request.addrGenMode;
-  if (request.linkMode !== undefined) dev.linkMode = request.linkMode;
+  if (request.addrGenMode !== undefined) dev.change({ addrGenMode: request.addrGenMode });
+  if (request.linkMode !== undefined) dev.change({ linkMode: request.linkMode });
   if (request.gsoMaxSize >= 0) dev.gsoMaxSize = request.gsoMaxSize;
-  if (request.gsoMaxSegs >= 0) dev.gsoMaxSegs = request.gsoMaxSegs;
+  if (request.gsoMaxSegs >= 0) dev.change({ gsoMaxSegs: request.gsoMaxSegs });
 }
 
 /** do_setlink */
@@ -64,7 +64,7 @@ export function setLink(ctx: Context, dev: NetDevice, request: LinkRequest, data
   }
   if (request.address) devSetMacAddress(dev, request.address);
   if (request.mtu >= 0) devSetMtu(dev, request.mtu);
-  if (request.group >= 0) dev.group = request.group;
+  if (request.group >= 0) dev.change({ group: request.group });
   if (request.name !== null) devChangeName(dev, request.name);
   if (request.alias !== undefined) dev.ifalias = request.alias;
   if (request.broadcast) {
@@ -73,7 +73,7 @@ export function setLink(ctx: Context, dev: NetDevice, request: LinkRequest, data
   }
   if (request.master !== undefined) setMaster(dev, request.master);
   if (request.change) devChangeFlags(dev, request.change, request.flags);
-  if (request.txQueueLen >= 0) dev.txQueueLen = request.txQueueLen;
+  if (request.txQueueLen >= 0) dev.change({ txQueueLen: request.txQueueLen });
   applyAttributes(dev, request);
   if (request.kind !== null && data !== undefined) {
     const slave = request.kind.endsWith("_slave");

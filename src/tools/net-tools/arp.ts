@@ -130,7 +130,7 @@ function remove(proc: Process, options: ArpOptions, address: number, host: strin
     const dev = options.device === undefined ? null : (net.deviceByName(options.device) ?? null);
     const at = ipv4.arp.proxies.findIndex((proxy) => proxy.key === address && proxy.dev === dev);
     if (at < 0) throw new Failure(`No ARP entry for ${host}`);
-    ipv4.arp.proxies.splice(at, 1);
+    ipv4.arp.proxies = ipv4.arp.proxies.toSpliced(at, 1);
     return;
   }
   const entry = ipv4.arp
@@ -168,7 +168,7 @@ function set(proc: Process, options: ArpOptions, address: number, words: readonl
     if (!dev) throw refused(Errno.ENODEV);
     const { proxies } = ipv4.arp;
     if (!proxies.some((proxy) => proxy.key === address && proxy.dev === dev))
-      proxies.unshift({ key: address, dev, flags: 0 });
+      ipv4.arp.proxies = [{ key: address, dev, flags: 0 }, ...proxies];
     return;
   }
   if (!dev) {

@@ -188,7 +188,7 @@ class Session {
       case "txqueuelen": {
         const length = Number.parseInt(take(), 10) || 0;
         this.#call("SIOCSIFTXQLEN", () => {
-          this.#device().txQueueLen = length;
+          this.#device().change({ txQueueLen: length });
         });
         break;
       }

@@ -145,8 +145,8 @@ function viewText(view: View): string {
     out += "\n";
   }
   out += dev.loopback
-    ? `        loop  txqueuelen ${dev.txQueueLen}  (Local Loopback)\n`
-    : `        ether ${formatMac(dev.address)}  txqueuelen ${dev.txQueueLen}  (Ethernet)\n`;
+    ? `        loop  txqueuelen ${dev.settings.txQueueLen}  (Local Loopback)\n`
+    : `        ether ${formatMac(dev.address)}  txqueuelen ${dev.settings.txQueueLen}  (Ethernet)\n`;
   if (view.alias) return `${out}\n`;
   const s = dev.stats;
   out += `        RX packets ${s.rxPackets}  bytes ${s.rxBytes} (${humanBytes(s.rxBytes)})\n`;

@@ -18,8 +18,7 @@ export function groupsText(ns: NetNamespace): string {
   const devices = [...ns.net.devices.values()];
   // the newest first
   for (const dev of devices)
-    for (const { group, users } of [...(inDevOf(dev)?.groups.values() ?? [])].reverse())
-      line(dev.name, users, formatIpv4(group));
+    for (const { group, users } of (inDevOf(dev)?.groups() ?? []).reverse()) line(dev.name, users, formatIpv4(group));
   for (const dev of devices) {
     // IPv6 is disabled, but every device listens to all nodes, and a bridge that snoops to all snoopers
     if (bridgeOf(dev)?.multicast.joined) line(dev.name, 1, "ff02::6a");

@@ -141,7 +141,7 @@ function fifo(name: FifoKind): SchedKind {
       return limit;
     },
     create(dev, handle, options) {
-      const queue = dev.txQueueLen || 1;
+      const queue = dev.settings.txQueueLen || 1;
       const limit =
         (options as number | undefined) ?? (name === "bfifo" ? queue * (dev.mtu + dev.hardHeaderLen) : queue);
       return new Fifo(dev, handle, name, limit);

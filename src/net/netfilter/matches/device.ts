@@ -35,11 +35,11 @@ export const devgroupMatch: XtMatch<DevgroupInfo> = {
     return {
       fn: (par) => {
         if (flags & XT_DEVGROUP_MATCH_SRC) {
-          const same = (((par.in?.group ?? 0) ^ srcGroup) & srcMask) === 0;
+          const same = (((par.in?.settings.group ?? 0) ^ srcGroup) & srcMask) === 0;
           if (same === ((flags & XT_DEVGROUP_INVERT_SRC) !== 0)) return false;
         }
         if (flags & XT_DEVGROUP_MATCH_DST) {
-          const same = (((par.out?.group ?? 0) ^ dstGroup) & dstMask) === 0;
+          const same = (((par.out?.settings.group ?? 0) ^ dstGroup) & dstMask) === 0;
           if (same === ((flags & XT_DEVGROUP_INVERT_DST) !== 0)) return false;
         }
         return true;

@@ -33,7 +33,7 @@ export const veth: LinkKind = {
       commonOptions(request),
       peer ? commonOptions(peer) : {},
     );
-    if (!peer?.name) other.nameAssignType = 1;
+    if (!peer?.name) other.change({ nameAssignType: 1 });
     if (peer) configureLink(other, peer);
     return dev;
   },
