@@ -8,7 +8,7 @@ import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
 import type { Ns } from "../base/time.ts";
 import type { Rng } from "../sim/rng.ts";
 import type { Sim } from "../sim/sim.ts";
-import { sleep, type Task, type Tasks, type Thread, WaitQueue, waitAny } from "../sim/task.ts";
+import { sleep, type Task, type Tasks, type Thread, type ThreadOwner, WaitQueue, waitAny } from "../sim/task.ts";
 import { NullFile, type OpenFile } from "./file.ts";
 import type { Vfs } from "./vfs.ts";
 
@@ -116,6 +116,9 @@ export interface Credentials {
   readonly readOnlySysctl?: boolean;
 }
 
+const NO_THREADS: readonly Thread[] = [];
+const NO_CHILDREN: ReadonlySet<Process> = new Set();
+
 const ROOT: Credentials = { uid: 0, gid: 0 };
 
 export interface SpawnOptions {
@@ -180,7 +183,7 @@ export class Machine {
   }
 }
 
-export class Process {
+export class Process implements ThreadOwner {
   readonly machine: Machine;
   /** its number in its own PID namespace (getpid) */
   readonly pid: number;
@@ -197,16 +200,14 @@ export class Process {
   ns: Namespaces;
   cred: Credentials;
   readonly fds: LazyMap<number, OpenFile> = new LazyMap();
-  readonly children: LazySet<Process> = new LazySet();
+  #children: LazySet<Process> | null = null;
   readonly startedNs: Ns;
   /** undefined while it runs */
   exitStatus: ExitStatus | undefined;
-  /** Woken when the process ends. */
-  readonly exited: WaitQueue = new WaitQueue();
+  #exited: WaitQueue | null = null;
   /** Where the program is in its own text, for those who report on it: a shell's line number. */
   currentLine: (() => number) | undefined;
-  /** Woken when it is stopped or continued. */
-  readonly stateChanged: WaitQueue = new WaitQueue();
+  #stateChanged: WaitQueue | null = null;
   #onExit: readonly (() => void)[] = [];
   /** Process group, by its leader's `hostPid`: inherited; a shell with job control gives each job its own (setpgid). */
   pgid: number;
@@ -215,10 +216,11 @@ export class Process {
   /** Suspended by SIGSTOP or SIGTSTP until SIGCONT. */
   stopped = false;
   /** besides the main one */
-  readonly #threads: LazySet<Thread> = new LazySet();
-  /** children that have ended and for which it has not waited */
-  readonly #zombies: LazySet<Process> = new LazySet();
-  readonly #dispositions: LazyMap<number, Disposition> = new LazyMap();
+  #threads: readonly Thread[] = NO_THREADS;
+  /** children that have ended and for which it has not waited; null: never any */
+  #zombies: LazySet<Process> | null = null;
+  /** null: all as they are at first */
+  #dispositions: LazyMap<number, Disposition> | null = null;
   readonly #pidNamespace: PidNamespace | undefined;
   #main: Thread;
 
@@ -242,16 +244,33 @@ export class Process {
     if (parent) {
       this.umask = parent.umask;
       // ignored signals stay ignored over fork and exec (signal(7))
-      for (const [signal, how] of parent.#dispositions) if (how === "ignore") this.#dispositions.set(signal, how);
+      for (const [signal, how] of parent.#dispositions ?? []) if (how === "ignore") this.onSignal(signal, how);
     }
     for (const [fd, file] of options.fds ?? parent?.fds ?? []) this.fds.set(fd, file.retain());
     machine.processes.set(this.hostPid, this);
     ns.pid?.processes.set(this.pid, this);
     this.#pidNamespace = ns.pid;
-    parent?.children.add(this);
-    this.#main = machine.tasks.spawn(`${this.argv[0]}[${this.hostPid}]`, program(this), (status, error) =>
-      this.#mainEnded(status, error),
-    );
+    if (parent) {
+      parent.#children ??= new LazySet();
+      parent.#children.add(this);
+    }
+    this.#main = machine.tasks.spawn(this.argv[0] ?? "", program(this), this);
+  }
+
+  get children(): { readonly size: number; has(child: Process): boolean } & Iterable<Process> {
+    return this.#children ?? NO_CHILDREN;
+  }
+
+  /** Woken when the process ends. */
+  get exited(): WaitQueue {
+    this.#exited ??= new WaitQueue();
+    return this.#exited;
+  }
+
+  /** Woken when it is stopped or continued. */
+  get stateChanged(): WaitQueue {
+    this.#stateChanged ??= new WaitQueue();
+    return this.#stateChanged;
   }
 
   get sim(): Sim {
@@ -324,12 +343,19 @@ export class Process {
 
   /** A further thread of this process; ends with it. */
   thread(name: string, task: Task<void>): Thread {
-    const thread: Thread = this.machine.tasks.spawn(`${name}[${this.hostPid}]`, task, (_result, error) => {
-      this.#threads.delete(thread);
-      if (error !== undefined && !(error instanceof Exit) && !(error instanceof Interrupted)) throw error;
-    });
-    this.#threads.add(thread);
+    const thread = this.machine.tasks.spawn(name, task, this);
+    this.#threads = [...this.#threads, thread];
     return thread;
+  }
+
+  /** @internal */
+  threadEnded(thread: Thread, result: unknown, error: unknown): void {
+    if (thread === this.#main) {
+      this.#mainEnded(result as number | undefined, error);
+      return;
+    }
+    this.#threads = this.#threads.filter((other) => other !== thread);
+    if (error !== undefined && !(error instanceof Exit) && !(error instanceof Interrupted)) throw error;
   }
 
   /** Computes for `ns`: other work goes on meanwhile. */
@@ -340,7 +366,7 @@ export class Process {
   /** Waits until it has ended. */
   *wait(): Task<ExitStatus> {
     while (!this.exitStatus) yield* this.exited.wait();
-    if (this.parent) this.parent.#zombies.delete(this);
+    if (this.parent) this.parent.#zombies?.delete(this);
     return this.exitStatus;
   }
 
@@ -356,7 +382,9 @@ export class Process {
 
   /** What `signal` does from now on. SIGKILL and SIGSTOP cannot be changed. */
   onSignal(signal: number, disposition: Disposition): void {
-    if (signal !== SIGKILL && signal !== SIGSTOP) this.#dispositions.set(signal, disposition);
+    if (signal === SIGKILL || signal === SIGSTOP) return;
+    this.#dispositions ??= new LazyMap();
+    this.#dispositions.set(signal, disposition);
   }
 
   /** Calls `fn` when the process ends, after its descriptors are closed. */
@@ -366,12 +394,13 @@ export class Process {
 
   /** What `signal` does now. */
   disposition(signal: number): Disposition {
-    return this.#dispositions.get(signal) ?? "default";
+    return this.#dispositions?.get(signal) ?? "default";
   }
 
   /** What execve(2) does to signals: caught ones return to their default, ignored ones stay ignored. */
   resetSignals(): void {
-    for (const [signal, how] of [...this.#dispositions]) if (how !== "ignore") this.#dispositions.delete(signal);
+    for (const [signal, how] of [...(this.#dispositions ?? [])])
+      if (how !== "ignore") this.#dispositions?.delete(signal);
   }
 
   /**
@@ -381,12 +410,12 @@ export class Process {
    */
   kill(signal: number, sender?: Process): void {
     if (this.exitStatus || signal === 0) return;
-    if (this.#pidNamespace && this.pid === 1 && !this.#dispositions.has(signal)) {
+    if (this.#pidNamespace && this.pid === 1 && !this.#dispositions?.has(signal)) {
       const forced = signal === SIGKILL || signal === SIGSTOP;
       if (forced ? sender !== undefined && sender.#pidNamespace === this.#pidNamespace : signal !== SIGCONT) return;
     }
     if (signal === SIGCONT) this.#suspend(false);
-    const disposition = this.#dispositions.get(signal) ?? "default";
+    const disposition = this.disposition(signal);
     if (disposition === "ignore") return;
     if (disposition === "interrupt") {
       this.#main.interrupt(new Interrupted(signal));
@@ -406,7 +435,7 @@ export class Process {
     this.stopped = stopped;
     this.#main.pause(stopped);
     for (const thread of this.#threads) thread.pause(stopped);
-    this.stateChanged.wakeAll();
+    this.#stateChanged?.wakeAll();
     this.parent?.kill(SIGCHLD);
   }
 
@@ -465,7 +494,7 @@ export class Process {
         throw new Exit(1);
       }
       if (error.errno !== Errno.EPIPE) throw error;
-      if ((this.#dispositions.get(SIGPIPE) ?? "default") === "default") {
+      if (this.disposition(SIGPIPE) === "default") {
         this.kill(SIGPIPE);
         throw new Exit(128 + SIGPIPE);
       }
@@ -511,32 +540,37 @@ export class Process {
     if (this.exitStatus) return;
     this.exitStatus = exitStatus;
     this.#main.cancel();
-    for (const thread of [...this.#threads]) thread.cancel();
-    this.#threads.clear();
+    for (const thread of this.#threads) thread.cancel();
+    this.#threads = NO_THREADS;
     for (const file of this.fds.values()) file.release();
     this.fds.clear();
     this.machine.processes.delete(this.hostPid);
     this.#pidNamespace?.processes.delete(this.pid);
     this.#forgetChildren();
-    this.parent?.children.delete(this);
-    if (this.parent && !this.parent.exitStatus && this.parent.disposition(SIGCHLD) !== "ignore")
-      this.parent.#zombies.add(this);
+    const { parent } = this;
+    if (parent) parent.#children?.delete(this);
+    if (parent && !parent.exitStatus && parent.disposition(SIGCHLD) !== "ignore") {
+      parent.#zombies ??= new LazySet();
+      parent.#zombies.add(this);
+    }
     this.stopped = false;
     for (const callback of this.#onExit) callback();
-    this.exited.wakeAll();
+    this.#exited?.wakeAll();
     this.parent?.kill(SIGCHLD);
   }
 
   /** Children, ended ones too, get another parent (exit.c forget_original_parent, find_new_reaper). */
   #forgetChildren(): void {
-    const orphans = [...this.children, ...this.#zombies];
-    this.#zombies.clear();
+    const orphans = [...this.children, ...(this.#zombies ?? [])];
+    this.#zombies?.clear();
     const reaper = this.#pidNamespace?.processes.get(1);
     if (!reaper || reaper === this) return;
     for (const orphan of orphans) {
       orphan.parent = reaper;
-      if (!orphan.exitStatus) reaper.children.add(orphan);
-      else reaper.kill(SIGCHLD);
+      if (!orphan.exitStatus) {
+        reaper.#children ??= new LazySet();
+        reaper.#children.add(orphan);
+      } else reaper.kill(SIGCHLD);
     }
   }
 }

@@ -20,7 +20,8 @@ export class Rng {
 
   /** @param seed any number; its low 32 bits count */
   constructor(seed: number) {
-    this.#seed = seed >>> 0;
+    // signed, because a number above 2^31 is an object of its own
+    this.#seed = seed | 0;
     this.#s0 = splitmix32(this.#seed + 0x9e3779b9);
     this.#s1 = splitmix32(this.#seed + 2 * 0x9e3779b9);
     this.#s2 = splitmix32(this.#seed + 3 * 0x9e3779b9);

@@ -18,9 +18,18 @@ export interface Wait {
   disarm(thread: Thread): void;
 }
 
+/** What is told when a thread ends; without `onExit` an error ends the simulation. */
+export type OnExit = ((result: unknown, error: unknown) => void) | ThreadOwner;
+
+/** Is told of the ends of its threads: an object that is there anyway, instead of a function for each of them. */
+export interface ThreadOwner {
+  threadEnded(thread: Thread, result: unknown, error: unknown): void;
+}
+
 /** A running Task. */
 export class Thread {
   readonly tasks: Tasks;
+  /** for people */
   readonly name: string;
   done = false;
   readonly #gen: Task<unknown>;
@@ -28,7 +37,7 @@ export class Thread {
   #running = false;
   #pendingThrow: { error: unknown } | null = null;
   #pendingCancel = false;
-  readonly #onExit: ((result: unknown, error: unknown) => void) | undefined;
+  readonly #onExit: OnExit | undefined;
   readonly #timer: Timer;
   #wakeValue: unknown = undefined;
   #paused = false;
@@ -36,16 +45,19 @@ export class Thread {
   /** where it ran last */
   #cpu: Cpu;
 
-  constructor(tasks: Tasks, name: string, gen: Task<unknown>, onExit?: (result: unknown, error: unknown) => void) {
+  constructor(tasks: Tasks, name: string, gen: Task<unknown>, onExit?: OnExit) {
     this.tasks = tasks;
     this.name = name;
     this.#gen = gen;
     this.#onExit = onExit;
     [this.#cpu] = tasks.sim.cpus;
-    this.#timer = tasks.sim.timer(() => {
-      if (this.#paused) this.#dueWhilePaused = true;
-      else if (this.#schedule()) this.#step("next", this.#wakeValue);
-    });
+    this.#timer = tasks.sim.timer(resume, this);
+  }
+
+  /** @internal its moment has come */
+  resume(): void {
+    if (this.#paused) this.#dueWhilePaused = true;
+    else if (this.#schedule()) this.#step("next", this.#wakeValue);
   }
 
   /** Makes the thread runnable `latency` ns from now; `value` is what its wait returns. For Waits. */
@@ -112,7 +124,7 @@ export class Thread {
 
   #step(how: "next" | "return", value: unknown): void {
     if (this.done) return;
-    assert(!this.#running, `thread ${this.name} is resumed while it runs`);
+    if (this.#running) assert(false, `thread ${this.name} is resumed while it runs`);
     this.#running = true;
     const { sim } = this.tasks;
     sim.inThread = true;
@@ -148,10 +160,14 @@ export class Thread {
     this.done = true;
     this.#timer.del();
     this.tasks.live.delete(this);
-    if (this.#onExit) this.#onExit(result, error);
+    const onExit = this.#onExit;
+    if (typeof onExit === "function") onExit(result, error);
+    else if (onExit) onExit.threadEnded(this, result, error);
     else if (error !== undefined) throw error;
   }
 }
+
+const resume = (thread: Thread): void => thread.resume();
 
 /** All threads of a lab. */
 export class Tasks {
@@ -172,7 +188,7 @@ export class Tasks {
   spawn<T>(
     name: string,
     gen: Task<T>,
-    onExit?: (result: T | undefined, error: unknown) => void,
+    onExit?: ((result: T | undefined, error: unknown) => void) | ThreadOwner,
     latency: Ns = this.wakeLatencyNs,
   ): Thread {
     const thread = new Thread(this, name, gen as Task<unknown>, onExit as never);
@@ -191,16 +207,16 @@ class Sleep implements Wait {
   }
 
   arm(thread: Thread): void {
-    this.#timer = thread.tasks.sim.after(this.#ns, () => {
-      this.#timer = null;
-      thread.wake(undefined, 0);
-    });
+    this.#timer = thread.tasks.sim.timer(wakeNow, thread);
+    this.#timer.after(this.#ns);
   }
 
   disarm(): void {
     this.#timer?.del();
   }
 }
+
+const wakeNow = (thread: Thread): void => thread.wake(undefined, 0);
 
 /** Waits `ns` of virtual time. */
 export function* sleep(ns: Ns): Task<void> {
@@ -305,6 +321,13 @@ class AnyOf implements Wait {
 /** Waits for the first of several queues: its index, or −1 when `timeout` ns passed first. */
 export function* waitAny(queues: readonly WaitQueue[], timeout: Ns = Number.POSITIVE_INFINITY): Task<number> {
   return (yield new AnyOf(queues, timeout)) as number;
+}
+
+const never: Wait = { arm: () => {}, disarm: () => {} };
+
+/** Waits until the thread is cancelled or interrupted. */
+export function* forever(): Task<never> {
+  for (;;) yield never;
 }
 
 class External implements Wait {

@@ -161,8 +161,8 @@ export function routeWords(skb: SkBuff, received: boolean): RouteWords {
       continue;
     const found = fibRouteOf(scratchResult)!;
     // without rules local and main are one table that bears main's number
-    const table = fib.rules.custom ? found.table : scratchResult.info.tableId;
-    const rule = fib.rules.custom ? fib.rules.answered : null;
+    const table = fib.customRules ? found.table : scratchResult.info.tableId;
+    const rule = fib.customRules ? fib.rules.answered : null;
     return {
       route: routeLine({ ...found, table }),
       table: tableName(table),

@@ -97,7 +97,7 @@ export class Neighbour {
     this.used = sim.now;
     this.updated = sim.now;
     this.confirmed = sim.now - 2 * parms.baseReachableTime;
-    this.#timer = table.net.kernel.timers.timer(() => this.#onTimer());
+    this.#timer = table.net.kernel.timers.timer(expired, this);
   }
 
   get valid(): boolean {
@@ -215,8 +215,8 @@ export class Neighbour {
     this.#timer.mod(wheelExpiry(this.table.net.now, at));
   }
 
-  /** neigh_timer_handler */
-  #onTimer(): void {
+  /** @internal neigh_timer_handler */
+  onTimer(): void {
     const { now } = this.table.net;
     const { parms } = this;
     const state = this.nudState;
@@ -367,3 +367,5 @@ export interface NeighInfo {
   readonly confirmedNs: Ns;
   readonly updatedNs: Ns;
 }
+
+const expired = (neigh: Neighbour): void => neigh.onTimer();

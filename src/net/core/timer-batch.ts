@@ -5,10 +5,14 @@ import type { Ns } from "../../base/time.ts";
 import type { Sim, Timer } from "../../sim/sim.ts";
 import { JIFFY_NS, wheelExpiry } from "./timer-wheel.ts";
 
+interface Due {
+  run(): void;
+}
+
 /** One for all namespaces of a lab. */
 export class TimerBatch {
   readonly #sim: Sim;
-  readonly #due: (() => void)[] = [];
+  readonly #due: Due[] = [];
   readonly #flush: Timer;
 
   constructor(sim: Sim) {
@@ -16,7 +20,7 @@ export class TimerBatch {
     this.#flush = sim.timer(() => {
       // a slot is a list that grows at its head: what was armed last goes first (enqueue_timer). What is armed meanwhile for
       // this moment waits for the next round
-      for (const fn of this.#due.splice(0).reverse()) fn();
+      for (const due of this.#due.splice(0).reverse()) due.run();
     });
   }
 
@@ -26,16 +30,39 @@ export class TimerBatch {
   }
 
   /** A timer to be armed with wheelExpiry's moments; its function runs with all others of its tick. */
-  timer(fn: () => void): Timer {
-    return this.#sim.timer(() => {
-      this.#due.push(fn);
-      if (this.#due.length === 1) this.#flush.mod(this.#sim.now);
-    });
+  timer(fn: () => void): Timer;
+  timer<A>(fn: (arg: A) => void, arg: A): Timer;
+  timer(fn: (arg: never) => void, arg?: unknown): Timer {
+    return this.#sim.timer(expire, new BatchEntry(this, fn, arg));
+  }
+
+  /** @internal its turn has come: it runs with the others of its tick */
+  add(due: Due): void {
+    this.#due.push(due);
+    if (this.#due.length === 1) this.#flush.mod(this.#sim.now);
   }
 }
 
+class BatchEntry implements Due {
+  readonly batch: TimerBatch;
+  readonly #fn: (arg: never) => void;
+  readonly #arg: unknown;
+
+  constructor(batch: TimerBatch, fn: (arg: never) => void, arg: unknown) {
+    this.batch = batch;
+    this.#fn = fn;
+    this.#arg = arg;
+  }
+
+  run(): void {
+    this.#fn(this.#arg as never);
+  }
+}
+
+const expire = (entry: BatchEntry): void => entry.batch.add(entry);
+
 /** struct timer_list: `expires` is what was asked for, in whole jiffies; the wheel is a little late. */
-export class WheelTimer {
+export class WheelTimer implements Due {
   readonly sim: Sim;
   expires: Ns = 0;
   readonly #batch: TimerBatch;
@@ -51,16 +78,17 @@ export class WheelTimer {
     this.#fn = fn;
   }
 
-  #make(): Timer {
-    const late = this.#batch.timer(() => {
-      if (!this.#due) return;
-      this.#due = false;
-      this.#fn();
-    });
-    return this.sim.timer(() => {
-      this.#due = true;
-      late.fn();
-    });
+  /** @internal the wheel has got to it */
+  expire(): void {
+    this.#due = true;
+    this.#batch.add(this);
+  }
+
+  /** @internal */
+  run(): void {
+    if (!this.#due) return;
+    this.#due = false;
+    this.#fn();
   }
 
   get pending(): boolean {
@@ -71,7 +99,7 @@ export class WheelTimer {
   mod(expires: Ns): void {
     this.#due = false;
     this.expires = Math.floor(expires / JIFFY_NS) * JIFFY_NS;
-    this.#timer ??= this.#make();
+    this.#timer ??= this.sim.timer(expireWheel, this);
     this.#timer.mod(wheelExpiry(this.sim.now, expires));
   }
 
@@ -85,3 +113,5 @@ export class WheelTimer {
     this.#timer?.del();
   }
 }
+
+const expireWheel = (timer: WheelTimer): void => timer.expire();

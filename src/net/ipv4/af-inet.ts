@@ -47,6 +47,10 @@ setIpv4Makers({
   peers: () => new InetPeers(),
   icmp: (ip4) => new IcmpState(ip4),
   igmp: (ip4) => new IgmpState(ip4),
+  idents: (ip4) => new IpIdents(ip4.net.kernel, ip4.rng.fork("ident")),
+  raw: () => new RawTable(),
+  udp: (ip4) => new UdpTable(ip4),
+  ping: (ip4) => new PingTable(ip4),
   lifetimes: (ip4) => new IfaddrLifetimes(ip4, (ifa) => inetDelIfa(ip4, ifa)),
 });
 
@@ -104,10 +108,6 @@ export function createIpv4(net: Net): Ipv4 {
   ip4.fib = new FibTables(ip4);
   ip4.route = new RouteState(ip4);
   ip4.arp = createArpTable(ip4);
-  ip4.idents = new IpIdents(net.kernel, ip4.rng.fork("ident"));
-  ip4.raw = new RawTable();
-  ip4.udp = new UdpTable(ip4);
-  ip4.ping = new PingTable(ip4);
   ip4.ops = new Upwards(ip4);
   ip4.protocols = inetProtocols;
   net.earlyDemux = new EarlyDemux(ip4);

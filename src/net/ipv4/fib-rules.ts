@@ -4,8 +4,8 @@
 
 import { Errno, NetError } from "../../base/errno.ts";
 import { prefixToMask } from "../../wire/addr.ts";
-import type { Net } from "../core/net.ts";
 import { type FibResult, RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, RTPROT_KERNEL } from "./fib-types.ts";
+import type { Ipv4 } from "./ipv4.ts";
 import type { FlowKey } from "./rtable.ts";
 
 export const FR_ACT_TO_TBL = 1;
@@ -81,21 +81,20 @@ const DEFAULT_RULES: readonly FibRule[] = [
 ];
 
 /** What a rule asks of the tables. */
-export type TableLookup = (table: number, fl: FlowKey, res: FibResult, flags: number) => number;
+export interface RuledTables {
+  get(table: number): { lookup(fl: FlowKey, res: FibResult, flags: number): number } | undefined;
+}
 
 export class FibRules {
-  readonly #net: Net;
-  readonly #changed: () => void;
+  readonly #ip4: Ipv4;
   #rules: FibRule[];
   /** fib_has_custom_rules: the list is really consulted */
   custom = false;
   /** the rule that gave the last answer, for those who trace; null while there are none but the usual ones, or none fits */
   answered: FibRule | null = null;
 
-  /** @param changed called after every change: cached routes may be wrong now */
-  constructor(net: Net, changed: () => void) {
-    this.#net = net;
-    this.#changed = changed;
+  constructor(ip4: Ipv4) {
+    this.#ip4 = ip4;
     this.#rules = [...DEFAULT_RULES];
   }
 
@@ -123,7 +122,7 @@ export class FibRules {
     if (at < 0) at = this.#rules.length;
     this.#rules.splice(at, 0, rule);
     this.custom = true;
-    this.#changed();
+    this.#ip4.rtCacheFlush();
   }
 
   /** fib_nl_delrule: the first rule that agrees in everything that is given. Throws ENOENT. */
@@ -132,11 +131,11 @@ export class FibRules {
     if (at < 0) throw new NetError(Errno.ENOENT);
     this.#rules.splice(at, 1);
     this.custom = true;
-    this.#changed();
+    this.#ip4.rtCacheFlush();
   }
 
   /** Asks rule after rule (__fib_lookup): 0 or a positive errno. */
-  lookup(lookupTable: TableLookup, fl: FlowKey, res: FibResult, flags: number): number {
+  lookup(tables: RuledTables, fl: FlowKey, res: FibResult, flags: number): number {
     const rules = this.#rules;
     this.answered = null;
     for (let i = 0; i < rules.length; i++) {
@@ -152,7 +151,7 @@ export class FibRules {
         case FR_ACT_NOP:
           continue;
         case FR_ACT_TO_TBL:
-          err = lookupTable(rule.table, fl, res, flags);
+          err = tables.get(rule.table)?.lookup(fl, res, flags) ?? Errno.EAGAIN;
           break;
         case FR_ACT_UNREACHABLE:
           err = Errno.ENETUNREACH;
@@ -176,8 +175,8 @@ export class FibRules {
   }
 
   #fits(rule: FibRule, fl: FlowKey): boolean {
-    if (rule.iif !== "" && this.#net.deviceByName(rule.iif)?.ifindex !== fl.iif) return false;
-    if (rule.oif !== "" && this.#net.deviceByName(rule.oif)?.ifindex !== fl.oif) return false;
+    if (rule.iif !== "" && this.#ip4.net.deviceByName(rule.iif)?.ifindex !== fl.iif) return false;
+    if (rule.oif !== "" && this.#ip4.net.deviceByName(rule.oif)?.ifindex !== fl.oif) return false;
     if (((rule.mark ^ fl.mark) & rule.markMask) !== 0) return false;
     if (rule.uidRange && (fl.uid < rule.uidRange[0] || fl.uid > rule.uidRange[1])) return false;
     if (rule.srcLen > 0 && ((fl.saddr ^ rule.src) & prefixToMask(rule.srcLen)) !== 0) return false;

@@ -167,7 +167,7 @@ export function matchesNexthops(config: FibConfig, info: FibInfo): boolean {
     for (const [name, value] of Object.entries(config.metrics)) if (have?.[name] !== value) return false;
   }
   if (config.oif !== 0 || config.gw !== 0) {
-    const nh = info.nhs[0]!;
+    const nh = info.nh;
     return (config.oif === 0 || config.oif === nh.oif) && (config.gw === 0 || config.gw === nh.gw);
   }
   if (!config.multipath) return true;
@@ -182,7 +182,7 @@ export function matchesNexthops(config: FibConfig, info: FibInfo): boolean {
 
 /** Shares of the hash range by weight; a nexthop that is out of use gets none (fib_rebalance). */
 export function rebalance(info: FibInfo): void {
-  if (info.nhs.length < 2) return;
+  if (info.nh.next === null) return;
   const usable = (nh: FibNh): boolean =>
     !(nh.flags & RTNH_F_DEAD) &&
     !(nh.flags & RTNH_F_LINKDOWN && nh.dev !== null && (inDevOf(nh.dev)?.ignoreLinkdown ?? false));
@@ -201,19 +201,18 @@ export function rebalance(info: FibInfo): void {
 
 /** Chooses among several nexthops by a 31-bit hash (fib_select_multipath); one whose address is `saddr` is preferred. */
 export function selectMultipath(ip4: Ipv4, res: FibResult, hash: number, saddr: number): void {
-  const { nhs } = res.info!;
   let found = false;
-  for (let i = 0; i < nhs.length; i++) {
-    const nh = nhs[i]!;
+  const wanted = saddr | 0;
+  for (let nh: FibNh | null = res.info!.nh; nh; nh = nh.next) {
     if (nh.upperBound === -1) continue;
     if (ip4.sysctl.fibMultipathUseNeigh && !goodNeighbour(ip4, nh)) continue;
     if (!found) {
-      res.nhSel = i;
-      found = saddr === 0 || nh.saddr === saddr;
+      res.nh = nh;
+      found = saddr === 0 || nh.saddr === wanted;
     }
     if (hash > nh.upperBound) continue;
-    if (saddr === 0 || nh.saddr === saddr) {
-      res.nhSel = i;
+    if (saddr === 0 || nh.saddr === wanted) {
+      res.nh = nh;
       return;
     }
     if (found) return;
@@ -232,28 +231,26 @@ function goodNeighbour(ip4: Ipv4, nh: FibNh): boolean {
  * is kept while nothing better is known.
  */
 export function selectDefault(ip4: Ipv4, fl: FlowKey, res: FibResult): void {
-  const aliases = res.aliases!;
   const firstPriority = res.info!.priority;
-  let fallback = -1;
-  for (let i = 0; i < aliases.length; i++) {
-    const alias = aliases[i]!;
+  let fallback: FibInfo | null = null;
+  for (let alias = res.aliases; alias; alias = alias.next) {
     if (alias.tos !== res.tos || alias.info.priority !== firstPriority) continue;
     if (alias.type !== res.type || alias.info.scope !== res.scope) continue;
     if (alias.info.flags & RTNH_F_DEAD) continue;
-    const nh = alias.info.nhs[0]!;
+    const nh = alias.info.nh;
     if (nh.gw === 0 || nh.scope !== RT_SCOPE_LINK || !nh.dev) continue;
     if (fl.oif !== 0 && fl.oif !== nh.oif) continue;
-    if (fallback < 0) fallback = i;
+    fallback ??= alias.info;
     const neigh = ip4.arp.lookup(nh.dev, nh.gw);
     if (!neigh || neigh.valid) {
       res.info = alias.info;
-      res.nhSel = 0;
+      res.nh = nh;
       return;
     }
   }
-  if (fallback >= 0) {
-    res.info = aliases[fallback]!.info;
-    res.nhSel = 0;
+  if (fallback) {
+    res.info = fallback;
+    res.nh = fallback.nh;
   }
 }
 
@@ -263,11 +260,11 @@ export function fibResultPrefsrc(ip4: Ipv4, res: FibResult): number {
   if (info.prefsrc !== 0) return info.prefsrc;
   const { nh } = res;
   if (nh.saddrGenid !== ip4.fib.addrGenid) updateSaddr(ip4, nh, info.scope);
-  return nh.saddr;
+  return nh.saddr >>> 0;
 }
 
 function updateSaddr(ip4: Ipv4, nh: FibNh, scope: number): void {
-  nh.saddr = nh.dev ? inetSelectAddr(ip4, nh.dev, nh.gw, scope) : 0;
+  nh.saddr = nh.dev ? inetSelectAddr(ip4, nh.dev, nh.gw, scope) | 0 : 0;
   nh.saddrGenid = ip4.fib.addrGenid;
 }
 

@@ -45,8 +45,10 @@ const FEW_INFOS = 16;
 
 export class FibTables implements FibTableOps {
   readonly ip4: Ipv4;
-  readonly rules: FibRules;
-  readonly #tables: LazyMap<number, FibTable> = new LazyMap();
+  /** null until somebody changes or lists them */
+  #rules: FibRules | null = null;
+  /** besides local and main */
+  readonly #others: LazyMap<number, FibTable> = new LazyMap();
   /** every FibInfo in use, and by what makes it the same as another */
   readonly infos: LazySet<FibInfo> = new LazySet();
   /** null while there are few: they are looked at one by one */
@@ -57,42 +59,49 @@ export class FibTables implements FibTableOps {
   customLocalRoutes = false;
   readonly #local: FibTable;
   readonly #main: FibTable;
-  readonly #lookupTable = (table: number, fl: FlowKey, res: FibResult, flags: number): number => {
-    const tb = this.#tables.get(table);
-    return tb ? tb.lookup(fl, res, flags) : NO_MATCH;
-  };
 
   constructor(ip4: Ipv4) {
     this.ip4 = ip4;
-    this.rules = new FibRules(ip4.net, () => ip4.rtCacheFlush());
-    this.#local = this.new(RT_TABLE_LOCAL);
-    this.#main = this.new(RT_TABLE_MAIN);
+    this.#local = new FibTable(RT_TABLE_LOCAL, this);
+    this.#main = new FibTable(RT_TABLE_MAIN, this);
+  }
+
+  get rules(): FibRules {
+    this.#rules ??= new FibRules(this.ip4);
+    return this.#rules;
+  }
+
+  /** Other rules than the usual ones are there (fib_has_custom_rules): each look-up asks them. */
+  get customRules(): boolean {
+    return this.#rules?.custom ?? false;
   }
 
   get(id: number): FibTable | undefined {
-    return this.#tables.get(id);
+    if (id === RT_TABLE_LOCAL) return this.#local;
+    return id === RT_TABLE_MAIN ? this.#main : this.#others.get(id);
   }
 
   /** The table, made when missing (fib_new_table). */
   new(id: number): FibTable {
-    let table = this.#tables.get(id);
+    let table = this.get(id);
     if (!table) {
       table = new FibTable(id, this);
-      this.#tables.set(id, table);
+      this.#others.set(id, table);
     }
     return table;
   }
 
-  all(): IterableIterator<FibTable> {
-    return this.#tables.values();
+  /** In the order in which they were made. */
+  all(): FibTable[] {
+    return [this.#local, this.#main, ...this.#others.values()];
   }
 
   /** Fills in `res` (fib_lookup): 0 or a positive errno; ENETUNREACH when nothing fits. */
   lookup(fl: FlowKey, res: FibResult, flags = 0): number {
-    if (this.rules.custom) return this.rules.lookup(this.#lookupTable, fl, res, flags);
+    if (this.#rules?.custom) return this.#rules.lookup(this, fl, res, flags);
     const err = this.#lookupMerged(fl, res, flags);
     if (err === 0) return 0;
-    const dflt = this.#tables.get(RT_TABLE_DEFAULT);
+    const dflt = this.#others.get(RT_TABLE_DEFAULT);
     const last = dflt ? dflt.lookup(fl, res, flags) : err;
     return last === NO_MATCH ? Errno.ENETUNREACH : last;
   }
@@ -111,8 +120,8 @@ export class FibTables implements FibTableOps {
     res.type = local.type;
     res.scope = local.scope;
     res.tos = local.tos;
-    res.nhSel = local.nhSel;
     res.info = local.info;
+    res.nh = local.nh;
     // as one table they bear main's number
     res.tableId = RT_TABLE_MAIN;
     res.aliases = local.aliases;
@@ -132,7 +141,8 @@ export class FibTables implements FibTableOps {
 
   /** Some table has default routes to choose among by what is known of their gateways. */
   get severalDefaults(): boolean {
-    for (const table of this.#tables.values()) if (table.numDefault > 1) return true;
+    if (this.#local.numDefault > 1 || this.#main.numDefault > 1) return true;
+    for (const table of this.#others.values()) if (table.numDefault > 1) return true;
     return false;
   }
 
@@ -145,13 +155,13 @@ export class FibTables implements FibTableOps {
   addrTypeIn(addr: number, table: number, dev: NetDevice | null = null): number {
     if (addr === 0 || addr === 0xffffffff) return RTN_BROADCAST;
     if (addr >>> 28 === 14) return RTN_MULTICAST;
-    const tb = this.#tables.get(table);
+    const tb = this.get(table);
     if (!tb) return RTN_BROADCAST;
     const fl = typeFlow;
     fl.daddr = addr;
     const res = typeRes;
     if (tb.lookup(fl, res, 0) !== 0) return RTN_UNICAST;
-    return dev === null || res.info!.nhs[0]!.dev === dev ? res.type : RTN_UNICAST;
+    return dev === null || res.info!.nh.dev === dev ? res.type : RTN_UNICAST;
   }
 
   /** The device of table local's route for an address of this host, null when it is none. */
@@ -211,7 +221,7 @@ export class FibTables implements FibTableOps {
 
   /** RTM_DELROUTE: throws ESRCH. */
   delete(config: FibConfig): void {
-    const table = this.#tables.get(config.table || RT_TABLE_MAIN);
+    const table = this.get(config.table || RT_TABLE_MAIN);
     if (!table) throw new NetError(Errno.ESRCH, "FIB table does not exist");
     table.delete(config);
     this.ip4.rtCacheFlush();
@@ -220,17 +230,17 @@ export class FibTables implements FibTableOps {
   /** Takes all dead routes away (fib_flush). */
   flush(): void {
     let flushed = 0;
-    for (const table of this.#tables.values()) flushed += table.flushDead();
+    for (const table of this.all()) flushed += table.flushDead();
     if (flushed > 0) this.ip4.rtCacheFlush();
   }
 
   /** RTM_GETROUTE with NLM_F_DUMP: of one table, which must exist (ENOENT), or (0) of all by the last byte of their id. */
   dump(tableId = 0): FibRoute[] {
     const out: FibRoute[] = [];
-    if (tableId !== 0 && !this.#tables.has(tableId)) throw new NetError(Errno.ENOENT, "ipv4: FIB table does not exist");
+    if (tableId !== 0 && !this.get(tableId)) throw new NetError(Errno.ENOENT, "ipv4: FIB table does not exist");
     const ids = tableId !== 0 ? [tableId] : this.#dumpOrder();
     for (const id of ids) {
-      const table = this.#tables.get(id);
+      const table = this.get(id);
       if (!table) continue;
       for (const { prefix, length, alias } of table.entries()) {
         const { info } = alias;
@@ -261,7 +271,7 @@ export class FibTables implements FibTableOps {
 
   /** Tables lie in 256 hash lists by id, the newest first in each. */
   #dumpOrder(): number[] {
-    const created = [...this.#tables.keys()];
+    const created = this.all().map((table) => table.id);
     return created.sort((a, b) => (a & 255) - (b & 255) || created.indexOf(b) - created.indexOf(a));
   }
 

@@ -27,21 +27,31 @@ import type { FlowKey } from "./rtable.ts";
 /** No route fits (−EAGAIN of fib_table_lookup): the next rule is asked. */
 export const NO_MATCH: number = Errno.EAGAIN;
 
-/** of a fork, where no prefix ends */
-const NO_ALIASES: readonly FibAlias[] = [];
-
 class Node {
+  /** as a signed number, which takes no object of its own */
   readonly prefix: number;
   readonly length: number;
   parent: Node | null = null;
   zero: Node | null = null;
   one: Node | null = null;
-  /** replaced when routes come or go, so that it has no room to spare: most nodes have one */
-  aliases: readonly FibAlias[] = NO_ALIASES;
+  /** the first of its routes; null for a fork, where no prefix ends */
+  first: FibAlias | null = null;
 
   constructor(prefix: number, length: number) {
-    this.prefix = prefix;
+    this.prefix = prefix | 0;
     this.length = length;
+  }
+
+  /** its routes, in a new array */
+  get aliases(): FibAlias[] {
+    const all: FibAlias[] = [];
+    for (let alias = this.first; alias; alias = alias.next) all.push(alias);
+    return all;
+  }
+
+  set aliases(all: readonly FibAlias[]) {
+    this.first = all[0] ?? null;
+    for (const [i, alias] of all.entries()) alias.next = all[i + 1] ?? null;
   }
 }
 
@@ -81,9 +91,7 @@ export class FibTable {
       node = (key >>> (31 - length)) & 1 ? node.one : node.zero;
     }
     for (; best; best = best.parent) {
-      const { aliases } = best;
-      for (let i = 0; i < aliases.length; i++) {
-        const alias = aliases[i]!;
+      for (let alias = best.first; alias; alias = alias.next) {
         const { info } = alias;
         if (alias.tos !== 0 && alias.tos !== (fl.tos & 0x1c)) continue;
         if (info.dead || info.scope < fl.scope) continue;
@@ -93,18 +101,17 @@ export class FibTable {
           return error;
         }
         if (info.flags & RTNH_F_DEAD) continue;
-        const { nhs } = info;
-        for (let n = 0; n < nhs.length; n++) {
-          if (!goodNexthop(nhs[n]!, flags, fl.oif)) continue;
-          res.prefix = best.prefix;
+        for (let nh: FibNh | null = info.nh; nh; nh = nh.next) {
+          if (!goodNexthop(nh, flags, fl.oif)) continue;
+          res.prefix = best.prefix >>> 0;
           res.prefixLen = best.length;
           res.type = alias.type;
           res.scope = info.scope;
           res.tos = alias.tos;
-          res.nhSel = n;
           res.info = info;
+          res.nh = nh;
           res.tableId = this.id;
-          res.aliases = aliases;
+          res.aliases = best.first;
           return 0;
         }
       }
@@ -145,7 +152,7 @@ export class FibTable {
 
   #insert(config: FibConfig, info: FibInfo): void {
     const node = this.#find(config.dst, config.dstLen);
-    const aliases = node ? node.aliases : NO_ALIASES;
+    const aliases = node ? node.aliases : [];
     const { tos, nlflags, type } = config;
     let at = findAlias(aliases, tos, info.priority);
     const first = aliases[at];
@@ -207,8 +214,7 @@ export class FibTable {
   flushDead(): number {
     let flushed = 0;
     for (const node of this.#nodes())
-      for (let i = node.aliases.length - 1; i >= 0; i--) {
-        const alias = node.aliases[i]!;
+      for (const [i, alias] of [...node.aliases.entries()].reverse()) {
         if (!(alias.info.flags & RTNH_F_DEAD) || FIB_PROPS[alias.type]!.error !== 0) continue;
         this.#remove(node, i);
         flushed++;
@@ -218,16 +224,16 @@ export class FibTable {
 
   /** All routes in the kernel's order of dumping: by prefix, of equal ones the longer first. */
   *entries(): Generator<{ prefix: number; length: number; alias: FibAlias }> {
-    const nodes = this.#nodes().sort((a, b) => a.prefix - b.prefix || b.length - a.length);
+    const nodes = this.#nodes().sort((a, b) => (a.prefix >>> 0) - (b.prefix >>> 0) || b.length - a.length);
     for (const node of nodes)
-      for (const alias of node.aliases) yield { prefix: node.prefix, length: node.length, alias };
+      for (const alias of node.aliases) yield { prefix: node.prefix >>> 0, length: node.length, alias };
   }
 
   #nodes(): Node[] {
     const out: Node[] = [];
     const visit = (node: Node | null): void => {
       if (!node) return;
-      if (node.aliases.length > 0) out.push(node);
+      if (node.first) out.push(node);
       visit(node.zero);
       visit(node.one);
     };
@@ -281,11 +287,11 @@ export class FibTable {
 
   #remove(node: Node, at: number): void {
     const alias = node.aliases[at];
-    node.aliases = node.aliases.length === 1 ? NO_ALIASES : node.aliases.toSpliced(at, 1);
+    node.aliases = node.aliases.toSpliced(at, 1);
     if (node.length === 0) this.numDefault--;
     this.#ops.releaseInfo(alias!.info);
     let empty: Node | null = node;
-    while (empty && empty.aliases.length === 0 && !(empty.zero && empty.one)) {
+    while (empty && empty.first === null && !(empty.zero && empty.one)) {
       const only: Node | null = empty.zero ?? empty.one;
       const parent: Node | null = empty.parent;
       if (only) {

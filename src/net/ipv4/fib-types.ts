@@ -141,9 +141,11 @@ export class FibNh {
   rthInput: Rtable | null = null;
   /** by destination (nhc_exceptions); null while there is none */
   exceptions: Map<number, NexthopException> | null = null;
-  /** source address chosen last, and for which generation of addresses */
+  /** source address chosen last, as a signed number (none takes a number object of its own), and for which generation of addresses */
   saddr = 0;
   saddrGenid = -1;
+  /** the route's next way out, of several */
+  next: FibNh | null = null;
 
   constructor(oif: number, gw: number, weight: number, flags: number) {
     this.oif = oif;
@@ -155,7 +157,8 @@ export class FibNh {
 
 /** What routes share that agree in everything but prefix, TOS and table (struct fib_info). */
 export class FibInfo {
-  readonly nhs: FibNh[];
+  /** the first way out, nearly always the only one */
+  readonly nh: FibNh;
   readonly protocol: number;
   readonly scope: number;
   readonly type: number;
@@ -170,8 +173,9 @@ export class FibInfo {
   /** released: nobody uses it any more */
   dead = false;
 
-  constructor(config: FibConfig, nhs: FibNh[]) {
-    this.nhs = nhs;
+  constructor(config: FibConfig, nhs: readonly FibNh[]) {
+    for (const [i, nh] of nhs.entries()) nh.next = nhs[i + 1] ?? null;
+    this.nh = nhs[0]!;
     this.protocol = config.protocol;
     this.scope = config.scope;
     this.type = config.type;
@@ -180,6 +184,13 @@ export class FibInfo {
     this.metrics = config.metrics;
     this.tableId = config.table;
     this.flags = config.flags & RTNH_F_ONLINK;
+  }
+
+  /** All ways out, in a new array. */
+  get nhs(): FibNh[] {
+    const all: FibNh[] = [];
+    for (let nh: FibNh | null = this.nh; nh; nh = nh.next) all.push(nh);
+    return all;
   }
 }
 
@@ -190,6 +201,8 @@ export class FibAlias {
   type: number;
   /** where a dead one is told from a lost one */
   lastDefault = -1;
+  /** the prefix's next route in the kernel's order */
+  next: FibAlias | null = null;
 
   constructor(info: FibInfo, tos: number, type: number) {
     this.info = info;
@@ -198,6 +211,8 @@ export class FibAlias {
   }
 }
 
+const NO_NEXTHOP: FibNh = new FibNh(0, 0, 1, 0);
+
 /** The answer of a look-up; re-used, filled in by fibLookup. */
 export class FibResult {
   prefix = 0;
@@ -205,15 +220,12 @@ export class FibResult {
   type: number = RTN_UNSPEC;
   scope: number = RT_SCOPE_UNIVERSE;
   tos = 0;
-  nhSel = 0;
   info: FibInfo | null = null;
+  /** of `info`, the one chosen; means nothing without it */
+  nh: FibNh = NO_NEXTHOP;
   tableId = 0;
-  /** all routes of the prefix, in order (fa_head) */
-  aliases: readonly FibAlias[] | null = null;
-
-  get nh(): FibNh {
-    return this.info!.nhs[this.nhSel]!;
-  }
+  /** the first of all routes of the prefix (fa_head) */
+  aliases: FibAlias | null = null;
 
   clear(): void {
     this.info = null;

@@ -230,7 +230,7 @@ export function icmpRcv(ip4: Ipv4, skb: SkBuff): void {
     return;
   }
   const type = icmp.getType(head, at);
-  icmpMsgIn[type]!++;
+  icmpMsgIn.count(type);
   const counter = IN_COUNTERS[type];
   if (counter) mib[counter]++;
   skb.transportHeader = at;
@@ -380,7 +380,7 @@ function socketDeliver(ip4: Ipv4, skb: SkBuff, type: number, code: number, info:
     return;
   }
   const protocol = ipv4.getProtocol(head, inner);
-  ip4.raw.icmpError(skb, protocol, type, code, info);
+  if (ip4.hasRaw) ip4.raw.icmpError(skb, protocol, type, code, info);
   ip4.protocols[protocol]?.errHandler?.(skb, type, code, info, ip4);
 }
 

@@ -117,7 +117,7 @@ export function ipSendSkb(ip4: Ipv4, skb: SkBuff): number {
 export function icmpOutCount(ip4: Ipv4, type: number): void {
   const { icmp: mib, icmpMsgOut } = ip4.mib;
   mib.OutMsgs++;
-  icmpMsgOut[type]!++;
+  icmpMsgOut.count(type);
   switch (type) {
     case icmp.ICMP_ECHOREPLY:
       mib.OutEchoReps++;

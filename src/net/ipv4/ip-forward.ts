@@ -36,7 +36,7 @@ export function ipForward(ip4: Ipv4, skb: SkBuff): void {
     drop(skb, DropReason.NOT_SPECIFIED);
     return;
   }
-  if (hasRouterAlert(skb) && ip4.raw.callRouterAlert(skb)) return;
+  if (hasRouterAlert(skb) && ip4.hasRaw && ip4.raw.callRouterAlert(skb)) return;
   if (skb.ipSummed === CHECKSUM_COMPLETE) skb.ipSummed = CHECKSUM_NONE;
   const { head } = skb;
   const at = skb.data;

@@ -197,7 +197,7 @@ function ipLocalDeliverFinish(ip4: Ipv4, skb: SkBuff): void {
   const protocol = ipv4.getProtocol(head, at);
   skb.data = at + ipv4.getHeaderLength(head, at);
   skb.transportHeader = skb.data;
-  const raw = ip4.raw.localDeliver(skb, protocol);
+  const raw = ip4.hasRaw && ip4.raw.localDeliver(skb, protocol);
   const handler = ip4.protocols[protocol];
   if (handler) {
     ip4.mib.ip.InDelivers++;

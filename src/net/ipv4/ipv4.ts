@@ -101,6 +101,10 @@ export interface Ipv4Makers {
   icmp(ip4: Ipv4): IcmpState;
   igmp(ip4: Ipv4): IgmpState;
   lifetimes(ip4: Ipv4): IfaddrLifetimes;
+  idents(ip4: Ipv4): IpIdents;
+  raw(ip4: Ipv4): RawTable;
+  udp(ip4: Ipv4): UdpTable;
+  ping(ip4: Ipv4): PingTable;
 }
 
 let makers: Ipv4Makers;
@@ -169,7 +173,6 @@ export function ipv4Of(net: Net): Ipv4 {
 
 export class Ipv4 {
   readonly net: Net;
-  readonly rng: Rng;
   /** replaced (changeSysctl), not changed: nearly all namespaces share the defaults, of 500 bytes */
   sysctl: Readonly<Ipv4Sysctl> = DEFAULTS;
   readonly mib: Mib = new Mib();
@@ -190,10 +193,6 @@ export class Ipv4 {
   fib!: FibTables;
   route!: RouteState;
   arp!: NeighTable;
-  idents!: IpIdents;
-  raw!: RawTable;
-  udp!: UdpTable;
-  ping!: PingTable;
 
   /** TCP's part, null until something needs it (tcp.ts) */
   tcp: unknown = null;
@@ -204,6 +203,10 @@ export class Ipv4 {
   #icmp: IcmpState | null = null;
   #igmp: IgmpState | null = null;
   #lifetimes: IfaddrLifetimes | null = null;
+  #idents: IpIdents | null = null;
+  #raw: RawTable | null = null;
+  #udp: UdpTable | null = null;
+  #ping: PingTable | null = null;
 
   changeSysctl(values: Partial<Ipv4Sysctl>): void {
     this.sysctl = withSettings(this.sysctl, values);
@@ -224,6 +227,31 @@ export class Ipv4 {
     return this.#icmp;
   }
 
+  get idents(): IpIdents {
+    this.#idents ??= makers.idents(this);
+    return this.#idents;
+  }
+
+  get raw(): RawTable {
+    this.#raw ??= makers.raw(this);
+    return this.#raw;
+  }
+
+  /** Some raw socket has been there: packets are offered to those. */
+  get hasRaw(): boolean {
+    return this.#raw !== null;
+  }
+
+  get udp(): UdpTable {
+    this.#udp ??= makers.udp(this);
+    return this.#udp;
+  }
+
+  get ping(): PingTable {
+    this.#ping ??= makers.ping(this);
+    return this.#ping;
+  }
+
   get igmp(): IgmpState {
     this.#igmp ??= makers.igmp(this);
     return this.#igmp;
@@ -238,7 +266,11 @@ export class Ipv4 {
 
   constructor(net: Net) {
     this.net = net;
-    this.rng = net.kernel.rng.fork(`ipv4/${net.id}`);
+  }
+
+  /** To fork from; made anew each time, because few namespaces need it again. */
+  get rng(): Rng {
+    return this.net.kernel.rng.fork(`ipv4/${this.net.id}`);
   }
 
   /** Cached routes are looked up again (rt_cache_flush). */

@@ -1,112 +1,132 @@
 // What IPv4 counts in one network namespace, by the names of /proc/net/snmp (RFC 4293, RFC 4113). Answers to
 // net/ipv4/proc.c. Tcp's group belongs to TCP; TcpExt and IpExt are left out but for the few that tools show.
 
+import { LazyMap } from "../../base/lazy.ts";
+
 /** The "Ip:" line of /proc/net/snmp, in its order, without Forwarding and DefaultTTL. */
-export const IP_MIB = [
-  "InReceives",
-  "InHdrErrors",
-  "InAddrErrors",
-  "ForwDatagrams",
-  "InUnknownProtos",
-  "InDiscards",
-  "InDelivers",
-  "OutRequests",
-  "OutDiscards",
-  "OutNoRoutes",
-  "ReasmTimeout",
-  "ReasmReqds",
-  "ReasmOKs",
-  "ReasmFails",
-  "FragOKs",
-  "FragFails",
-  "FragCreates",
-  "OutTransmits",
-] as const;
+export class IpMib {
+  InReceives = 0;
+  InHdrErrors = 0;
+  InAddrErrors = 0;
+  ForwDatagrams = 0;
+  InUnknownProtos = 0;
+  InDiscards = 0;
+  InDelivers = 0;
+  OutRequests = 0;
+  OutDiscards = 0;
+  OutNoRoutes = 0;
+  ReasmTimeout = 0;
+  ReasmReqds = 0;
+  ReasmOKs = 0;
+  ReasmFails = 0;
+  FragOKs = 0;
+  FragFails = 0;
+  FragCreates = 0;
+  OutTransmits = 0;
+}
 
 /** The "Icmp:" line. */
-export const ICMP_MIB = [
-  "InMsgs",
-  "InErrors",
-  "InCsumErrors",
-  "InDestUnreachs",
-  "InTimeExcds",
-  "InParmProbs",
-  "InSrcQuenchs",
-  "InRedirects",
-  "InEchos",
-  "InEchoReps",
-  "InTimestamps",
-  "InTimestampReps",
-  "InAddrMasks",
-  "InAddrMaskReps",
-  "OutMsgs",
-  "OutErrors",
-  "OutRateLimitGlobal",
-  "OutRateLimitHost",
-  "OutDestUnreachs",
-  "OutTimeExcds",
-  "OutParmProbs",
-  "OutSrcQuenchs",
-  "OutRedirects",
-  "OutEchos",
-  "OutEchoReps",
-  "OutTimestamps",
-  "OutTimestampReps",
-  "OutAddrMasks",
-  "OutAddrMaskReps",
-] as const;
+export class IcmpMib {
+  InMsgs = 0;
+  InErrors = 0;
+  InCsumErrors = 0;
+  InDestUnreachs = 0;
+  InTimeExcds = 0;
+  InParmProbs = 0;
+  InSrcQuenchs = 0;
+  InRedirects = 0;
+  InEchos = 0;
+  InEchoReps = 0;
+  InTimestamps = 0;
+  InTimestampReps = 0;
+  InAddrMasks = 0;
+  InAddrMaskReps = 0;
+  OutMsgs = 0;
+  OutErrors = 0;
+  OutRateLimitGlobal = 0;
+  OutRateLimitHost = 0;
+  OutDestUnreachs = 0;
+  OutTimeExcds = 0;
+  OutParmProbs = 0;
+  OutSrcQuenchs = 0;
+  OutRedirects = 0;
+  OutEchos = 0;
+  OutEchoReps = 0;
+  OutTimestamps = 0;
+  OutTimestampReps = 0;
+  OutAddrMasks = 0;
+  OutAddrMaskReps = 0;
+}
 
 /** The "Udp:" line. */
-export const UDP_MIB = [
-  "InDatagrams",
-  "NoPorts",
-  "InErrors",
-  "OutDatagrams",
-  "RcvbufErrors",
-  "SndbufErrors",
-  "InCsumErrors",
-  "IgnoredMulti",
-  "MemErrors",
-] as const;
+export class UdpMib {
+  InDatagrams = 0;
+  NoPorts = 0;
+  InErrors = 0;
+  OutDatagrams = 0;
+  RcvbufErrors = 0;
+  SndbufErrors = 0;
+  InCsumErrors = 0;
+  IgnoredMulti = 0;
+  MemErrors = 0;
+}
 
 /** The "IpExt:" line of /proc/net/netstat. */
-export const IP_EXT_MIB = [
-  "InNoRoutes",
-  "InTruncatedPkts",
-  "InMcastPkts",
-  "OutMcastPkts",
-  "InBcastPkts",
-  "OutBcastPkts",
-  "InOctets",
-  "OutOctets",
-  "InMcastOctets",
-  "OutMcastOctets",
-  "InBcastOctets",
-  "OutBcastOctets",
-  "InCsumErrors",
-  "InNoECTPkts",
-  "InECT1Pkts",
-  "InECT0Pkts",
-  "InCEPkts",
-  "ReasmOverlaps",
-] as const;
+export class IpExtMib {
+  InNoRoutes = 0;
+  InTruncatedPkts = 0;
+  InMcastPkts = 0;
+  OutMcastPkts = 0;
+  InBcastPkts = 0;
+  OutBcastPkts = 0;
+  InOctets = 0;
+  OutOctets = 0;
+  InMcastOctets = 0;
+  OutMcastOctets = 0;
+  InBcastOctets = 0;
+  OutBcastOctets = 0;
+  InCsumErrors = 0;
+  InNoECTPkts = 0;
+  InECT1Pkts = 0;
+  InECT0Pkts = 0;
+  InCEPkts = 0;
+  ReasmOverlaps = 0;
+}
 
-export type IpMib = Record<(typeof IP_MIB)[number], number>;
-export type IcmpMib = Record<(typeof ICMP_MIB)[number], number>;
-export type UdpMib = Record<(typeof UDP_MIB)[number], number>;
-export type IpExtMib = Record<(typeof IP_EXT_MIB)[number], number>;
+/** Those of "TcpExt:" that are IP's. */
+class LinuxMib {
+  ArpFilter = 0;
+  IPReversePathFilter = 0;
+}
+
+/** Messages by type, of which a host hardly ever sees more than a few: 1 KB less than an array of them all. */
+export class MessageCounts {
+  readonly #counts: LazyMap<number, number> = new LazyMap();
+
+  count(type: number): void {
+    this.#counts.set(type, this.of(type) + 1);
+  }
+
+  of(type: number): number {
+    return this.#counts.get(type) ?? 0;
+  }
+
+  /** by rising type */
+  entries(): [number, number][] {
+    return [...this.#counts].sort(([a], [b]) => a - b);
+  }
+}
 
 /** All counters of a namespace; plain numbers that the packet path increments. */
 export class Mib {
-  readonly ip: IpMib = zeros(IP_MIB);
-  readonly ipExt: IpExtMib = zeros(IP_EXT_MIB);
-  readonly udp: UdpMib = zeros(UDP_MIB);
+  readonly ip: IpMib = new IpMib();
+  readonly ipExt: IpExtMib = new IpExtMib();
+  #udp: UdpMib | null = null;
   #icmp: IcmpMib | null = null;
-  /** those of "TcpExt:" that are IP's */
-  readonly linux: Record<"ArpFilter" | "IPReversePathFilter", number> = { ArpFilter: 0, IPReversePathFilter: 0 };
+  #linux: LinuxMib | null = null;
   /** "IcmpMsg:" of /proc/net/snmp: by type, received and sent */
-  #icmpMsgIn: Uint32Array | null = null;
-  #icmpMsgOut: Uint32Array | null = null;
+  readonly icmpMsgIn: MessageCounts = new MessageCounts();
+  readonly icmpMsgOut: MessageCounts = new MessageCounts();
 
   /** Received packets by the ECN bits of their TOS (RFC 3168 section 5). */
   countEcn(tos: number, packets: number): void {
@@ -127,23 +147,17 @@ export class Mib {
   }
 
   get icmp(): IcmpMib {
-    this.#icmp ??= zeros(ICMP_MIB);
+    this.#icmp ??= new IcmpMib();
     return this.#icmp;
   }
 
-  get icmpMsgIn(): Uint32Array {
-    this.#icmpMsgIn ??= new Uint32Array(256);
-    return this.#icmpMsgIn;
+  get udp(): UdpMib {
+    this.#udp ??= new UdpMib();
+    return this.#udp;
   }
 
-  get icmpMsgOut(): Uint32Array {
-    this.#icmpMsgOut ??= new Uint32Array(256);
-    return this.#icmpMsgOut;
+  get linux(): LinuxMib {
+    this.#linux ??= new LinuxMib();
+    return this.#linux;
   }
-}
-
-function zeros<K extends string>(names: readonly K[]): Record<K, number> {
-  const out = {} as Record<K, number>;
-  for (const name of names) out[name] = 0;
-  return out;
 }

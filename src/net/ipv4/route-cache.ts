@@ -18,13 +18,14 @@ const SPANS = 4;
 /** Of a table that remembers nothing yet: one entry of generation 0, which none is. */
 const NO_KEYS: Int32Array = new Int32Array(STRIDE);
 const NO_SPANS: Int32Array = new Int32Array(0);
+const NO_ROUTES: (Rtable | null)[] = [];
 
 /** Addresses are signed 32-bit numbers here. */
 export class RouteCache {
   #mask = 0;
   /** per entry: destination, source, TOS | interface << 8, generation, source chosen */
   #keys: Int32Array = NO_KEYS;
-  #routes: (Rtable | null)[] = [];
+  #routes: (Rtable | null)[] = NO_ROUTES;
   #pushedOut = 0;
   /** per span: lowest and highest destination, then as above */
   #spans: Int32Array = NO_SPANS;

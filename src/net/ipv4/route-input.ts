@@ -16,6 +16,7 @@ import { inetAddrOnlink, inetLookupIfaddr } from "./devinet-addr.ts";
 import { selectMultipath } from "./fib-semantics.ts";
 import {
   FIB_LOOKUP_IGNORE_LINKSTATE,
+  type FibNh,
   type FibResult,
   RT_SCOPE_HOST,
   RT_SCOPE_LINK,
@@ -82,7 +83,7 @@ export function ipRouteInput(
   fl.iif = dev.ifindex;
   fl.mark = skb.mark;
   fl.tos = tos;
-  if (ip4.fib.rules.custom || ip4.sysctl.fibMultipathHashPolicy === 1) dissectPorts(skb, fl);
+  if (ip4.fib.customRules || ip4.sysctl.fibMultipathHashPolicy === 1) dissectPorts(skb, fl);
   const res = routeScratch.res;
   const err = ip4.fib.lookup(fl, res);
   if (err !== 0) {
@@ -207,7 +208,7 @@ function mkrouteInput(
   inDev: InDevice,
 ): DropReason | null {
   const { daddr, saddr, tos } = fl;
-  if (res.info!.nhs.length > 1) selectMultipath(ip4, res, fibMultipathHash(ip4, fl, skb), 0);
+  if (res.info!.nh.next !== null) selectMultipath(ip4, res, fibMultipathHash(ip4, fl, skb), 0);
   const { nh } = res;
   const outDev = nh.dev ? inDevOf(nh.dev) : null;
   if (!outDev) return DropReason.NOT_SPECIFIED;
@@ -257,7 +258,7 @@ export function fibValidateSource(
   const rpf = inDev.rpFilter;
   if (rpf === 0 && (dev.ifindex !== oif || !inDev.sendRedirects)) {
     if (inDev.acceptLocal) return false;
-    if (!ip4.fib.customLocalRoutes && !ip4.fib.rules.custom)
+    if (!ip4.fib.customLocalRoutes && !ip4.fib.customRules)
       return inetLookupIfaddr(ip4, src) ? DropReason.IP_LOCAL_SOURCE : false;
   }
   const fl = routeScratch.sourceFlow.reset();
@@ -267,7 +268,7 @@ export function fibValidateSource(
   fl.tos = tos;
   fl.iif = oif !== 0 ? oif : ip4.loopback.ifindex;
   fl.mark = inDev.or("srcValidMark") ? skb.mark : 0;
-  if (ip4.fib.rules.custom) {
+  if (ip4.fib.customRules) {
     dissectPorts(skb, fl);
     const { sport } = fl;
     fl.sport = fl.dport;
@@ -278,8 +279,7 @@ export function fibValidateSource(
     if (res.type !== RTN_LOCAL) return DropReason.IP_INVALID_SOURCE;
     if (!inDev.acceptLocal) return DropReason.IP_LOCAL_SOURCE;
   }
-  const { nhs } = res.info!;
-  for (let i = 0; i < nhs.length; i++) if (nhs[i]!.dev === dev) return res.nh.scope >= RT_SCOPE_HOST;
+  for (let nh: FibNh | null = res.info!.nh; nh; nh = nh.next) if (nh.dev === dev) return res.nh.scope >= RT_SCOPE_HOST;
   if (res.type === RTN_LOCAL && dev.loopback) return res.nh.scope >= RT_SCOPE_HOST;
   if (inDev.addrs.length === 0) return rpf !== 0 ? DropReason.IP_RPFILTER : false;
   if (rpf === 1) return DropReason.IP_RPFILTER;

@@ -71,14 +71,32 @@ export class RouteState {
   /** the ways of earlier packets, received and sent */
   readonly inputs: RouteCache = new RouteCache();
   readonly outputs: RouteCache = new RouteCache();
-  /** answers of look-ups that failed, by errno */
-  readonly errors: LazyMap<number, Rtable> = new LazyMap();
-  /** input routes of packets that cannot go on, by errno */
-  readonly inputErrors: LazyMap<number, Rtable> = new LazyMap();
-  readonly hashSeed: number;
+  readonly #ip4: Ipv4;
+  /** −1: not drawn yet */
+  #hashSeed = -1;
+  #errors: LazyMap<number, Rtable> | null = null;
+  #inputErrors: LazyMap<number, Rtable> | null = null;
 
   constructor(ip4: Ipv4) {
-    this.hashSeed = ip4.rng.fork("multipath").u32();
+    this.#ip4 = ip4;
+  }
+
+  /** of multipath routes */
+  get hashSeed(): number {
+    if (this.#hashSeed < 0) this.#hashSeed = this.#ip4.rng.fork("multipath").u32();
+    return this.#hashSeed;
+  }
+
+  /** answers of look-ups that failed, by errno */
+  get errors(): LazyMap<number, Rtable> {
+    this.#errors ??= new LazyMap();
+    return this.#errors;
+  }
+
+  /** input routes of packets that cannot go on, by errno */
+  get inputErrors(): LazyMap<number, Rtable> {
+    this.#inputErrors ??= new LazyMap();
+    return this.#inputErrors;
   }
 }
 
@@ -181,11 +199,11 @@ export function outputRoute(ip4: Ipv4, fl: FlowKey, res: FibResult): Rtable {
 /** Chooses one of several nexthops or default routes, and the source (fib_select_path). */
 export function fibSelectPath(ip4: Ipv4, fl: FlowKey, res: FibResult, skb: SkBuff | null): void {
   if (fl.oif === 0) {
-    if (res.info!.nhs.length > 1) selectMultipath(ip4, res, fibMultipathHash(ip4, fl, skb), fl.saddr);
+    if (res.info!.nh.next !== null) selectMultipath(ip4, res, fibMultipathHash(ip4, fl, skb), fl.saddr);
     else if (
       res.prefixLen === 0 &&
       res.type === RTN_UNICAST &&
-      res.aliases!.length > 1 &&
+      res.aliases!.next !== null &&
       (ip4.fib.get(res.tableId)?.numDefault ?? 0) > 1
     )
       selectDefault(ip4, fl, res);

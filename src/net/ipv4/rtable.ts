@@ -170,9 +170,9 @@ export class Rtable {
    */
   get lasting(): boolean {
     const info = this.fromFib;
-    if (info === null || this.dead || this.isException || this.ip4.fib.rules.custom) return false;
-    const nh = info.nhs[0]!;
-    return info.nhs.length === 1 && nh.exceptions === null && (nh.rthInput === this || nh.rthOutput === this);
+    if (info === null || this.dead || this.isException || this.ip4.fib.customRules) return false;
+    const { nh } = info;
+    return nh.next === null && nh.exceptions === null && (nh.rthInput === this || nh.rthOutput === this);
   }
 
   /** The same route for a packet that goes to this next hop, whatever its destination (FLOWI_FLAG_KNOWN_NH). */

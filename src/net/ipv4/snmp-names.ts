@@ -74,7 +74,7 @@ const TCP_EXT_NAMES: readonly string[] = (
 
 /** TcpExt of /proc/net/netstat: TCP's own counters, and some of IP's */
 export function tcpExtCounters(mib: TcpMib, ip: Mib): [string, number][] {
-  const linux: Readonly<Record<string, number>> = ip.linux;
+  const linux: Readonly<Record<string, number>> = { ...ip.linux };
   return TCP_EXT_NAMES.map((name) => {
     const known = name === "BeyondWindow" ? "TCPBeyondWindow" : (name as TcpExtName);
     return [name, linux[name] ?? mib.ext[known] ?? 0];

@@ -1,6 +1,7 @@
 // netstat -s: the kernel's counters in sentences (net-tools' statistics.c), by sections as /proc/net/snmp and
 // /proc/net/netstat have them. No IPv6 exists to be counted.
 
+import type { MessageCounts } from "../../net/ipv4/mib.ts";
 import { tcpExtCounters } from "../../net/ipv4/snmp-names.ts";
 import type { NetNamespace } from "../../net/netns.ts";
 import {
@@ -63,10 +64,8 @@ export function statisticsText(ns: NetNamespace, letters: ReadonlySet<string>): 
   return writer.text;
 }
 
-function messageCounters(prefix: string, counts: Uint32Array): [string, number][] {
-  const counters: [string, number][] = [];
-  for (const [type, count] of counts.entries()) if (count > 0) counters.push([`${prefix}${type}`, count]);
-  return counters;
+function messageCounters(prefix: string, counts: MessageCounts): [string, number][] {
+  return counts.entries().map(([type, count]) => [`${prefix}${type}`, count]);
 }
 
 const HEADINGS = { received: "ICMP input histogram:", sent: "ICMP output histogram:" };

@@ -103,7 +103,7 @@ describe("answers", () => {
     a.ping("10.0.0.2");
     lab.run(0.1);
     const { icmp, ip: ipMib, icmpMsgIn, icmpMsgOut } = b.ip4.mib;
-    expect([icmp.InMsgs, icmp.InEchos, icmp.OutMsgs, icmp.OutEchoReps, icmpMsgIn[8], icmpMsgOut[0]]).toEqual([
+    expect([icmp.InMsgs, icmp.InEchos, icmp.OutMsgs, icmp.OutEchoReps, icmpMsgIn.of(8), icmpMsgOut.of(0)]).toEqual([
       2, 2, 2, 2, 2, 2,
     ]);
     expect([ipMib.InReceives, ipMib.InDelivers, ipMib.OutRequests, ipMib.OutTransmits]).toEqual([2, 2, 2, 2]);
