@@ -132,10 +132,10 @@ export class FibTables implements FibTableOps {
   spanOf(addr: number): FibSpan | null {
     const span = spanScratch;
     span.set(SIGN, ~SIGN);
-    if (this.rules.custom || !span.ordinary(addr)) return null;
+    if (this.customRules || !span.ordinary(addr)) return null;
     this.#local.narrow(span, addr);
     this.#main.narrow(span, addr);
-    this.#tables.get(RT_TABLE_DEFAULT)?.narrow(span, addr);
+    this.#others.get(RT_TABLE_DEFAULT)?.narrow(span, addr);
     return span;
   }
 

@@ -128,7 +128,7 @@ export class FibTable {
         span.cut(node.prefix, length, addr);
         return;
       }
-      if (node.aliases.length > 0) span.cut(node.prefix, length, addr);
+      if (node.first) span.cut(node.prefix, length, addr);
       if (length === 32) return;
       const one = (addr >>> (31 - length)) & 1;
       const other = one ? node.zero : node.one;

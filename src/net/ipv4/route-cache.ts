@@ -19,6 +19,7 @@ const SPANS = 4;
 const NO_KEYS: Int32Array = new Int32Array(STRIDE);
 const NO_SPANS: Int32Array = new Int32Array(0);
 const NO_ROUTES: (Rtable | null)[] = [];
+const NO_SPAN_ROUTES: Rtable[] = [];
 
 /** Addresses are signed 32-bit numbers here. */
 export class RouteCache {
@@ -29,7 +30,7 @@ export class RouteCache {
   #pushedOut = 0;
   /** per span: lowest and highest destination, then as above */
   #spans: Int32Array = NO_SPANS;
-  readonly #spanRoutes: Rtable[] = [];
+  #spanRoutes: Rtable[] = NO_SPAN_ROUTES;
   #nextSpan = 0;
   /** after `find`: the source address that was chosen for a packet without one */
   saddr = 0;
@@ -90,6 +91,7 @@ export class RouteCache {
       const spans = new Int32Array(at + SPAN_STRIDE);
       spans.set(this.#spans);
       this.#spans = spans;
+      this.#spanRoutes = this.#spanRoutes.slice();
     }
     const spans = this.#spans;
     spans[at] = low;
