@@ -1,38 +1,51 @@
 // The moment that a capture gives a frame, and how a frame gets from a packet into one.
 
-import { SEC } from "../../base/time.ts";
+import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { CaptureWriter } from "../../capture/writer.ts";
 import { type SkBuff, TAP_VIEW } from "./skb.ts";
+
+/** What tells the time: virtual time, and when that began, in milliseconds since 1970. */
+interface Clock {
+  readonly sim: { readonly now: Ns };
+  readonly epochMs: number;
+}
 
 /**
  * When the frame that was captured last was seen. A CPU whose step began earlier may be behind the one that was seen last: stamps never go
  * back. Seconds and nanoseconds are kept apart, so that taps hand on integers (see capture/writer.ts) and do not divide.
  */
 export class CaptureStamp {
+  readonly #clock: Clock;
   /** virtual time */
-  ns: number = Number.NEGATIVE_INFINITY;
+  ns: Ns = Number.NEGATIVE_INFINITY;
   /** since 1970, and nanoseconds into that second */
   seconds = 0;
   nanoseconds = 0;
   /** virtual time when that second began */
-  #secondNs: number = Number.NEGATIVE_INFINITY;
+  #secondNs: Ns = Number.NEGATIVE_INFINITY;
 
-  /** The clock stands at `now`; virtual time began at `epochMs` since 1970. */
-  advance(now: number, epochMs: number): void {
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A frame is seen now. */
+  advance(): void {
+    const { now } = this.#clock.sim;
     if (now <= this.ns) return;
     this.ns = now;
     const into = now - this.#secondNs;
     if (into < SEC) this.nanoseconds = into | 0;
-    else this.#nextSecond(now, epochMs);
+    else this.#nextSecond();
   }
 
-  #nextSecond(now: number, epochMs: number): void {
+  #nextSecond(): void {
+    const { epochMs } = this.#clock;
     const epochSeconds = Math.floor(epochMs / 1000);
-    const passed = now + (epochMs - epochSeconds * 1000) * 1_000_000;
+    const passed = this.ns + (epochMs - epochSeconds * 1000) * MSEC;
     const whole = Math.floor(passed / SEC);
     this.seconds = epochSeconds + whole;
     this.nanoseconds = (passed - whole * SEC) | 0;
-    this.#secondNs = now - this.nanoseconds;
+    this.#secondNs = this.ns - this.nanoseconds;
   }
 }
 

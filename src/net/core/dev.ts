@@ -454,8 +454,8 @@ function vlanReceive(skb: SkBuff, target: NetDevice): void {
 }
 
 function tapAll(taps: readonly Tap[], skb: SkBuff, dev: NetDevice, outgoing: boolean): void {
-  const { captured, sim, epochMs } = dev.net.kernel;
-  captured.advance(sim.now, epochMs);
+  const { captured } = dev.net.kernel;
+  captured.advance();
   for (let i = 0; i < taps.length; i++) taps[i]!.capture(skb, dev, outgoing, captured);
 }
 

@@ -75,7 +75,7 @@ export class Kernel {
   /** one line per packet of the target NFLOG */
   readonly nflog: { timeNs: Ns; text: string }[] = [];
   /** of the frame that was captured last */
-  readonly captured: CaptureStamp = new CaptureStamp();
+  readonly captured: CaptureStamp = new CaptureStamp(this);
   /** virtual ns that a packet's way costs, by what the tracepoints of the recorded machine show */
   costs: PathCosts = { receive: 900, transmit: 500, bridge: 500, forward: 1_600, output: 200, tcpSlowPath: 800 };
   /** wall-clock milliseconds since 1970 when virtual time was 0 (ICMP and IP timestamps) */
