@@ -101,8 +101,8 @@ export class Conntrack {
     this.rows = new ConnRows(net.kernel.skbs);
     this.rows.beforeGrowth = () => this.expireAll();
     this.rows.onFree = (conn) => {
-      this.#events.delete(conn);
-      this.#handles.delete(conn);
+      if (this.#events.size > 0) this.#events.delete(conn);
+      if (this.#handles.size > 0) this.#handles.delete(conn);
       if (this.rows.protonum(conn) === IPPROTO_TCP && this.rows.track(conn) !== 0) this.tcp.free(this.rows.track(conn));
     };
     this.table = new ConntrackHash(this.rows);
@@ -446,11 +446,15 @@ export class Conntrack {
     return true;
   }
 
-  /** The first packet of a connection leaves whose tuples nothing in the table has, and which no helper reads (nf_confirm). */
-  confirmFree(conn: number): void {
+  /**
+   * The first packet of a connection leaves that no helper reads and whose tuples nothing in the table has, as look-ups have shown
+   * (nf_confirm): the original's, with what the table said then, and last of all the reply's.
+   */
+  confirmMissed(conn: number, hash: number, slot: number, moves: number): void {
+    const { table } = this;
     this.#store(conn);
-    this.table.insert(conn, 0);
-    this.table.insert(conn, 1);
+    table.insertMissed(conn, 0, hash, slot, moves);
+    table.insertMissed(conn, 1, table.missedHash, table.missedSlot, moves);
     this.flushEvents(conn);
   }
 
@@ -525,7 +529,7 @@ export class Conntrack {
     rows.loosen(conn);
     if (this.expectations.list.length > 0) this.expectations.removeOf(conn);
     this.onDestroy?.(conn);
-    this.#events.delete(conn);
+    if (this.#events.size > 0) this.#events.delete(conn);
     if (rows.tells(conn)) this.#tell(IPCT_DESTROY, conn);
     return true;
   }

@@ -94,6 +94,10 @@ export class FirstPackets {
   readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box);
   /** made with the first way */
   #chains: (FirstPath | null)[] | null = null;
+  /** where the packet's tuple belongs in the table, while that is as it was */
+  #hash = 0;
+  #slot = 0;
+  #moves = 0;
   /** packets since the last one whose way was known */
   #unknown = 0;
 
@@ -116,6 +120,8 @@ export class FirstPackets {
   receive(skb: SkBuff, dev: NetDevice): boolean {
     const { head, data } = skb;
     const { table } = this.#ct;
+    // where the table has looked for it
+    const { missedHash, missedSlot } = table;
     const src = getInt32(head, data + ip.SOURCE);
     const dst = getInt32(head, data + ip.DESTINATION);
     const ports = getInt32(head, data + TRANSPORT_AT);
@@ -128,6 +134,9 @@ export class FirstPackets {
     // a connection that is answered by the like: NAT and the table must look at it
     if (table.findWords(dst, src, (ports << 16) | (ports >>> 16), ip.IPPROTO_UDP, 0) >= 0) return false;
     this.#unknown = 0;
+    this.#hash = missedHash;
+    this.#slot = missedSlot;
+    this.#moves = table.moves;
     this.#follow(first, skb, dev, src, dst, ports);
     return true;
   }
@@ -231,7 +240,7 @@ export class FirstPackets {
       nat.packet(skb, conn, IP_CT_NEW, NF_NAT_MANIP_SRC);
     }
     if (!free) return ct.confirm(skb);
-    ct.confirmFree(conn);
+    ct.confirmMissed(conn, this.#hash, this.#slot, this.#moves);
     return NF_ACCEPT;
   }
 

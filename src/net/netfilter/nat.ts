@@ -279,7 +279,8 @@ export class Nat {
    * setupInfo's answer for the source of a connection of which nothing is mapped yet, where it is the usual one: the source lies in
    * the range, or the latest connection from it shows where it is mapped to, and that is free. `range` null: the source stays, if
    * nothing has its tuple. A third of what the whole choice takes (`npm run bench`: new_flow).
-   * @return false: nothing is done, setupInfo must choose; true: the tuple that answers will have is not in the table
+   * @return false: nothing is done, setupInfo must choose; true: the tuple that answers will have is not in the table, as its
+   * last look-up has shown
    */
   setupUsualSource(conn: number, range: NatRange | null): boolean {
     const { rows, table } = this.#ct;
