@@ -151,6 +151,23 @@ export class ConntrackHash {
     slots[hole] = 0;
   }
 
+  /** Takes out all connections that have ended. */
+  sweep(): void {
+    if (this.#used === 0) return;
+    const old = this.#slots;
+    const rows = this.#rows;
+    const low = (1 << this.#bits) - 1;
+    this.#used = 0;
+    this.moves = (this.moves + 1) | 0;
+    this.#slots = new Int32Array(old.length);
+    for (let slot = 0; slot < old.length; slot++) {
+      const found = old[slot]! & low;
+      if (old[slot] === 0 || !rows.isLive(found >>> 1)) continue;
+      this.#put(found >>> 1, found & 1);
+      this.#used++;
+    }
+  }
+
   /** Rows with a direction in the bucket `first` of a table like the kernel's, or in one of the `count` − 1 after it. */
   inBuckets(first: number, count: number): Set<number> {
     const slots = this.#slots;

@@ -441,8 +441,10 @@ export class ConnRows {
     const at = row << ROW;
     if (this.#words[at + STATUS]! & HAS_EXT) this.#ext.delete(row);
     if ((this.#words[at + ZONE]! & 0xffff) === MASQ_ELSEWHERE) this.#largeMasq.delete(row);
-    this.#words.fill(0, at, at + (1 << ROW));
-    this.#words[at + NEXT] = this.#free;
+    const words = this.#words;
+    // fill() takes longer for so few
+    for (let i = at; i < at + (1 << ROW); i++) words[i] = 0;
+    words[at + NEXT] = this.#free;
     this.#free = row;
     this.#freeCount++;
   }
