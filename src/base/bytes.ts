@@ -38,3 +38,10 @@ export function smallBytes(length: number): Uint8Array {
   pooled += length;
   return bytes;
 }
+
+/** A copy among `smallBytes`. */
+export function smallCopy(bytes: Uint8Array): Uint8Array {
+  const copy = smallBytes(bytes.length);
+  copy.set(bytes);
+  return copy;
+}

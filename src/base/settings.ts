@@ -49,6 +49,13 @@ export function withEntry<V extends string | number | boolean>(
   });
 }
 
+const equals: object = {};
+
+/** Plain data (of JSON) that is never changed: for equal data always the same object. */
+export function shared<T extends object>(data: T): T {
+  return variant(equals, JSON.stringify(data), () => data);
+}
+
 const longer: WeakMap<readonly object[], WeakMap<object, readonly object[]>> = new WeakMap();
 
 /** `list` with one more at its end; for the same list and the same item always the same object. */

@@ -159,7 +159,7 @@ export class BridgeDriver {
     endpoint.sandboxVethName = this.#vethName(hostName);
     const inside = this.#generation.vethPeer === "inside" ? endpoint.sandbox?.netns : undefined;
     if (!endpoint.mac)
-      endpoint.mac = this.#generation.macAddress === "ipv4" ? macFromIpv4(endpoint.address!) : this.#randomMac();
+      endpoint.setMac(this.#generation.macAddress === "ipv4" ? macFromIpv4(endpoint.address!) : this.#randomMac());
     [endpoint.hostVeth, endpoint.sandboxVeth] = addVethPair(
       this.#host.netns,
       hostName,

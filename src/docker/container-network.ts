@@ -1,6 +1,7 @@
 // A container and its networks: what it is in when it starts, connect and disconnect while it runs. Answers to moby
 // daemon/container_operations.go.
 
+import { shared } from "../base/settings.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { formatIpv4 } from "../wire/addr.ts";
 import type { Container, EndpointRequest, NetworkAttachment } from "./container.ts";
@@ -95,7 +96,7 @@ function makeSandbox(daemon: Daemon, container: Container, useHost: boolean): Sa
     {
       hostname: container.hostname,
       domain: container.domain,
-      extraHosts: [...extraHosts(daemon, container), ...linkHosts(container)],
+      extraHosts: shared([...extraHosts(daemon, container), ...linkHosts(container)]),
       dns: container.request.dns,
       useHost,
       hostHosts: readHostFile(daemon, "/etc/hosts"),
@@ -173,7 +174,7 @@ function connect(
   const endpoint = daemon.net.createEndpoint(container, network, attachment, sandbox);
   for (const child of container.links.values()) {
     const other = child.networks.get(network.name)?.endpoint;
-    if (other) endpoint.children.push(other);
+    if (other) endpoint.children = [...endpoint.children, other];
   }
   try {
     daemon.net.join(sandbox, endpoint);

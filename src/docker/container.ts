@@ -10,7 +10,7 @@ import { humanDuration } from "./clock.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { DnsWishes } from "./files.ts";
 import type { Image } from "./images.ts";
-import { ContainerLog, type ContainerStdin } from "./logs.ts";
+import { ContainerLog, type ContainerStdin, type WallClock } from "./logs.ts";
 import { shortId } from "./names.ts";
 import type { Sandbox } from "./sandbox.ts";
 
@@ -167,7 +167,7 @@ export class Container {
     readonly files: { readonly hosts: FileNode; readonly resolvConf: FileNode; readonly hostname: FileNode };
     readonly graphId: string;
     readonly hostname: string;
-    readonly now: () => bigint;
+    readonly clock: WallClock;
   }) {
     const { request, image } = parts;
     this.id = parts.id;
@@ -179,7 +179,7 @@ export class Container {
     this.rootfs = parts.rootfs;
     this.files = parts.files;
     this.graphId = parts.graphId;
-    this.log = new ContainerLog(parts.now);
+    this.log = new ContainerLog(parts.clock);
     this.argv = this.entrypoint.concat(this.cmd);
     this.hostname = parts.hostname;
     this.domain = request.domain;

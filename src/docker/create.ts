@@ -1,7 +1,8 @@
 // Making a container: name, host name, file system, links, the network it will be in. Answers to moby daemon/create.go and
 // names.go.
 
-import { fileNode } from "../posix/vfs.ts";
+import { shared } from "../base/settings.ts";
+import { dirNode, fileNode } from "../posix/vfs.ts";
 import { sleep, type Task } from "../sim/task.ts";
 import { addBinds } from "./binds.ts";
 import { Container, type ContainerRequest } from "./container.ts";
@@ -34,6 +35,10 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
     labels: asked.labels.size > 0 ? asked.labels : NONE,
     sysctls: asked.sysctls.size > 0 ? asked.sysctls : NONE,
     portBindings: asked.portBindings.size > 0 ? asked.portBindings : NONE,
+    cmd: shared(asked.cmd),
+    endpoint: shared(asked.endpoint),
+    dns: shared(asked.dns),
+    restart: shared(asked.restart),
   };
   shareEmpty(request);
   yield* sleep(daemon.generation.costs.create);
@@ -57,17 +62,19 @@ export function* createContainer(daemon: Daemon, asked: ContainerRequest): Task<
     files,
     graphId: randomId(daemon.rng),
     hostname: hostnameOf(daemon, request, id),
-    now: () => daemon.now(),
+    clock: daemon,
   });
   if (container.argv.length === 0) throw badRequest("No command specified");
+  const folder = dirNode(host.kernel.sim.now);
   for (const [path, node] of [
     ["hosts", files.hosts],
     ["resolv.conf", files.resolvConf],
     ["hostname", files.hostname],
   ] as const) {
     rootfs.put(`/etc/${path}`, node);
-    host.root.put(`/var/lib/docker/containers/${id}/${path}`, node);
+    folder.children.set(path, node);
   }
+  host.root.folder("/var/lib/docker/containers").children.set(id, folder);
   addBinds(daemon, container);
   registerLinks(daemon, container);
   const main = mainNetworkOf(daemon, request.networkMode);

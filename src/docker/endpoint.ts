@@ -1,6 +1,7 @@
 // An endpoint: one container's place in one network, with its address, MAC, names, published ports and its end of a veth
 // pair. Answers to libnetwork endpoint.go and drivers/bridge's bridgeEndpoint.
 
+import { smallCopy } from "../base/bytes.ts";
 import type { NetDevice } from "../net/core/net-device.ts";
 import type { Ipv4Addr } from "../wire/addr.ts";
 import type { ExposedPort } from "./generations/generation.ts";
@@ -32,6 +33,9 @@ export interface EndpointOptions {
   readonly exposed: readonly ExposedPort[];
 }
 
+/** nearly all have no ports and no linked ones: they share one list */
+const NOTHING: readonly never[] = [];
+
 export class Endpoint {
   readonly id: string;
   readonly network: Network;
@@ -45,7 +49,7 @@ export class Endpoint {
   readonly exposed: readonly ExposedPort[];
   address: Ipv4Addr | undefined;
   prefix = 0;
-  mac: Uint8Array | undefined;
+  #mac: Uint8Array | undefined;
   /** what the container's default route goes to; undefined on internal networks */
   gateway: Ipv4Addr | undefined;
   sandbox: Sandbox | null = null;
@@ -54,9 +58,9 @@ export class Endpoint {
   sandboxVeth: NetDevice | null = null;
   /** the sandbox end's name outside */
   sandboxVethName = "";
-  portMappings: PortMapping[] = [];
+  portMappings: readonly PortMapping[] = NOTHING;
   /** endpoints of linked containers, where containers may not talk otherwise (icc=false) */
-  children: Endpoint[] = [];
+  children: readonly Endpoint[] = NOTHING;
 
   constructor(id: string, network: Network, options: EndpointOptions) {
     this.id = id;
@@ -66,7 +70,15 @@ export class Endpoint {
     this.aliases = options.aliases;
     this.links = options.links;
     this.needsResolver = options.needsResolver;
-    this.ports = options.ports;
-    this.exposed = options.exposed;
+    this.ports = options.ports.length > 0 ? options.ports : NOTHING;
+    this.exposed = options.exposed.length > 0 ? options.exposed : NOTHING;
+  }
+
+  get mac(): Uint8Array | undefined {
+    return this.#mac;
+  }
+
+  setMac(mac: Uint8Array | undefined): void {
+    this.#mac = mac && smallCopy(mac);
   }
 }

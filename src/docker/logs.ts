@@ -21,23 +21,42 @@ export interface Attachment {
   readonly stderr: OpenFile | null;
 }
 
+/** Nanoseconds since 1970 (the daemon has one). */
+export interface WallClock {
+  now(): bigint;
+}
+
 /** The log of one container, over all its runs. */
 export class ContainerLog {
-  readonly entries: LogEntry[] = [];
-  readonly attachments: LazySet<Attachment> = new LazySet();
-  /** woken by each entry and when the container ends */
-  readonly changed: WaitQueue = new WaitQueue();
-  readonly #now: () => bigint;
+  readonly #entries: LogEntry[] = [];
+  #attachments: LazySet<Attachment> | null = null;
+  #changed: WaitQueue | null = null;
+  readonly #clock: WallClock;
 
-  constructor(now: () => bigint) {
-    this.#now = now;
+  constructor(clock: WallClock) {
+    this.#clock = clock;
+  }
+
+  get entries(): readonly LogEntry[] {
+    return this.#entries;
+  }
+
+  get attachments(): LazySet<Attachment> {
+    this.#attachments ??= new LazySet();
+    return this.#attachments;
+  }
+
+  /** woken by each entry and when the container ends */
+  get changed(): WaitQueue {
+    this.#changed ??= new WaitQueue();
+    return this.#changed;
   }
 
   *write(stream: "stdout" | "stderr", bytes: Uint8Array): Task<void> {
     if (bytes.length === 0) return;
-    this.entries.push({ timeNs: this.#now(), stream, bytes: bytes.slice() });
-    this.changed.wakeAll();
-    for (const attachment of [...this.attachments]) {
+    this.#entries.push({ timeNs: this.#clock.now(), stream, bytes: bytes.slice() });
+    this.#changed?.wakeAll();
+    for (const attachment of [...(this.#attachments ?? [])]) {
       const file = attachment[stream];
       if (!file) continue;
       try {

@@ -1,6 +1,7 @@
 // What dockerd asks of the kernel: bridges, veth pairs, addresses, routes, moving an interface into a namespace. One page
 // of verbs over net/, in the order of libnetwork's netlink calls.
 
+import { smallCopy } from "../base/bytes.ts";
 import { decodeUtf8, encodeUtf8 } from "../base/text.ts";
 import { createBridge } from "../net/bridge/br-device.ts";
 import { brAddIf } from "../net/bridge/br-if.ts";
@@ -204,6 +205,6 @@ export function readFileNode(node: FileNode): string {
 }
 
 export function writeFileNode(node: FileNode, text: string): void {
-  node.data = encodeUtf8(text);
+  node.data = smallCopy(encodeUtf8(text));
   node.size = node.data.length;
 }

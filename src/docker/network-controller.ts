@@ -24,6 +24,8 @@ import { PortMapper, type StartProxies } from "./port-mapper.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 /** Drivers that libnetwork has and vethlab has not. */
+const NO_LINKS: ReadonlyMap<string, string> = new Map();
+
 const ABSENT_DRIVERS: ReadonlySet<string> = new Set(["overlay", "macvlan", "ipvlan"]);
 
 export interface ControllerParts {
@@ -214,7 +216,10 @@ export class NetworkController {
   /** An endpoint of a container in a network: address, MAC, veth pair, names. Throws DaemonError. */
   createEndpoint(container: Container, network: Network, attachment: NetworkAttachment, sandbox: Sandbox): Endpoint {
     const { request } = attachment;
-    const links = new Map(request.links.map((link) => [link.split(":")[1] ?? link, link.split(":")[0]!]));
+    const links =
+      request.links.length === 0
+        ? NO_LINKS
+        : new Map(request.links.map((link) => [link.split(":")[1] ?? link, link.split(":")[0]!]));
     const endpoint = new Endpoint(randomId(this.#parts.rng), network, {
       name: container.name,
       anonymous: !container.named || network.name === "bridge",
@@ -252,7 +257,7 @@ export class NetworkController {
     endpoint.prefix = pool.pool.prefix;
     const mac =
       request.mac !== "" ? request.mac : isMainNetwork(container, network) ? container.request.macAddress : "";
-    if (mac !== "") endpoint.mac = parseMac(mac);
+    if (mac !== "") endpoint.setMac(parseMac(mac));
     endpoint.sandbox = sandbox;
     try {
       this.#driver.createEndpoint(endpoint);

@@ -81,7 +81,7 @@ export function buildRootfs(image: Image, host: Host): Vfs {
   }
   const { now } = sim;
   const children = new LayeredChildren(tree.children, now);
-  const rootfs = new Vfs(() => sim.now, { ...tree, children });
+  const rootfs = new Vfs(sim, { ...tree, children });
   // /proc and /sys show each process its own namespaces
   for (const name of ["proc", "sys"]) {
     const node = host.root.root.children.get(name);
@@ -92,7 +92,7 @@ export function buildRootfs(image: Image, host: Host): Vfs {
 
 /** `epochNs`: wall clock at virtual time 0. */
 function imageTree(withNginx: boolean, find: FindProgram, epochNs: bigint): DirNode {
-  const root = new Vfs(() => 0);
+  const root = new Vfs({ now: 0 });
   for (const folder of FOLDERS) root.put(`/${folder}`, dirNode());
   const busybox = find("busybox", true);
   if (busybox) root.put("/bin/busybox", programNode(busybox));

@@ -4,6 +4,7 @@
 import { NetError } from "../base/errno.ts";
 import type { NetNamespace } from "../net/netns.ts";
 import { NullFile, type OpenFile } from "../posix/file.ts";
+import type { NsType } from "../posix/ns-inodes.ts";
 import {
   type Namespaces,
   PidNamespace,
@@ -197,9 +198,9 @@ function workingDirOf(container: Container): string {
 
 function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): Namespaces {
   const { host } = daemon;
-  const inodes = new Map(host.ns.inodes);
+  const inodes: Partial<Record<NsType, number>> = { net: netns.inode };
   const { utsMode, pidMode, ipcMode, cgroupnsMode } = container.request;
-  const modes = new Map([
+  const modes = new Map<NsType, string>([
     ["mnt", ""],
     ["uts", utsMode],
     ["ipc", ipcMode],
@@ -208,12 +209,12 @@ function namespaces(daemon: Daemon, container: Container, netns: NetNamespace): 
   ]);
   for (const [type, mode] of modes) {
     if (mode === "host") continue;
-    inodes.set(type, joined(daemon, mode)?.inodes.get(type) ?? host.allocateInode());
+    inodes[type] = joined(daemon, mode)?.inodes.get(type) ?? host.allocateInode();
   }
-  inodes.set("net", netns.inode);
   const uts = utsMode === "host" ? host.ns.uts : { hostname: container.hostname };
-  const ns = { net: netns, uts, inodes };
-  return pidMode === "host" ? ns : { ...ns, pid: joined(daemon, pidMode)?.pid ?? new PidNamespace() };
+  const ns = { net: netns, uts, inodes: host.ns.inodes.with(inodes) };
+  if (pidMode === "host") return ns;
+  return { net: ns.net, uts, inodes: ns.inodes, pid: joined(daemon, pidMode)?.pid ?? new PidNamespace() };
 }
 
 /** The namespaces of the container that a mode "container:ID" names. Throws DaemonError. */

@@ -6,22 +6,23 @@ import type { Kernel } from "../net/core/net.ts";
 import { AF_PACKET, SOCK_RAW } from "../net/core/sock.ts";
 import { NetNamespace } from "../net/netns.ts";
 import type { Socket } from "../net/socket.ts";
+import { NsInodes } from "../posix/ns-inodes.ts";
 import { Machine, type Namespaces, type Process, type Program, type SpawnOptions } from "../posix/process.ts";
 import { dirNode, type NamespaceNode, Vfs, type VfsNode } from "../posix/vfs.ts";
 import type { Rng } from "../sim/rng.ts";
 import type { Tasks } from "../sim/task.ts";
 
 /** First inode of the initial namespaces (linux/proc_ns.h), and the first of those made later. */
-const PROC_INIT_NS: ReadonlyMap<string, number> = new Map([
-  ["cgroup", 4026531835],
-  ["ipc", 4026531839],
-  ["mnt", 4026531841],
-  ["net", 4026531840],
-  ["pid", 4026531836],
-  ["time", 4026531834],
-  ["user", 4026531837],
-  ["uts", 4026531838],
-]);
+const PROC_INIT_NS: NsInodes = new NsInodes({
+  cgroup: 4026531835,
+  ipc: 4026531839,
+  mnt: 4026531841,
+  net: 4026531840,
+  pid: 4026531836,
+  time: 4026531834,
+  user: 4026531837,
+  uts: 4026531838,
+});
 const FIRST_INODE = 4026532200;
 
 /** Where `ip netns` keeps names. */
@@ -57,9 +58,9 @@ export class Host {
     this.rng = rng;
     this.programs = options.programs;
     this.machine = new Machine(tasks, rng.fork("processes"), epochNs, options.firstPid ?? 1);
-    this.netns = new NetNamespace(kernel, options.name, PROC_INIT_NS.get("net")!);
+    this.netns = new NetNamespace(kernel, options.name, PROC_INIT_NS.get("net"));
     this.ns = { net: this.netns, uts: { hostname: options.name }, inodes: PROC_INIT_NS };
-    this.root = new Vfs(() => kernel.sim.now);
+    this.root = new Vfs(kernel.sim);
     this.root.put(NETNS_RUN_DIR, dirNode());
     this.machine.owner = this;
   }
@@ -113,7 +114,7 @@ export function netnsOf(proc: Process): NetNamespace {
 
 /** `ns` with another network namespace. */
 export function withNetns(ns: Namespaces, netns: NetNamespace): Namespaces {
-  return { ...ns, net: netns, inodes: new Map([...ns.inodes, ["net", netns.inode]]) };
+  return { ...ns, net: netns, inodes: ns.inodes.with({ net: netns.inode }) };
 }
 
 /** A Vfs node that refers to a network namespace (an `ip netns` name, /proc/PID/ns/net). */

@@ -22,8 +22,8 @@ export function snmpText(ns: NetNamespace): string {
   const { mib, sysctl, devconfAll } = ns.ipv4;
   const { OutTransmits, ...ip } = mib.ip;
   const messages: [string, number][] = [];
-  for (const [type, count] of mib.icmpMsgIn.entries()) messages.push([`InType${type}`, count]);
-  for (const [type, count] of mib.icmpMsgOut.entries()) messages.push([`OutType${type}`, count]);
+  for (const [type, count] of mib.icmpMsgIn.sorted()) messages.push([`InType${type}`, count]);
+  for (const [type, count] of mib.icmpMsgOut.sorted()) messages.push([`OutType${type}`, count]);
   return [
     group("Ip", [
       ["Forwarding", devconfAll.forwarding ? 1 : 2],

@@ -11,10 +11,11 @@ export abstract class OpenFile {
   #holders = 1;
   /** isatty(3) */
   readonly isTty: boolean = false;
-  readonly #readQueue: WaitQueue = new WaitQueue();
+  #readQueue: WaitQueue | null = null;
 
   /** Woken when `readable()` may have become true. */
   get readQueue(): WaitQueue {
+    this.#readQueue ??= new WaitQueue();
     return this.#readQueue;
   }
 

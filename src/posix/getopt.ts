@@ -52,7 +52,8 @@ export function getopt(args: readonly string[], short: string, settings: GetoptS
     if (typeof taken === "string") return { options, operands, error: taken };
     if (taken) i++;
   }
-  return { options, operands, error: undefined };
+  // of its size: a program keeps it for as long as it runs
+  return { options, operands: operands.slice(), error: undefined };
 }
 
 /** −1: no such letter. */

@@ -10,6 +10,7 @@ import type { Rng } from "../sim/rng.ts";
 import type { Sim } from "../sim/sim.ts";
 import { sleep, type Task, type Tasks, type Thread, type ThreadOwner, WaitQueue, waitAny } from "../sim/task.ts";
 import { NullFile, type OpenFile } from "./file.ts";
+import type { NsInodes } from "./ns-inodes.ts";
 import type { Vfs } from "./vfs.ts";
 
 /** A program: runs in a process and returns its exit status (0 … 255). */
@@ -85,8 +86,8 @@ export interface Namespaces {
   readonly uts: { hostname: string };
   /** absent: the machine's own */
   readonly pid?: PidNamespace;
-  /** inode numbers that /proc/PID/ns shows, by type: cgroup ipc mnt net pid user uts */
-  readonly inodes: ReadonlyMap<string, number>;
+  /** what /proc/PID/ns shows */
+  readonly inodes: NsInodes;
 }
 
 /** A PID namespace below the machine's own: its processes have numbers from 1 on besides (pid_namespaces(7)). */

@@ -3,6 +3,7 @@
 // what they hold (/proc, /sys). No permissions: everything runs as root.
 
 import { Errno, NetError } from "../base/errno.ts";
+import { LazyMap } from "../base/lazy.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import type { Ns } from "../base/time.ts";
 import type { Task } from "../sim/task.ts";
@@ -34,6 +35,8 @@ export interface FileNode extends NodeBase {
 /** The names in a directory: a Map, or one that is laid over another (layered.ts). */
 export interface DirChildren extends Iterable<[string, VfsNode]> {
   get(name: string): VfsNode | undefined;
+  /** as `get`, where that makes what is found fit to be changed: for a look only */
+  peek?(name: string): VfsNode | undefined;
   has(name: string): boolean;
   set(name: string, node: VfsNode): void;
   delete(name: string): boolean;
@@ -102,7 +105,7 @@ export type VfsNode =
   | NamespaceNode;
 
 export function dirNode(mtimeNs: Ns = 0): DirNode {
-  return { kind: "dir", children: new Map(), mode: 0o755, mtimeNs };
+  return { kind: "dir", children: new LazyMap(), mode: 0o755, mtimeNs };
 }
 
 export function fileNode(content: Uint8Array | string = "", mtimeNs: Ns = 0): FileNode {
@@ -131,22 +134,32 @@ export interface OpenFlags {
   readonly exclusive?: boolean;
 }
 
+/** Says what time it is, in virtual ns (Sim). */
+export interface Clock {
+  readonly now: Ns;
+}
+
 /** One root file system. */
 export class Vfs {
   readonly root: DirNode;
-  readonly #now: () => Ns;
+  readonly #clock: Clock;
   /** made when somebody asks for a number */
   #inodes: WeakMap<VfsNode, number> | null = null;
   #nextInode = 131_073;
 
-  constructor(now: () => Ns, root: DirNode = dirNode()) {
-    this.#now = now;
+  constructor(clock: Clock, root: DirNode = dirNode()) {
+    this.#clock = clock;
     this.root = root;
   }
 
   /** The node at `path` (absolute, or relative to proc.cwd), links followed unless `noFollow`; undefined if absent. */
   find(proc: Process, path: string, noFollow = false): VfsNode | undefined {
-    return this.#walk(proc, joinPath(proc.cwd, path), noFollow, 0);
+    return this.#walk(proc, joinPath(proc.cwd, path), noFollow, false, 0);
+  }
+
+  /** As `find`, for a look only: what is found must not be changed. */
+  peek(proc: Process, path: string): VfsNode | undefined {
+    return this.#walk(proc, joinPath(proc.cwd, path), false, true, 0);
   }
 
   /** As `find`, or NetError: ENOENT, ENOTDIR, ELOOP. */
@@ -164,7 +177,7 @@ export class Vfs {
       let replaced = false;
       for (let n = 1; n <= parts.length; n++) {
         const prefix = `/${parts.slice(0, n).join("/")}`;
-        const node = this.#walk(proc, prefix, true, 0);
+        const node = this.#walk(proc, prefix, true, true, 0);
         if (node?.kind === "link") {
           full = joinPath(joinPath(prefix, ".."), node.target);
           full = joinPath(full, parts.slice(n).join("/"));
@@ -177,20 +190,22 @@ export class Vfs {
     throw new NetError(Errno.ELOOP);
   }
 
-  #walk(proc: Process, full: string, noFollow: boolean, depth: number): VfsNode | undefined {
+  #walk(proc: Process, full: string, noFollow: boolean, look: boolean, depth: number): VfsNode | undefined {
     if (depth > MAX_SYMLINKS) throw new NetError(Errno.ELOOP);
     const parts = full.split("/").filter((p) => p !== "");
     let node: VfsNode = this.root;
     for (let i = 0; i < parts.length; i++) {
       let next: VfsNode | undefined;
-      if (node.kind === "dir") next = node.children.get(parts[i]!);
-      else if (node.kind === "syntheticDir") next = node.lookup(proc, parts[i]!);
+      if (node.kind === "dir") {
+        const { children }: DirNode = node;
+        next = look && children.peek ? children.peek(parts[i]!) : children.get(parts[i]!);
+      } else if (node.kind === "syntheticDir") next = node.lookup(proc, parts[i]!);
       else throw new NetError(Errno.ENOTDIR);
       if (!next) return undefined;
       if (next.kind === "link" && !(noFollow && i === parts.length - 1)) {
         const base = `/${parts.slice(0, i).join("/")}`;
         const target = joinPath(joinPath(base, next.target), parts.slice(i + 1).join("/"));
-        return this.#walk(proc, target, noFollow, depth + 1);
+        return this.#walk(proc, target, noFollow, look, depth + 1);
       }
       node = next;
     }
@@ -199,21 +214,25 @@ export class Vfs {
 
   /** Puts a node at an absolute path, making the directories on the way (for setting a file system up). */
   put(path: string, node: VfsNode): void {
-    const parts = joinPath("/", path)
-      .split("/")
-      .filter((p) => p !== "");
-    const name = parts.pop()!;
+    const full = joinPath("/", path);
+    const slash = full.lastIndexOf("/");
+    this.folder(full.slice(0, slash)).children.set(full.slice(slash + 1), node);
+  }
+
+  /** A directory by its absolute path, made with those on the way. */
+  folder(path: string): DirNode {
     let dir = this.root;
-    for (const part of parts) {
+    for (const part of path.split("/")) {
+      if (part === "") continue;
       let next = dir.children.get(part);
       if (!next) {
-        next = dirNode(this.#now());
+        next = dirNode(this.#clock.now);
         dir.children.set(part, next);
       }
       if (next.kind !== "dir") throw new NetError(Errno.ENOTDIR);
       dir = next;
     }
-    dir.children.set(name, node);
+    return dir;
   }
 
   /** Adds a node under an existing directory. Throws ENOENT, ENOTDIR, EEXIST. */
@@ -224,7 +243,7 @@ export class Vfs {
     if (dir.kind !== "dir") throw new NetError(dir.kind === "syntheticDir" ? Errno.EACCES : Errno.ENOTDIR);
     if (name === "" || dir.children.has(name)) throw new NetError(Errno.EEXIST);
     dir.children.set(name, node);
-    dir.mtimeNs = this.#now();
+    dir.mtimeNs = this.#clock.now;
   }
 
   /** Removes a name. Throws ENOENT, EISDIR (unless `directory`), ENOTDIR, ENOTEMPTY (unless `recursive`). */
@@ -239,7 +258,7 @@ export class Vfs {
       if (node.children.size > 0 && !how.recursive) throw new NetError(Errno.ENOTEMPTY);
     } else if (how.directory && !how.recursive) throw new NetError(Errno.ENOTDIR);
     parent.children.delete(name);
-    parent.mtimeNs = this.#now();
+    parent.mtimeNs = this.#clock.now;
     if (node.kind === "file" && node.links) node.links--;
   }
 
@@ -265,8 +284,8 @@ export class Vfs {
     } else if (old && node.kind === "dir") throw new NetError(Errno.ENOTDIR);
     fromDir.children.delete(source.split("/").at(-1)!);
     toDir.children.set(name, node);
-    fromDir.mtimeNs = this.#now();
-    toDir.mtimeNs = this.#now();
+    fromDir.mtimeNs = this.#clock.now;
+    toDir.mtimeNs = this.#clock.now;
   }
 
   /** The number `ls -i` shows for a node: given on first sight, kept for the node's life. */
@@ -295,7 +314,7 @@ export class Vfs {
     if (node && flags.create && flags.exclusive) throw new NetError(Errno.EEXIST);
     if (!node) {
       if (!flags.create) throw new NetError(Errno.ENOENT);
-      node = fileNode("", this.#now());
+      node = fileNode("", this.#clock.now);
       node.mode = 0o666 & ~proc.umask;
       this.create(proc, this.realPath(proc, path), node);
     }
@@ -310,9 +329,9 @@ export class Vfs {
       case "file":
         if (flags.truncate) {
           node.size = 0;
-          node.mtimeNs = this.#now();
+          node.mtimeNs = this.#clock.now;
         }
-        return new RegularFile(node, flags, this.#now);
+        return new RegularFile(node, flags, this.#clock);
       case "program":
       case "namespace":
         return new NullFile();
@@ -323,7 +342,8 @@ export class Vfs {
 
   /** The whole content of a file. Throws as `open` does. */
   readFile(proc: Process, path: string): Uint8Array {
-    const node = this.lookup(proc, path);
+    const node = this.peek(proc, path);
+    if (!node) throw new NetError(Errno.ENOENT);
     if (node.kind === "file") return node.data.subarray(0, node.size);
     if (node.kind === "synthetic") return encodeUtf8(node.read(proc));
     if (node.kind === "dir" || node.kind === "syntheticDir") throw new NetError(Errno.EISDIR);
@@ -334,11 +354,11 @@ export class Vfs {
   writeFile(proc: Process, path: string, content: Uint8Array | string): void {
     const bytes = typeof content === "string" ? encodeUtf8(content) : content;
     const node = this.find(proc, path);
-    if (!node) this.create(proc, this.realPath(proc, path), fileNode(bytes.slice(), this.#now()));
+    if (!node) this.create(proc, this.realPath(proc, path), fileNode(bytes.slice(), this.#clock.now));
     else if (node.kind === "file") {
       node.data = bytes.slice();
       node.size = bytes.length;
-      node.mtimeNs = this.#now();
+      node.mtimeNs = this.#clock.now;
     } else if (node.kind === "synthetic" && node.write) {
       if (node.readOnlyFor?.(proc)) throw new NetError(Errno.EROFS);
       node.write(proc, typeof content === "string" ? content : latin1(bytes));
@@ -350,14 +370,14 @@ export class Vfs {
 export class RegularFile extends OpenFile {
   readonly node: FileNode;
   readonly #flags: OpenFlags;
-  readonly #now: () => Ns;
+  readonly #clock: Clock;
   #at = 0;
 
-  constructor(node: FileNode, flags: OpenFlags, now: () => Ns) {
+  constructor(node: FileNode, flags: OpenFlags, clock: Clock) {
     super();
     this.node = node;
     this.#flags = flags;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   override *read(max: number): Task<Uint8Array | null> {
@@ -387,7 +407,7 @@ export class RegularFile extends OpenFile {
     node.data.set(bytes, this.#at);
     this.#at = end;
     if (end > node.size) node.size = end;
-    node.mtimeNs = this.#now();
+    node.mtimeNs = this.#clock.now;
   }
 
   override unread(bytes: Uint8Array): boolean {

@@ -24,7 +24,7 @@ export function isExecutable(node: VfsNode): boolean {
  */
 export function findProgram(proc: Process, name: string, path: string = proc.env.get("PATH") ?? DEFAULT_PATH): string {
   if (name.includes("/")) {
-    checkExecutable(proc.root.lookup(proc, name));
+    checkExecutable(found(proc, name));
     return name;
   }
   let denied = false;
@@ -41,11 +41,17 @@ export function findProgram(proc: Process, name: string, path: string = proc.env
 
 function lookup(proc: Process, path: string): VfsNode | undefined {
   try {
-    return proc.root.find(proc, path);
+    return proc.root.peek(proc, path);
   } catch (error) {
     if (error instanceof NetError) return undefined;
     throw error;
   }
+}
+
+function found(proc: Process, path: string): VfsNode {
+  const node = proc.root.peek(proc, path);
+  if (!node) throw new NetError(Errno.ENOENT);
+  return node;
 }
 
 function checkExecutable(node: VfsNode): void {
@@ -71,7 +77,7 @@ export class BadInterpreter extends NetError {
 
 /** execve(2)'s loader. Throws NetError: ENOENT, EACCES, ENOEXEC (a text without #!), ELOOP; BadInterpreter. */
 export function loadImage(proc: Process, path: string, argv: readonly string[], depth = 0): Image {
-  const node = proc.root.lookup(proc, path);
+  const node = found(proc, path);
   checkExecutable(node);
   if (node.kind === "program") return { program: node.program, argv };
   const head = decodeUtf8(proc.root.readFile(proc, path).subarray(0, 256));

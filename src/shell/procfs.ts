@@ -2,6 +2,7 @@
 // stack shows there (/proc/net, /proc/sys) is handed in by those who know it. Answers to proc(5).
 
 import { SEC } from "../base/time.ts";
+import { NS_TYPES } from "../posix/ns-inodes.ts";
 import type { Process } from "../posix/process.ts";
 import type { LinkNode, NamespaceNode, SyntheticDirNode, SyntheticFileNode, VfsNode } from "../posix/vfs.ts";
 import { descriptorDir } from "./devices.ts";
@@ -28,16 +29,15 @@ const FOR_CHILDREN: ReadonlySet<string> = new Set(["pid", "time"]);
 
 function namespaces(owner: Process): SyntheticDirNode {
   const names = (): string[] =>
-    [...owner.ns.inodes.keys()]
-      .flatMap((name) => (FOR_CHILDREN.has(name) ? [name, `${name}_for_children`] : [name]))
-      .sort();
+    NS_TYPES.flatMap((name): string[] => (FOR_CHILDREN.has(name) ? [name, `${name}_for_children`] : [name])).sort();
   return folder(
     names,
     (_proc, entry): NamespaceNode | undefined => {
       const name = entry.replace(/_for_children$/, "");
       if (name !== entry && !FOR_CHILDREN.has(name)) return undefined;
-      const inode = owner.ns.inodes.get(name);
-      if (inode === undefined) return undefined;
+      const type = NS_TYPES.find((known) => known === name);
+      if (!type) return undefined;
+      const inode = owner.ns.inodes.get(type);
       const target = name === "net" ? owner.ns.net : name === "uts" ? owner.ns.uts : owner.ns.inodes;
       return { kind: "namespace", type: name, inode, target, mode: 0o777, mtimeNs: owner.startedNs };
     },

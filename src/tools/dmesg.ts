@@ -73,7 +73,7 @@ export function* dmesg(proc: Process): Task<number> {
     }
   }
   const { kernel } = netnsOf(proc).net;
-  const lines = kernel.log.slice(kernel.logFrom);
+  const lines = kernel.log.records(kernel.logFrom);
   if (settings.clear) kernel.logFrom = kernel.log.length;
   if (settings.silent) return 0;
   const bootSeconds = Number(proc.machine.wallClockNs() / 1_000_000_000n) - Math.floor(proc.sim.now / SEC);

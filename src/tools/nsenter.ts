@@ -70,7 +70,7 @@ export const nsenter: Program = function* (proc: Process): Task<number> {
     if (file === undefined) {
       if (!target) return yield* fail(`cannot open ${path}: ${strerror(Errno.ENOENT)}`);
       if (type === "net")
-        ns = { ...ns, net: target.ns.net, inodes: new Map([...ns.inodes, ["net", target.ns.inodes.get("net")!]]) };
+        ns = { ...ns, net: target.ns.net, inodes: ns.inodes.with({ net: target.ns.inodes.get("net") }) };
       else if (type === "uts") ns = { ...ns, uts: target.ns.uts };
       else if (type === "mnt") root = target.root;
       continue;

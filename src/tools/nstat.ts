@@ -134,8 +134,8 @@ function counters(ns: NetNamespace): Map<string, number> {
   };
   add("Ip", mib.ip);
   add("Icmp", mib.icmp);
-  for (const [type, count] of mib.icmpMsgIn.entries()) values.set(`IcmpMsgInType${type}`, count);
-  for (const [type, count] of mib.icmpMsgOut.entries()) values.set(`IcmpMsgOutType${type}`, count);
+  for (const [type, count] of mib.icmpMsgIn.sorted()) values.set(`IcmpMsgInType${type}`, count);
+  for (const [type, count] of mib.icmpMsgOut.sorted()) values.set(`IcmpMsgOutType${type}`, count);
   add("Tcp", ns.tcp.mib.tcp);
   add("Udp", mib.udp);
   for (const group of ["UdpLite", "Ip6", "Icmp6", "Udp6", "UdpLite6"]) absent(group);

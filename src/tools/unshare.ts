@@ -53,7 +53,7 @@ export const unshare: Program = function* (proc: Process): Task<number> {
       net = true;
       file = value ?? file;
     } else if (name === "u" && value === undefined) {
-      const inodes = new Map([...ns.inodes, ["uts", hostOf(proc).allocateInode()]]);
+      const inodes = ns.inodes.with({ uts: hostOf(proc).allocateInode() });
       ns = { ...ns, uts: { hostname: ns.uts.hostname }, inodes };
     } else if (name === "f") fork = true;
     else if (name === "w") cwd = value;

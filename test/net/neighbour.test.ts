@@ -419,7 +419,7 @@ describe("entries by hand", () => {
     a.ip4.arp.gcThresh3 = 4;
     for (let i = 10; i < 16; i++) a.ping(`10.0.0.${i}`);
     expect(a.ip4.arp.dump(a.dev("eth0")).filter((entry) => entry.state !== NUD_FAILED).length).toBeLessThanOrEqual(4);
-    expect(a.lab.kernel.log.at(-1)?.text).toBe("neighbour: arp_cache: neighbor table overflow!");
+    expect(a.lab.kernel.log.records().at(-1)?.text).toBe("neighbour: arp_cache: neighbor table overflow!");
   });
 
   test("a full table gives up groups' addresses, which need no asking, before it refuses others", () => {
@@ -431,6 +431,6 @@ describe("entries by hand", () => {
     a.ping("10.0.0.10");
     expect(a.ip4.arp.lookup(a.dev("eth0"), ip("10.0.0.10"))).not.toBeNull();
     expect(a.ip4.arp.lookup(a.dev("eth0"), ip("239.0.0.1"))).toBeNull();
-    expect(a.lab.kernel.log).toEqual([]);
+    expect(a.lab.kernel.log.length).toBe(0);
   });
 });

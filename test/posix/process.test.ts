@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Errno, NetError } from "../../src/base/errno.ts";
 import { decodeUtf8, encodeUtf8 } from "../../src/base/text.ts";
 import { makePipe, type OpenFile } from "../../src/posix/file.ts";
+import { NsInodes } from "../../src/posix/ns-inodes.ts";
 import {
   Interrupted,
   Machine,
@@ -20,8 +21,12 @@ import { sleep, Tasks } from "../../src/sim/task.ts";
 function world(): { sim: Sim; run: (program: Program, fds?: Map<number, OpenFile>) => Process; root: Vfs } {
   const sim = new Sim();
   const machine = new Machine(new Tasks(sim), new Rng(1), 0n);
-  const root = new Vfs(() => sim.now);
-  const ns = { net: {}, uts: { hostname: "box" }, inodes: new Map<string, number>() };
+  const root = new Vfs(sim);
+  const ns = {
+    net: {},
+    uts: { hostname: "box" },
+    inodes: new NsInodes({ cgroup: 1, ipc: 2, mnt: 3, net: 4, pid: 5, time: 6, user: 7, uts: 8 }),
+  };
   return {
     sim,
     root,

@@ -70,7 +70,7 @@ describe("a program runs another", () => {
   it("with another root, environment and folder", async () => {
     const { stdout, stderr } = await runScript("echo outside > /here; probe; cat /here", {
       programs: program(function* (proc) {
-        const root = new Vfs(() => proc.sim.now);
+        const root = new Vfs(proc.sim);
         populateVfs(root, { programs: shellPrograms() });
         root.put("/here", fileNode("inside\n"));
         const env = new Map([
@@ -102,9 +102,13 @@ describe("/proc", () => {
     const { stdout } = await runScript(
       "ls -l /proc/$$/ns | sed 1d | awk '{print $1, $(NF-2), $(NF-1), $NF}'; readlink /proc/self/ns/net; cat /proc/self/comm; tr '\\0' ' ' < /proc/$$/cmdline",
     );
-    expect(stdout).toBe(
-      "lrwxrwxrwx net -> net:[4026531840]\nlrwxrwxrwx uts -> uts:[4026531838]\nnet:[4026531840]\ncat\nbash x.sh ",
-    );
+    const links = [
+      ...["cgroup -> cgroup:[4026531835]", "ipc -> ipc:[4026531839]", "mnt -> mnt:[4026531841]"],
+      ...["net -> net:[4026531840]", "pid -> pid:[4026531836]", "pid_for_children -> pid:[4026531836]"],
+      ...["time -> time:[4026531834]", "time_for_children -> time:[4026531834]"],
+      ...["user -> user:[4026531837]", "uts -> uts:[4026531838]"],
+    ];
+    expect(stdout).toBe(`${links.map((link) => `lrwxrwxrwx ${link}\n`).join("")}net:[4026531840]\ncat\nbash x.sh `);
   });
 
   it("lists processes in the forms of ps", async () => {

@@ -3,6 +3,7 @@
 import { concatBytes } from "../../src/base/bytes.ts";
 import { decodeUtf8 } from "../../src/base/text.ts";
 import { BytesFile, NullFile, type OpenFile, SinkFile } from "../../src/posix/file.ts";
+import { NsInodes } from "../../src/posix/ns-inodes.ts";
 import { Machine, type Namespaces, type Process, type Program } from "../../src/posix/process.ts";
 import { fileNode, Vfs } from "../../src/posix/vfs.ts";
 import type { FilterLibrary } from "../../src/shell/filters.ts";
@@ -53,14 +54,20 @@ export class TestMachine {
   constructor(options: ScriptOptions = {}) {
     this.sim.limits = options.limits ?? { maxTimeNs: 3600e9, maxEvents: 5_000_000 };
     this.machine = new Machine(this.tasks, new Rng(1), EPOCH_NS, 1000);
-    this.root = new Vfs(() => this.sim.now);
+    this.root = new Vfs(this.sim);
     this.ns = {
       net: {},
       uts: { hostname: "testhost" },
-      inodes: new Map([
-        ["net", 4026531840],
-        ["uts", 4026531838],
-      ]),
+      inodes: new NsInodes({
+        cgroup: 4026531835,
+        ipc: 4026531839,
+        mnt: 4026531841,
+        net: 4026531840,
+        pid: 4026531836,
+        time: 4026531834,
+        user: 4026531837,
+        uts: 4026531838,
+      }),
     };
     const programs = shellPrograms({ filters: options.filters });
     for (const [name, program] of options.programs ?? []) programs.set(name, program);

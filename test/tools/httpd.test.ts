@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { decodeUtf8 } from "../../src/base/text.ts";
+import { NsInodes } from "../../src/posix/ns-inodes.ts";
 import { Machine, type Process } from "../../src/posix/process.ts";
 import { dirNode, fileNode, Vfs } from "../../src/posix/vfs.ts";
 import { Rng } from "../../src/sim/rng.ts";
@@ -15,7 +16,7 @@ const EPOCH_NS = 1795255063_000_000_000n;
 const MTIME_NS = (1704067200 - 1795255063) * 1e9;
 
 function server(): Process {
-  const root = new Vfs(() => 0);
+  const root = new Vfs({ now: 0 });
   root.put("/www/index.html", fileNode("hi\n", MTIME_NS));
   root.put("/www/a.txt", fileNode("txt\n", MTIME_NS));
   root.put("/www/a.foo", fileNode("foo\n", MTIME_NS));
@@ -26,7 +27,11 @@ function server(): Process {
   const idle = function* (): Generator<never, number> {
     return 0;
   };
-  const ns = { net: {}, uts: { hostname: "h" }, inodes: new Map() };
+  const ns = {
+    net: {},
+    uts: { hostname: "h" },
+    inodes: new NsInodes({ cgroup: 1, ipc: 2, mnt: 3, net: 4, pid: 5, time: 6, user: 7, uts: 8 }),
+  };
   return machine.spawn(null, idle, { argv: ["httpd"], root, ns, cwd: "/", env: new Map() });
 }
 

@@ -42,9 +42,10 @@ export const BR_MAX_PORTS = 1024;
 const BR_PORT_BITS = 10;
 
 /** Priority (16 bits) and MAC (a number below 2^48) of a bridge in the spanning tree. */
+/** Never changed: ports have their bridge's. */
 export interface BridgeId {
-  priority: number;
-  mac: number;
+  readonly priority: number;
+  readonly mac: number;
 }
 
 /** Below 0, 0 or above 0: as memcmp of two bridge ids. */
@@ -52,9 +53,7 @@ export function compareBridgeIds(a: BridgeId, b: BridgeId): number {
   return a.priority - b.priority || a.mac - b.mac;
 }
 
-export function copyBridgeId(from: BridgeId): BridgeId {
-  return { priority: from.priority, mac: from.mac };
-}
+const NO_BRIDGE: BridgeId = { priority: 0, mac: 0 };
 
 type PortTimer = "forwardDelayTimer" | "holdTimer" | "messageAgeTimer";
 
@@ -78,8 +77,8 @@ export class BridgePort {
   pathCost = 100;
   topologyChangeAck = false;
   configPending = false;
-  designatedRoot: BridgeId = { priority: 0, mac: 0 };
-  designatedBridge: BridgeId = { priority: 0, mac: 0 };
+  designatedRoot: BridgeId = NO_BRIDGE;
+  designatedBridge: BridgeId = NO_BRIDGE;
   designatedPort = 0;
   designatedCost = 0;
   groupFwdMask = 0;
@@ -141,7 +140,7 @@ export class NetBridge {
   /** as set */
   bridgeAgeingTimeNs: Ns = 300 * SEC;
   stpEnabled: number = BR_NO_STP;
-  readonly bridgeId: BridgeId = { priority: 0x8000, mac: 0 };
+  bridgeId: BridgeId = { priority: 0x8000, mac: 0 };
   designatedRoot: BridgeId = { priority: 0x8000, mac: 0 };
   rootPathCost = 0;
   /** number of the port that leads to the root; 0: this is the root */

@@ -11,6 +11,7 @@ import {
   BR_NO_STP,
   BR_STATE_BLOCKING,
   BR_STATE_DISABLED,
+  type BridgeId,
   type BridgePort,
   compareBridgeIds,
   makePortId,
@@ -107,16 +108,21 @@ export function brStpChangeBridgeId(br: NetBridge, address: Uint8Array): void {
   brFdbChangeMacAddress(br, address);
   const old = br.bridgeId.mac;
   const mac = macToNumber(address);
-  br.bridgeId.mac = mac;
+  br.bridgeId = { ...br.bridgeId, mac };
   br.dev.address.set(address);
   br.dev.net.pathFlush();
   for (const port of br.ports) {
-    if (port.designatedBridge.mac === old) port.designatedBridge.mac = mac;
-    if (port.designatedRoot.mac === old) port.designatedRoot.mac = mac;
+    if (port.designatedBridge.mac === old) port.designatedBridge = renamed(port.designatedBridge, br.bridgeId);
+    if (port.designatedRoot.mac === old) port.designatedRoot = renamed(port.designatedRoot, br.bridgeId);
   }
   configurationUpdate(br);
   portStateSelection(br);
   if (isRootBridge(br) && !wasRoot) becomeRootBridge(br);
+}
+
+/** With the bridge's address: the same object as its own where nothing else differs. */
+function renamed(id: BridgeId, own: BridgeId): BridgeId {
+  return id.priority === own.priority ? own : { priority: id.priority, mac: own.mac };
 }
 
 /** The bridge takes the lowest address of its ports unless the user gave it one (br_stp_recalculate_bridge_id). */
@@ -139,9 +145,10 @@ export function brStpRecalculateBridgeId(br: NetBridge): boolean {
 /** br_stp_set_bridge_priority: 0 … 65535 */
 export function brStpSetBridgePriority(br: NetBridge, priority: number): void {
   const wasRoot = isRootBridge(br);
+  const changed: BridgeId = { ...br.bridgeId, priority };
   for (const port of br.ports)
-    if (port.state !== BR_STATE_DISABLED && isDesignatedPort(port)) port.designatedBridge.priority = priority;
-  br.bridgeId.priority = priority;
+    if (port.state !== BR_STATE_DISABLED && isDesignatedPort(port)) port.designatedBridge = changed;
+  br.bridgeId = changed;
   configurationUpdate(br);
   portStateSelection(br);
   if (isRootBridge(br) && !wasRoot) becomeRootBridge(br);

@@ -88,6 +88,8 @@ function forwardDelayExpired(port: BridgePort): void {
     if (isDesignatedForSomePort(br)) topologyChangeDetection(br);
     netifCarrier(br.dev, true);
   }
+  // it has done its work, once for every port
+  if (!port.forwardDelayTimer?.pending) port.forwardDelayTimer = null;
 }
 
 /** What is left of a timer in 1/100 s, 0 when it does not run (br_timer_value), as sysfs and netlink show it. */

@@ -19,7 +19,6 @@ import {
   type BridgeId,
   type BridgePort,
   compareBridgeIds,
-  copyBridgeId,
   type NetBridge,
 } from "./br-private.ts";
 import { sendConfigBpdu, sendTcnBpdu } from "./br-stp-bpdu.ts";
@@ -66,9 +65,9 @@ export function isDesignatedForSomePort(br: NetBridge): boolean {
 /** br_become_designated_port */
 export function becomeDesignatedPort(port: BridgePort): void {
   const { br } = port;
-  port.designatedRoot = copyBridgeId(br.designatedRoot);
+  port.designatedRoot = br.designatedRoot;
   port.designatedCost = br.rootPathCost;
-  port.designatedBridge = copyBridgeId(br.bridgeId);
+  port.designatedBridge = br.bridgeId;
   port.designatedPort = port.portId;
 }
 
@@ -84,10 +83,10 @@ function rootSelection(br: NetBridge): void {
   for (const port of br.ports) if (isBetterRootPort(port, best)) best = port;
   br.rootPort = best?.portNo ?? 0;
   if (!best) {
-    br.designatedRoot = copyBridgeId(br.bridgeId);
+    br.designatedRoot = br.bridgeId;
     br.rootPathCost = 0;
   } else {
-    br.designatedRoot = copyBridgeId(best.designatedRoot);
+    br.designatedRoot = best.designatedRoot;
     br.rootPathCost = best.designatedCost + best.pathCost;
   }
 }
@@ -288,9 +287,9 @@ function supersedes(port: BridgePort, bpdu: ConfigBpdu): boolean {
 
 /** br_record_config_information */
 function recordConfig(port: BridgePort, bpdu: ConfigBpdu): void {
-  port.designatedRoot = copyBridgeId(bpdu.root);
+  port.designatedRoot = bpdu.root;
   port.designatedCost = bpdu.rootPathCost;
-  port.designatedBridge = copyBridgeId(bpdu.bridgeId);
+  port.designatedBridge = bpdu.bridgeId;
   port.designatedPort = bpdu.portId;
   port.timer("messageAgeTimer").after(Math.max(0, bpdu.maxAgeNs - bpdu.messageAgeNs));
 }

@@ -9,6 +9,7 @@ import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
 import { ETH_P_ARP, ETH_P_IP } from "../../wire/ethernet.ts";
 import { CaptureStamp } from "./capture-stamp.ts";
+import { KernelLog } from "./kernel-log.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { NetDevice, Tap } from "./net-device.ts";
 import { NETDEV_CHANGE, NETDEV_UNREGISTER, type NetdevEvent } from "./netdev-events.ts";
@@ -17,9 +18,6 @@ import { type SkBuff, SkbPool } from "./skb.ts";
 import { Backlog } from "./softnet.ts";
 import { SysctlTable } from "./sysctl.ts";
 import { TimerBatch } from "./timer-batch.ts";
-
-/** The ring of kernel messages holds so many (CONFIG_LOG_BUF_SHIFT 17, 32 bytes of text a message: printk_ringbuffer.c). */
-const LOG_RECORDS = 4096;
 
 /** What of CUBIC may be set, for the whole machine; hystartDetect: 1 trains of ACKs, 2 their delay. */
 export interface CubicParameters {
@@ -68,8 +66,8 @@ export class Kernel {
     hystartLowWindow: 16,
     hystartAckDeltaUs: 2000,
   };
-  /** one line per kernel message (dmesg), without time; level as syslog's */
-  readonly log: { timeNs: Ns; text: string; level: number }[] = [];
+  /** kernel messages (dmesg) */
+  readonly log: KernelLog = new KernelLog();
   /** messages before this one were cleared */
   logFrom = 0;
   /** one line per packet of the target NFLOG */
@@ -113,13 +111,8 @@ export class Kernel {
 
   /** printk: what `dmesg` shows */
   printk(text: string, level = 6): void {
-    if (this.log.length >= LOG_RECORDS) {
-      const lost = this.log.splice(0, LOG_RECORDS / 4).length;
-      this.logFrom = Math.max(0, this.logFrom - lost);
-    }
-    // a search makes one string of the pieces that a template has joined, which stay otherwise
-    text.includes("\0");
-    this.log.push({ timeNs: this.sim.now, text, level });
+    const lost = this.log.add(this.sim.now, text, level);
+    this.logFrom = Math.max(0, this.logFrom - lost);
   }
 }
 

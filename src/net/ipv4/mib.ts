@@ -100,20 +100,18 @@ class LinuxMib {
 }
 
 /** Messages by type, of which a host hardly ever sees more than a few: 1 KB less than an array of them all. */
-export class MessageCounts {
-  readonly #counts: LazyMap<number, number> = new LazyMap();
-
+export class MessageCounts extends LazyMap<number, number> {
   count(type: number): void {
-    this.#counts.set(type, this.of(type) + 1);
+    this.set(type, this.of(type) + 1);
   }
 
   of(type: number): number {
-    return this.#counts.get(type) ?? 0;
+    return this.get(type) ?? 0;
   }
 
   /** by rising type */
-  entries(): [number, number][] {
-    return [...this.#counts].sort(([a], [b]) => a - b);
+  sorted(): [number, number][] {
+    return [...this].sort(([a], [b]) => a - b);
   }
 }
 
@@ -125,8 +123,8 @@ export class Mib {
   #icmp: IcmpMib | null = null;
   #linux: LinuxMib | null = null;
   /** "IcmpMsg:" of /proc/net/snmp: by type, received and sent */
-  readonly icmpMsgIn: MessageCounts = new MessageCounts();
-  readonly icmpMsgOut: MessageCounts = new MessageCounts();
+  #icmpMsgIn: MessageCounts | null = null;
+  #icmpMsgOut: MessageCounts | null = null;
 
   /** Received packets by the ECN bits of their TOS (RFC 3168 section 5). */
   countEcn(tos: number, packets: number): void {
@@ -149,6 +147,16 @@ export class Mib {
   get icmp(): IcmpMib {
     this.#icmp ??= new IcmpMib();
     return this.#icmp;
+  }
+
+  get icmpMsgIn(): MessageCounts {
+    this.#icmpMsgIn ??= new MessageCounts();
+    return this.#icmpMsgIn;
+  }
+
+  get icmpMsgOut(): MessageCounts {
+    this.#icmpMsgOut ??= new MessageCounts();
+    return this.#icmpMsgOut;
   }
 
   get udp(): UdpMib {

@@ -70,7 +70,7 @@ const PS_COLUMNS: ReadonlyMap<string, PsColumn> = new Map<string, PsColumn>([
   ["ni", column("NI", 3, () => "0")],
   ["nice", column("NI", 3, () => "0")],
   ["pri", column("PRI", 3, () => "19")],
-  ["netns", column("NETNS", 10, (proc) => String(proc.ns.inodes.get("net") ?? "-"))],
+  ["netns", column("NETNS", 10, (proc) => String(proc.ns.inodes.get("net")))],
 ]);
 
 function elapsed(proc: Process): string {

@@ -65,7 +65,7 @@ export function statisticsText(ns: NetNamespace, letters: ReadonlySet<string>): 
 }
 
 function messageCounters(prefix: string, counts: MessageCounts): [string, number][] {
-  return counts.entries().map(([type, count]) => [`${prefix}${type}`, count]);
+  return counts.sorted().map(([type, count]) => [`${prefix}${type}`, count]);
 }
 
 const HEADINGS = { received: "ICMP input histogram:", sent: "ICMP output histogram:" };

@@ -158,7 +158,7 @@ describe("believing a source", () => {
     a.ping("10.0.0.2", { sock });
     lab.run(0.1);
     expect(lab.drops).toEqual(["IP_LOCAL_SOURCE"]);
-    expect(lab.kernel.log.map((line) => line.text)).toEqual([
+    expect(lab.kernel.log.records().map((line) => line.text)).toEqual([
       "IPv4: martian source 10.0.0.2 from 10.1.0.1, on dev p0",
       "ll header: 00000000: 02 00 00 00 00 02 02 00 00 00 00 01 08 00",
     ]);
