@@ -42,7 +42,7 @@ const TOS = layout.offsetOf("tos");
 const TOTAL_LENGTH = layout.offsetOf("totalLength");
 const IDENTIFICATION = layout.offsetOf("identification");
 const FLAGS_AND_OFFSET = layout.offsetOf("flagsAndOffset");
-const TTL = layout.offsetOf("ttl");
+export const TTL: number = layout.offsetOf("ttl");
 const PROTOCOL = layout.offsetOf("protocol");
 
 /** Don't fragment, more fragments, the reserved bit ("evil", RFC 3514), and the offset in units of eight bytes. */

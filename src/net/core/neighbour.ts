@@ -112,13 +112,13 @@ export class Neighbour {
     return (this.nudState & NUD_CONNECTED) !== 0;
   }
 
-  /** Sends a packet to the neighbour (neigh_output): skb.data is at the network header. Takes it over. 0 or an errno. */
-  output(skb: SkBuff): number {
+  /** Sends a packet to the neighbour (neigh_output): skb.data is at the network header. Takes it over. 0 or an errno. `plain`: see NeighHop. */
+  output(skb: SkBuff, plain = false): number {
     if ((this.nudState & NUD_CONNECTED) === 0 && this.eventSend(skb)) return 0;
     const hop = this.#hop;
     if (hop !== null && this.#headerFor !== 0) {
       if (!hop.current) this.#makeHeader(this.#headerFor);
-      else if (hop.takes(skb)) return hop.send(skb);
+      else if (hop.takes(skb)) return hop.send(skb, plain);
     }
     const { dev } = this;
     skb.dev = dev;

@@ -89,8 +89,11 @@ export interface NeighHop {
   readonly current: boolean;
   /** IPv4's packet is one of those it is for; skb.data is at the network header */
   takes(skb: SkBuff): boolean;
-  /** Sends it. Takes it over. 0 or a positive errno. */
-  send(skb: SkBuff): number;
+  /**
+   * Sends it. Takes it over. 0 or a positive errno.
+   * @param plain it is known to be what isPlain asks for (plain.ts), but for what the way to the far end does away with
+   */
+  send(skb: SkBuff, plain: boolean): number;
 }
 
 /** What a driver implements; absent functions do the common thing. */

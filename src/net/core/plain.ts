@@ -19,8 +19,14 @@ const PROTOCOL = word(0, 255, 0, 0);
 const IS_UDP = word(0, ip.IPPROTO_UDP, 0, 0);
 const IS_TCP = word(0, ip.IPPROTO_TCP, 0, 0);
 
+/** A packet from the backlog is plain: as its sender knew, who has just made or judged it, or as a look at it says. */
+export function isPlainReceived(skb: SkBuff): boolean {
+  if (!skb.plain) return isPlain(skb);
+  return skb.head[skb.data + ip.TTL]! > 1 && skb.pool.trace === null;
+}
+
 /** A whole UDP datagram or TCP segment without options of IP or anything else that needs a look, as a veth hands it over. */
-export function isPlain(skb: SkBuff): boolean {
+function isPlain(skb: SkBuff): boolean {
   const { head, words, data } = skb;
   const length = skb.tail - data;
   const w = data >> 2;

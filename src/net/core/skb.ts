@@ -145,6 +145,8 @@ export class SkBuff {
   id = 0;
   /** nf_trace: the TRACE target asked to be told of each rule */
   nfTrace = false;
+  /** in the backlog: known to be what isPlain says yes to (plain.ts), by whoever sent it */
+  plain = false;
   /** its way through this host is noted here; null: it is not, or not any more */
   record: PathRecord | null = null;
   /** nf_skb_duplicated / peeked and the like are not modelled */

@@ -38,8 +38,12 @@ export class Backlog {
     this.#softnets = sim.cpus.map(() => new Softnet(sim, (softnet) => this.#process(softnet)));
   }
 
-  /** Queues a received frame; skb.dev is the receiving device. False when the queue was full (the frame is dropped). */
-  enqueue(skb: SkBuff): boolean {
+  /**
+   * Queues a received frame; skb.dev is the receiving device. False when the queue was full (the frame is dropped).
+   * @param plain it is as isPlain wants it (plain.ts)
+   */
+  enqueue(skb: SkBuff, plain = false): boolean {
+    skb.plain = plain;
     const softnet = this.#softnets[this.#sim.cpu.id]!;
     const { queue } = softnet;
     if (queue.length > this.maxBacklog) {
@@ -60,10 +64,7 @@ export class Backlog {
     const { queue } = softnet;
     for (let i = 0; i < this.weight; i++) {
       const skb = queue.shift();
-      if (!skb) {
-        softnet.scheduled = false;
-        return;
-      }
+      if (!skb) break;
       this.processed++;
       skb.record = null;
       const dev = skb.dev!;
@@ -71,7 +72,7 @@ export class Backlog {
       if (flowPaths !== null) {
         if (!flowPaths.receive(skb, dev)) netifReceiveSkb(skb);
       } else if (earlyDemux === null || !earlyDemux.receive(skb, dev)) netifReceiveSkb(skb);
-      if (this.#sim.needResched) break;
+      if (queue.length === 0 || this.#sim.needResched) break;
     }
     if (queue.length > 0) softnet.softirq.raise();
     else softnet.scheduled = false;

@@ -12,7 +12,7 @@ import { deliverToTaps } from "../core/dev.ts";
 import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
-import { isPlain } from "../core/plain.ts";
+import { isPlainReceived } from "../core/plain.ts";
 import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import type { Ipv4 } from "./ipv4.ts";
@@ -37,7 +37,8 @@ export class EarlyDemux implements FlowPathCache, Deferred {
     const ip4 = this.#ip4;
     const { net } = ip4;
     if (this.#genid !== net.pathGenid) this.#look();
-    if (!this.#open || dev.rxHandler !== null || !dev.up || skb.pktType !== PACKET_HOST || !isPlain(skb)) return false;
+    if (!this.#open || dev.rxHandler !== null || !dev.up || skb.pktType !== PACKET_HOST || !isPlainReceived(skb))
+      return false;
     if (!ip4.raw.empty || (net.ipv4Sniffers !== null && net.ipv4Sniffers.length > 0)) return false;
     const { head, data } = skb;
     const saddr = getInt32(head, data + ip.SOURCE);

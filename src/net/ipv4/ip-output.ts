@@ -182,7 +182,7 @@ export function ipPlainOut(ip4: Ipv4, skb: SkBuff, rt: Rtable): number {
   ip4.mib.ip.OutRequests++;
   skb.protocol = ETH_P_IP;
   skb.dev = rt.dev;
-  return ipFinishOutput2(ip4, skb);
+  return ipFinishOutput2(ip4, skb, true);
 }
 
 /** Unicast output of a route (ip_output): POST_ROUTING, then ipFinishOutput. Takes the packet over. */
@@ -289,8 +289,8 @@ function ipFragment(ip4: Ipv4, skb: SkBuff, mtu: number): number {
   return ipDoFragment(ip4, skb, mtu, ipFinishOutput2);
 }
 
-/** Hands a packet that fits to the neighbour that is its next hop (ip_finish_output2). */
-export function ipFinishOutput2(ip4: Ipv4, skb: SkBuff): number {
+/** Hands a packet that fits to the neighbour that is its next hop (ip_finish_output2). `plain`: see NeighHop.send. */
+export function ipFinishOutput2(ip4: Ipv4, skb: SkBuff, plain = false): number {
   const rt = skbRtable(skb)!;
   const { dev } = rt;
   const { ip: mib, ipExt } = ip4.mib;
@@ -321,7 +321,7 @@ export function ipFinishOutput2(ip4: Ipv4, skb: SkBuff): number {
     if (sk) sk.dstPendingConfirm = false;
     neigh.confirm();
   }
-  return neigh.output(skb);
+  return neigh.output(skb, plain);
 }
 
 /** Upper layers heard from the far end: the next hop towards it is alive (dst_confirm_neigh). */

@@ -74,7 +74,7 @@ export class VethHop implements NeighHop, Deferred {
     );
   }
 
-  send(skb: SkBuff): number {
+  send(skb: SkBuff, plain: boolean): number {
     const dev = this.#dev;
     const { data, words } = skb;
     const at = data - HEADER_LENGTH;
@@ -98,7 +98,7 @@ export class VethHop implements NeighHop, Deferred {
     skb.macLen = HEADER_LENGTH;
     skb.pktType = this.#pktType;
     const length = skb.tail - at;
-    if (!this.#backlog.enqueue(skb)) {
+    if (!this.#backlog.enqueue(skb, plain && this.#crosses)) {
       dev.stats.txDropped++;
       return Errno.ENOBUFS;
     }

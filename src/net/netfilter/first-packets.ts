@@ -211,7 +211,7 @@ export class FirstPackets {
 
     // ipOutput
     skb.dev = rt.dev;
-    if (this.#postRouting(first, skb) === NF_ACCEPT) ipFinishOutput2(ip4, skb);
+    if (this.#postRouting(first, skb) === NF_ACCEPT) ipFinishOutput2(ip4, skb, true);
     else drop(skb, DropReason.NETFILTER_DROP);
   }
 

@@ -20,7 +20,7 @@ import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
-import { isPlain } from "../core/plain.ts";
+import { isPlainReceived } from "../core/plain.ts";
 import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import { IPSKB_FORWARDED } from "../ipv4/ip-cb.ts";
 import { tosToPriority } from "../ipv4/ip-forward.ts";
@@ -204,7 +204,7 @@ export class FlowPaths implements FlowPathCache, Deferred {
 
   /** A frame from the backlog (the place of nf_flow_offload_ip_hook): true when it was sent on its connection's known way. */
   receive(skb: SkBuff, dev: NetDevice): boolean {
-    if (!isPlain(skb)) return false;
+    if (!isPlainReceived(skb)) return false;
     const { ipv4Sniffers } = dev.net;
     if (ipv4Sniffers !== null && ipv4Sniffers.length > 0) return false;
     const found = this.#find(skb);
@@ -311,7 +311,7 @@ export class FlowPaths implements FlowPathCache, Deferred {
     skb.dev = rt.dev;
     if (path.snat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
     this.#ct.flushEvents(conn);
-    ipFinishOutput2(ip4, skb);
+    ipFinishOutput2(ip4, skb, true);
   }
 
   /**
