@@ -28,7 +28,7 @@ export const RECORD_HEADER_LENGTH: number = recordLayout.spanBytes;
 export const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 export const MAGIC_NANOSECONDS = 0xa1b23c4d;
 const FRACTION = recordLayout.offsetOf("fraction");
-const CAPTURED_LENGTH = recordLayout.offsetOf("capturedLength");
+const CAPTURED_LENGTH: number = recordLayout.offsetOf("capturedLength");
 const WIRE_LENGTH = recordLayout.offsetOf("wireLength");
 
 /** Writes tcpdump's file header (version 2.4, zone and accuracy zero); returns the offset after it. */
@@ -71,6 +71,31 @@ function read32(b: Uint8Array, at: number, little: boolean): number {
   return little
     ? (b[at]! | (b[at + 1]! << 8) | (b[at + 2]! << 16) | (b[at + 3]! << 24)) >>> 0
     : ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
+}
+
+/** Frames in pieces of a file that begins like a classic pcap file; null when it is cut short. */
+export function countPcap(pieces: readonly Uint8Array[]): number | null {
+  const { little } = magicOf(pieces[0]!)!;
+  const header = new Uint8Array(RECORD_HEADER_LENGTH);
+  let frames = 0;
+  /** bytes of the file that are still to be passed over, and of a record's header that have been seen */
+  let skip = FILE_HEADER_LENGTH;
+  let seen = 0;
+  for (const piece of pieces) {
+    let at = 0;
+    while (at < piece.length) {
+      const passed = Math.min(skip, piece.length - at);
+      at += passed;
+      skip -= passed;
+      while (at < piece.length && seen < RECORD_HEADER_LENGTH) header[seen++] = piece[at++]!;
+      if (seen < RECORD_HEADER_LENGTH) break;
+      skip = read32(header, CAPTURED_LENGTH, little);
+      if (skip > MAXIMUM_SNAPLEN) return null;
+      seen = 0;
+      frames++;
+    }
+  }
+  return skip === 0 && seen === 0 ? frames : null;
 }
 
 /** Reads a whole file. Throws CaptureError for what is no pcap file, or one that is cut short. */

@@ -1,5 +1,6 @@
 // Folders of the real disk: what a run finds beside it, and where what it wrote goes.
 
+import { createHash } from "node:crypto";
 import {
   accessSync,
   closeSync,
@@ -10,7 +11,6 @@ import {
   readFileSync,
   statSync,
   utimesSync,
-  writeFileSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -71,7 +71,12 @@ export function writeFiles(out: string, files: readonly WrittenFile[]): boolean 
     const target = join(out, file.path);
     try {
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, file.bytes);
+      const to = openSync(target, "w");
+      try {
+        for (const piece of file.pieces) writeWhole(to, piece);
+      } finally {
+        closeSync(to);
+      }
       utimesSync(target, file.mtimeMs / 1000, file.mtimeMs / 1000);
     } catch (error) {
       process.stderr.write(`vethlab: cannot write ${systemErrorText(error) ?? String(error)}\n`);
@@ -81,11 +86,23 @@ export function writeFiles(out: string, files: readonly WrittenFile[]): boolean 
   return written;
 }
 
+/** The hash of what lies in pieces, in hexadecimal digits. */
+export function sha256(pieces: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}
+
+/** write(2) may take less than it was given, of a full disk what fits. */
+function writeWhole(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
 /** Makes a file now, so that a run is not lost for want of one; the function writes it piece by piece. */
 export function openFile(path: string): (pieces: readonly Uint8Array[]) => void {
   const file = openSync(path, "w");
   return (pieces) => {
-    for (const piece of pieces) writeSync(file, piece);
+    for (const piece of pieces) writeWhole(file, piece);
     closeSync(file);
   };
 }

@@ -1,11 +1,9 @@
 // `vethlab run`: reads a script, runs it, writes what it left under --out, and says so in one line a capture.
 
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { formatNs } from "../base/time.ts";
-import { CaptureError } from "../capture/capture.ts";
-import { readCapture } from "../capture/read.ts";
+import { countFrames } from "../capture/read.ts";
 import type { Lab } from "../host/lab.ts";
 import { DesertedTerminal } from "../posix/file.ts";
 import type { FileNode } from "../posix/vfs.ts";
@@ -14,7 +12,7 @@ import { runScenario, type ScenarioResult } from "../scenario/run.ts";
 import { AnnotatedCapture } from "../trace/annotate.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { nodeFilters } from "./filters.ts";
-import { filesIn, openFile, prepareFolder, writeFiles } from "./folders.ts";
+import { filesIn, openFile, prepareFolder, sha256, writeFiles } from "./folders.ts";
 import { runManyCommand } from "./sweep/sweep-command.ts";
 import { duration, labOptions, parse, UsageError, wholeNumber } from "./terminal.ts";
 
@@ -143,10 +141,10 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const written = writeFiles(out, result.files);
   for (const file of result.files) {
     if (!/\.pcap(ng)?$/.test(file.path)) continue;
-    if (values.hash) process.stdout.write(`${createHash("sha256").update(file.bytes).digest("hex")}  ${file.path}\n`);
+    if (values.hash) process.stdout.write(`${sha256(file.pieces)}  ${file.path}\n`);
     if (!values.quiet)
       process.stderr.write(
-        `vethlab: ${join(values.out ?? ".", file.path)}: ${frameCount(file.bytes)} frames, ${file.bytes.length} bytes ` +
+        `vethlab: ${join(values.out ?? ".", file.path)}: ${countFrames(file.pieces) ?? "no"} frames, ${file.size} bytes ` +
           `(${formatNs(result.virtualNs)} virtual, ${(realMs / 1000).toFixed(2)} s real)\n`,
       );
   }
@@ -164,15 +162,6 @@ function readVariable(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at < 1) throw new UsageError(`--env takes NAME=VALUE, not '${text}'`);
   return [text.slice(0, at), text.slice(at + 1)];
-}
-
-function frameCount(bytes: Uint8Array): string {
-  try {
-    return String(readCapture(bytes).frames.length);
-  } catch (error) {
-    if (error instanceof CaptureError) return "no";
-    throw error;
-  }
 }
 
 interface Progress {

@@ -8,6 +8,7 @@ import { encodeUtf8 } from "../base/text.ts";
 import type { Ns } from "../base/time.ts";
 import type { Task } from "../sim/task.ts";
 import { NullFile, OpenFile } from "./file.ts";
+import { GROWS_IN_BLOCKS, tailOf } from "./growing-file.ts";
 import type { Process, Program } from "./process.ts";
 
 /** No file grows larger: the disk is full then. */
@@ -366,7 +367,7 @@ export class Vfs {
   }
 }
 
-/** A regular file that is open: it grows by doubling. */
+/** A regular file that is open: it grows by doubling, a large one in blocks. */
 export class RegularFile extends OpenFile {
   readonly node: FileNode;
   readonly #flags: OpenFlags;
@@ -399,15 +400,21 @@ export class RegularFile extends OpenFile {
     if (this.#flags.append) this.#at = node.size;
     const end = this.#at + bytes.length;
     if (end > MAX_FILE_BYTES) throw new NetError(Errno.ENOSPC);
+    const { size } = node;
+    if (size < GROWS_IN_BLOCKS || this.#at !== size || !tailOf(node).append(bytes, size)) this.#put(bytes, end);
+    this.#at = end;
+    if (end > node.size) node.size = end;
+    node.mtimeNs = this.#clock.now;
+  }
+
+  #put(bytes: Uint8Array, end: number): void {
+    const { node } = this;
     if (end > node.data.length) {
       const grown = new Uint8Array(Math.max(end, node.data.length * 2, 64));
       grown.set(node.data.subarray(0, node.size));
       node.data = grown;
     }
     node.data.set(bytes, this.#at);
-    this.#at = end;
-    if (end > node.size) node.size = end;
-    node.mtimeNs = this.#clock.now;
   }
 
   override unread(bytes: Uint8Array): boolean {

@@ -3,6 +3,7 @@
 import { MSEC } from "../base/time.ts";
 import type { Host } from "../host/host.ts";
 import type { Lab } from "../host/lab.ts";
+import { piecesOf } from "../posix/growing-file.ts";
 import type { DirNode, FileNode, VfsNode } from "../posix/vfs.ts";
 
 /** Where scripts and shells run; relative files land here. */
@@ -27,7 +28,12 @@ const SYSTEM_FOLDERS: ReadonlySet<string> = new Set([
 export interface WrittenFile {
   /** relative to the output folder: "docker0.pcap", "tmp/x" for /tmp/x */
   readonly path: string;
+  /** The content, the lab's own memory: to be looked at before the lab goes on, and not to be changed. */
   readonly bytes: Uint8Array;
+  /** The same in the pieces that a large file lies in: for those who do not want it copied into one. */
+  readonly pieces: readonly Uint8Array[];
+  /** in bytes */
+  readonly size: number;
   /** milliseconds since 1970 */
   readonly mtimeMs: number;
 }
@@ -76,7 +82,11 @@ export class WrittenFiles {
       if (relative === undefined || !wanted(node, path)) continue;
       files.push({
         path: relative,
-        bytes: node.data.slice(0, node.size),
+        get bytes() {
+          return node.data.subarray(0, node.size);
+        },
+        pieces: piecesOf(node),
+        size: node.size,
         mtimeMs: this.#lab.startMs + Math.floor(node.mtimeNs / MSEC),
       });
     }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CaptureError, LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2 } from "../../src/capture/capture.ts";
 import { readPcap } from "../../src/capture/pcap.ts";
 import { PcapngWriter, readPcapng } from "../../src/capture/pcapng.ts";
-import { readCapture } from "../../src/capture/read.ts";
+import { countFrames, readCapture } from "../../src/capture/read.ts";
 import * as sll2 from "../../src/capture/sll2.ts";
 import { CaptureWriter, emptyCapture } from "../../src/capture/writer.ts";
 
@@ -101,6 +101,31 @@ describe("a pcap file", () => {
           wordwise.writeWords(new Int32Array(buffer.buffer), at, bytes.length, Math.floor(timeNs / 1e9), timeNs % 1e9);
         }
         expect(hex(wordwise.bytes())).toBe(hex(bytewise.bytes()));
+      }),
+    );
+  });
+
+  it("has its frames counted in whatever pieces it lies", () => {
+    fc.assert(
+      fc.property(frames, fc.array(fc.nat(3000), { maxLength: 6 }), fc.nat(50), (all, sizes, missing) => {
+        const writer = new CaptureWriter();
+        for (const { bytes, timeNs } of all) writer.write(bytes, 0, bytes.length, timeNs);
+        const whole = writer.bytes();
+        const file = whole.subarray(0, Math.max(0, whole.length - missing));
+        const pieces: Uint8Array[] = [];
+        let at = 0;
+        for (const size of sizes) {
+          pieces.push(file.subarray(at, at + size));
+          at += size;
+        }
+        pieces.push(file.subarray(at));
+        let expected: number | null = null;
+        try {
+          expected = readCapture(file).frames.length;
+        } catch (error) {
+          if (!(error instanceof CaptureError)) throw error;
+        }
+        expect(countFrames(pieces)).toBe(expected);
       }),
     );
   });

@@ -1,20 +1,16 @@
 // One run of a sweep, in a worker thread: the scenario, hashes of what it left, and its folder if that is to be kept.
 
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { concatBytes } from "../../base/bytes.ts";
-import { CaptureError } from "../../capture/capture.ts";
-import { readCapture } from "../../capture/read.ts";
+import { countFrames } from "../../capture/read.ts";
 import { DirectiveError } from "../../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../../scenario/run.ts";
 import { nodeFilters } from "../filters.ts";
-import { filesIn, prepareFolder, writeFiles } from "../folders.ts";
+import { filesIn, prepareFolder, sha256, writeFiles } from "../folders.ts";
 import { systemErrorText } from "../terminal.ts";
 import { type Job, repeatCommand, runName } from "./plan.ts";
 import type { JobResult } from "./result.ts";
-
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 export default async function run(job: Job): Promise<JobResult> {
   const began = performance.now();
@@ -42,8 +38,8 @@ export default async function run(job: Job): Promise<JobResult> {
   }
   const exit = result?.status ?? 2;
   const captures: Record<string, { frames: number | null; sha256: string }> = {};
-  for (const { path, bytes } of result?.files ?? [])
-    if (/\.pcap(ng)?$/.test(path)) captures[path] = { frames: frameCount(bytes), sha256: sha256(bytes) };
+  for (const { path, pieces } of result?.files ?? [])
+    if (/\.pcap(ng)?$/.test(path)) captures[path] = { frames: countFrames(pieces), sha256: sha256(pieces) };
   const keep = job.out !== null && (job.keep === "all" || (job.keep === "failed" && exit !== 0));
   const kept = keep ? join(job.out, runName(job)) : null;
   if (kept !== null) {
@@ -61,7 +57,7 @@ export default async function run(job: Job): Promise<JobResult> {
     docker: job.docker,
     exit,
     problem,
-    stdout_sha256: sha256(concatBytes(stdout)),
+    stdout_sha256: sha256(stdout),
     captures,
     virtual_ms: Math.round((result?.virtualNs ?? 0) / 1000) / 1000,
     events: result?.events ?? 0,
@@ -69,13 +65,4 @@ export default async function run(job: Job): Promise<JobResult> {
     kept,
     repeat: repeatCommand(job),
   };
-}
-
-function frameCount(bytes: Uint8Array): number | null {
-  try {
-    return readCapture(bytes).frames.length;
-  } catch (error) {
-    if (error instanceof CaptureError) return null;
-    throw error;
-  }
 }

@@ -410,6 +410,12 @@ class Session implements Tap {
 
   /** The ring's pieces, as stdio takes them. */
   #take(piece: Uint8Array): void {
+    if (this.#file !== null && this.#stdioBytes + piece.length >= FILE_BUFFER_BYTES) {
+      // it will not stay: no copy in between
+      this.#writeOut();
+      this.#file.writeNow(piece);
+      return;
+    }
     this.#stdio.push(piece.slice());
     this.#stdioBytes += piece.length;
   }
