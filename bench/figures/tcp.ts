@@ -14,7 +14,7 @@ async function bulk(offload: "on" | "off"): Promise<Batch> {
   const path = await natPath();
   const { lab, host, outsideHost, containerProcess, containerPid } = path;
   const { engine } = lab;
-  const flags = `tso ${offload} gso ${offload} gro ${offload}`;
+  const flags = `tso ${offload} gso ${offload}`; // a veth's GRO is off
   for (const command of [
     `ethtool -K eth0 ${flags}`,
     `for v in $(ls /sys/class/net | grep veth); do ethtool -K $v ${flags}; done`,
