@@ -52,7 +52,7 @@ export class CaptureWriter {
     this.startSeconds = options.startSeconds ?? 0;
     this.nanoseconds = options.nanoseconds ?? false;
     this.sink = options.sink;
-    this.chunk = new Uint8Array(this.sink === undefined ? FIRST_CHUNK : SINK_CHUNK);
+    this.chunk = new Uint8Array(FIRST_CHUNK);
     this.out = new DataView(this.chunk.buffer);
     this.chunkWords = new Int32Array(this.chunk.buffer);
     this.used = emitFileHeader(this.chunk, 0, this.linkType, this.snapLength, this.nanoseconds);
@@ -170,13 +170,15 @@ export class CaptureWriter {
   }
 
   private nextChunk(needed: number): void {
+    const largest = this.sink === undefined ? LARGEST_CHUNK : SINK_CHUNK;
+    const size = Math.max(needed, Math.min(this.chunk.length * 2, largest));
     if (this.sink !== undefined) {
       this.flush();
-      if (needed > this.chunk.length) this.takeChunk(needed);
+      if (size > this.chunk.length) this.takeChunk(size);
       return;
     }
     if (this.used > 0) this.full.push(this.chunk.subarray(0, this.used));
-    this.takeChunk(Math.max(needed, Math.min(this.chunk.length * 2, LARGEST_CHUNK)));
+    this.takeChunk(size);
     this.used = 0;
   }
 
