@@ -114,10 +114,15 @@ export function fileNode(content: Uint8Array | string = "", mtimeNs: Ns = 0): Fi
   return { kind: "file", data, size: data.length, mode: 0o644, mtimeNs };
 }
 
+/** What joinPath changes of an absolute path: "//", "/.", "/..", a slash at the end (and, by chance, names with a dot in front). */
+const UNCLEAN = /\/(?:\.|\/|$)/;
+
 /** `joinPath("/a/b", "../c") === "/a/c"`; an absolute `path` wins. */
 export function joinPath(cwd: string, path: string): string {
+  const absolute = path.startsWith("/");
+  if (absolute && !UNCLEAN.test(path)) return path;
   const out: string[] = [];
-  for (const part of (path.startsWith("/") ? path : `${cwd}/${path}`).split("/")) {
+  for (const part of (absolute ? path : `${cwd}/${path}`).split("/")) {
     if (part === "" || part === ".") continue;
     if (part === "..") out.pop();
     else out.push(part);
@@ -193,22 +198,24 @@ export class Vfs {
 
   #walk(proc: Process, full: string, noFollow: boolean, look: boolean, depth: number): VfsNode | undefined {
     if (depth > MAX_SYMLINKS) throw new NetError(Errno.ELOOP);
-    const parts = full.split("/").filter((p) => p !== "");
     let node: VfsNode = this.root;
-    for (let i = 0; i < parts.length; i++) {
+    for (let from = 1; from < full.length; ) {
+      const slash = full.indexOf("/", from);
+      const to = slash < 0 ? full.length : slash;
+      const part = full.slice(from, to);
       let next: VfsNode | undefined;
       if (node.kind === "dir") {
         const { children }: DirNode = node;
-        next = look && children.peek ? children.peek(parts[i]!) : children.get(parts[i]!);
-      } else if (node.kind === "syntheticDir") next = node.lookup(proc, parts[i]!);
+        next = look && children.peek ? children.peek(part) : children.get(part);
+      } else if (node.kind === "syntheticDir") next = node.lookup(proc, part);
       else throw new NetError(Errno.ENOTDIR);
       if (!next) return undefined;
-      if (next.kind === "link" && !(noFollow && i === parts.length - 1)) {
-        const base = `/${parts.slice(0, i).join("/")}`;
-        const target = joinPath(joinPath(base, next.target), parts.slice(i + 1).join("/"));
-        return this.#walk(proc, target, noFollow, look, depth + 1);
+      if (next.kind === "link" && !(noFollow && to === full.length)) {
+        const target = joinPath(full.slice(0, from), next.target);
+        return this.#walk(proc, joinPath(target, full.slice(to + 1)), noFollow, look, depth + 1);
       }
       node = next;
+      from = to + 1;
     }
     return node;
   }
