@@ -63,22 +63,19 @@ export function programsOf(host: Host): FindProgram {
   return (name, applet) => (applet ? host.programs.get(`busybox-${name}`) : undefined) ?? host.programs.get(name);
 }
 
-/** The trees of a host's images, each made once: containers lay their own over them. */
-const trees: WeakMap<Host, Map<boolean, DirNode>> = new WeakMap();
+/**
+ * The trees of images, each made once for a set of programs and never changed: containers of all labs lay their own over
+ * them.
+ */
+const trees: WeakMap<
+  Host["programs"],
+  Map<boolean, { readonly epochNs: bigint; readonly tree: DirNode }>
+> = new WeakMap();
 
 /** A fresh file system of an image, with /dev, and /proc and /sys of the host. */
 export function buildRootfs(image: Image, host: Host): Vfs {
   const { sim } = host.kernel;
-  let byKind = trees.get(host);
-  if (!byKind) {
-    byKind = new Map();
-    trees.set(host, byKind);
-  }
-  let tree = byKind.get(image.nginx);
-  if (!tree) {
-    tree = imageTree(image.nginx, programsOf(host), host.machine.epochNs);
-    byKind.set(image.nginx, tree);
-  }
+  const tree = sharedTree(image.nginx, host);
   const { now } = sim;
   const children = new LayeredChildren(tree.children, now);
   const rootfs = new Vfs(sim, { ...tree, children });
@@ -88,6 +85,20 @@ export function buildRootfs(image: Image, host: Host): Vfs {
     if (node) children.set(name, node);
   }
   return rootfs;
+}
+
+function sharedTree(withNginx: boolean, host: Host): DirNode {
+  const { epochNs } = host.machine;
+  let byKind = trees.get(host.programs);
+  if (!byKind) {
+    byKind = new Map();
+    trees.set(host.programs, byKind);
+  }
+  const known = byKind.get(withNginx);
+  if (known?.epochNs === epochNs) return known.tree;
+  const tree = imageTree(withNginx, programsOf(host), epochNs);
+  byKind.set(withNginx, { epochNs, tree });
+  return tree;
 }
 
 /** `epochNs`: wall clock at virtual time 0. */

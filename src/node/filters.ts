@@ -3,9 +3,11 @@
 
 import type { FilterCall, FilterLibrary, FilterResult } from "../shell/filters.ts";
 
-/** Filters backed by libraries that are imported lazily. */
+const FILTERS: FilterLibrary = { names: ["jq"], run: (call) => jq(call) };
+
+/** Filters backed by libraries that are imported lazily; always the same, so that labs may share programs. */
 export function nodeFilters(): FilterLibrary {
-  return { names: ["jq"], run: (call) => jq(call) };
+  return FILTERS;
 }
 
 /** What jq's command line says, as far as the wrapper must know it. */

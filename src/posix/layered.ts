@@ -90,6 +90,7 @@ export class LayeredChildren implements DirChildren {
     if (node.kind === "dir")
       return { ...node, mtimeNs: this.#madeNs, children: new LayeredChildren(node.children, this.#madeNs) };
     if (node.kind === "file") return { ...node, data: node.data.slice(0, node.size) };
-    return node.kind === "program" || node.kind === "link" ? { ...node } : node;
+    // a device's mode is its directory's own, too
+    return node.kind === "program" || node.kind === "link" || node.kind === "device" ? { ...node } : node;
   }
 }

@@ -43,8 +43,22 @@ export interface ProgramOptions {
   readonly docker: Generation;
 }
 
+/** Programs hold nothing of a lab, so that all labs of a process share what was made last for a generation. */
+const made: Map<
+  Generation,
+  { readonly filters: FilterLibrary | undefined; readonly all: ReadonlyMap<string, Program> }
+> = new Map();
+
 /** All programs by name. */
-export function standardPrograms(options: ProgramOptions): ReadonlyMap<string, Program> {
+export function standardPrograms({ filters, docker }: ProgramOptions): ReadonlyMap<string, Program> {
+  const known = made.get(docker);
+  if (known && known.filters === filters) return known.all;
+  const all = makePrograms({ filters, docker });
+  made.set(docker, { filters, all });
+  return all;
+}
+
+function makePrograms(options: ProgramOptions): ReadonlyMap<string, Program> {
   const versions = VERSIONS[options.docker];
   return new Map<string, Program>([
     ...shellPrograms({ filters: options.filters, openNetwork, completers }),
