@@ -84,12 +84,14 @@ export function* dockerProxy(proc: Process): Task<number> {
 
 /** As `dockerProxy`, with the socket that dockerd bound as descriptor `fd`. Docker 28's is told so by an argument. */
 export function dockerProxyWithSocket(fd: number): Program {
-  return function* (proc: Process): Task<number> {
-    const options = parse(proc.argv.slice(1));
-    if (typeof options === "string") return 2;
-    const later = proc.argv.some((word) => USE_LISTEN_FD.test(word));
-    return yield* relay(proc, proc.fd(fd) as Socket, options, later);
-  };
+  return (proc) => relayPassed(proc, fd);
+}
+
+function* relayPassed(proc: Process, fd: number): Task<number> {
+  const options = parse(proc.argv.slice(1));
+  if (typeof options === "string") return 2;
+  const later = proc.argv.some((word) => USE_LISTEN_FD.test(word));
+  return yield* relay(proc, proc.fd(fd) as Socket, options, later);
 }
 
 const KEEPALIVE_SECONDS = 15;

@@ -8,6 +8,7 @@ import type { Ns } from "../base/time.ts";
 import { devOpen } from "../net/core/dev.ts";
 import { Kernel } from "../net/core/net.ts";
 import type { NetDevice } from "../net/core/net-device.ts";
+import { forgetRoutes } from "../net/ipv4/route.ts";
 import { createVethPair } from "../net/link/veth.ts";
 import { BytesFile, NullFile, SinkFile } from "../posix/file.ts";
 import { type ExitStatus, type Process, type Program, SIGKILL } from "../posix/process.ts";
@@ -186,6 +187,8 @@ export class Lab {
   /** Ends every process of every host outright, as the end of the recorder's namespaces does. */
   killAll(): void {
     for (const host of this.hosts.values()) for (const proc of [...host.machine.processes.values()]) proc.kill(SIGKILL);
+    // who runs many labs one after another finds all of the last one collected at the next look
+    forgetRoutes();
   }
 }
 

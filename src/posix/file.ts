@@ -227,10 +227,11 @@ export class FedFile extends OpenFile {
       yield* external(
         new Promise<void>((resolve) => {
           const earlier = this.#arrived;
-          this.#arrived = () => {
+          const arrived = (): void => {
             earlier?.();
             resolve();
           };
+          this.#arrived = arrived;
         }),
       );
     }

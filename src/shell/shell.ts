@@ -185,15 +185,18 @@ export class Shell {
     this.mainPid = proc.pid;
     this.#startedNs = proc.sim.now;
     this.#randomState = proc.machine.rng.fork(`shell/${proc.hostPid}`).u32();
-    this.vars.arithmetic = (text) => Number(this.arithmetic(text));
-    proc.currentLine = () => this.line;
+    const arithmetic = (text: string): number => Number(this.arithmetic(text));
+    this.vars.arithmetic = arithmetic;
+    const currentLine = (): number => this.line;
+    proc.currentLine = currentLine;
   }
 
   /** A copy for a forked process. */
   fork(proc: Process): Shell {
     const child = new Shell(proc, this.engine, this.source);
     child.vars = this.vars.copy();
-    child.vars.arithmetic = (text) => Number(child.arithmetic(text));
+    const arithmetic = (text: string): number => Number(child.arithmetic(text));
+    child.vars.arithmetic = arithmetic;
     child.functions = new Map(this.functions);
     child.options = new Set(this.options);
     child.options.delete("monitor");

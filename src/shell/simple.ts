@@ -7,6 +7,7 @@ import { encodeUtf8 } from "../base/text.ts";
 import { joinGroup } from "../posix/tty.ts";
 import type { Task } from "../sim/task.ts";
 import { assign, assignmentText, assignTemporarily, expandAssignment, traceAssignment } from "./assign.ts";
+import type { Builtin } from "./builtins/builtin.ts";
 import { BUILTIN_NS, FORK_NS, STEP_NS } from "./cost.ts";
 import { BadInterpreter, DEFAULT_PATH, execImage, findProgram, type Image, loadImage } from "./exec.ts";
 import { expandHere, expandInto } from "./expand.ts";
@@ -96,7 +97,7 @@ function* assignOnly(
   yield* shell.proc.cpu(STEP_NS);
   if (redirections.length > 0) {
     try {
-      yield* withRedirections(shell, redirections, interpreter.services.openNetwork, function* () {});
+      yield* withRedirections(shell, redirections, interpreter.services.openNetwork, nothing);
     } catch (error) {
       if (!(error instanceof RedirectError)) throw error;
       yield* shell.error(error.message);
@@ -137,15 +138,7 @@ function* invoke(interpreter: Interpreter, shell: Shell, invocation: Invocation,
     return yield* external(interpreter, shell, invocation);
   if (!isFunction && name === "exec") return yield* execBuiltin(interpreter, shell, invocation);
   yield* shell.proc.cpu(isFunction ? STEP_NS : BUILTIN_NS);
-  const run = function* (): Task<number> {
-    const undo = assignTemporarily(shell, invocation.assignments);
-    try {
-      if (isFunction) return yield* interpreter.callFunction(shell, invocation.argv);
-      return yield* builtin!.run(shell, invocation.argv, invocation.args);
-    } finally {
-      undo();
-    }
-  };
+  const run = (): Task<number> => inShell(interpreter, shell, invocation, isFunction ? null : builtin!);
   let status: number;
   if (invocation.redirections.length === 0) status = yield* run();
   else {
@@ -158,6 +151,22 @@ function* invoke(interpreter: Interpreter, shell: Shell, invocation: Invocation,
     }
   }
   return yield* interpreter.concluded(shell, status);
+}
+
+/** A builtin, or (null) a function, with the assignments before it. */
+function* inShell(
+  interpreter: Interpreter,
+  shell: Shell,
+  invocation: Invocation,
+  builtin: Builtin | null,
+): Task<number> {
+  const undo = assignTemporarily(shell, invocation.assignments);
+  try {
+    if (builtin === null) return yield* interpreter.callFunction(shell, invocation.argv);
+    return yield* builtin.run(shell, invocation.argv, invocation.args);
+  } finally {
+    undo();
+  }
 }
 
 /** `exec`: redirections stay; with words, the program takes the shell's place. */

@@ -83,20 +83,13 @@ export function checkTty({ flags, proc }: Context): void {
 
 /** The container, or the exit status when it could not be made. */
 function* make(context: Context): Task<Container | number> {
-  const { client, command, proc, flags } = context;
+  const { command, proc, flags } = context;
   const running = command.name.endsWith("run");
-  // `docker create` leaves what comes after its own options to the client's general way of saying it
-  const failed = function* (message: string, hint: boolean): Task<number> {
-    yield* context.printError(running || hint ? client.runFailed(command.name, message, false) : `${message}\n`);
-    if (hint) return DOCKER_FAILED;
-    if (!running) return 1;
-    return /no such file or directory/.test(message) ? 127 : DOCKER_FAILED;
-  };
   let request: ContainerRequest;
   try {
     request = containerRequest(context);
   } catch (error) {
-    if (error instanceof ClientError) return yield* failed(error.message, true);
+    if (error instanceof ClientError) return yield* failed(context, error.message, true);
     throw error;
   }
   const loopback = request.dns.servers.find((server) => /^127\.|^::1$/.test(server));
@@ -106,6 +99,7 @@ function* make(context: Context): Task<Container | number> {
   if (idFile !== "") {
     if (proc.root.find(proc, idFile))
       return yield* failed(
+        context,
         `container ID file found, make sure the other container isn't running or delete ${idFile}`,
         false,
       );
@@ -114,7 +108,7 @@ function* make(context: Context): Task<Container | number> {
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       const why = `open ${idFile}: ${error.message.toLowerCase()}`;
-      return yield* failed(`failed to create the container ID file: ${why}`, false);
+      return yield* failed(context, `failed to create the container ID file: ${why}`, false);
     }
   }
   try {
@@ -126,12 +120,23 @@ function* make(context: Context): Task<Container | number> {
   } catch (error) {
     // an empty file goes again (containerIDFile.Close)
     if (idFile !== "") proc.root.remove(proc, idFile);
-    if (error instanceof BadReference) return yield* failed(error.message, false);
+    if (error instanceof BadReference) return yield* failed(context, error.message, false);
     if (!(error instanceof DaemonError)) throw error;
-    yield* failed(`Error response from daemon: ${error.message}`, false);
+    yield* failed(context, `Error response from daemon: ${error.message}`, false);
     if (error instanceof UnknownImage) yield* context.printError(imageHelp(request.image));
     return running ? DOCKER_FAILED : 1;
   }
+}
+
+/** What it says then; `hint`: of its own options. The exit status. */
+function* failed(context: Context, message: string, hint: boolean): Task<number> {
+  const { client, command } = context;
+  const running = command.name.endsWith("run");
+  // `docker create` leaves what comes after its own options to the client's general way of saying it
+  yield* context.printError(running || hint ? client.runFailed(command.name, message, false) : `${message}\n`);
+  if (hint) return DOCKER_FAILED;
+  if (!running) return 1;
+  return /no such file or directory/.test(message) ? 127 : DOCKER_FAILED;
 }
 
 class UnknownImage extends DaemonError {}

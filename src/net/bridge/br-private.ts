@@ -177,7 +177,8 @@ export class NetBridge {
 
   constructor(dev: NetDevice) {
     this.dev = dev;
-    this.fdb.onChange = () => dev.net.pathFlush();
+    const onChange = () => dev.net.pathFlush();
+    this.fdb.onChange = onChange;
   }
 
   /** VLAN filtering, null until a user asks for it (br-vlan.ts) */

@@ -56,7 +56,8 @@ export class PacketSock extends Sock implements Tap {
     this.ring = ring;
     this.#protocol = ring ? 0 : protocol;
     this.#hook();
-    this.#notifier = (event, dev) => this.#deviceEvent(event, dev);
+    const notifier: NetdevNotifier = (event, dev) => this.#deviceEvent(event, dev);
+    this.#notifier = notifier;
     net.registerNotifier(this.#notifier);
   }
 
@@ -100,15 +101,17 @@ export class PacketSock extends Sock implements Tap {
       const dev = this.#ifindex !== 0 ? this.net.deviceByIndex(this.#ifindex) : undefined;
       const taps = dev ? dev.taps : this.net.taps;
       taps.push(this);
-      this.#hooked = () => {
+      const hooked = (): void => {
         const at = taps.indexOf(this);
         if (at >= 0) taps.splice(at, 1);
       };
+      this.#hooked = hooked;
       return;
     }
     const { socks } = hookedPacketType(this.net, this.#protocol);
     socks.push(this);
-    this.#hooked = () => socks.splice(socks.indexOf(this), 1);
+    const hooked = (): void => void socks.splice(socks.indexOf(this), 1);
+    this.#hooked = hooked;
   }
 
   /** Tap: every frame of an interface, from its link header on. */

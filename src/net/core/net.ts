@@ -16,7 +16,7 @@ import { NETDEV_CHANGE, NETDEV_UNREGISTER, type NetdevEvent } from "./netdev-eve
 import { NFPROTO_ARP, NFPROTO_BRIDGE, NFPROTO_IPV4, NFPROTO_IPV6, NfHooks } from "./netfilter.ts";
 import { type SkBuff, SkbPool } from "./skb.ts";
 import { Backlog } from "./softnet.ts";
-import { SysctlTable } from "./sysctl.ts";
+import { LatestKeys, SysctlTable } from "./sysctl.ts";
 import { TimerBatch } from "./timer-batch.ts";
 
 /** What of CUBIC may be set, for the whole machine; hystartDetect: 1 trains of ACKs, 2 their delay. */
@@ -58,6 +58,7 @@ export class Kernel {
   /** major number of the queueing discipline that was made last */
   lastQdiscHandle = 0x8000;
   readonly linkWatch: LinkWatch;
+  readonly sysctlKeys: LatestKeys = new LatestKeys();
   /** /sys/module/tcp_cubic/parameters */
   readonly cubic: CubicParameters = {
     fastConvergence: 1,
@@ -82,6 +83,8 @@ export class Kernel {
   #nextSocketInode = 20_000;
   readonly #socketCookies: WeakMap<object, number> = new WeakMap();
   #lastSocketCookie = 0;
+  /** not WeakMaps of those protocols: what one holds survives minor collections although its lab is gone */
+  readonly #shared: Map<object, object> = new Map();
 
   constructor(sim: Sim, rng: Rng) {
     this.sim = sim;
@@ -89,6 +92,16 @@ export class Kernel {
     this.backlog = new Backlog(this);
     this.linkWatch = new LinkWatch(sim, (dev) => dev.net.notify(NETDEV_CHANGE, dev));
     this.timers = new TimerBatch(sim);
+  }
+
+  /** What all namespaces of the lab share of a protocol's own, made when the first asks for it. */
+  shared<T extends object>(type: new (...args: never[]) => T, make: () => T): T {
+    let made = this.#shared.get(type) as T | undefined;
+    if (!made) {
+      made = make();
+      this.#shared.set(type, made);
+    }
+    return made;
   }
 
   /** @internal */

@@ -25,15 +25,15 @@ export interface SysctlProvider {
 const NO_PROVIDERS: readonly SysctlProvider[] = [];
 
 /**
- * The keys of the provider that was asked last, in the whole process: `sysctl -w` and `cat` ask one folder again and again,
+ * The keys of the provider that was asked last, in the whole lab: `sysctl -w` and `cat` ask one folder again and again,
  * and a thousand namespaces with a hundred keys each would be 30 KB apiece.
  */
-let latest: {
-  readonly net: Net;
-  readonly provider: SysctlProvider;
-  readonly folder: string;
-  readonly entries: ReadonlyMap<string, SysctlEntry>;
-} | null = null;
+export class LatestKeys {
+  net: Net | null = null;
+  provider: SysctlProvider | null = null;
+  folder = "";
+  entries: ReadonlyMap<string, SysctlEntry> = new Map();
+}
 
 export class SysctlTable {
   readonly #net: Net;
@@ -88,7 +88,8 @@ export class SysctlTable {
 
   #keysOf(provider: SysctlProvider, folder: string): ReadonlyMap<string, SysctlEntry> {
     const net = this.#net;
-    if (latest?.provider === provider && latest.net === net && latest.folder === folder) return latest.entries;
+    const latest = net.kernel.sysctlKeys;
+    if (latest.provider === provider && latest.net === net && latest.folder === folder) return latest.entries;
     const before = this.#into;
     const entries = new Map<string, SysctlEntry>();
     this.#into = entries;
@@ -98,7 +99,12 @@ export class SysctlTable {
       this.#into = before;
     }
     // of a folder that comes and goes nothing is kept: another device may have its name by then
-    if (provider.folders === null) latest = { net, provider, folder, entries };
+    if (provider.folders === null) {
+      latest.net = net;
+      latest.provider = provider;
+      latest.folder = folder;
+      latest.entries = entries;
+    }
     return entries;
   }
 

@@ -18,23 +18,14 @@ const BUCKETS = 2048;
 const JIFFY = 4 * MSEC;
 
 /** The counters, which all namespaces of a lab share (ip_idents). */
-interface IdentTable {
-  readonly ids: Uint16Array;
+class IdentTable {
+  readonly ids: Uint16Array = new Uint16Array(BUCKETS);
   /** jiffies of each counter's last use (ip_tstamps) */
-  readonly stamps: Float64Array;
-}
+  readonly stamps: Float64Array = new Float64Array(BUCKETS);
 
-const tables: WeakMap<Kernel, IdentTable> = new WeakMap();
-
-function tableOf(kernel: Kernel): IdentTable {
-  let table = tables.get(kernel);
-  if (!table) {
-    table = { ids: new Uint16Array(BUCKETS), stamps: new Float64Array(BUCKETS) };
-    const rng = kernel.rng.fork("ip-idents");
-    for (let i = 0; i < BUCKETS; i++) table.ids[i] = rng.u32();
-    tables.set(kernel, table);
+  constructor(rng: Rng) {
+    for (let i = 0; i < BUCKETS; i++) this.ids[i] = rng.u32();
   }
-  return table;
 }
 
 /** A namespace's way into the counters: by a key of its own (net.ipv4.ip_id_key). */
@@ -45,7 +36,8 @@ export class IpIdents {
   readonly #key: number;
 
   constructor(kernel: Kernel, rng: Rng) {
-    ({ ids: this.#ids, stamps: this.#stamps } = tableOf(kernel));
+    const table = kernel.shared(IdentTable, () => new IdentTable(kernel.rng.fork("ip-idents")));
+    ({ ids: this.#ids, stamps: this.#stamps } = table);
     this.#rng = rng;
     this.#key = rng.u32();
   }

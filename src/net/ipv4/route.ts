@@ -11,6 +11,7 @@ import type { Sock } from "../core/sock.ts";
 import { inDevOf } from "./devconf.ts";
 import { inetSelectAddr, ipDevFind } from "./devinet-addr.ts";
 import { fibResultPrefsrc, selectDefault, selectMultipath } from "./fib-semantics.ts";
+import { forgetFibResults } from "./fib-tables.ts";
 import {
   FibResult,
   RT_SCOPE_HOST,
@@ -65,6 +66,12 @@ export const routeScratch: {
   pmtuFlow: new FlowKey(),
   arpFlow: new FlowKey(),
 };
+
+/** Lets go of the last look-ups' answers, by which a lab that is over would stay in memory. */
+export function forgetRoutes(): void {
+  for (const res of [routeScratch.res, routeScratch.sourceRes, routeScratch.pmtuRes]) res.clear();
+  forgetFibResults();
+}
 
 /** What routing keeps in one namespace. */
 export class RouteState {

@@ -99,12 +99,14 @@ export class Conntrack {
     const rng: Rng = net.kernel.rng.fork(`conntrack/${net.id}`);
     this.#idKey = rng.u32();
     this.rows = new ConnRows(net.kernel.skbs);
-    this.rows.beforeGrowth = () => this.expireAll();
-    this.rows.onFree = (conn) => {
+    const beforeGrowth = (): void => this.expireAll();
+    this.rows.beforeGrowth = beforeGrowth;
+    const onFree = (conn: number): void => {
       if (this.#events.size > 0) this.#events.delete(conn);
       if (this.#handles.size > 0) this.#handles.delete(conn);
       if (this.rows.protonum(conn) === IPPROTO_TCP && this.rows.track(conn) !== 0) this.tcp.free(this.rows.track(conn));
     };
+    this.rows.onFree = onFree;
     this.table = new ConntrackHash(this.rows);
     this.#gc = net.sim.timer(() => this.#collect());
     this.#sweep = net.sim.timer(() => this.#sweepFull());

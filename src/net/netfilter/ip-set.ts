@@ -68,7 +68,8 @@ export class IpSets {
   #draw(): number {
     if (!this.#random) {
       const rng = this.#net.kernel.rng.fork("ipset");
-      this.#random = () => rng.u32();
+      const random = (): number => rng.u32();
+      this.#random = random;
     }
     return this.#random();
   }

@@ -108,10 +108,12 @@ export class Nat {
     this.#ct = ct;
     this.#bySource = new SourceChains(ct.rows);
     this.#rng = ip4.net.kernel.rng.fork(`nat/${ip4.net.id}`);
-    ct.onConfirm = (conn) => {
+    const onConfirm = (conn: number): void => {
       if (ct.rows.status(conn) & IPS_SRC_NAT_DONE) this.#bySource.add(conn);
     };
-    ct.onDestroy = (conn) => this.#bySource.remove(conn);
+    ct.onConfirm = onConfirm;
+    const onDestroy = (conn: number): void => this.#bySource.remove(conn);
+    ct.onDestroy = onDestroy;
   }
 
   /** nf_nat_register_fn: the first nat chain brings the hooks of all four points. Returns what takes the chain away. */

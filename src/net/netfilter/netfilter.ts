@@ -69,11 +69,13 @@ export class Netfilter {
     this.net = net;
     this.ip4 = ip4;
     this.ct = new Conntrack(net);
-    net.ctAttach = (skb, from) => this.ct.attach(skb, from);
+    const ctAttach = (skb: SkBuff, from: SkBuff): void => this.ct.attach(skb, from);
+    net.ctAttach = ctAttach;
     this.nat = new Nat(ip4, this.ct);
     this.#flowPaths = new FlowPaths(ip4, this.ct, this.nat);
     this.ct.helpers.set(FTP_HELPER.name, FTP_HELPER);
-    this.ct.onHelp = (skb, conn) => this.#help(skb, conn);
+    const onHelp = (skb: SkBuff, conn: number): number => this.#help(skb, conn);
+    this.ct.onHelp = onHelp;
     this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)

@@ -216,7 +216,10 @@ function* exec(ctx: Context, words: readonly string[]): Task<number> {
       yield* proc.print(`\nnetns: ${name}\n`);
       yield* proc.cpu(FORK_NS);
       const netns = switchTo(proc, name);
-      const child = spawnCommand(proc, words, { ns: withNetns(proc.ns, netns), onError: execFailed(words[0]!) });
+      const child = spawnCommand(proc, words, {
+        ns: withNetns(proc.ns, netns),
+        onError: (own, error) => execFailed(own, words[0]!, error),
+      });
       yield* child.wait();
     }
     return 0;
@@ -229,13 +232,11 @@ function* exec(ctx: Context, words: readonly string[]): Task<number> {
     return yield* execProgram(proc, command, { ns: withNetns(proc.ns, netns) });
   } catch (error) {
     if (!(error instanceof NetError)) throw error;
-    return yield* execFailed(command[0]!)(proc, error);
+    return yield* execFailed(proc, command[0]!, error);
   }
 }
 
-function execFailed(name: string): (proc: Context["proc"], error: NetError) => Task<number> {
-  return function* (proc, error) {
-    yield* proc.printError(`exec of "${name}" failed: ${strerror(error.errno)}\n`);
-    return 1;
-  };
+function* execFailed(proc: Context["proc"], name: string, error: NetError): Task<number> {
+  yield* proc.printError(`exec of "${name}" failed: ${strerror(error.errno)}\n`);
+  return 1;
 }
