@@ -58,7 +58,7 @@ export class PacketSock extends Sock implements Tap {
     this.#hook();
     const notifier: NetdevNotifier = (event, dev) => this.#deviceEvent(event, dev);
     this.#notifier = notifier;
-    net.registerNotifier(this.#notifier);
+    net.registerNotifier(this.#notifier, true);
   }
 
   /** packet_notifier: the reader learns that its interface went down. */

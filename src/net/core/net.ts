@@ -232,6 +232,7 @@ export class Net {
   /** AF_PACKET sockets that want IPv4's packets (those that want all are taps); null while nobody ever did */
   ipv4Sniffers: readonly unknown[] | null = null;
   #notifiers: readonly NetdevNotifier[] = NO_NOTIFIERS;
+  #ownNotifiers = false;
   /** listeners on all interfaces (-i any) */
   readonly taps: Tap[] = [];
   /** ids that other namespaces have here (link-netnsid): given when first needed */
@@ -344,9 +345,11 @@ export class Net {
   /**
    * Will be called with every event, after those that were registered before (register_netdevice_notifier). A function that
    * finds its state by dev.net costs a namespace nothing.
+   * @param own it is this namespace's: a list with it is nobody else's, and must not outlive the lab by being shared
    */
-  registerNotifier(notifier: NetdevNotifier): void {
-    this.#notifiers = withItem(this.#notifiers, notifier);
+  registerNotifier(notifier: NetdevNotifier, own: boolean = false): void {
+    this.#ownNotifiers ||= own;
+    this.#notifiers = this.#ownNotifiers ? [...this.#notifiers, notifier] : withItem(this.#notifiers, notifier);
   }
 
   unregisterNotifier(notifier: NetdevNotifier): void {

@@ -40,6 +40,7 @@ export class SysctlTable {
   readonly #entries: LazyMap<string, SysctlEntry> = new LazyMap();
   /** nearly all namespaces have the same ones, and share the list */
   #providers: readonly SysctlProvider[] = NO_PROVIDERS;
+  #ownProviders = false;
   /** where `register` puts keys: the table, or what a provider fills */
   #into: { set(key: string, entry: SysctlEntry): unknown } = this.#entries;
 
@@ -81,9 +82,11 @@ export class SysctlTable {
   /**
    * Keys that begin with the provider's prefix are registered by it whenever somebody asks for one, and forgotten: the values
    * are kept elsewhere, so that it may run many times.
+   * @param own the provider is this namespace's: a list with it is nobody else's, and must not outlive the lab by being shared
    */
-  provide(provider: SysctlProvider): void {
-    this.#providers = withItem(this.#providers, provider);
+  provide(provider: SysctlProvider, own: boolean = false): void {
+    this.#ownProviders ||= own;
+    this.#providers = this.#ownProviders ? [...this.#providers, provider] : withItem(this.#providers, provider);
   }
 
   #keysOf(provider: SysctlProvider, folder: string): ReadonlyMap<string, SysctlEntry> {

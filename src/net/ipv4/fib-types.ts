@@ -229,6 +229,7 @@ export class FibResult {
 
   clear(): void {
     this.info = null;
+    this.nh = NO_NEXTHOP;
     this.tableId = 0;
     this.aliases = null;
   }

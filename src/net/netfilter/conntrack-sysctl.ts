@@ -74,13 +74,16 @@ export class ConntrackSysctl {
 
   constructor(ct: Conntrack) {
     const fill = (): void => this.#register(ct);
-    ct.net.sysctl.provide({ prefix: "net/netfilter/nf_conntrack_", folders: null, fill });
+    ct.net.sysctl.provide({ prefix: "net/netfilter/nf_conntrack_", folders: null, fill }, true);
     if (ct.net.inode === INIT_NET_INODE)
-      ct.net.sysctl.provide({
-        prefix: "net/nf_conntrack_max",
-        folders: null,
-        fill: () => this.#registerMax(ct, "net/nf_conntrack_max"),
-      });
+      ct.net.sysctl.provide(
+        {
+          prefix: "net/nf_conntrack_max",
+          folders: null,
+          fill: () => this.#registerMax(ct, "net/nf_conntrack_max"),
+        },
+        true,
+      );
   }
 
   #registerMax(ct: Conntrack, key: string): void {

@@ -79,7 +79,7 @@ export class Netfilter {
     this.sets = new IpSets(net);
     this.tables = new NfTables(this.#environment());
     if (this.#isFirst)
-      net.sysctl.provide({ prefix: LOG_ALL_NETNS, folders: null, fill: () => this.#registerLogAllNetns() });
+      net.sysctl.provide({ prefix: LOG_ALL_NETNS, folders: null, fill: () => this.#registerLogAllNetns() }, true);
   }
 
   #registerLogAllNetns(): void {
@@ -226,7 +226,7 @@ export class Netfilter {
       this.#watching = true;
       this.net.registerNotifier((event, dev) => {
         if (event === NETDEV_DOWN) this.#flushMasquerade((conn) => this.ct.rows.masqIndex(conn) === dev.ifindex);
-      });
+      }, true);
       const watch: InetaddrNotifier = (event, ifa) => {
         if (event !== "DOWN") return;
         const { ifindex } = ifa.inDev.dev;

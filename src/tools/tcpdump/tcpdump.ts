@@ -216,7 +216,7 @@ class Session implements Tap {
       this.#deviceGone = true;
       this.#wake.wakeAll();
     };
-    net.registerNotifier(notifier);
+    net.registerNotifier(notifier, true);
     const stdout = new Stdout(proc, this.#options.lineBuffered || (proc.fds.get(1)?.isTty ?? false));
     const printer = this.#printer(dev);
     let interrupted = false;
