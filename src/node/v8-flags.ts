@@ -1,12 +1,23 @@
-// A packet's way is a chain of some sixty small functions, as in the kernel; V8 stops putting functions into each other after 920
-// bytes of bytecode, which is made for larger ones. With room for more a forwarded frame takes 640 ns instead of 780
-// (`npm run bench`: forward_60B). It takes more compiling, which only a long run earns back: a sweep of 500 runs of scenario 02
-// takes 10.6 s of processor time with it and 7.5 s without, so that sweeps do without.
+// How V8 is to spend its time: one long run in one process wants other things of it than a thousand short ones.
 
 import { setFlagsFromString } from "node:v8";
 
-/** For a process that is going to forward many packets; called before it does. */
+/**
+ * For a process that is going to forward many packets; called before it does. A packet's way is a chain of some sixty small
+ * functions, as in the kernel; V8 stops putting functions into each other after 920 bytes of bytecode, which is made for larger
+ * ones. With room for more a forwarded frame takes 640 ns instead of 780 (`npm run bench`: forward_60B). It takes more
+ * compiling, which only a long run earns back.
+ */
 export function inlineMore(): void {
   setFlagsFromString("--max-inlined-bytecode-size-cumulative=6000");
-  setFlagsFromString("--max-inlined-bytecode-size-absolute=20000");
+}
+
+/**
+ * For a sweep, before its workers start. A scenario runs through thousands of functions a few times each, so that V8 takes
+ * hundreds of runs to compile what matters, and each worker does it again: simple machine code from the first call on, and
+ * optimising only what is called three times as often as V8 would wait for.
+ */
+export function compileForShortRuns(): void {
+  setFlagsFromString("--always-sparkplug");
+  setFlagsFromString("--interrupt-budget=200000");
 }
