@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SkbPool } from "../../../src/net/core/skb.ts";
+import { IPS_CONFIRMED, IPS_DYING } from "../../../src/net/netfilter/conntrack-entry.ts";
 import { ConntrackHash } from "../../../src/net/netfilter/conntrack-hash.ts";
 import { ConnRows } from "../../../src/net/netfilter/conntrack-rows.ts";
 import { getTuple, invertTuple, Tuple } from "../../../src/net/netfilter/tuple.ts";
@@ -44,25 +45,52 @@ test("a later fragment and a header cut short have no tuple", () => {
 });
 
 test("the table finds what is in it and nothing else, whatever came and went", () => {
-  const steps = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 60 })), { maxLength: 300 });
+  const key = fc.integer({ min: 0, max: 60 });
+  const does = fc.constantFrom("add", "add where looked", "remove", "end", "sweep");
+  const steps = fc.array(fc.tuple(does, key, key, fc.boolean()), { maxLength: 300 });
   fc.assert(
     fc.property(steps, (list) => {
       const rows = new ConnRows(new SkbPool());
       const table = new ConntrackHash(rows);
       const model = new Map<number, number>();
+      const ended = new Set<number>();
       const tupleOf = (key: number): Tuple => new Tuple().set(key % 3, 1, key, key * 7, 6);
-      for (const [add, key] of list) {
+      const make = (key: number): number => {
+        const conn = rows.alloc(6);
+        rows.setTuple(conn, 0, tupleOf(key));
+        rows.addStatus(conn, IPS_CONFIRMED);
+        model.set(key, conn);
+        return conn;
+      };
+      const remove = (key: number): void => {
         const known = model.get(key);
-        if (add && known === undefined) {
-          const conn = rows.alloc(6);
-          rows.setTuple(conn, 0, tupleOf(key));
-          table.insert(conn, 0);
-          model.set(key, conn);
-        } else if (!add && known !== undefined) {
-          table.remove(known, 0);
-          model.delete(key);
-        }
+        if (known === undefined || ended.has(key)) return;
+        table.remove(known, 0);
+        model.delete(key);
+      };
+      const sweep = (): void => {
+        table.sweep();
+        for (const key of ended) model.delete(key);
+        ended.clear();
+      };
+      for (const [what, key, other, between] of list) {
+        const isNew = !model.has(key);
+        if (what === "add" && isNew) table.insert(make(key), 0);
+        else if (what === "add where looked" && isNew && !model.has(other) && key !== other) {
+          expect(table.find(tupleOf(key), 0)).toBe(-1);
+          const { missedHash, missedSlot, moves } = table;
+          // what comes between two connections' look-ups and their places
+          if (between) remove((key + other) % 61);
+          expect(table.find(tupleOf(other), 0)).toBe(-1);
+          table.insertMissed(make(key), 0, missedHash, missedSlot, moves);
+          table.insertMissed(make(other), 0, table.missedHash, table.missedSlot, moves);
+        } else if (what === "remove") remove(key);
+        else if (what === "end" && !isNew) {
+          rows.addStatus(model.get(key)!, IPS_DYING);
+          ended.add(key);
+        } else if (what === "sweep") sweep();
       }
+      sweep();
       for (let key = 0; key <= 60; key++) {
         const conn = model.get(key);
         expect(table.find(tupleOf(key), 0)).toBe(conn === undefined ? -1 : conn << 1);
