@@ -151,14 +151,18 @@ export class ConntrackHash {
     slots[hole] = 0;
   }
 
-  /** Takes out all connections that have ended. */
-  sweep(): void {
+  /** Takes out all connections that have ended; `left` are still there. */
+  sweep(left: number): void {
     if (this.#used === 0) return;
     const old = this.#slots;
     const rows = this.#rows;
     const low = (1 << this.#bits) - 1;
     this.#used = 0;
     this.moves = (this.moves + 1) | 0;
+    if (left === 0) {
+      old.fill(0);
+      return;
+    }
     this.#slots = new Int32Array(old.length);
     for (let slot = 0; slot < old.length; slot++) {
       const found = old[slot]! & low;

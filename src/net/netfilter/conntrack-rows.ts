@@ -42,6 +42,7 @@ const MASQ_ELSEWHERE = 0xffff;
 const MIN_LOOSE = 256;
 const MIN_ROWS = 64;
 const NOTHING = new Int32Array(1 << ROW);
+const NO_ROWS = new Int32Array(0);
 const NO_NUMBERS = new Float64Array(0);
 
 export class ConnRows {
@@ -52,8 +53,9 @@ export class ConnRows {
   /** free rows, linked by NEXT */
   #free = 0;
   #freeCount = 0;
-  /** rows that have not been seen in the table: unconfirmed, or ended */
-  readonly #loose: number[] = [];
+  /** rows that have not been seen in the table: unconfirmed, or ended; not an array, of which 100,000 would take new memory each time */
+  #loose: Int32Array = NO_ROWS;
+  #looseCount = 0;
   readonly #held: Set<number> = new Set();
   readonly #ext: Map<number, ConnExt> = new Map();
   readonly #largeMasq: Map<number, number> = new Map();
@@ -88,7 +90,7 @@ export class ConnRows {
 
   /** A blank row with the protocol's number, loose until it is put into the table. */
   alloc(protonum: number): number {
-    if (this.#loose.length >= MIN_LOOSE && this.#loose.length >= 4 * this.#pool.size) this.#collect();
+    if (this.#looseCount >= MIN_LOOSE && this.#looseCount >= 4 * this.#pool.size) this.#collect();
     if (this.#free === 0 && this.#top >= this.capacity) this.#makeRoom();
     let row = this.#free;
     if (row === 0) row = this.#top++;
@@ -99,13 +101,18 @@ export class ConnRows {
     }
     this.#words[(row << ROW) + STATUS] =
       (protonum << 24) | IN_USE | ((NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL) << ZONE_DIR_SHIFT);
-    this.#loose.push(row);
+    this.loosen(row);
     return row;
   }
 
   /** The row has left the table: it is free when no packet has it any more. */
   loosen(row: number): void {
-    this.#loose.push(row);
+    if (this.#looseCount === this.#loose.length) {
+      const loose = new Int32Array(Math.max(MIN_ROWS, this.#looseCount * 2));
+      loose.set(this.#loose);
+      this.#loose = loose;
+    }
+    this.#loose[this.#looseCount++] = row;
   }
 
   /** A confirmed row, in use and not ended. */
@@ -425,7 +432,7 @@ export class ConnRows {
     for (const { master } of this.#ext.values()) if (master !== 0) held.add(master);
     const loose = this.#loose;
     let kept = 0;
-    for (let i = 0; i < loose.length; i++) {
+    for (let i = 0; i < this.#looseCount; i++) {
       const row = loose[i]!;
       const word = this.#words[(row << ROW) + STATUS]!;
       // noted twice and free by now; or confirmed since
@@ -433,7 +440,7 @@ export class ConnRows {
       if (held.has(row)) loose[kept++] = row;
       else this.#release(row);
     }
-    loose.length = kept;
+    this.#looseCount = kept;
   }
 
   #release(row: number): void {

@@ -550,17 +550,31 @@ export class Conntrack {
     return this.kill(conn);
   }
 
-  /**
-   * Ends every connection that `test` picks (nf_ct_iterate_cleanup). Returns how many. Where many go while nobody listens, the
-   * table is swept at the end: taking out each looks at its neighbours in the table, a cache miss apiece (a tenth of the processor time of
-   * connections that are begun and flushed: new_flow).
-   */
+  /** Ends every connection that `test` picks, which is asked once or twice of each (nf_ct_iterate_cleanup). Returns how many. */
   killWhere(test: (conn: number) => boolean): number {
+    const { rows } = this;
+    if (this.#listeners.size === 0) {
+      let count = 0;
+      for (let conn = 1; conn < rows.top; conn++) if (rows.isLive(conn) && test(conn)) count++;
+      if (count * 4 > this.size) {
+        this.#killMany(test);
+        return count;
+      }
+      if (count === 0) return 0;
+    }
     const picked = this.#where(test);
-    const sweep = picked.length * 4 > this.size && this.#listeners.size === 0;
-    for (const conn of picked) this.#kill(conn, !sweep);
-    if (sweep) this.table.sweep();
+    for (const conn of picked) this.kill(conn);
     return picked.length;
+  }
+
+  /**
+   * Where many go and nobody listens, their order does not matter, and the table is swept at the end: taking out each looks at its
+   * neighbours, a cache miss apiece. Begun and flushed, a connection takes a fifth less processor time in all (new_flow).
+   */
+  #killMany(test: (conn: number) => boolean): void {
+    const { rows } = this;
+    for (let conn = 1; conn < rows.top; conn++) if (rows.isLive(conn) && test(conn)) this.#kill(conn, false);
+    this.table.sweep(this.size);
   }
 
   /** Notes IPCT_* for the next delivery. */

@@ -84,7 +84,7 @@ test("the table finds what is in it and nothing else, whatever came and went", (
             if (model.has(ending)) rows.addStatus(model.get(ending)!, IPS_DYING);
             model.delete(ending);
           }
-          table.sweep();
+          table.sweep(model.size);
         }
       }
       for (let key = 0; key <= 60; key++) {
