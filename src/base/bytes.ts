@@ -39,6 +39,14 @@ export function smallBytes(length: number): Uint8Array {
   return bytes;
 }
 
+/** A few 32-bit numbers, likewise. */
+export function smallInts(length: number): Int32Array {
+  if (length > POOL / 32) return new Int32Array(length);
+  pooled = (pooled + 3) & ~3;
+  const { buffer, byteOffset } = smallBytes(length * 4);
+  return new Int32Array(buffer, byteOffset, length);
+}
+
 /** A copy among `smallBytes`. */
 export function smallCopy(bytes: Uint8Array): Uint8Array {
   const copy = smallBytes(bytes.length);

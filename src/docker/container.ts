@@ -82,8 +82,7 @@ export interface ContainerRequest {
   readonly sysctls: ReadonlyMap<string, string>;
   readonly binds: readonly string[];
   readonly autoRemove: boolean;
-  /** `docker update` changes it */
-  restart: RestartPolicy;
+  readonly restart: RestartPolicy;
   readonly stopSignal: string;
   readonly stopTimeoutS: number | undefined;
   readonly init: boolean;
@@ -113,7 +112,8 @@ export interface NetworkAttachment {
 export class Container {
   readonly id: string;
   name: string;
-  readonly request: ContainerRequest;
+  /** without the name; replaced, not changed: others may have the same */
+  request: ContainerRequest;
   readonly image: Image;
   readonly createdNs: bigint;
   /** the program and its arguments: entrypoint and command together */
@@ -160,6 +160,7 @@ export class Container {
   constructor(parts: {
     readonly id: string;
     readonly name: string;
+    readonly named: boolean;
     readonly request: ContainerRequest;
     readonly image: Image;
     readonly createdNs: bigint;
@@ -172,7 +173,7 @@ export class Container {
     const { request, image } = parts;
     this.id = parts.id;
     this.name = parts.name;
-    this.named = request.name !== "";
+    this.named = parts.named;
     this.request = request;
     this.image = image;
     this.createdNs = parts.createdNs;

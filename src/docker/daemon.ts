@@ -9,7 +9,7 @@ import type { NetNamespace } from "../net/netns.ts";
 import type { Socket } from "../net/socket.ts";
 import { type Process, SIGHUP, SIGINT, SIGKILL, SIGTERM } from "../posix/process.ts";
 import type { Rng } from "../sim/rng.ts";
-import { forever, type Task } from "../sim/task.ts";
+import { NEVER, type Task } from "../sim/task.ts";
 import { formatCidr, formatIpv4, INADDR_LOOPBACK, parseIpv4 } from "../wire/addr.ts";
 import type { Container } from "./container.ts";
 import { bindProxySocket, dockerProxyWithSocket, goReason, listenProxySocket } from "./docker-proxy.ts";
@@ -242,5 +242,5 @@ function predefined(
 
 /** dockerd, containerd and its shims: they wait for others to ask them. */
 export function* waitForever(): Task<number> {
-  return yield* forever();
+  for (;;) yield NEVER;
 }

@@ -323,12 +323,8 @@ export function* waitAny(queues: readonly WaitQueue[], timeout: Ns = Number.POSI
   return (yield new AnyOf(queues, timeout)) as number;
 }
 
-const never: Wait = { arm: () => {}, disarm: () => {} };
-
-/** Waits until the thread is cancelled or interrupted. */
-export function* forever(): Task<never> {
-  for (;;) yield never;
-}
+/** Waits until the thread is cancelled or interrupted: `yield NEVER`. */
+export const NEVER: Wait = { arm: () => {}, disarm: () => {} };
 
 class External implements Wait {
   readonly #promise: Promise<unknown>;

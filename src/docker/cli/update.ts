@@ -20,7 +20,7 @@ export const update: Command = {
       const container = daemon.findContainer(name);
       if (container.request.autoRemove && policy.name !== "no")
         throw conflict("Restart policy cannot be updated because AutoRemove is enabled for the container");
-      container.request.restart = policy;
+      container.request = { ...container.request, restart: policy };
       yield* nothing();
       return name;
     });

@@ -1,6 +1,7 @@
 // Neighbours: who on the link has an address, how sure we are of it (NUD states), the packets that wait for an answer,
 // and the probing. Answers to net/core/neighbour.c; ARP says how to ask (ipv4/arp.ts), neigh-table.ts keeps them all.
 
+import { smallBytes } from "../../base/bytes.ts";
 import { Errno, NetError } from "../../base/errno.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { Timer } from "../../sim/sim.ts";
@@ -63,7 +64,7 @@ export class Neighbour {
   readonly dev: NetDevice;
   readonly parms: NeighParms;
   /** link-layer address; meaningful while NUD_VALID */
-  readonly ha: Uint8Array = new Uint8Array(6);
+  readonly ha: Uint8Array = smallBytes(6);
   /** NUD_* */
   nudState: number = NUD_NONE;
   /** RTN_* of the key, as ARP sees it */

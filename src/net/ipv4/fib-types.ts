@@ -199,8 +199,6 @@ export class FibAlias {
   info: FibInfo;
   readonly tos: number;
   type: number;
-  /** where a dead one is told from a lost one */
-  lastDefault = -1;
   /** the prefix's next route in the kernel's order */
   next: FibAlias | null = null;
 

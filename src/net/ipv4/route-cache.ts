@@ -1,15 +1,16 @@
 // What the routing tables answered lately, by addresses, TOS and interface, so that the next packet of a flow need not ask
 // them again: the routing cache that Linux had until 3.6 (net/ipv4/route.c, rt_hash_table). An answer counts while the
 // namespace's pathGenid is what it was. A tenth of the price of a walk down the trie with its source check (`npm run bench`:
-// forward_60B, flows_1000); it begins with eight entries and grows where flows push each other out. Beside these are a few spans:
+// forward_60B, flows_1000); it begins with two entries and grows where flows push each other out. Beside these are a few spans:
 // destinations next to each other of which the tables say the same (fib-span.ts), for packets of which each goes somewhere
 // else: 9 % less for the first packet of a flow, which asks in three namespaces (new_flow).
 
+import { smallInts } from "../../base/bytes.ts";
 import { SIGN, type Span } from "../core/packet-box.ts";
 import type { Rtable } from "./rtable.ts";
 
 const STRIDE = 5;
-const FIRST_ENTRIES = 8;
+const FIRST_ENTRIES = 2;
 const MOST_ENTRIES = 4096;
 const SPAN_STRIDE = 6;
 /** A power of two. */
@@ -88,10 +89,10 @@ export class RouteCache {
     this.#nextSpan = (i + 1) & (SPANS - 1);
     const at = i * SPAN_STRIDE;
     if (at >= this.#spans.length) {
-      const spans = new Int32Array(at + SPAN_STRIDE);
+      const spans = smallInts(at + SPAN_STRIDE);
       spans.set(this.#spans);
       this.#spans = spans;
-      this.#spanRoutes = this.#spanRoutes.slice();
+      this.#spanRoutes = this.#spanRoutes.concat(rt);
     }
     const spans = this.#spans;
     spans[at] = low;
@@ -144,7 +145,7 @@ export class RouteCache {
 
   #resize(entries: number): void {
     this.#mask = entries - 1;
-    this.#keys = new Int32Array(entries * STRIDE);
+    this.#keys = smallInts(entries * STRIDE);
     this.#routes = new Array<Rtable | null>(entries).fill(null);
   }
 }

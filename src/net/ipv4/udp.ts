@@ -45,11 +45,11 @@ export class UdpTable {
   /** the port that was looked up last: datagrams come in rows */
   #lastPort = -1;
   #last: readonly UdpSock[] | undefined = undefined;
-  readonly #rng: Rng;
+  /** made when a port is to be chosen */
+  #rng: Rng | null = null;
 
   constructor(ip4: Ipv4) {
     this.#ip4 = ip4;
-    this.#rng = ip4.rng.fork("udp");
   }
 
   all(): UdpSock[] {
@@ -61,6 +61,7 @@ export class UdpTable {
     if (port === 0) {
       const [low, high] = this.#ip4.sysctl.localPortRange;
       const count = high - low + 1;
+      this.#rng ??= this.#ip4.rng.fork("udp");
       const first = this.#rng.below(count);
       for (let i = 0; i < count; i++) {
         const candidate = low + ((first + i) % count);

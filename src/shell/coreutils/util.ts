@@ -98,7 +98,8 @@ export function* getopt(proc: Process, spec: OptionSpec, argv: readonly string[]
     }
     operands.push(word);
   }
-  return { options: new Map(list), list, operands };
+  // of its size: `sleep` keeps it for as long as it runs
+  return { options: new Map(list), list, operands: operands.slice() };
 }
 
 function splitAt(text: string, separator: string): [string, string | undefined] {
