@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { concatBytes, equalBytes } from "../../src/base/bytes.ts";
+import { concatBytes, equalBytes, smallBytes, smallCopy, smallInts } from "../../src/base/bytes.ts";
 import { Errno, errnoName, NetError, strerror } from "../../src/base/errno.ts";
+import { shared, withEntry, withItem, withSetting, withSettings } from "../../src/base/settings.ts";
 import { decodeUtf8, encodeUtf8, hex } from "../../src/base/text.ts";
 import { formatNs } from "../../src/base/time.ts";
 
@@ -57,4 +58,50 @@ describe("bytes", () => {
 
 it("a duration is printed in its own unit", () => {
   expect([formatNs(1_500_000_000), formatNs(20_000_000), formatNs(3_000)]).toEqual(["1.5 s", "20 ms", "3 µs"]);
+});
+
+describe("small arrays", () => {
+  it("do not overlap, and numbers lie where they may", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 600 })), { maxLength: 60 }), (wishes) => {
+        const made = wishes.map(([ints, length], i) => (ints ? smallInts(length) : smallBytes(length)).fill(i));
+        for (const [i, array] of made.entries()) {
+          expect(array.length).toBe(wishes[i]![1]);
+          expect(array.every((value) => value === i)).toBe(true);
+        }
+      }),
+    );
+    expect(smallCopy(Uint8Array.of(1, 2))).toEqual(Uint8Array.of(1, 2));
+  });
+});
+
+describe("settings that are shared", () => {
+  const defaults = { ttl: 64, names: ["a"] as readonly string[] };
+
+  it("are the same object for all who make the same change, and stay where nothing changes", () => {
+    const changed = withSetting(defaults, "ttl", 1);
+    expect(changed).toEqual({ ttl: 1, names: ["a"] });
+    expect(withSettings(defaults, { ttl: 1 })).toBe(changed);
+    expect(withSettings(defaults, { ttl: 64 })).toBe(defaults);
+    expect(defaults.ttl).toBe(64);
+  });
+
+  it("may be maps and lists", () => {
+    const none: ReadonlyMap<string, number> = new Map();
+    const one = withEntry(none, "x", 1);
+    expect([...one]).toEqual([["x", 1]]);
+    expect(withEntry(none, "x", 1)).toBe(one);
+    expect(withEntry(one, "x", 1)).toBe(one);
+    expect([withEntry(one, "x", undefined).size, none.size]).toEqual([0, 0]);
+    const [a, b] = [{}, {}];
+    const empty: readonly object[] = [];
+    const list = withItem(withItem(empty, a), b);
+    expect([list[0] === a, list[1] === b, list.length]).toEqual([true, true, 2]);
+    expect(withItem(withItem(empty, a), b)).toBe(list);
+  });
+
+  it("may be plain data", () => {
+    expect(shared({ a: [1, "x"] })).toBe(shared({ a: [1, "x"] }));
+    expect(shared({ a: [1, "y"] })).not.toBe(shared({ a: [1, "x"] }));
+  });
 });
