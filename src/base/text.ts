@@ -2,6 +2,18 @@
 
 /** UTF-8 bytes of a string; lone surrogates become U+FFFD (as the WHATWG encoder does). */
 export function encodeUtf8(text: string): Uint8Array {
+  const { length } = text;
+  const ascii = new Uint8Array(length);
+  let at = 0;
+  for (; at < length; at++) {
+    const c = text.charCodeAt(at);
+    if (c >= 0x80) return encodeAny(text);
+    ascii[at] = c;
+  }
+  return ascii;
+}
+
+function encodeAny(text: string): Uint8Array {
   const out = new Uint8Array(text.length * 3);
   let n = 0;
   for (let i = 0; i < text.length; i++) {

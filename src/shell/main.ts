@@ -184,7 +184,7 @@ function* runFile(interpreter: Interpreter, shell: Shell, script: string, name: 
     yield* proc.printError(`${name}: ${script}: ${strerror(error.errno)}\n`);
     return missing ? 127 : 126;
   }
-  return yield* runToEnd(interpreter, shell, interpreter.text(shell, new Source(text, script)));
+  return yield* runToEnd(interpreter, shell, interpreter.file(shell, new Source(text, script)));
 }
 
 function readScript(shell: Shell, script: string): Uint8Array {

@@ -73,13 +73,29 @@ export interface Parsed {
   readonly error: ShellSyntaxError | undefined;
 }
 
+const TEXTS_KEPT = 8;
+
+/** Texts that were parsed lately, with their trees, which nobody changes: a sweep runs one script a thousand times. */
+export class ParsedTexts {
+  readonly #trees: Map<string, ParsedScript> = new Map();
+
+  parse(text: string): ParsedScript {
+    let tree = this.#trees.get(text);
+    if (!tree) {
+      tree = parse(text);
+      for (const [oldest] of this.#trees) if (this.#trees.size >= TEXTS_KEPT) this.#trees.delete(oldest);
+      this.#trees.set(text, tree);
+    }
+    return tree;
+  }
+}
+
 /**
  * Parses a whole text. bash reads a script command by command, so what stands on the lines before a syntax error runs:
  * `statements` are those. Never throws.
  */
-export function parseScript(source: Source): Parsed {
-  const script = parse(source.text);
-  return checked(script, source);
+export function parseScript(source: Source, texts?: ParsedTexts): Parsed {
+  return checked(texts ? texts.parse(source.text) : parse(source.text), source);
 }
 
 /** A script that unbash parsed inside a word, checked as `parseScript` does. */

@@ -13,7 +13,7 @@ import { ExpansionError, FunctionReturn, LoopJump, ShellExit } from "./control.t
 import { FORK_NS, STEP_NS } from "./cost.ts";
 import type { Completers } from "./editor/completion.ts";
 import { type Job, obituary, pipelineStatus, signalText } from "./jobs.ts";
-import { type Parsed, parseScript, Source } from "./parse.ts";
+import { type Parsed, ParsedTexts, parseScript, Source } from "./parse.ts";
 import { commandText } from "./print.ts";
 import {
   copyTable,
@@ -48,6 +48,7 @@ export interface InterpreterServices {
 
 export class Interpreter implements Engine {
   readonly services: InterpreterServices;
+  readonly #files: ParsedTexts = new ParsedTexts();
   readonly memo: Memo = { braces: new WeakMap(), elements: new WeakMap() };
 
   constructor(services: InterpreterServices) {
@@ -78,6 +79,11 @@ export class Interpreter implements Engine {
     options: { readonly prefix?: string; readonly tail?: boolean } = {},
   ): Task<number> {
     return yield* this.parsed(shell, parseScript(source), options);
+  }
+
+  /** A script file. */
+  *file(shell: Shell, source: Source): Task<number> {
+    return yield* this.parsed(shell, parseScript(source, this.#files));
   }
 
   /** Runs what was parsed, then says the syntax error if there is one. */

@@ -38,8 +38,19 @@ export interface Command {
 
 const HELP: Flag = { ...bool("help", "", "Print usage"), hidden: true };
 
+const known: Map<Command, Map<GenerationName, readonly Flag[]>> = new Map();
+
 /** The flags of a command: those of its page. */
-export function flagsOf(command: Command, generation: GenerationName): Flag[] {
+export function flagsOf(command: Command, generation: GenerationName): readonly Flag[] {
+  let flags = known.get(command)?.get(generation);
+  if (!flags) {
+    flags = readFlags(command, generation);
+    known.set(command, new Map([...(known.get(command) ?? []), [generation, flags]]));
+  }
+  return flags;
+}
+
+function readFlags(command: Command, generation: GenerationName): readonly Flag[] {
   const supported = new Set(command.supports.split(/\s+/));
   const { flags } = pageOf(command.name, generation);
   const own = flags.map((flag) => {
