@@ -1,6 +1,11 @@
 // What does a connection, a container, a packet cost in memory?
 
+import { openSocket } from "../../src/host/host.ts";
+import { AF_INET, SOCK_RAW } from "../../src/net/core/sock.ts";
 import { Lab } from "../../src/scenario/lab.ts";
+import { IPPROTO_TCP } from "../../src/wire/ipv4.ts";
+import { set16 } from "../../src/wire/layout.ts";
+import { SYN } from "../../src/wire/tcp.ts";
 import { collectGarbage, collectYoungGarbage, memoryInUse } from "../support/memory.ts";
 import { natPath, PORT } from "../support/nat-path.ts";
 import type { Figure } from "./figure.ts";
@@ -32,6 +37,30 @@ async function bytesPerConntrack(): Promise<number> {
   };
   const receivers = [path.outside];
   for (let port = PORT + 1; port < PORT + PORTS; port++) receivers.push(path.listen(port));
+  send(0, 1000);
+  const { ct } = path.host.host.netns.nf;
+  const [entries, before] = [ct.count, memoryInUse()];
+  send(1000, FLOWS);
+  return (memoryInUse() - before) / (ct.count - entries);
+}
+
+/** Connections that have sent their SYN, by a raw socket; the next machine does not answer. */
+async function bytesPerTcpConntrack(): Promise<number> {
+  const path = await natPath("sysctl -qw net.netfilter.nf_conntrack_max=2000000 net.netfilter.nf_conntrack_checksum=0");
+  const sock = openSocket(path.containerProcess, AF_INET, SOCK_RAW, IPPROTO_TCP).sock;
+  const syn = new Uint8Array(20);
+  set16(syn, 0, 40000);
+  syn[12] = 5 << 4;
+  syn[13] = SYN;
+  const to = { addr: 0, port: 0 };
+  const send = (from: number, until: number): void => {
+    for (let i = from; i < until; i++) {
+      to.addr = 0xc6120000 + (i & 0x1ffff);
+      set16(syn, 2, PORT + (i >> 17));
+      sock.sendmsg(syn, { to }).next();
+      path.settle();
+    }
+  };
   send(0, 1000);
   const { ct } = path.host.host.netns.nf;
   const [entries, before] = [ct.count, memoryInUse()];
@@ -87,6 +116,13 @@ async function heapBytesPerPacket(captured: boolean): Promise<number> {
 
 export const memoryFigures: readonly Figure[] = [
   { key: "bytes_per_conntrack", title: "a tracked connection", unit: "bytes", prepare: bytesPerConntrack, lower: true },
+  {
+    key: "bytes_per_conntrack_tcp",
+    title: "… of TCP, with its windows",
+    unit: "bytes",
+    prepare: bytesPerTcpConntrack,
+    lower: true,
+  },
   { key: "bytes_per_container", title: "a container", unit: "bytes", prepare: bytesPerContainer, lower: true },
   {
     key: "heap_bytes_per_packet",
