@@ -1,7 +1,7 @@
 // Neighbours: who on the link has an address, how sure we are of it (NUD states), the packets that wait for an answer,
 // and the probing. Answers to net/core/neighbour.c; ARP says how to ask (ipv4/arp.ts), neigh-table.ts keeps them all.
 
-import { smallBytes } from "../../base/bytes.ts";
+import { smallBytes, smallInts } from "../../base/bytes.ts";
 import { Errno, NetError } from "../../base/errno.ts";
 import { MSEC, type Ns, SEC } from "../../base/time.ts";
 import type { Timer } from "../../sim/sim.ts";
@@ -43,7 +43,10 @@ export const NEIGH_UPDATE_F_ADMIN = -0x80000000;
 /** Shortest time between two probes (HZ/100). */
 const MIN_TICK: Ns = 10 * MSEC;
 
-const NO_WORDS = new Int32Array(0);
+const NO_WORDS = new Int32Array(4);
+/** where a header is put together */
+const headerBytes: Uint8Array = new Uint8Array(16);
+const headerWords: Int32Array = new Int32Array(headerBytes.buffer);
 
 /** What a protocol does for its neighbours (struct neigh_ops and neigh_table's functions). */
 export interface NeighOps {
@@ -79,7 +82,7 @@ export class Neighbour {
   updated: Ns;
   dead = false;
   /** packets for an address that is not known yet */
-  readonly queue: SkbQueue = new SkbQueue();
+  #queue: SkbQueue | null = null;
   #queueBytes = 0;
   readonly #timer: Timer;
   /** the link header of packets of this EtherType, 0: not made */
@@ -99,6 +102,11 @@ export class Neighbour {
     this.updated = sim.now;
     this.confirmed = sim.now - 2 * parms.baseReachableTime;
     this.#timer = table.net.kernel.timers.timer(expired, this);
+  }
+
+  /** the first of the packets that wait for its address */
+  get firstWaiting(): SkBuff | null {
+    return this.#queue?.head ?? null;
   }
 
   get valid(): boolean {
@@ -142,9 +150,12 @@ export class Neighbour {
   }
 
   #makeHeader(protocol: number): void {
-    const bytes = new Uint8Array(16);
-    ethernet.emit14(this.ha, this.dev.address, protocol, bytes, 2);
-    this.#header = new Int32Array(bytes.buffer);
+    ethernet.emit14(this.ha, this.dev.address, protocol, headerBytes, 2);
+    // made anew because something has changed, mostly something else
+    if (!sameWords(this.#header, headerWords)) {
+      this.#header = smallInts(4);
+      this.#header.set(headerWords);
+    }
     this.#headerFor = protocol;
     this.#headerGenid = this.table.net.pathGenid;
     this.#hop = protocol === ethernet.ETH_P_IP ? (this.dev.ops.hop?.(this.dev, this.#header) ?? null) : null;
@@ -191,19 +202,20 @@ export class Neighbour {
     if (skb.pool.trace !== null) trace(skb, "neighResolveOutput", this.dev, "waits");
     const size = skbTruesize(skb);
     while (this.#queueBytes + size > this.parms.queueLenBytes) {
-      const oldest = this.queue.shift();
+      const oldest = this.#queue?.shift();
       if (!oldest) break;
       this.#queueBytes -= skbTruesize(oldest);
       drop(oldest, DropReason.NEIGH_QUEUEFULL);
     }
-    this.queue.push(skb);
+    this.#queue ??= new SkbQueue();
+    this.#queue.push(skb);
     this.#queueBytes += size;
   }
 
   /** neigh_probe */
   #probe(): void {
     // the packet stays in the queue; the question only reads its source
-    this.table.ops.solicit(this, this.queue.tail);
+    this.table.ops.solicit(this, this.#queue?.tail ?? null);
     this.probes++;
   }
 
@@ -260,7 +272,7 @@ export class Neighbour {
   #invalidate(): void {
     this.updated = this.table.net.now;
     while (this.nudState === NUD_FAILED) {
-      const skb = this.queue.shift();
+      const skb = this.#queue?.shift();
       if (!skb) break;
       this.table.ops.errorReport(this, skb);
     }
@@ -268,7 +280,8 @@ export class Neighbour {
   }
 
   #purge(): void {
-    this.queue.purge(DropReason.NEIGH_FAILED);
+    this.#queue?.purge(DropReason.NEIGH_FAILED);
+    this.#queue = null;
     this.#queueBytes = 0;
   }
 
@@ -322,7 +335,7 @@ export class Neighbour {
     }
     if (state === old || old & NUD_VALID) return;
     while (this.nudState & NUD_VALID) {
-      const skb = this.queue.shift();
+      const skb = this.#queue?.shift();
       if (!skb) break;
       this.#queueBytes -= skbTruesize(skb);
       this.output(skb);
@@ -370,3 +383,7 @@ export interface NeighInfo {
 }
 
 const expired = (neigh: Neighbour): void => neigh.onTimer();
+
+function sameWords(a: Int32Array, b: Int32Array): boolean {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
+}

@@ -95,7 +95,7 @@ const vethOps: NetDeviceOps = {
   hop(dev: NetDevice, header: Int32Array): VethHop | null {
     const { peer } = dev.priv as VethPriv;
     if (!peer?.up || !dev.up || !dev.txActive || dev.qdisc !== null || !dev.features.txCsum) return null;
-    return new VethHop(dev, peer, header, pktTypeAt(new Uint8Array(header.buffer), 2, peer));
+    return new VethHop(dev, peer, header, pktTypeAt(new Uint8Array(header.buffer, header.byteOffset, 16), 2, peer));
   },
   iflink(dev: NetDevice): number {
     const { peer } = dev.priv as VethPriv;

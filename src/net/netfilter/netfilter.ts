@@ -153,7 +153,7 @@ export class Netfilter {
     for (const { master } of this.ct.rows.extensions()) count(master);
     for (const [, parms] of this.ip4.arp.devices())
       for (const neighbour of parms.entries.values())
-        for (let skb = neighbour.queue.head; skb !== null; skb = skb.next) count(skb.ct);
+        for (let skb = neighbour.firstWaiting; skb !== null; skb = skb.next) count(skb.ct);
     return counts;
   }
 
