@@ -17,6 +17,8 @@ import * as x from "./xtables.ts";
 const VERDICTS: readonly string[] = ["ACCEPT", "DROP", "RETURN"];
 const EXTENSION_NAME_LENGTH = 29;
 const INT_MAX = 0x7fffffff;
+/** 0.0.0.0/0 */
+const ANYWHERE: readonly x.AddrMask[] = [{ addr: 0, mask: 0 }];
 
 export interface ParseContext {
   readonly output: x.Output;
@@ -467,8 +469,8 @@ class Parser {
 
   #rules(): RuleSpec[] {
     const { names } = this.#context;
-    const sources = x.parseAddresses(this.#source ?? "0.0.0.0/0", names);
-    const destinations = x.parseAddresses(this.#destination ?? "0.0.0.0/0", names);
+    const sources = this.#source === undefined ? ANYWHERE : x.parseAddresses(this.#source, names);
+    const destinations = this.#destination === undefined ? ANYWHERE : x.parseAddresses(this.#destination, names);
     if ((sources.length > 1 || destinations.length > 1) && this.#invflags & (IPT_INV_SRCIP | IPT_INV_DSTIP))
       x.parameterProblem("! not allowed with multiple source or destination IP addresses");
     const target = this.#ruleTarget();
