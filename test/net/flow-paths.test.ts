@@ -224,6 +224,7 @@ const SEEN = `
 
 /** more by hand */
 const RUNS = Number(process.env["RUNS"] ?? 15);
+const TIMEOUT_MS = 120_000 + 4_000 * RUNS;
 const TAPS = ["veth1", "docker0", "eth0", "veth2"];
 const DESTINATIONS = ["10.0.0.1", "10.9.9.9", "172.17.0.12"];
 
@@ -412,9 +413,9 @@ const settings = { numRuns: RUNS, endOnFailure: process.env["QUICK"] !== undefin
 it("packets that take a remembered way leave everything as if they had walked", async () => {
   const steps = fc.array(step, { minLength: 5, maxLength: 60, size: "max" });
   await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
-}, 120_000);
+}, TIMEOUT_MS);
 
 it("so do those that begin connections", async () => {
   const steps = fc.array(newStep, { minLength: 5, maxLength: 60, size: "max" });
   await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
-}, 120_000);
+}, TIMEOUT_MS);
