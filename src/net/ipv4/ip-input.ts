@@ -14,7 +14,7 @@ import { getInt32 } from "../../wire/layout.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
-import type { PacketBox } from "../core/packet-box.ts";
+import { type PacketBox, SIGN } from "../core/packet-box.ts";
 import type { PathRecord } from "../core/path-record.ts";
 import {
   consumeSkb,
@@ -136,14 +136,19 @@ function noteRoute(ip4: Ipv4, skb: SkBuff, record: PathRecord, rt: Rtable): void
     skb.pktType === PACKET_HOST;
   record.dst = rt;
   record.nfBridge = skb.nfBridge;
-  if (!remembered || (record.box !== null && !partByRoutes(ip4, skb, record.box))) skb.record = null;
+  if (!remembered || (record.box !== null && !partByRoutes(ip4, skb, rt, record.box))) skb.record = null;
 }
 
 /** Packets of a box go the same way: destinations by the same route, sources that are believed for the same reason. */
-function partByRoutes(ip4: Ipv4, skb: SkBuff, box: PacketBox): boolean {
-  const source = ip4.fib.spanOf(getInt32(skb.head, skb.data + ipv4.SOURCE));
+function partByRoutes(ip4: Ipv4, skb: SkBuff, rt: Rtable, box: PacketBox): boolean {
+  // whether it leaves where it came in by a redirect depends on subnets
+  if (rt.dev === skb.dev) return false;
+  const saddr = getInt32(skb.head, skb.data + ipv4.SOURCE);
+  const source = ip4.fib.spanOf(saddr);
   if (source === null) return false;
   box.saddr.meet(source);
+  // an address of this host is none of a sender's, also without a route
+  for (const addr of ip4.localAddrs.keys()) box.saddr.part(addr ^ SIGN, addr ^ SIGN, saddr ^ SIGN);
   const destination = ip4.fib.spanOf(getInt32(skb.head, skb.data + ipv4.DESTINATION));
   if (destination === null) return false;
   box.daddr.meet(destination);

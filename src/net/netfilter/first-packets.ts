@@ -2,8 +2,9 @@
 // packet's connection, but most of what is asked on its way is not about it: rules ask for interfaces, networks and a few
 // ports, routes for prefixes. What is looked at is noted while one walks (core/packet-box.ts), and the next one that
 // differs only in what nobody looked at goes the same way; that it is new, its new source and its place in the table are
-// found out for each. Half of what it takes otherwise (`npm run bench`: new_flow). Must not be seen either
-// (test/net/flow-paths.test.ts). UDP that is forwarded, with SNAT, MASQUERADE or neither; whatever else begins a connection walks.
+// found out for each. A third of what it takes otherwise, with what nat.ts and conntrack-hash.ts have for it (`npm run bench`:
+// new_flow). Must not be seen either (test/net/flow-paths.test.ts). UDP that is forwarded, with SNAT, MASQUERADE or neither;
+// whatever else begins a connection walks.
 
 import * as ip from "../../wire/ipv4.ts";
 import { getInt32 } from "../../wire/layout.ts";
