@@ -107,6 +107,8 @@ const CHANGES = [
 
 /** The same, of what tells new connections from each other, in a world of which 10.9.0.0/17 lies beyond the router. */
 const TELLING = [
+  "ip link set eth0 mtu 700",
+  "iptables -I FORWARD -m tos --tos 0x10; iptables -I FORWARD -m dscp --dscp 4 -j DROP",
   "iptables -I FORWARD -d 10.9.4.0/22 -j ACCEPT",
   "iptables -I FORWARD ! -d 10.9.8.0/21; iptables -I FORWARD ! -s 172.17.1.0/24",
   "iptables -I FORWARD -s 172.17.1.8/29; iptables -I FORWARD -p udp -d 10.9.0.5/255.255.0.255",
@@ -157,6 +159,8 @@ type Step =
       readonly stride: number;
       readonly count: number;
       readonly port: number;
+      readonly bytes: number;
+      readonly tos: number;
     }
   | { readonly kind: "listen" }
   | { readonly kind: "stream"; readonly from: number; readonly bytes: number; readonly back: number }
@@ -172,6 +176,8 @@ const fresh: fc.Arbitrary<Step> = fc.record({
   stride: fc.constantFrom(0, 1, 255, 256, 1000, 4099),
   count: fc.constantFrom(1, 3, 12),
   port: fc.integer({ min: 1000, max: 1004 }),
+  bytes: fc.constantFrom(1, 1, 690, 1600),
+  tos: fc.constantFrom(0, 0, 0, 16),
 });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -298,9 +304,12 @@ class World {
       }
       case "fresh": {
         let said = "";
+        const payload = new Uint8Array(step.bytes);
+        this.senders[step.from]!.setOption("IP_TOS", step.tos);
         for (let i = 0; i < step.count; i++) {
+          payload[0] = i;
           const addr = 0x0a090000 + ((step.first + i * step.stride) & 0xffff);
-          said += this.#send(this.senders[step.from]!, Uint8Array.of(i), { addr, port: step.port + (i & 1) });
+          said += this.#send(this.senders[step.from]!, payload, { addr, port: step.port + (i & 1) });
         }
         return said;
       }
@@ -410,12 +419,20 @@ async function behaveAlike(steps: readonly Step[]): Promise<void> {
 
 const settings = { numRuns: RUNS, endOnFailure: process.env["QUICK"] !== undefined };
 
-it("packets that take a remembered way leave everything as if they had walked", async () => {
-  const steps = fc.array(step, { minLength: 5, maxLength: 60, size: "max" });
-  await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
-}, TIMEOUT_MS);
+it(
+  "packets that take a remembered way leave everything as if they had walked",
+  async () => {
+    const steps = fc.array(step, { minLength: 5, maxLength: 60, size: "max" });
+    await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
+  },
+  TIMEOUT_MS,
+);
 
-it("so do those that begin connections", async () => {
-  const steps = fc.array(newStep, { minLength: 5, maxLength: 60, size: "max" });
-  await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
-}, TIMEOUT_MS);
+it(
+  "so do those that begin connections",
+  async () => {
+    const steps = fc.array(newStep, { minLength: 5, maxLength: 60, size: "max" });
+    await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
+  },
+  TIMEOUT_MS,
+);
