@@ -161,6 +161,17 @@ export class Sim {
   readonly #heap: Timer[] = [];
   readonly #deferred: Deferred[] = [];
 
+  constructor() {
+    // V8 takes a field that has held small integers only for one that always will, and compiles everything on a packet's way anew when
+    // the clock passes 2^31 ns. One that has held a fraction is a double from the start.
+    for (const moment of [0.5, 0]) {
+      this.now = moment;
+      this.#begun = moment;
+      this.#furthest = moment;
+      for (const cpu of this.cpus) cpu.clock = moment;
+    }
+  }
+
   timer(fn: () => void): Timer;
   timer<A>(fn: (arg: A) => void, arg: A): Timer;
   timer(fn: (arg: never) => void, arg?: unknown): Timer {

@@ -13,6 +13,7 @@ import {
   bridgeOf,
   bridgePortOf,
   holdTime,
+  learns,
   type NetBridge,
 } from "./br-private.ts";
 import { BR_FDB_ADDED_BY_USER, BR_FDB_LOCAL, BR_FDB_STATIC, BR_FDB_STICKY, FDB_NO_PORT } from "./fdb-table.ts";
@@ -25,7 +26,7 @@ export function brFdbUpdate(br: NetBridge, source: BridgePort, skb: SkBuff, vid:
   const { record } = skb;
   // until the address is found at the port where it was before, as it will be the next time
   skb.record = null;
-  if (holdTime(br) === 0) return;
+  if (!learns(br)) return;
   const { fdb, now } = br;
   const b = skb.head;
   const at = skb.macHeader + SOURCE;

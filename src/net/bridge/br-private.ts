@@ -216,6 +216,11 @@ export function holdTime(br: NetBridge): Ns {
   return br.topologyChange ? br.forwardDelayNs : br.ageingTimeNs;
 }
 
+/** Addresses are learned at all (hold_time is not 0). Its own answer, because a time of minutes is a number on the heap to whoever calls. */
+export function learns(br: NetBridge): boolean {
+  return br.topologyChange ? br.forwardDelayNs > 0 : br.ageingTimeNs > 0;
+}
+
 /** netif_running and netif_oper_up: frames pass. */
 export function portIsOperational(dev: NetDevice): boolean {
   return dev.up && (dev.operstate === "UP" || dev.operstate === "UNKNOWN");

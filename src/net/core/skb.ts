@@ -160,6 +160,9 @@ export class SkBuff {
     this.pool = pool;
     this.head = head;
     this.words = new Int32Array(head.buffer, head.byteOffset, head.length >> 2);
+    // a double for V8 from the start, see Sim's constructor
+    this.tstampNs = 0.5;
+    this.tstampNs = 0;
   }
 
   get len(): number {

@@ -53,8 +53,8 @@ export type ConntrackListener = (events: number, conn: ConnInfo) => void;
 
 export class Conntrack {
   #jiffy = 0;
-  #jiffyFrom: Ns = 0;
-  #jiffyTo: Ns = 0;
+  #jiffyFrom: Ns = Number.NEGATIVE_INFINITY;
+  #jiffyTo: Ns = Number.NEGATIVE_INFINITY;
   readonly net: Net;
   readonly sysctl: ConntrackSysctl;
   readonly stat: ConntrackStat = newConntrackStat();

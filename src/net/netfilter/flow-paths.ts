@@ -14,7 +14,7 @@ import type { Deferred } from "../../sim/sim.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get16, getInt32 } from "../../wire/layout.ts";
 import { ACK, PSH } from "../../wire/tcp.ts";
-import { BridgePort, holdTime } from "../bridge/br-private.ts";
+import { BridgePort, learns } from "../bridge/br-private.ts";
 import { deliverToTaps } from "../core/dev.ts";
 import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
@@ -145,7 +145,7 @@ export class FlowPath {
   /** The bridge learns, or does not, as it did. */
   learnsAsBefore(): boolean {
     const { port } = this;
-    return port === null || this.fdbEntry >= 0 === holdTime(port.br) > 0;
+    return port === null || this.fdbEntry >= 0 === learns(port.br);
   }
 
   /** Counts what has gone this way since the last time. */
