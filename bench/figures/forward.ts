@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, unlinkSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readCapture } from "../../src/capture/read.ts";
-import { CaptureWriter } from "../../src/capture/writer.ts";
+import { CaptureWriter, emptyCapture } from "../../src/capture/writer.ts";
 import { captureFrame } from "../../src/net/core/capture-stamp.ts";
 import type { Tap } from "../../src/net/core/net-device.ts";
 import type { UdpSock } from "../../src/net/ipv4/udp.ts";
@@ -80,7 +80,7 @@ export function captureToFiles(path: NatPath): CaptureFiles {
     const file = join(folder, `${name}.pcap`);
     let fd = openSync(file, "w");
     const sink = (piece: Uint8Array): void => void writeSync(fd, piece);
-    let writer = new CaptureWriter({ sink });
+    const writer = new CaptureWriter({ sink });
     const tap: Tap = {
       capture: (skb, _dev, _outgoing, stamp) => captureFrame(writer, skb, stamp),
     };
@@ -92,7 +92,8 @@ export function captureToFiles(path: NatPath): CaptureFiles {
       // a file that is cut to nothing and written anew is put on the disk when it is closed (ext4's auto_da_alloc), in the next run's time
       unlinkSync(file);
       fd = openSync(file, "w");
-      writer = new CaptureWriter({ sink });
+      // the writer stays, with its chunk as large as it has become: as in a capture that goes on
+      writeSync(fd, emptyCapture());
     };
     return { name, file, flush, renew };
   });
