@@ -2,7 +2,6 @@
 // Answers to net/ipv4/proc.c and net/core/net-procfs.c.
 
 import { ABSENT_MIBS, tcpExtCounters } from "./ipv4/snmp-names.ts";
-import { TCP_CLOSE } from "./ipv4/tcp-sock.ts";
 import { TimewaitSock } from "./ipv4/tcp-timewait.ts";
 import type { NetNamespace } from "./netns.ts";
 

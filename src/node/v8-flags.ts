@@ -6,10 +6,13 @@ import { setFlagsFromString } from "node:v8";
  * For a process that is going to forward many packets; called before it does. A packet's way is a chain of some sixty small
  * functions, as in the kernel; V8 stops putting functions into each other after 920 bytes of bytecode, which is made for larger
  * ones. With room for more a forwarded frame takes 640 ns instead of 780 (`npm run bench`: forward_60B). It takes more
- * compiling, which only a long run earns back.
+ * compiling, which only a long run earns back. And V8 compiles while it waits, not beside the run: what it puts into each other is
+ * then the same each time, where it depended on which of two threads was first, and a frame took 420 ns in one process and 570 in the
+ * next; now 450. A short run takes as long as before (scenarios 02 and 21).
  */
 export function inlineMore(): void {
   setFlagsFromString("--max-inlined-bytecode-size-cumulative=6000");
+  setFlagsFromString("--no-concurrent-recompilation");
 }
 
 /**

@@ -7,7 +7,6 @@
 import type { Deferred } from "../../sim/sim.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { get16, getInt32 } from "../../wire/layout.ts";
-import { HEADER_LENGTH as UDP_HEADER_LENGTH } from "../../wire/udp.ts";
 import { deliverToTaps } from "../core/dev.ts";
 import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";

@@ -8,7 +8,6 @@ import type { Task } from "../../sim/task.ts";
 class Kept extends OpenFile {
   text = "";
 
-  // biome-ignore lint/correctness/useYield: it takes what it gets at once
   override *write(bytes: Uint8Array): Task<void> {
     this.text += decodeUtf8(bytes);
   }
