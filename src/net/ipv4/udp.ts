@@ -1,6 +1,7 @@
 // UDP (RFC 768, RFC 1122 section 4.1): ports, who gets a datagram, checksums left to the device or made here, and ICMP
 // errors back to the sender. Answers to net/ipv4/udp.c. UDP-Lite, segmentation offload and the BPF hooks are left out.
 
+import { smallInts } from "../../base/bytes.ts";
 import { Errno, NetError } from "../../base/errno.ts";
 import { LazyMap } from "../../base/lazy.ts";
 import type { Rng } from "../../sim/rng.ts";
@@ -29,7 +30,7 @@ import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
 import { ipPlainOut } from "./ip-output.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { isReservedPort } from "./local-ports.ts";
-import { dstCheck, inetAddrType, ipv4UpdatePmtu, type Rtable } from "./route.ts";
+import { dstCheck, inetAddrType, ipv4UpdatePmtu, isMulticast, type Rtable } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, skbRtable } from "./rtable.ts";
 import { familiesApart } from "./tcp-hashtables.ts";
@@ -38,13 +39,20 @@ import { UdpHeaders } from "./udp-headers.ts";
 /** Receives for a port in place of a socket (udp_tunnel's encap_rcv): skb.data is behind the UDP header. Takes it over. */
 export type UdpEncapRcv = (skb: SkBuff) => void;
 
+/** A power of two. */
+const RECENT = 8;
+
+class RecentPorts {
+  readonly ports: Int32Array = smallInts(RECENT);
+  readonly lists: (readonly UdpSock[] | undefined)[] = new Array(RECENT).fill(undefined);
+}
+
 /** The UDP sockets of one namespace, by local port. Addresses of packets may be signed or unsigned numbers. */
 export class UdpTable {
   readonly #ip4: Ipv4;
   readonly #socks: LazyMap<number, UdpSock[]> = new LazyMap();
-  /** the port that was looked up last: datagrams come in rows */
-  #lastPort = -1;
-  #last: readonly UdpSock[] | undefined = undefined;
+  /** what was found lately, by the port's last bits: a quarter of a Map's time; null: forgotten, or nothing yet */
+  #recent: RecentPorts | null = null;
   /** made when a port is to be chosen */
   #rng: Rng | null = null;
 
@@ -72,7 +80,7 @@ export class UdpTable {
       if (port === 0) throw new NetError(Errno.EAGAIN);
     } else if (this.#inUse(sock, port)) throw new NetError(Errno.EADDRINUSE);
     sock.sport = port;
-    this.#lastPort = -1;
+    this.#recent = null;
     const list = this.#socks.get(port);
     if (list) list.unshift(sock);
     else this.#socks.set(port, [sock]);
@@ -92,7 +100,7 @@ export class UdpTable {
   }
 
   unhash(sock: UdpSock): void {
-    this.#lastPort = -1;
+    this.#recent = null;
     const list = (this.#socks.get(sock.sport) ?? []).filter((other) => other !== sock);
     if (list.length > 0) this.#socks.set(sock.sport, list);
     else this.#socks.delete(sock.sport);
@@ -100,11 +108,14 @@ export class UdpTable {
 
   /** The socket that a unicast datagram is for (__udp4_lib_lookup): bound to its address first, the best match wins. */
   lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
-    if (this.#lastPort !== dport) {
-      this.#last = this.#socks.get(dport);
-      this.#lastPort = dport;
+    this.#recent ??= new RecentPorts();
+    const { ports, lists } = this.#recent;
+    const slot = dport & (RECENT - 1);
+    if (ports[slot] !== dport) {
+      ports[slot] = dport;
+      lists[slot] = this.#socks.get(dport);
     }
-    const list = this.#last;
+    const list = lists[slot];
     if (!list) return null;
     if (list.length === 1) {
       const sock = list[0]!;
@@ -285,6 +296,22 @@ export class UdpSock extends DatagramSock {
     return rt;
   }
 
+  /**
+   * The route of an earlier datagram to the address (route-cache.ts), straight from there for a socket that has nothing
+   * out of the ordinary to ask for; of `fl` only the addresses are set then.
+   */
+  #knownRoute(daddr: number): Rtable | null {
+    const { ip4, fl } = this;
+    if (!this.#routesAsUsual() || isMulticast(daddr) || daddr === 0) return null;
+    const { outputs } = ip4.route;
+    const known = outputs.find(daddr | 0, this.saddr | 0, this.tos, this.boundDevIf, ip4.net.pathGenid);
+    if (known === null) return null;
+    this.#dst = this.established && daddr === this.daddr ? known : null;
+    fl.daddr = daddr;
+    fl.saddr = outputs.saddr >>> 0;
+    return known;
+  }
+
   #routesAsUsual(): boolean {
     return this.mark === 0 && !this.localRoute && !this.transparent && !this.freebind && this.options === null;
   }
@@ -298,7 +325,7 @@ export class UdpSock extends DatagramSock {
   /** udp_sendmsg and udp_send_skb */
   #send(payload: Uint8Array, to: SockAddr, corked: boolean): void {
     const { ip4 } = this;
-    const rt = this.#connectedRoute(to) ?? this.#routeTo(to);
+    const rt = this.#connectedRoute(to) ?? this.#knownRoute(to.addr) ?? this.#routeTo(to);
     const headers = this.#headers;
     if (!headers.areFor(rt)) headers.make(this, rt);
     headers.toPeer = false;
