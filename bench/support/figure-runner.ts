@@ -2,6 +2,7 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { COMPILE_ALIKE } from "../../src/node/v8-flags.ts";
 import type { Figure } from "../figures/figure.ts";
 
 export interface Question {
@@ -84,7 +85,9 @@ export class FigureProcess {
 
   constructor({ key }: Figure) {
     this.key = key;
-    this.child = fork(fileURLToPath(new URL("./figure-process.js", import.meta.url)), [key]);
+    this.child = fork(fileURLToPath(new URL("./figure-process.js", import.meta.url)), [key], {
+      execArgv: [COMPILE_ALIKE],
+    });
   }
 
   /** The world is built and the code is warm; or the value, where that is all. */

@@ -119,8 +119,11 @@ export class Socket extends OpenFile {
   }
 
   setOption(name: string, value: number): void {
-    if (name === "IPV6_V6ONLY" && this.sock.family === AF_INET6) this.sock.ipv6Only = value !== 0;
-    else this.sock.setOption(name, value);
+    if (name === "IPV6_V6ONLY" && this.sock.family === AF_INET6) {
+      // not once it has a port (do_ipv6_setsockopt)
+      if (this.sock.sport !== 0) throw new NetError(Errno.EINVAL);
+      this.sock.ipv6Only = value !== 0;
+    } else this.sock.setOption(name, value);
   }
 
   getOption(name: string): number {

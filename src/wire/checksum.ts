@@ -33,6 +33,12 @@ export function fold(value: number): number {
   return (once & 0xffff) + (once >>> 16);
 }
 
+/** The same of a sum below 2^31. */
+export function foldSmall(value: number): number {
+  const once = (value & 0xffff) + (value >>> 16);
+  return (once & 0xffff) + (once >>> 16);
+}
+
 /** The checksum to store over `b[from..to)`, whose own checksum field is zero; over a good packet it gives 0. */
 export function internetChecksum(b: Uint8Array, from: number, to: number, initial: number = 0): number {
   return ~sum(b, from, to, initial) & 0xffff;

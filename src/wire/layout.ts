@@ -93,12 +93,20 @@ class LayoutBytes extends Uint8Array<ArrayBuffer> {
 /** Of this machine: words of a packet are in its order, the packet itself is not. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** Two big-endian 16-bit numbers, as the 32-bit word of this machine's byte order that holds them one after the other. */
-export function wordOf(first: number, second: number): number {
-  return LITTLE_ENDIAN
-    ? ((first >>> 8) & 0xff) | ((first & 0xff) << 8) | ((second & 0xff00) << 8) | (second << 24)
-    : (first << 16) | (second & 0xffff);
-}
+/**
+ * Headers as words of this machine's byte order: a word holds two halves, `firstHalf` the one at the lower address. A half is a 16-bit
+ * number as it lies in memory; `half` makes it of a number. Checksums can be summed up of halves (RFC 1071 section 2). One function for
+ * each kind of machine, because what asks first is too large for V8 to put everything on a packet's way into one piece.
+ */
+export const firstHalf: (word: number) => number = LITTLE_ENDIAN ? (word) => word & 0xffff : (word) => word >>> 16;
+export const secondHalf: (word: number) => number = LITTLE_ENDIAN ? (word) => word >>> 16 : (word) => word & 0xffff;
+/** The word of two halves; `second` may have bits above the lowest 16. */
+export const wordOf: (first: number, second: number) => number = LITTLE_ENDIAN
+  ? (first, second) => first | (second << 16)
+  : (first, second) => (first << 16) | (second & 0xffff);
+export const half: (value: number) => number = LITTLE_ENDIAN
+  ? (value) => ((value & 0xff) << 8) | ((value >>> 8) & 0xff)
+  : (value) => value & 0xffff;
 
 /** The unsigned 16-bit big-endian number at `at`. */
 export function get16(b: Uint8Array, at: number): number {

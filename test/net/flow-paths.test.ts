@@ -1,8 +1,10 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { SEC } from "../../src/base/time.ts";
+import { bridgeOf } from "../../src/net/bridge/br-private.ts";
 import { AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../src/net/core/sock.ts";
-import type { UdpSock } from "../../src/net/ipv4/udp.ts";
+import { UdpSock } from "../../src/net/ipv4/udp.ts";
+import { FlowLeg } from "../../src/net/netfilter/flow-leg.ts";
 import type { NetNamespace } from "../../src/net/netns.ts";
 import type { Socket } from "../../src/net/socket.ts";
 import { Lab, type LabHost } from "../../src/scenario/lab.ts";
@@ -15,7 +17,7 @@ import { parseIpv4 } from "../../src/wire/addr.ts";
 // rules, devices and protocols, connections with their timeouts, ages in the bridge.
 
 const WORLD = `
-  for ns in c1 c2 out; do ip netns add $ns; ip -n $ns link set lo up; done
+  for ns in c1 c2 out far; do ip netns add $ns; ip -n $ns link set lo up; done
   ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up
   for i in 1 2; do
     ip link add veth$i type veth peer name eth0 netns c$i
@@ -32,6 +34,11 @@ const WORLD = `
   ip -n c1 addr add 172.17.1.11/16 dev eth0
   ip route add default via 10.0.0.1
   ip -n out route add 172.17.0.0/16 via 10.0.0.2
+  ip -n out link add eth1 type veth peer name eth0 netns far
+  ip -n out addr add 10.8.0.1/24 dev eth1; ip -n out link set eth1 up
+  ip -n far addr add 10.8.0.2/24 dev eth0; ip -n far link set eth0 up; ip -n far route add default via 10.8.0.1
+  ip netns exec out sysctl -qw net.ipv4.ip_forward=1
+  ip netns exec out iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE
   for ns in c1 c2 out; do ip netns exec $ns ethtool -K eth0 tso off gso off; done
   sysctl -qw net.ipv4.ip_forward=1
   iptables -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
@@ -141,6 +148,36 @@ const TELLING = [
   "ip -n out addr add 10.9.9.9/32 dev lo || true",
 ];
 
+/** The same, of what a way over several hosts depends on. */
+const FLOW_CHANGES = [
+  "iptables -t nat -A PREROUTING -i eth0 -p udp --dport 2000 -j DNAT --to-destination 172.17.0.12:1000",
+  "tcpdump -ni docker0 -c 3 -w /root/three.pcap 2>/dev/null &",
+  "tcpdump -ni eth0 --immediate-mode -w /root/all.pcap 2>/dev/null &",
+  "tcpdump -ni any -c 40 -w /root/host.pcap 2>/dev/null &",
+  "ip netns exec out tcpdump -ni any -c 5 -w /root/any.pcap 2>/dev/null &",
+  "conntrack -D -p udp 2>/dev/null || true",
+  "ip netns exec out conntrack -F 2>/dev/null || true",
+  "ip netns exec out iptables -A INPUT -p udp --dport 1001 -j DROP",
+  "ip netns exec out iptables -A FORWARD -p udp -j ACCEPT",
+  "ip netns exec out iptables -F; ip netns exec out iptables -t nat -F",
+  "ip netns exec out sysctl -qw net.ipv4.ip_forward=0",
+  "ip netns exec out sysctl -qw net.ipv4.ip_forward=1",
+  "ip netns exec far ip link set eth0 down; ip netns exec far ip link set eth0 up; ip -n far route replace default via 10.8.0.1",
+  "ip netns exec far iptables -A INPUT -p udp -m length --length 600: -j DROP",
+  "ip netns exec far iptables -F",
+  "ip netns exec c1 iptables -A OUTPUT -p udp -m length --length 0:60 -j ACCEPT",
+  "ip netns exec c1 iptables -F",
+  "ip netns exec c1 ip route replace default via 172.17.0.1 mtu 900",
+  "ip netns exec c1 ip neigh del 172.17.0.1 dev eth0 || true",
+  "ip netns exec out ip neigh flush all",
+  "ip netns exec out ip link set eth1 mtu 800",
+  "ip netns exec out ip link set eth1 address 02:00:00:00:00:77",
+  "ip -n out addr del 10.9.9.9/32 dev lo || true",
+  "ip -n out addr add 10.9.9.9/32 dev lo || true",
+  "sysctl -qw net.core.netdev_max_backlog=1",
+  "sysctl -qw net.core.netdev_max_backlog=1000",
+];
+
 type Step =
   | {
       readonly kind: "send";
@@ -162,6 +199,17 @@ type Step =
       readonly bytes: number;
       readonly tos: number;
     }
+  | {
+      /** datagrams of a connected socket, some at once; then other flows' may come between */
+      readonly kind: "flow";
+      readonly from: number;
+      readonly bytes: number;
+      readonly times: number;
+      readonly atOnce: number;
+      readonly between: readonly { readonly ns: number; readonly from: number }[];
+    }
+  | { readonly kind: "drain" }
+  | { readonly kind: "reopen"; readonly which: number }
   | { readonly kind: "listen" }
   | { readonly kind: "stream"; readonly from: number; readonly bytes: number; readonly back: number }
   | { readonly kind: "answer"; readonly port: number }
@@ -180,6 +228,28 @@ const fresh: fc.Arbitrary<Step> = fc.record({
   tos: fc.constantFrom(0, 0, 0, 16),
 });
 
+/** Connected sockets: from where, by which address, to whom. */
+const FLOWS: readonly (readonly [string, string, string, number])[] = [
+  ["c1", "0.0.0.0", "10.0.0.1", 1000],
+  ["c1", "172.17.1.11", "10.9.9.9", 1001],
+  ["c2", "0.0.0.0", "10.8.0.2", 1000],
+  ["c1", "0.0.0.0", "172.17.0.12", 1000],
+  ["far", "0.0.0.0", "10.0.0.2", 2000],
+  ["c2", "0.0.0.0", "10.9.9.9", 1002],
+];
+
+const flow: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant("flow" as const),
+  from: fc.constantFrom(0, 0, 0, 1, 2, 2, 2, 3, 4, 5),
+  bytes: fc.constantFrom(0, 18, 18, 600, 1400, 2000),
+  times: fc.constantFrom(1, 2, 5),
+  atOnce: fc.constantFrom(1, 1, 1, 3),
+  between: fc.array(
+    fc.record({ ns: fc.constantFrom(100, 700, 1500, 2500, 4500, 6500, 9000), from: fc.nat(FLOWS.length - 1) }),
+    { maxLength: 2 },
+  ),
+});
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 10,
@@ -194,6 +264,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fresh },
+  { weight: 5, arbitrary: flow },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("listen" as const) }) },
   {
     weight: 5,
@@ -221,10 +292,25 @@ const newStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: step },
 );
 
+/** What goes to one address above all. */
+const flowStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 20, arbitrary: flow },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("drain" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen" as const), which: fc.nat(5) }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("change" as const), what: fc.constantFrom(...FLOW_CHANGES) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.constantFrom(1, 4000, 6000, 35_000) }),
+  },
+  { weight: 4, arbitrary: step },
+);
+
 const SEEN = `
   for t in filter nat mangle raw; do iptables -t $t -nvxL; done
-  for ns in c1 c2 out; do ip -n $ns -s link; ip netns exec $ns cat /proc/net/snmp /proc/net/netstat; done
+  for ns in c1 c2 out far; do ip -n $ns -s link; ip -n $ns -s neigh; ip netns exec $ns cat /proc/net/snmp /proc/net/netstat; done
   ip -s link; cat /proc/net/snmp /proc/net/netstat
+  ip netns exec out conntrack -L 2>/dev/null; ip netns exec out iptables -nvxL
+  sleep 2; md5sum /root/*.pcap
   conntrack -L 2>/dev/null; cat /proc/net/stat/nf_conntrack; bridge -s fdb; ip -s neigh; dmesg
 `;
 
@@ -261,6 +347,7 @@ class World {
   readonly host: LabHost = this.lab.addHost("host");
   readonly senders: UdpSock[] = [];
   readonly receivers: UdpSock[] = [];
+  readonly flows: UdpSock[] = [];
   readonly netns: NetNamespace[] = [];
   /** how connections ended, in order */
   readonly streams: string[] = [];
@@ -269,10 +356,11 @@ class World {
   readonly taps: { bytes(): Uint8Array; readonly frames: number }[] = [];
 
   async begin(forget: boolean): Promise<this> {
-    await this.host.sh(WORLD);
+    const { status, stderr } = await this.host.sh(WORLD);
+    expect(`${status} ${stderr}`).toBe("0 ");
     const of = (name: string): NetNamespace => netnsByName(this.host.host, name);
-    if (forget) for (const ns of [this.host.host.netns, of("c1"), of("c2"), of("out")]) forgetAlways(ns);
-    this.netns.push(of("c1"), of("c2"));
+    if (forget) for (const ns of [this.host.host.netns, of("c1"), of("c2"), of("out"), of("far")]) forgetAlways(ns);
+    this.netns.push(of("c1"), of("c2"), of("out"), of("far"), this.host.host.netns);
     this.#serve(of("out"));
     for (const name of ["c1", "c2"]) this.senders.push(of(name).socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock);
     for (const sock of this.senders) sock.bind({ addr: 0, port: 5000 });
@@ -286,9 +374,17 @@ class World {
       sock.bind({ addr: 0, port });
       this.receivers.push(sock);
     }
-    const inner = of("c2").socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
-    inner.bind({ addr: 0, port: 1000 });
-    this.receivers.push(inner);
+    for (const name of ["c2", "far"]) {
+      const inner = of(name).socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
+      inner.bind({ addr: 0, port: 1000 });
+      this.receivers.push(inner);
+    }
+    for (const [name, from, addr, port] of FLOWS) {
+      const sock = of(name).socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
+      sock.bind({ addr: parseIpv4(from)!, port: 0 });
+      sock.connectStart({ addr: parseIpv4(addr)!, port });
+      this.flows.push(sock);
+    }
     return this;
   }
 
@@ -312,6 +408,14 @@ class World {
           said += this.#send(this.senders[step.from]!, payload, { addr, port: step.port + (i & 1) });
         }
         return said;
+      }
+      case "flow":
+        return this.#flow(step);
+      case "drain":
+        return this.receivers.map((sock) => this.#drain(sock)).join(" ");
+      case "reopen": {
+        this.receivers[step.which] = this.#again(this.receivers[step.which]!);
+        return "";
       }
       case "listen": {
         const { ct } = this.host.host.netns.nf;
@@ -387,6 +491,45 @@ class World {
     );
   }
 
+  async #flow({ from, bytes, times, atOnce, between }: Step & { readonly kind: "flow" }): Promise<string> {
+    const { sim } = this.lab.engine;
+    let said = "";
+    const send = (sock: UdpSock, length: number): void => {
+      try {
+        sock.sendNow(new Uint8Array(length).fill(length), {});
+      } catch (error) {
+        said += String(error);
+      }
+    };
+    for (let i = 0; i < times; i++) {
+      for (const one of between) sim.after(one.ns, () => send(this.flows[one.from]!, 18));
+      for (let j = 0; j < atOnce; j++) send(this.flows[from]!, bytes + j);
+      if (between.length > 0) await this.lab.advance(SEC / 1000);
+      else sim.doSoftirq();
+    }
+    return said;
+  }
+
+  /** What came, and when. */
+  #drain(sock: UdpSock): string {
+    let said = "";
+    for (;;) {
+      const message = sock.recvNow(4096, {});
+      if (!message) return said;
+      said += `${JSON.stringify({ ...message, bytes: message.bytes.length })} `;
+    }
+  }
+
+  /** The socket closes, and another one takes its place. */
+  #again(old: UdpSock): UdpSock {
+    const port = old.sport;
+    const { ip4 } = old;
+    old.close();
+    const sock = new UdpSock(ip4);
+    sock.bind({ addr: 0, port });
+    return sock;
+  }
+
   #send(sock: UdpSock, bytes: Uint8Array, to: { addr: number; port: number }): string {
     let said = "";
     try {
@@ -399,8 +542,14 @@ class World {
   }
 
   async seen(): Promise<string> {
+    // to the nanosecond, which no tool prints
+    const { fdb } = bridgeOf(this.host.host.netns.net.deviceByName("docker0")!)!;
+    const ages = [...fdb.entries()].map((entry) => `${fdb.updated(entry)} ${fdb.used(entry)}`);
+    for (const { ipv4 } of this.netns)
+      for (const { key, state, usedNs, confirmedNs, updatedNs } of ipv4.arp.dump())
+        ages.push([key, state, usedNs, confirmedNs, updatedNs].join(" "));
     const { stdout, stderr } = await this.host.sh(SEEN);
-    return `${this.lab.now}\n${[...this.streams, ...this.events].join("\n")}\n${stdout}${stderr}`;
+    return `${ages.join("\n")}\n${this.lab.now}\n${[...this.streams, ...this.events].join("\n")}\n${stdout}${stderr}`;
   }
 }
 
@@ -433,6 +582,18 @@ it(
   async () => {
     const steps = fc.array(newStep, { minLength: 5, maxLength: 60, size: "max" });
     await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
+  },
+  TIMEOUT_MS,
+);
+
+it(
+  "so do those that take their whole way at once",
+  async () => {
+    const passes = vi.spyOn(FlowLeg.prototype, "pass");
+    const steps = fc.array(flowStep, { minLength: 5, maxLength: 60, size: "max" });
+    await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
+    expect(passes.mock.calls.length).toBeGreaterThan(RUNS);
+    passes.mockRestore();
   },
   TIMEOUT_MS,
 );

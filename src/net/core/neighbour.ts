@@ -109,6 +109,11 @@ export class Neighbour {
     return this.#queue?.head ?? null;
   }
 
+  /** How its frames are sent in one step; null: they are not. */
+  get hop(): NeighHop | null {
+    return this.#hop;
+  }
+
   get valid(): boolean {
     return (this.nudState & NUD_VALID) !== 0;
   }
@@ -137,6 +142,16 @@ export class Neighbour {
       else ethernet.emit14(this.ha, dev.address, skb.protocol, skb.head, at);
     }
     return devQueueXmit(skb) === NET_XMIT_DROP ? Errno.ENOBUFS : 0;
+  }
+
+  /** A packet on its trail is about to leave by this hop (trail.ts): that is where packets of its kind would leave now. */
+  leadsBy(hop: NeighHop): boolean {
+    return this.#hop === hop && this.#headerFor !== 0 && hop.current && !this.dead && (this.nudState & NUD_VALID) !== 0;
+  }
+
+  /** … and it leaves: what `output` does before it sends. */
+  outputBy(): void {
+    if ((this.nudState & NUD_CONNECTED) === 0) this.eventSend(null);
   }
 
   /** The link header with two bytes in front of it, as words (neigh_hh_output, struct hh_cache). */

@@ -85,6 +85,8 @@ export const NET_XMIT_CN = 2;
 
 /** A neighbour's frames on a link whose other end is here, sent in one step (Neighbour.output). */
 export interface NeighHop {
+  /** longest packet that it is for, without its link header */
+  readonly mostBytes: number;
   /** nothing has changed since it was made */
   readonly current: boolean;
   /** IPv4's packet is one of those it is for; skb.data is at the network header */
@@ -94,6 +96,12 @@ export interface NeighHop {
    * @param plain it is known to be what isPlain asks for (plain.ts), but for what the way to the far end does away with
    */
   send(skb: SkBuff, plain: boolean): number;
+  /** there is room in the backlog at the other end */
+  readonly ready: boolean;
+  /** Of a packet on its trail (trail.ts): it leaves, and is at the other end, in no backlog. */
+  cross(skb: SkBuff): void;
+  /** A packet that has crossed is put into the backlog there, after all. Takes it over. */
+  arrive(skb: SkBuff): void;
 }
 
 /** What a driver implements; absent functions do the common thing. */

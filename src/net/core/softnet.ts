@@ -38,12 +38,18 @@ export class Backlog {
     this.#softnets = sim.cpus.map(() => new Softnet(sim, (softnet) => this.#process(softnet)));
   }
 
+  /** A frame that is queued now is not dropped. */
+  get hasRoom(): boolean {
+    return this.#softnets[this.#sim.cpu.id]!.queue.length <= this.maxBacklog;
+  }
+
   /**
    * Queues a received frame; skb.dev is the receiving device. False when the queue was full (the frame is dropped).
    * @param plain it is as isPlain wants it (plain.ts)
    */
   enqueue(skb: SkBuff, plain = false): boolean {
     skb.plain = plain;
+    if (!plain) skb.trail = null;
     const softnet = this.#softnets[this.#sim.cpu.id]!;
     const { queue } = softnet;
     if (queue.length > this.maxBacklog) {
@@ -67,14 +73,23 @@ export class Backlog {
       if (!skb) break;
       this.processed++;
       skb.record = null;
-      const dev = skb.dev!;
-      const { flowPaths, earlyDemux } = dev.net;
-      if (flowPaths !== null) {
-        if (!flowPaths.receive(skb, dev)) netifReceiveSkb(skb);
-      } else if (earlyDemux === null || !earlyDemux.receive(skb, dev)) netifReceiveSkb(skb);
+      const { trail } = skb;
+      const passed = trail === null ? 0 : trail.take(skb, queue.length === 0);
+      if (passed === 0) this.#receive(skb);
+      else this.processed += passed - 1;
       if (queue.length === 0 || this.#sim.needResched) break;
     }
     if (queue.length > 0) softnet.softirq.raise();
     else softnet.scheduled = false;
+  }
+
+  /** By the short way, where the host knows one for it. */
+  #receive(skb: SkBuff): void {
+    const dev = skb.dev!;
+    const { flowPaths, earlyDemux } = dev.net;
+    const short = flowPaths ?? earlyDemux;
+    if (short?.receive(skb, dev)) return;
+    skb.trail = null;
+    netifReceiveSkb(skb);
   }
 }

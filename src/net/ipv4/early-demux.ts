@@ -13,9 +13,10 @@ import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { isPlainReceived } from "../core/plain.ts";
 import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import type { LastLeg, Trail } from "../core/trail.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { DST_LOCAL_DELIVER } from "./rtable.ts";
+import { DST_LOCAL_DELIVER, type Rtable } from "./rtable.ts";
 import type { UdpSock } from "./udp.ts";
 
 export class EarlyDemux implements FlowPathCache, Deferred {
@@ -38,7 +39,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
     if (this.#genid !== net.pathGenid) this.#look();
     if (!this.#open || dev.rxHandler !== null || !dev.up || skb.pktType !== PACKET_HOST || !isPlainReceived(skb))
       return false;
-    if (!ip4.raw.empty || (net.ipv4Sniffers !== null && net.ipv4Sniffers.length > 0)) return false;
+    if (!this.stillOpen) return false;
     const { head, data } = skb;
     const saddr = getInt32(head, data + ip.SOURCE);
     const daddr = getInt32(head, data + ip.DESTINATION);
@@ -53,26 +54,44 @@ export class EarlyDemux implements FlowPathCache, Deferred {
       if (sock === null) return false;
     }
 
-    // netifReceiveSkb
-    const { sim, costs } = net.kernel;
-    sim.elapse(costs.receive);
-    skb.tstampNs = sim.now;
-    skb.skbIif = dev.ifindex;
-    skb.networkHeader = data;
-    skb.transportHeader = data;
-    deliverToTaps(skb, dev);
-
-    // ipRcv to ipLocalDeliverFinish
+    if (skb.trail !== null) this.#noteLeg(skb.trail, skb, dev, rt, sock);
+    this.deliver(skb, dev, tos);
     skb.dst = rt;
-    skb.data = at;
-    skb.transportHeader = at;
-    this.#count(skb.tail - data, tos);
     if (sock !== null) {
       // udpRcv
       skb.trim(get16(head, at + 4));
       sock.receive(skb);
     } else ip4.protocols[head[data + 9]!]!.handler(skb, ip4);
     return true;
+  }
+
+  /** @internal netifReceiveSkb, and ipRcv to ipLocalDeliverFinish, but for the route. */
+  deliver(skb: SkBuff, dev: NetDevice, tos: number): void {
+    const { data } = skb;
+    const { sim, costs } = dev.net.kernel;
+    const at = data + ip.HEADER_LENGTH;
+    sim.elapse(costs.receive);
+    skb.tstampNs = sim.now;
+    skb.skbIif = dev.ifindex;
+    skb.networkHeader = data;
+    skb.transportHeader = data;
+    deliverToTaps(skb, dev);
+    skb.data = at;
+    skb.transportHeader = at;
+    this.#count(skb.tail - data, tos);
+  }
+
+  /** Of what changes without a new generation: nobody else wants to see it. @internal */
+  get stillOpen(): boolean {
+    const ip4 = this.#ip4;
+    const { net } = ip4;
+    return (!ip4.hasRaw || ip4.raw.empty) && (net.ipv4Sniffers === null || net.ipv4Sniffers.length === 0);
+  }
+
+  /** The packet's whole way is being noted: it ends here, if at a socket of UDP. */
+  #noteLeg(trail: Trail, skb: SkBuff, dev: NetDevice, rt: Rtable, sock: UdpSock | null): void {
+    if (sock !== null && trail.notes(skb)) trail.arrive(skb, new UdpLeg(this, skb, dev, rt, sock));
+    skb.trail = null;
   }
 
   #look(): void {
@@ -102,5 +121,42 @@ export class EarlyDemux implements FlowPathCache, Deferred {
     this.#packets = 0;
     this.#bytes = 0;
     this.#ecn = 0;
+  }
+}
+
+/** The end of a trail (core/trail.ts): this host, and a socket there. */
+class UdpLeg implements LastLeg {
+  readonly #demux: EarlyDemux;
+  readonly #dev: NetDevice;
+  readonly #rt: Rtable;
+  readonly #genid: number;
+  readonly #sock: UdpSock;
+  readonly #generation: number;
+  readonly #tos: number;
+
+  constructor(demux: EarlyDemux, { head, data }: SkBuff, dev: NetDevice, rt: Rtable, sock: UdpSock) {
+    this.#demux = demux;
+    this.#dev = dev;
+    this.#rt = rt;
+    this.#genid = dev.net.pathGenid;
+    this.#sock = sock;
+    this.#generation = rt.ip4.udp.generation;
+    this.#tos = head[data + 1]!;
+  }
+
+  leads(): boolean {
+    const rt = this.#rt;
+    return (
+      this.#genid === this.#dev.net.pathGenid &&
+      this.#generation === rt.ip4.udp.generation &&
+      this.#demux.stillOpen &&
+      !rt.expired &&
+      this.#sock.encapRcv === null
+    );
+  }
+
+  pass(skb: SkBuff): void {
+    this.#demux.deliver(skb, this.#dev, this.#tos);
+    this.#sock.receive(skb);
   }
 }

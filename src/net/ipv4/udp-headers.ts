@@ -3,12 +3,14 @@
 // out anew for each packet (path MTU discovery, TTL, DF) is found out once here, as Linux's corked send does with struct
 // inet_cork; about 60 ns less a datagram (`npm run bench`: forward_60B). The bytes are the same (test/net/ipv4/udp.test.ts).
 
-import { fold, pseudoHeaderSumAt } from "../../wire/checksum.ts";
+import { foldSmall } from "../../wire/checksum.ts";
+import { ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { wordOf } from "../../wire/layout.ts";
+import { firstHalf, half, secondHalf, wordOf } from "../../wire/layout.ts";
 import * as udp from "../../wire/udp.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
 import { putBytes } from "../core/skb-bytes.ts";
+import type { Trail } from "../core/trail.ts";
 import { RTN_MULTICAST } from "./fib-types.ts";
 import type { DatagramSock } from "./inet-sock.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
@@ -28,14 +30,16 @@ export class UdpHeaders {
   plainOut = false;
   /** addressed to the peer of a connected socket, by the route that it keeps: nothing of the sort is asked again */
   toPeer = false;
+  /** the whole way of what goes to the peer; null: not asked for yet */
+  trail: Trail | null = null;
   readonly #bytes: Uint8Array = new Uint8Array(PAYLOAD_AT);
   readonly #words: Int32Array = new Int32Array(this.#bytes.buffer);
-  /** 16 bits: version, header length and TOS; DF; TTL and protocol */
+  /** halves: version, header length and TOS; DF; TTL and protocol */
   #versionTos = 0;
   #df = 0;
   #ttlProtocol = 0;
   #flags = 0;
-  /** whom they are addressed to now, the sums of the IP header and the pseudo-header without what differs by packet */
+  /** whom they are addressed to now, the sums of the IP header's halves and the pseudo-header's without what differs by packet */
   #saddr = -1;
   #daddr = -1;
   #dport = -1;
@@ -57,6 +61,7 @@ export class UdpHeaders {
     this.mostBytes = -1;
     this.plainOut = false;
     this.toPeer = false;
+    this.trail = null;
     this.#daddr = -1;
     // a path MTU that was learned comes and goes with time; the device must complete the checksum
     const ordinary = disc <= IP_PMTUDISC_DO || disc === IP_PMTUDISC_OMIT;
@@ -65,9 +70,9 @@ export class UdpHeaders {
     this.mostBytes = mtu - PAYLOAD_AT;
     this.#flags = disc < IP_PMTUDISC_DO || disc === IP_PMTUDISC_OMIT ? IPSKB_IGNORE_DF : 0;
     this.plainOut = ipGoesPlain(rt);
-    this.#versionTos = 0x4500 | sk.tos;
-    this.#df = ipDontFragment(ip4, sk, rt) ? ipv4.DF : 0;
-    this.#ttlProtocol = (ipSelectTtl(ip4, sk, rt) << 8) | sk.protocol;
+    this.#versionTos = half(0x4500 | sk.tos);
+    this.#df = ipDontFragment(ip4, sk, rt) ? half(ipv4.DF) : 0;
+    this.#ttlProtocol = half((ipSelectTtl(ip4, sk, rt) << 8) | sk.protocol);
     udp.setSourcePort(this.#bytes, UDP_AT, sk.sport);
   }
 
@@ -79,8 +84,9 @@ export class UdpHeaders {
     ipv4.setSource(b, 0, saddr);
     ipv4.setDestination(b, 0, daddr);
     udp.setDestinationPort(b, UDP_AT, dport);
-    const addresses = pseudoHeaderSumAt(b, 0, 0, 0);
-    this.#pseudo = addresses + ipv4.IPPROTO_UDP;
+    const words = this.#words;
+    const addresses = firstHalf(words[3]!) + secondHalf(words[3]!) + firstHalf(words[4]!) + secondHalf(words[4]!);
+    this.#pseudo = addresses + half(ipv4.IPPROTO_UDP);
     this.#headerSum = addresses + this.#versionTos + this.#df + this.#ttlProtocol;
   }
 
@@ -88,33 +94,55 @@ export class UdpHeaders {
   makeSkb(sk: DatagramSock, fl: FlowKey, dport: number, payload: Uint8Array): SkBuff {
     const length = udp.HEADER_LENGTH + payload.length;
     const skb = sk.net.kernel.skbs.alloc(UDP_AT + length);
-    const at = skb.put(UDP_AT + length);
     if (!this.toPeer && (this.#dport !== dport || this.#daddr !== fl.daddr || this.#saddr !== fl.saddr))
       this.#address(fl, dport);
-    const id = this.#identification(sk, fl);
-    // whole words: who reads one soon after would wait for the bytes that it is put together from
-    const { words } = skb;
-    const from = this.#words;
-    const w = at >> 2;
-    words[w] = wordOf(this.#versionTos, UDP_AT + length);
-    words[w + 1] = wordOf(id, this.#df);
-    words[w + 2] = wordOf(this.#ttlProtocol, ~fold(this.#headerSum + UDP_AT + length + id));
-    words[w + 3] = from[3]!;
-    words[w + 4] = from[4]!;
-    words[w + 5] = from[5]!;
-    words[w + 6] = wordOf(length, fold(this.#pseudo + length));
-    putBytes(skb, at + PAYLOAD_AT, payload, payload.length);
-    skb.networkHeader = at;
-    skb.transportHeader = at + UDP_AT;
-    skb.ipSummed = CHECKSUM_PARTIAL;
-    skb.csumStart = at + UDP_AT;
-    skb.csumOffset = udp.CHECKSUM;
+    this.#put(skb, this.#identification(sk, fl), payload);
     skb.ipcbFlags = this.#flags;
     skb.dst = this.rt;
     skb.sk = sk;
     skb.priority = sk.priority;
     skb.mark = sk.mark;
     return skb;
+  }
+
+  /**
+   * The same for a packet on its trail, to the connected peer, as it leaves the sender's namespace: what is scrubbed there is not set
+   * first.
+   */
+  makeOnTrail(sk: DatagramSock, payload: Uint8Array): SkBuff {
+    const skb = sk.net.kernel.skbs.alloc(PAYLOAD_AT + payload.length);
+    const id = sk.inetId;
+    sk.inetId = (id + 1) & 0xffff;
+    this.#put(skb, id, payload);
+    skb.protocol = ETH_P_IP;
+    skb.bare = true;
+    return skb;
+  }
+
+  /** Headers and payload, and what is known of their checksums. */
+  #put(skb: SkBuff, id: number, payload: Uint8Array): void {
+    const length = udp.HEADER_LENGTH + payload.length;
+    const at = skb.put(UDP_AT + length);
+    // whole words: who reads one soon after would wait for the bytes that it is put together from
+    const { words } = skb;
+    const from = this.#words;
+    const w = at >> 2;
+    const total = half(UDP_AT + length);
+    const udpLength = half(length);
+    const identification = half(id);
+    words[w] = wordOf(this.#versionTos, total);
+    words[w + 1] = wordOf(identification, this.#df);
+    words[w + 2] = wordOf(this.#ttlProtocol, ~foldSmall(this.#headerSum + total + identification));
+    words[w + 3] = from[3]!;
+    words[w + 4] = from[4]!;
+    words[w + 5] = from[5]!;
+    words[w + 6] = wordOf(udpLength, foldSmall(this.#pseudo + udpLength));
+    putBytes(skb, at + PAYLOAD_AT, payload, payload.length);
+    skb.networkHeader = at;
+    skb.transportHeader = at + UDP_AT;
+    skb.ipSummed = CHECKSUM_PARTIAL;
+    skb.csumStart = at + UDP_AT;
+    skb.csumOffset = udp.CHECKSUM;
   }
 
   /** ip_select_ident */

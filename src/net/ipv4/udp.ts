@@ -24,6 +24,7 @@ import {
 } from "../core/skb.ts";
 import { takeBytes } from "../core/skb-bytes.ts";
 import { AF_INET, type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
+import { Trail } from "../core/trail.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { DatagramSock } from "./inet-sock.ts";
 import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
@@ -53,6 +54,8 @@ export class UdpTable {
   readonly #socks: LazyMap<number, UdpSock[]> = new LazyMap();
   /** what was found lately, by the port's last bits: a quarter of a Map's time; null: forgotten, or nothing yet */
   #recent: RecentPorts | null = null;
+  /** raised by whatever may change who gets a datagram */
+  generation = 0;
   /** made when a port is to be chosen */
   #rng: Rng | null = null;
 
@@ -80,6 +83,7 @@ export class UdpTable {
       if (port === 0) throw new NetError(Errno.EAGAIN);
     } else if (this.#inUse(sock, port)) throw new NetError(Errno.EADDRINUSE);
     sock.sport = port;
+    this.generation++;
     this.#recent = null;
     const list = this.#socks.get(port);
     if (list) list.unshift(sock);
@@ -100,6 +104,7 @@ export class UdpTable {
   }
 
   unhash(sock: UdpSock): void {
+    this.generation++;
     this.#recent = null;
     const list = (this.#socks.get(sock.sport) ?? []).filter((other) => other !== sock);
     if (list.length > 0) this.#socks.set(sock.sport, list);
@@ -259,7 +264,7 @@ export class UdpSock extends DatagramSock {
     if (this.sndShutdown) throw new NetError(Errno.EPIPE);
     const { rt } = this.#headers;
     if (rt !== null && !options.to && !options.more && this.#goesAsTheLast(bytes, rt)) {
-      this.#sendPlain(bytes, rt, this.dport);
+      if (!this.#sendOnTrail(bytes)) this.#sendPlain(bytes, rt, this.dport);
       return bytes.length;
     }
     const to = this.destination(options);
@@ -283,6 +288,34 @@ export class UdpSock extends DatagramSock {
   #goesAsTheLast(bytes: Uint8Array, rt: Rtable): boolean {
     const headers = this.#headers;
     return headers.toPeer && headers.areFor(rt) && bytes.length <= headers.mostBytes && this.#corked.length === 0;
+  }
+
+  /** … on its trail, when that is known (core/trail.ts): ipPlainOut, Neighbour.output and the hop's send in one. False: it is not. */
+  #sendOnTrail(bytes: Uint8Array): boolean {
+    const headers = this.#headers;
+    const { trail } = headers;
+    if (trail === null || !trail.leads) return false;
+    const { ip4 } = this;
+    const skb = headers.makeOnTrail(this, bytes);
+    const { sim, costs } = ip4.net.kernel;
+    sim.elapse(costs.output);
+    const { ip: mib, ipExt, udp: udpMib } = ip4.mib;
+    mib.OutRequests++;
+    mib.OutTransmits++;
+    ipExt.OutOctets += skb.tail - skb.data;
+    udpMib.OutDatagrams++;
+    trail.start(skb);
+    return true;
+  }
+
+  /** Which way the packet goes, from here to its end, is to be noted. */
+  #noteTrail(skb: SkBuff, rt: Rtable): void {
+    const { neigh } = rt;
+    const hop = neigh?.hop;
+    if (!neigh || !hop || (neigh.key | 0) !== (rt.nexthop(this.daddr) | 0) || !neigh.leadsBy(hop)) return;
+    const headers = this.#headers;
+    headers.trail ??= new Trail(this.ip4.net.sim);
+    headers.trail.begin(skb, neigh, hop);
   }
 
   /** A connected socket's route, while it is good (sk_dst_check); fl is as it was when the route was found. */
@@ -318,6 +351,7 @@ export class UdpSock extends DatagramSock {
 
   /** Options changed: the next datagram's route and headers are made anew. */
   protected override optionsChanged(): void {
+    this.ip4.udp.generation++;
     this.#headers.rt = null;
     this.#dst = null;
   }
@@ -346,6 +380,7 @@ export class UdpSock extends DatagramSock {
     const skb = headers.makeSkb(this, this.fl, dport, payload);
     let err: number;
     if (headers.plainOut && skb.pool.trace === null) {
+      if (headers.toPeer) this.#noteTrail(skb, rt);
       err = ipPlainOut(ip4, skb, rt);
       if (err !== 0) ip4.mib.ip.OutDiscards++;
     } else err = ipSendSkb(ip4, skb);

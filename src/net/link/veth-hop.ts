@@ -28,7 +28,7 @@ export class VethHop implements NeighHop, Deferred {
   readonly #h2: number;
   readonly #h3: number;
   /** longest packet without its link header */
-  readonly #mostBytes: number;
+  readonly mostBytes: number;
   readonly #pktType: number;
   readonly #crosses: boolean;
   /** frames and bytes that the devices' counters do not have yet */
@@ -54,7 +54,7 @@ export class VethHop implements NeighHop, Deferred {
     this.#h1 = header[1]!;
     this.#h2 = header[2]!;
     this.#h3 = header[3]!;
-    this.#mostBytes = peer.mtu + peer.hardHeaderLen + VLAN_HLEN - HEADER_LENGTH;
+    this.mostBytes = peer.mtu + peer.hardHeaderLen + VLAN_HLEN - HEADER_LENGTH;
     this.#pktType = pktType;
     this.#crosses = dev.net !== peer.net;
   }
@@ -63,10 +63,14 @@ export class VethHop implements NeighHop, Deferred {
     return this.#net.pathGenid === this.#genid && this.#peerNet.pathGenid === this.#peerGenid;
   }
 
+  get ready(): boolean {
+    return this.#backlog.hasRoom;
+  }
+
   takes(skb: SkBuff): boolean {
     const { data } = skb;
     return (
-      skb.tail - data <= this.#mostBytes &&
+      skb.tail - data <= this.mostBytes &&
       (data & 3) === 0 &&
       skb.protocol === ETH_P_IP &&
       skb.gsoSize === 0 &&
@@ -75,7 +79,29 @@ export class VethHop implements NeighHop, Deferred {
   }
 
   send(skb: SkBuff, plain: boolean): number {
-    const dev = this.#dev;
+    this.#leave(skb);
+    skb.scrub(this.#crosses);
+    skb.priority = 0;
+    if (this.#land(skb, plain && this.#crosses)) {
+      this.#count(skb);
+      return 0;
+    }
+    this.#dev.stats.txDropped++;
+    return Errno.ENOBUFS;
+  }
+
+  /** From here on it is as `send` would have it; what is scrubbed there has not been set (UdpHeaders.makeOnTrail). */
+  cross(skb: SkBuff): void {
+    this.#leave(skb);
+    this.#count(skb);
+  }
+
+  arrive(skb: SkBuff): void {
+    this.#land(skb, true);
+  }
+
+  /** The link header, the time that it takes, taps. */
+  #leave(skb: SkBuff): void {
     const { data, words } = skb;
     const at = data - HEADER_LENGTH;
     const w = (at - 2) >> 2;
@@ -85,27 +111,28 @@ export class VethHop implements NeighHop, Deferred {
     words[w + 3] = this.#h3;
     skb.macHeader = at;
     this.#sim.elapse(this.#costs.transmit);
+    const dev = this.#dev;
     if (dev.taps.length > 0 || this.#net.taps.length > 0) {
       skb.dev = dev;
       skb.data = at;
       tapSent(skb, dev);
       skb.data = data;
     }
-    skb.scrub(this.#crosses);
-    skb.priority = 0;
+  }
+
+  /** False: there was no room, it is dropped. */
+  #land(skb: SkBuff, plain: boolean): boolean {
     skb.dev = this.#peer;
-    skb.networkHeader = data;
+    skb.networkHeader = skb.data;
     skb.macLen = HEADER_LENGTH;
     skb.pktType = this.#pktType;
-    const length = skb.tail - at;
-    if (!this.#backlog.enqueue(skb, plain && this.#crosses)) {
-      dev.stats.txDropped++;
-      return Errno.ENOBUFS;
-    }
+    return this.#backlog.enqueue(skb, plain);
+  }
+
+  #count(skb: SkBuff): void {
     if (this.#frames === 0) this.#sim.defer(this);
     this.#frames++;
-    this.#bytes += length;
-    return 0;
+    this.#bytes += skb.tail - skb.data + HEADER_LENGTH;
   }
 
   settle(): void {

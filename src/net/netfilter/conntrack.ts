@@ -99,6 +99,9 @@ export class Conntrack {
 
   constructor(net: Net) {
     this.net = net;
+    // a product that V8 has only seen small is compiled as one that stays below 2^31, and everything around it anew once it does not
+    this.#look(2 ** 40);
+    this.#jiffyTo = 0;
     const rng: Rng = net.kernel.rng.fork(`conntrack/${net.id}`);
     this.#idKey = rng.u32();
     this.rows = new ConnRows(net.kernel.skbs);

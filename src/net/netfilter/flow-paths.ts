@@ -22,6 +22,7 @@ import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
 import { isPlainReceived } from "../core/plain.ts";
 import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import type { Trail } from "../core/trail.ts";
 import { IPSKB_FORWARDED } from "../ipv4/ip-cb.ts";
 import { tosToPriority } from "../ipv4/ip-forward.ts";
 import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
@@ -31,6 +32,7 @@ import type { Rtable } from "../ipv4/rtable.ts";
 import type { Conntrack } from "./conntrack.ts";
 import { ctinfo2dir, IPS_ASSURED, IPS_DST_NAT, IPS_NAT_CLASH, IPS_SEEN_REPLY, IPS_SRC_NAT } from "./conntrack-entry.ts";
 import { FirstPackets } from "./first-packets.ts";
+import { FlowLeg, HeaderWords } from "./flow-leg.ts";
 import { type Nat, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat.ts";
 import { udpRefresh } from "./proto-other.ts";
 import { tcpPacket } from "./proto-tcp.ts";
@@ -150,10 +152,16 @@ export class FlowPath {
 
   /** Counts what has gone this way since the last time. */
   settle(all: Mib): void {
-    const { ip: mib, ipExt } = all;
-    const { packets, bytes, port, counters } = this;
+    const { packets, bytes } = this;
     this.packets = 0;
     this.bytes = 0;
+    this.count(all, packets, bytes);
+  }
+
+  /** So many packets have gone this way, of so many bytes of IP together. */
+  count(all: Mib, packets: number, bytes: number): void {
+    const { ip: mib, ipExt } = all;
+    const { port, counters } = this;
     if (port !== null) {
       const { stats } = port.br.dev;
       stats.rxPackets += packets;
@@ -172,7 +180,7 @@ export class FlowPath {
 
 export class FlowPaths implements FlowPathCache, Deferred {
   readonly #ip4: Ipv4;
-  readonly #ct: Conntrack;
+  /** @internal */ readonly ct: Conntrack;
   readonly #nat: Nat;
   /** by the low bits of their number: a new one takes the oldest one's place */
   readonly #paths: (FlowPath | null)[] = [];
@@ -180,12 +188,15 @@ export class FlowPaths implements FlowPathCache, Deferred {
   readonly #first: FirstPackets;
   readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb));
 
+  readonly #before: HeaderWords = new HeaderWords();
+  readonly #after: HeaderWords = new HeaderWords();
+
   /** paths with something to count */
   #touched: FlowPath | null = null;
 
   constructor(ip4: Ipv4, ct: Conntrack, nat: Nat) {
     this.#ip4 = ip4;
-    this.#ct = ct;
+    this.ct = ct;
     this.#nat = nat;
     this.#first = new FirstPackets(
       ip4,
@@ -208,16 +219,33 @@ export class FlowPaths implements FlowPathCache, Deferred {
     const { ipv4Sniffers } = dev.net;
     if (ipv4Sniffers !== null && ipv4Sniffers.length > 0) return false;
     const found = this.#find(skb);
-    if (found < 0) return this.#first.receive(skb, dev);
+    if (found < 0) {
+      skb.trail = null;
+      return this.#first.receive(skb, dev);
+    }
     const conn = found >> 1;
-    const id = this.#ct.rows.path(conn, found & 1);
+    const id = this.ct.rows.path(conn, found & 1);
     const path = id === 0 ? null : this.#paths[id & (PATHS - 1)]!;
     if (path === null || path.id !== id || !this.#leads(path, skb, dev, conn)) {
       this.#record.begin(skb, dev);
       return false;
     }
+    const { trail } = skb;
+    if (trail !== null) this.#before.take(skb);
     this.#follow(path, skb, dev, conn);
+    if (trail !== null) this.#noteLeg(trail, path, skb, conn);
+    ipFinishOutput2(this.#ip4, skb, true);
     return true;
+  }
+
+  /** The packet's whole way is being noted: it passes here, and leaves by its neighbour's hop. */
+  #noteLeg(trail: Trail, path: FlowPath, skb: SkBuff, conn: number): void {
+    const { rt } = path;
+    const { neigh } = rt;
+    const hop = neigh?.hop;
+    const to = rt.gateway !== 0 ? rt.gateway | 0 : getInt32(skb.head, skb.data + ip.DESTINATION);
+    if (!neigh || (neigh.key | 0) !== to || !hop || !trail.notes(skb)) skb.trail = null;
+    else trail.forward(skb, new FlowLeg(this, path, conn, neigh, hop, this.#before, this.#after.take(skb)));
   }
 
   /** row << 1 | direction of the packet's connection, or −1. */
@@ -225,32 +253,39 @@ export class FlowPaths implements FlowPathCache, Deferred {
     const { head, data } = skb;
     const src = getInt32(head, data + ip.SOURCE);
     const dst = getInt32(head, data + ip.DESTINATION);
-    return this.#ct.table.findWords(src, dst, getInt32(head, data + TRANSPORT_AT), head[data + 9]!, 0);
+    return this.ct.table.findWords(src, dst, getInt32(head, data + TRANSPORT_AT), head[data + 9]!, 0);
   }
 
   /** The packet is as those that took the way, and nothing has changed on it; the connection's own changes forget its path. */
   #leads(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: number): boolean {
-    const { rows, jiffies } = this.#ct;
     return (
       path.genid === this.#ip4.net.pathGenid &&
       path.indev === dev &&
       path.tos === skb.head[skb.data + 1] &&
       path.pktType === skb.pktType &&
       path.hasMacs(skb) &&
-      path.learnsAsBefore() &&
       (skb.head[skb.data + 9] === ip.IPPROTO_UDP || this.#isEstablishedTcp(path, skb, conn)) &&
-      // it may be looked up in the next jiffy
-      ((rows.timeout(conn) - jiffies - 1) | 0) > 0 &&
-      // a datagram that assures the connection walks, as rules may ask about that
-      (!path.unassured || ((jiffies + 1 - rows.streamAt(conn)) | 0) <= 0) &&
+      this.stillLeads(path, conn) &&
       skb.tail - skb.data <= path.mtu &&
       ipHeaderIsValid(skb, skb.data, ip.HEADER_LENGTH)
     );
   }
 
+  /** @internal Of what changes without a new generation: the bridge learns as it did, and the connection stays what it is. */
+  stillLeads(path: FlowPath, conn: number): boolean {
+    const { rows, jiffies } = this.ct;
+    return (
+      path.learnsAsBefore() &&
+      // it may be looked up in the next jiffy
+      ((rows.timeout(conn) - jiffies - 1) | 0) > 0 &&
+      // a datagram that assures the connection walks, as rules may ask about that
+      (!path.unassured || ((jiffies + 1 - rows.streamAt(conn)) | 0) <= 0)
+    );
+  }
+
   /** Data or an acknowledgement in the window: the tracker will say yes, and the connection stays what it is. */
   #isEstablishedTcp({ status, ctinfo }: FlowPath, { head, data, tail }: SkBuff, conn: number): boolean {
-    const { rows, tcp } = this.#ct;
+    const { rows, tcp } = this.ct;
     const track = rows.track(conn);
     const th = data + TRANSPORT_AT;
     return (
@@ -258,13 +293,12 @@ export class FlowPaths implements FlowPathCache, Deferred {
       tcp.state(track) === TcpState.ESTABLISHED &&
       (head[th + 13]! & ~PSH) === ACK &&
       tail - th >= (head[th + 12]! >>> 4) << 2 &&
-      tcpSurelyInWindow(this.#ct, track, ctinfo2dir(ctinfo), head, th)
+      tcpSurelyInWindow(this.ct, track, ctinfo2dir(ctinfo), head, th)
     );
   }
 
-  /** What the long way does with such a packet, in its order. */
+  /** What the long way does with such a packet before ipFinishOutput2, in its order. */
   #follow(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: number): void {
-    const ip4 = this.#ip4;
     const { kernel } = dev.net;
     const { sim, costs } = kernel;
     const { head, data } = skb;
@@ -310,8 +344,7 @@ export class FlowPaths implements FlowPathCache, Deferred {
     // ipOutput
     skb.dev = rt.dev;
     if (path.snat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
-    this.#ct.flushEvents(conn);
-    ipFinishOutput2(ip4, skb, true);
+    this.ct.flushEvents(conn);
   }
 
   /**
@@ -332,15 +365,15 @@ export class FlowPaths implements FlowPathCache, Deferred {
   #preRouting(path: FlowPath, skb: SkBuff, conn: number): void {
     skb.ct = conn;
     skb.ctinfo = path.ctinfo;
-    if (skb.head[skb.data + 9] === ip.IPPROTO_UDP) udpRefresh(this.#ct, conn, skb, path.ctinfo);
-    else tcpPacket(this.#ct, conn, skb, skb.data + TRANSPORT_AT, path.ctinfo, NF_INET_PRE_ROUTING);
+    if (skb.head[skb.data + 9] === ip.IPPROTO_UDP) udpRefresh(this.ct, conn, skb, path.ctinfo);
+    else tcpPacket(this.ct, conn, skb, skb.data + TRANSPORT_AT, path.ctinfo, NF_INET_PRE_ROUTING);
     if (path.dnat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_DST);
   }
 
   /** A packet has come to its output: the next one of its connection may follow it. */
   #remember(record: PathRecord, skb: SkBuff): void {
     const conn = record.ct;
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     if (conn <= 0 || skb.ct !== conn || record.dst === null || skb.dst !== record.dst || skb.mark !== 0) return;
     if (rows.status(conn) !== record.status || rows.mark(conn) !== record.mark || skb.ctinfo !== record.ctinfo) return;
     if (rows.ext(conn) !== null) return;

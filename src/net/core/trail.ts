@@ -1,0 +1,151 @@
+// The whole way of a socket's packets, over several hosts to the socket that gets them, remembered at its sender: which hops by
+// themselves know a packet's way (netfilter/flow-paths.ts, ipv4/early-demux.ts) has been found out for an earlier packet with the same
+// headers, so that nothing needs to be looked up again in any of them, and the packet crosses them one after the other without
+// a queue between. That it may do only where nothing else would come in between: from an empty backlog, and while nothing
+// else is due. Each leg is asked before it is gone whether it is still what it was; where one is not, the packet goes on from there as
+// any other. Times, counters, captures are those of the step by step way (test/net/flow-paths.test.ts); half of its time
+// (`npm run bench`: forward_60B).
+
+import { assert } from "../../base/assert.ts";
+import type { Sim } from "../../sim/sim.ts";
+import type { Neighbour } from "./neighbour.ts";
+import type { NeighHop } from "./net-device.ts";
+import type { SkBuff } from "./skb.ts";
+
+/** One host that passes the packet on: from a device's backlog into the next one's. */
+export interface ForwardLeg {
+  /** by which it leaves */
+  readonly hop: NeighHop;
+  /** the packet, which has come to it, would pass as the earlier one did */
+  leads(skb: SkBuff): boolean;
+  /** It passes, and has left by `hop`. */
+  pass(skb: SkBuff): void;
+}
+
+/** The host with the socket. */
+export interface LastLeg {
+  leads(skb: SkBuff): boolean;
+  /** It comes to the socket. Takes it over. */
+  pass(skb: SkBuff): void;
+}
+
+/** More hosts than this on a way are not remembered. */
+const MOST_LEGS = 8;
+
+export class Trail {
+  readonly #sim: Sim;
+  /** how it begins: from the sender to the first host */
+  neigh: Neighbour | null = null;
+  hop: NeighHop | null = null;
+  readonly #forward: ForwardLeg[] = [];
+  #last: LastLeg | null = null;
+  /** id of the packet whose way is being noted, and of the one that has shown the way to its end: those sent before are elsewhere */
+  #noting = -1;
+  #since = -1;
+
+  constructor(sim: Sim) {
+    this.#sim = sim;
+  }
+
+  /** It is known to its end. */
+  get complete(): boolean {
+    return this.#last !== null;
+  }
+
+  /** How many times a packet on it comes out of a backlog. */
+  get length(): number {
+    return this.#forward.length + 1;
+  }
+
+  /** A packet leaves by it; it is noted anew when it is not known, or does not begin like this. */
+  begin(skb: SkBuff, neigh: Neighbour, hop: NeighHop): void {
+    skb.trail = this;
+    if (this.#last !== null && this.neigh === neigh && this.hop === hop) return;
+    this.forget();
+    this.neigh = neigh;
+    this.hop = hop;
+    this.#noting = skb.id;
+  }
+
+  /** A packet may begin on it now: it is known, and begins as it did. */
+  get leads(): boolean {
+    return this.#last !== null && this.hop!.ready && this.neigh!.leadsBy(this.hop!);
+  }
+
+  /** A packet that has been made for it leaves. Takes it over. */
+  start(skb: SkBuff): void {
+    const hop = this.hop!;
+    skb.trail = this;
+    this.neigh!.outputBy();
+    hop.cross(skb);
+    hop.arrive(skb);
+  }
+
+  forget(): void {
+    this.#forward.length = 0;
+    this.#last = null;
+    this.#noting = -1;
+  }
+
+  /** The packet's way is being noted: a host that knows it calls `forward` or `arrive`. */
+  notes(skb: SkBuff): boolean {
+    return this.#noting === skb.id;
+  }
+
+  /** The packet will pass by this leg. */
+  forward(skb: SkBuff, leg: ForwardLeg): void {
+    assert(this.notes(skb), "a trail notes one packet's way");
+    if (this.#forward.length === MOST_LEGS) skb.trail = null;
+    else this.#forward.push(leg);
+  }
+
+  /** The packet ends by this leg: the trail is known. */
+  arrive(skb: SkBuff, leg: LastLeg): void {
+    assert(this.notes(skb), "a trail notes one packet's way");
+    this.#since = skb.id;
+    this.#noting = -1;
+    this.#last = leg;
+  }
+
+  /**
+   * A packet that carries the trail comes out of a backlog, where no other is left: true when it was taken over. Otherwise it
+   * goes the ordinary way, and keeps the trail only while its way is being noted.
+   * @param alone nothing waits behind it
+   * @returns how many times it came out of a backlog; 0: not taken
+   */
+  take(skb: SkBuff, alone: boolean): number {
+    const last = this.#last;
+    if (last === null) {
+      if (this.#noting !== skb.id) skb.trail = null;
+      return 0;
+    }
+    skb.trail = null;
+    const legs = this.#forward;
+    if (!alone || skb.id <= this.#since || skb.pool.trace !== null) {
+      skb.bare = false;
+      return 0;
+    }
+    for (let i = 0; i < legs.length; i++) {
+      const leg = legs[i]!;
+      if (!leg.leads(skb)) return this.#leave(skb, i);
+      leg.pass(skb);
+      if (this.#sim.needResched) {
+        skb.bare = false;
+        leg.hop.arrive(skb);
+        return i + 1;
+      }
+    }
+    if (!last.leads(skb)) return this.#leave(skb, legs.length);
+    last.pass(skb);
+    return legs.length + 1;
+  }
+
+  /** It does not lead any further than here: the next packet's way is noted anew. */
+  #leave(skb: SkBuff, passed: number): number {
+    const before = this.#forward[passed - 1];
+    skb.bare = false;
+    this.forget();
+    before?.hop.arrive(skb);
+    return passed;
+  }
+}

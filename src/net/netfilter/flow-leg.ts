@@ -1,0 +1,182 @@
+// A host on a trail (core/trail.ts) that forwards: a connection's packets take the way that is known of them (flow-paths.ts).
+// What FlowPaths.follow does, without what nobody sees of a packet that comes from a sender's trail and goes on to the next
+// host at once: of the packet's fields only those that taps look at, of its headers whole words, whose change is
+// the same for each packet. Half of follow's time (`npm run bench`: forward_60B).
+
+import type { Deferred, Sim } from "../../sim/sim.ts";
+import { firstHalf, secondHalf, wordOf } from "../../wire/layout.ts";
+import { deliverToTaps } from "../core/dev.ts";
+import type { Neighbour } from "../core/neighbour.ts";
+import type { Net, PathCosts } from "../core/net.ts";
+import type { NeighHop, NetDevice } from "../core/net-device.ts";
+import { PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import type { ForwardLeg } from "../core/trail.ts";
+import type { Mib } from "../ipv4/mib.ts";
+import type { Conntrack } from "./conntrack.ts";
+import { ctinfo2dir } from "./conntrack-entry.ts";
+import type { FlowPath, FlowPaths } from "./flow-paths.ts";
+import { udpRefresh } from "./proto-other.ts";
+
+/** The words of a packet's headers that may differ behind a host: TTL and checksum, addresses, ports, UDP's checksum. */
+export class HeaderWords {
+  word2 = 0;
+  word3 = 0;
+  word4 = 0;
+  word5 = 0;
+  word6 = 0;
+
+  take({ words, data }: SkBuff): this {
+    const w = data >> 2;
+    this.word2 = words[w + 2]!;
+    this.word3 = words[w + 3]!;
+    this.word4 = words[w + 4]!;
+    this.word5 = words[w + 5]!;
+    this.word6 = words[w + 6]!;
+    return this;
+  }
+}
+
+export class FlowLeg implements ForwardLeg, Deferred {
+  readonly #paths: FlowPaths;
+  readonly #net: Net;
+  readonly #sim: Sim;
+  readonly #costs: PathCosts;
+  readonly #mib: Mib;
+  readonly #ct: Conntrack;
+  readonly #path: FlowPath;
+  readonly #conn: number;
+  /** with the row's number it names the connection for ever */
+  readonly #seq: number;
+  readonly #dir: number;
+  readonly #neigh: Neighbour;
+  readonly hop: NeighHop;
+  /** what leaves may be no longer */
+  readonly #mostBytes: number;
+  readonly #ttlProtocol: number;
+  readonly #source: number;
+  readonly #destination: number;
+  readonly #ports: number;
+  /** by how much the checksums of IP and UDP grow, in ones' complement */
+  readonly #ipChange: number;
+  readonly #udpChange: number;
+  /** packets and bytes of IP that are still to be counted */
+  #packets = 0;
+  #bytes = 0;
+
+  /**
+   * @param before the header's words as they came
+   * @param after as they leave
+   */
+  constructor(
+    paths: FlowPaths,
+    path: FlowPath,
+    conn: number,
+    neigh: Neighbour,
+    hop: NeighHop,
+    before: HeaderWords,
+    after: HeaderWords,
+  ) {
+    const { ip4 } = path.rt;
+    this.#paths = paths;
+    this.#net = ip4.net;
+    this.#sim = ip4.net.sim;
+    this.#costs = ip4.net.kernel.costs;
+    this.#mib = ip4.mib;
+    this.#ct = paths.ct;
+    this.#path = path;
+    this.#conn = conn;
+    this.#seq = paths.ct.rows.seq(conn);
+    this.#dir = ctinfo2dir(path.ctinfo);
+    this.#neigh = neigh;
+    this.hop = hop;
+    this.#mostBytes = Math.min(path.mtu, hop.mostBytes);
+    this.#ttlProtocol = firstHalf(after.word2);
+    this.#source = after.word3;
+    this.#destination = after.word4;
+    this.#ports = after.word5;
+    this.#ipChange = growth(secondHalf(before.word2), secondHalf(after.word2));
+    this.#udpChange = growth(secondHalf(before.word6), secondHalf(after.word6));
+  }
+
+  leads(skb: SkBuff): boolean {
+    const path = this.#path;
+    const conn = this.#conn;
+    const { rows } = this.#ct;
+    const { ipv4Sniffers } = this.#net;
+    return (
+      path.genid === this.#net.pathGenid &&
+      rows.path(conn, this.#dir) === path.id &&
+      rows.seq(conn) === this.#seq &&
+      this.#paths.stillLeads(path, conn) &&
+      skb.tail - skb.data <= this.#mostBytes &&
+      (ipv4Sniffers === null || ipv4Sniffers.length === 0) &&
+      this.#neigh.leadsBy(this.hop)
+    );
+  }
+
+  pass(skb: SkBuff): void {
+    const path = this.#path;
+    const sim = this.#sim;
+    const costs = this.#costs;
+    const { port, indev } = path;
+
+    // netifReceiveSkb
+    sim.elapse(costs.receive);
+    if (indev.taps.length > 0 || this.#net.taps.length > 0) this.#tapped(skb, indev, path.pktType);
+    if (port !== null) {
+      const { br } = port;
+      if (path.trackedInBridge) udpRefresh(this.#ct, this.#conn, skb, path.ctinfo);
+      if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
+      sim.elapse(costs.receive);
+      if (br.dev.taps.length > 0 || this.#net.taps.length > 0) this.#tapped(skb, br.dev, PACKET_HOST);
+    }
+    if (!path.trackedInBridge) udpRefresh(this.#ct, this.#conn, skb, path.ctinfo);
+
+    // ipForward, ipOutput
+    sim.elapse(costs.forward);
+    this.#rewrite(skb);
+    this.#ct.flushEvents(this.#conn);
+    if (this.#packets === 0) sim.defer(this);
+    this.#packets++;
+    this.#bytes += skb.tail - skb.data;
+    this.#neigh.outputBy();
+    this.hop.cross(skb);
+  }
+
+  #tapped(skb: SkBuff, dev: NetDevice, pktType: number): void {
+    skb.dev = dev;
+    skb.pktType = pktType;
+    deliverToTaps(skb, dev);
+    skb.pktType = PACKET_HOST;
+  }
+
+  /** TTL, addresses, ports, checksums. */
+  #rewrite({ words, data }: SkBuff): void {
+    const w = data >> 2;
+    // between 0 and 0xfffe as it is written in a header
+    const ipCheck = secondHalf(words[w + 2]!) + this.#ipChange;
+    words[w + 2] = wordOf(this.#ttlProtocol, ipCheck >= 0xffff ? ipCheck - 0xffff : ipCheck);
+    words[w + 3] = this.#source;
+    words[w + 4] = this.#destination;
+    words[w + 5] = this.#ports;
+    // 0 would say that there is none
+    const word6 = words[w + 6]!;
+    const udpCheck = secondHalf(word6) + this.#udpChange;
+    words[w + 6] = wordOf(firstHalf(word6), udpCheck > 0xffff ? udpCheck - 0xffff : udpCheck);
+  }
+
+  /** Counts what has been put off. */
+  settle(): void {
+    const mib = this.#mib;
+    this.#path.count(mib, this.#packets, this.#bytes);
+    mib.ip.OutTransmits += this.#packets;
+    mib.ipExt.OutOctets += this.#bytes;
+    this.#packets = 0;
+    this.#bytes = 0;
+  }
+}
+
+/** From one checksum to another, 0 … 0xfffe. */
+function growth(from: number, to: number): number {
+  return (to - from + 0xffff) % 0xffff;
+}
