@@ -73,15 +73,15 @@ function read32(b: Uint8Array, at: number, little: boolean): number {
     : ((b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!) >>> 0;
 }
 
-/** Frames in pieces of a file that begins like a classic pcap file; null when it is cut short. */
-export function countPcap(pieces: readonly Uint8Array[]): number | null {
-  const { little } = magicOf(pieces[0]!)!;
+/** Frames in a file that begins like a classic pcap file, by its first piece and those that follow; null when it is cut short. */
+export function countPcap(first: Uint8Array, others: Iterator<Uint8Array>): number | null {
+  const { little } = magicOf(first)!;
   const header = new Uint8Array(RECORD_HEADER_LENGTH);
   let frames = 0;
   /** bytes of the file that are still to be passed over, and of a record's header that have been seen */
   let skip = FILE_HEADER_LENGTH;
   let seen = 0;
-  for (const piece of pieces) {
+  for (let piece: Uint8Array | undefined = first; piece !== undefined; piece = others.next().value) {
     let at = 0;
     while (at < piece.length) {
       const passed = Math.min(skip, piece.length - at);

@@ -14,12 +14,16 @@ export function readCapture(bytes: Uint8Array): Capture {
 /**
  * Frames in the pieces of a pcap or pcapng file, null for anything else or a file cut short. A large pcap file is not put into one piece for it,
  * and makes no object of each frame.
+ * @param pieces a piece need be good only until the next is asked for
  */
-export function countFrames(pieces: readonly Uint8Array[]): number | null {
-  const [first] = pieces;
-  if (first !== undefined && isPcap(first)) return countPcap(pieces);
+export function countFrames(pieces: Iterable<Uint8Array>): number | null {
+  const all = pieces[Symbol.iterator]();
+  const { value: first } = all.next();
+  if (first !== undefined && isPcap(first)) return countPcap(first, all);
   try {
-    return readCapture(concatBytes(pieces)).frames.length;
+    const copies = first === undefined ? [] : [first.slice()];
+    for (let next = all.next(); !next.done; next = all.next()) copies.push(next.value.slice());
+    return readCapture(concatBytes(copies)).frames.length;
   } catch (error) {
     if (error instanceof CaptureError) return null;
     throw error;

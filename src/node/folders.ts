@@ -11,11 +11,12 @@ import {
   readFileSync,
   statSync,
   utimesSync,
-  writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Content, readContent } from "../posix/growing-file.ts";
 import { type FileNode, fileNode } from "../posix/vfs.ts";
 import type { WrittenFile } from "../scenario/written.ts";
+import { SPOOL_PREFIX, SpooledFile, writeWhole } from "./spool.ts";
 import { systemErrorText, UsageError } from "./terminal.ts";
 
 /** Files larger than this are not shown. */
@@ -36,7 +37,7 @@ export function filesIn(folder: string, except?: string): Map<string, FileNode> 
   const files = new Map<string, FileNode>();
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
-    if (name === except || /\.pcap(ng)?$/.test(name)) continue;
+    if (name === except || /\.pcap(ng)?$/.test(name) || name.startsWith(SPOOL_PREFIX)) continue;
     try {
       const stat = statSync(path);
       if (stat.isFile() && stat.size <= SHOWN_LIMIT) files.set(name, lazyFile(path, stat.size));
@@ -71,31 +72,33 @@ export function writeFiles(out: string, files: readonly WrittenFile[]): boolean 
     const target = join(out, file.path);
     try {
       mkdirSync(dirname(target), { recursive: true });
-      const to = openSync(target, "w");
-      try {
-        for (const piece of file.pieces) writeWhole(to, piece);
-      } finally {
-        closeSync(to);
-      }
+      writeContent(target, file.content);
       utimesSync(target, file.mtimeMs / 1000, file.mtimeMs / 1000);
     } catch (error) {
-      process.stderr.write(`vethlab: cannot write ${systemErrorText(error) ?? String(error)}\n`);
+      const text = systemErrorText(error) ?? String(error);
+      // what happens to an open file has no path
+      process.stderr.write(`vethlab: cannot write ${text.includes(target) ? text : `${target}: ${text}`}\n`);
       written = false;
     }
   }
   return written;
 }
 
+function writeContent(target: string, content: Content): void {
+  const named = content.store instanceof SpooledFile && content.store.moveTo(target);
+  const to = openSync(target, named ? "a" : "w");
+  try {
+    for (const piece of named ? content.rest : readContent(content)) writeWhole(to, piece);
+  } finally {
+    closeSync(to);
+  }
+}
+
 /** The hash of what lies in pieces, in hexadecimal digits. */
-export function sha256(pieces: readonly Uint8Array[]): string {
+export function sha256(pieces: Iterable<Uint8Array>): string {
   const hash = createHash("sha256");
   for (const piece of pieces) hash.update(piece);
   return hash.digest("hex");
-}
-
-/** write(2) may take less than it was given, of a full disk what fits. */
-function writeWhole(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
 /** Makes a file now, so that a run is not lost for want of one; the function writes it piece by piece. */

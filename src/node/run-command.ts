@@ -6,6 +6,7 @@ import { formatNs } from "../base/time.ts";
 import { countFrames } from "../capture/read.ts";
 import type { Lab } from "../host/lab.ts";
 import { DesertedTerminal } from "../posix/file.ts";
+import { readContent } from "../posix/growing-file.ts";
 import type { FileNode } from "../posix/vfs.ts";
 import { DirectiveError } from "../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../scenario/run.ts";
@@ -13,6 +14,7 @@ import { AnnotatedCapture } from "../trace/annotate.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { nodeFilters } from "./filters.ts";
 import { filesIn, openFile, prepareFolder, sha256, writeFiles } from "./folders.ts";
+import { Spool } from "./spool.ts";
 import { runManyCommand } from "./sweep/sweep-command.ts";
 import { duration, labOptions, parse, UsageError, wholeNumber } from "./terminal.ts";
 
@@ -86,6 +88,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   prepareFolder(out);
   const writePcapng = values.pcapng === undefined ? undefined : openFile(values.pcapng);
 
+  const spool = new Spool(out);
   const stop = watchInterrupt();
   const progress = progressLine();
   const began = performance.now();
@@ -103,6 +106,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
       ...(docker !== undefined ? { docker } : {}),
       files: path === "-" ? new Map<string, FileNode>() : filesIn(dirname(resolve(path)), basename(path)),
       limits,
+      makeStore: () => spool.create(),
       ...(writePcapng === undefined
         ? {}
         : {
@@ -141,13 +145,14 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const written = writeFiles(out, result.files);
   for (const file of result.files) {
     if (!/\.pcap(ng)?$/.test(file.path)) continue;
-    if (values.hash) process.stdout.write(`${sha256(file.pieces)}  ${file.path}\n`);
+    if (values.hash) process.stdout.write(`${sha256(readContent(file.content))}  ${file.path}\n`);
     if (!values.quiet)
       process.stderr.write(
-        `vethlab: ${join(values.out ?? ".", file.path)}: ${countFrames(file.pieces) ?? "no"} frames, ${file.size} bytes ` +
+        `vethlab: ${join(values.out ?? ".", file.path)}: ${countFrames(readContent(file.content)) ?? "no"} frames, ${file.size} bytes ` +
           `(${formatNs(result.virtualNs)} virtual, ${(realMs / 1000).toFixed(2)} s real)\n`,
       );
   }
+  spool.dispose();
   if (annotated && writePcapng) {
     recorder?.close();
     writePcapng(annotated.finish());

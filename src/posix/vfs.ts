@@ -8,11 +8,13 @@ import { encodeUtf8 } from "../base/text.ts";
 import type { Ns } from "../base/time.ts";
 import type { Task } from "../sim/task.ts";
 import { NullFile, OpenFile } from "./file.ts";
-import { GROWS_IN_BLOCKS, tailOf } from "./growing-file.ts";
+import { GROWS_IN_BLOCKS, type MakeStore, tailOf } from "./growing-file.ts";
 import type { Process, Program } from "./process.ts";
 
 /** No file grows larger: the disk is full then. */
 const MAX_FILE_BYTES = 2 ** 30;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Path-walk limit on symbolic links (MAXSYMLINKS). */
 const MAX_SYMLINKS = 40;
@@ -148,6 +150,8 @@ export interface Clock {
 /** One root file system. */
 export class Vfs {
   readonly root: DirNode;
+  /** where files go that grow large; null: they stay in memory */
+  makeStore: MakeStore | null = null;
   readonly #clock: Clock;
   /** made when somebody asks for a number */
   #inodes: WeakMap<VfsNode, number> | null = null;
@@ -336,10 +340,12 @@ export class Vfs {
         return new SyntheticFile(node, proc, flags);
       case "file":
         if (flags.truncate) {
+          // what a large one held is let go at once
+          if (node.size >= GROWS_IN_BLOCKS) node.data = NO_BYTES;
           node.size = 0;
           node.mtimeNs = this.#clock.now;
         }
-        return new RegularFile(node, flags, this.#clock);
+        return new RegularFile(node, flags, this.#clock, this.makeStore);
       case "program":
       case "namespace":
         return new NullFile();
@@ -379,13 +385,15 @@ export class RegularFile extends OpenFile {
   readonly node: FileNode;
   readonly #flags: OpenFlags;
   readonly #clock: Clock;
+  readonly #makeStore: MakeStore | null;
   #at = 0;
 
-  constructor(node: FileNode, flags: OpenFlags, clock: Clock) {
+  constructor(node: FileNode, flags: OpenFlags, clock: Clock, makeStore: MakeStore | null) {
     super();
     this.node = node;
     this.#flags = flags;
     this.#clock = clock;
+    this.#makeStore = makeStore;
   }
 
   override *read(max: number): Task<Uint8Array | null> {
@@ -408,7 +416,8 @@ export class RegularFile extends OpenFile {
     const end = this.#at + bytes.length;
     if (end > MAX_FILE_BYTES) throw new NetError(Errno.ENOSPC);
     const { size } = node;
-    if (size < GROWS_IN_BLOCKS || this.#at !== size || !tailOf(node).append(bytes, size)) this.#put(bytes, end);
+    if (size < GROWS_IN_BLOCKS || this.#at !== size || !tailOf(node, this.#makeStore).append(bytes, size))
+      this.#put(bytes, end);
     this.#at = end;
     if (end > node.size) node.size = end;
     node.mtimeNs = this.#clock.now;

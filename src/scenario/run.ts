@@ -5,6 +5,7 @@ import { encodeUtf8 } from "../base/text.ts";
 import { formatNs, MSEC, type Ns } from "../base/time.ts";
 import { defaultEnvironment, Lab, LabInterrupted, Stuck } from "../host/lab.ts";
 import { NullFile, type OpenFile, SinkFile } from "../posix/file.ts";
+import type { MakeStore } from "../posix/growing-file.ts";
 import { type FileNode, fileNode } from "../posix/vfs.ts";
 import type { FilterLibrary } from "../shell/filters.ts";
 import { LimitReached, type SimLimits } from "../sim/sim.ts";
@@ -41,6 +42,8 @@ export interface ScenarioOptions {
   readonly prepare?: (lab: Lab) => void;
   /** Called when the script is over and all that it made still stands; may let time pass. */
   readonly inspect?: (lab: Lab) => Promise<void> | void;
+  /** Where files go that grow large, captures above all; they stay in memory when absent. */
+  readonly makeStore?: MakeStore;
   /** Docker's generation, "20" or "28"; wins over the script's own directive. */
   readonly docker?: Generation;
 }
@@ -70,6 +73,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
   });
   options.prepare?.(lab);
   const host = lab.addHost(SCENARIO_HOST);
+  host.root.makeStore = options.makeStore ?? null;
   prepareDocker(host, options.script, generation, directives.images);
   const scriptName = options.name === "-" ? "bash" : options.name;
   const scriptPath = options.name === "-" ? ".stdin.sh" : options.name;

@@ -3,7 +3,7 @@
 import { MSEC } from "../base/time.ts";
 import type { Host } from "../host/host.ts";
 import type { Lab } from "../host/lab.ts";
-import { piecesOf } from "../posix/growing-file.ts";
+import { type Content, contentOf, piecesOf } from "../posix/growing-file.ts";
 import type { DirNode, FileNode, VfsNode } from "../posix/vfs.ts";
 
 /** Where scripts and shells run; relative files land here. */
@@ -32,6 +32,8 @@ export interface WrittenFile {
   readonly bytes: Uint8Array;
   /** The same in the pieces that a large file lies in: for those who do not want it copied into one. */
   readonly pieces: readonly Uint8Array[];
+  /** Where it lies: for those who do not want it in memory at all (ScenarioOptions.makeStore). */
+  readonly content: Content;
   /** in bytes */
   readonly size: number;
   /** milliseconds since 1970 */
@@ -85,7 +87,12 @@ export class WrittenFiles {
         get bytes() {
           return node.data.subarray(0, node.size);
         },
-        pieces: piecesOf(node),
+        get pieces() {
+          return piecesOf(contentOf(node));
+        },
+        get content() {
+          return contentOf(node);
+        },
         size: node.size,
         mtimeMs: this.#lab.startMs + Math.floor(node.mtimeNs / MSEC),
       });

@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readCapture } from "../../src/capture/read.ts";
@@ -50,6 +60,37 @@ describe("vethlab run", () => {
     expect(hash("1")).toMatch(/^[0-9a-f]{64} {2}pair\.pcap$/);
     expect(hash("1")).toBe(hash("1"));
     expect(hash("1")).not.toBe(hash("2"));
+  });
+
+  it("keeps large files on the disk while they grow, and leaves them as they are at the end", () => {
+    const folder = temporaryFolder();
+    const out = join(folder, "out");
+    mkdirSync(out);
+    writeFileSync(join(out, "there"), "old", { mode: 0o600 });
+    symlinkSync("elsewhere", join(out, "link"));
+    const big = "head -c 3000000 /dev/zero";
+    const path = script(
+      folder,
+      `${big} > new; ${big} > there; ${big} > link; ${big} > gone; rm gone; ${big} > cut; echo x > cut
+       ${big} > read; cmp read new && echo same; ${big} >> read; ${big} > was; mv was is; ls -a\n`,
+    );
+    const { status, stdout, stderr } = vethlab(["run", path, "--out", out]);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    expect(stdout).toBe("same\n.\n..\ncut\nis\nlink\nnew\nread\ns.sh\nthere\n");
+    const sizes = readdirSync(out).map((name) => `${name} ${readFileSync(join(out, name)).length}`);
+    expect(sizes).toEqual([
+      "cut 2",
+      "elsewhere 3000000",
+      "is 3000000",
+      "link 3000000",
+      "new 3000000",
+      "read 6000000",
+      "there 3000000",
+    ]);
+    expect(lstatSync(join(out, "link")).isSymbolicLink()).toBe(true);
+    expect(statSync(join(out, "there")).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(out, "new")).every((byte) => byte === 0)).toBe(true);
   });
 
   it("ends with the script's exit status", () => {

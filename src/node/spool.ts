@@ -1,0 +1,115 @@
+// Large files of a run lie on the real disk while they grow, and get their names when it is over. In memory a capture costs the first
+// touch of each of its pages, and the run ends by writing it all.
+
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Store } from "../posix/growing-file.ts";
+
+/** What names of files in the making begin with. */
+export const SPOOL_PREFIX = ".vethlab-";
+
+/** A run's files in the making, in the folder where they will stay. */
+export class Spool {
+  readonly #folder: string;
+  readonly #files: SpooledFile[] = [];
+  readonly #onExit = (): void => this.dispose();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    process.on("exit", this.#onExit);
+  }
+
+  /** A file that grows; null when the folder takes none. */
+  create(): SpooledFile | null {
+    const path = join(this.#folder, `${SPOOL_PREFIX}${process.pid}-${this.#files.length}`);
+    try {
+      const file = new SpooledFile(path, openSync(path, "wx+"));
+      this.#files.push(file);
+      return file;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Takes away what got no name. */
+  dispose(): void {
+    process.off("exit", this.#onExit);
+    for (const file of this.#files) file.drop();
+    this.#files.length = 0;
+  }
+}
+
+export class SpooledFile implements Store {
+  readonly #path: string;
+  readonly #fd: number;
+  #size = 0;
+  #state: "growing" | "named" | "gone" = "growing";
+
+  /** @internal use Spool.create */
+  constructor(path: string, fd: number) {
+    this.#path = path;
+    this.#fd = fd;
+  }
+
+  append(bytes: Uint8Array): boolean {
+    try {
+      writeWhole(this.#fd, bytes, this.#size);
+      this.#size += bytes.length;
+      return true;
+    } catch {
+      // the run goes on in memory, and says so when it writes its files
+      ftruncateSync(this.#fd, this.#size);
+      return false;
+    }
+  }
+
+  read(into: Uint8Array, from: number): void {
+    for (let at = 0; at < into.length; ) {
+      const got = readSync(this.#fd, into, at, into.length - at, from + at);
+      if (got === 0) throw new Error(`${this.#path} was cut short by somebody else`);
+      at += got;
+    }
+  }
+
+  /**
+   * Gives it its name, in place of the file that has it now; false when there is something there that is to be written into instead: a link,
+   * a device. Throws the system's error.
+   */
+  moveTo(target: string): boolean {
+    const there = lstatSync(target, { throwIfNoEntry: false });
+    if (there !== undefined) {
+      const mine = fstatSync(this.#fd);
+      if (!there.isFile() || there.nlink > 1 || there.uid !== mine.uid || there.dev !== mine.dev) return false;
+      chmodSync(this.#path, there.mode & 0o7777);
+      // ext4 puts a file on the disk at once when it takes another's place (auto_da_alloc)
+      rmSync(target);
+    }
+    renameSync(this.#path, target);
+    this.#state = "named";
+    return true;
+  }
+
+  drop(): void {
+    if (this.#state === "gone") return;
+    closeSync(this.#fd);
+    if (this.#state === "growing") rmSync(this.#path, { force: true });
+    this.#state = "gone";
+  }
+}
+
+/** write(2) may take less than it was given, of a full disk what fits. */
+export function writeWhole(fd: number, bytes: Uint8Array, position: number | null = null): void {
+  for (let at = 0; at < bytes.length; )
+    at += writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
+}
