@@ -53,7 +53,7 @@ export class ConnInfo {
       tuple.src >>>= 0;
       tuple.dst >>>= 0;
     }
-    this.tcpState = rows.protonum(row) === IPPROTO_TCP && rows.track(row) !== 0 ? ct.tcp.state(rows.track(row)) : null;
+    this.tcpState = rows.protonum(row) === IPPROTO_TCP && rows.track(row) !== 0 ? ct.tcp.stateOf(row) : null;
     this.acct = rows.hasCounters(row)
       ? {
           packets: [rows.packets(row, 0), rows.packets(row, 1)],

@@ -1,7 +1,7 @@
 // The tracked connections of a namespace (struct nf_conn), not as objects but as rows of one Int32Array, 64 bytes each: an object
 // with its tuples costs 570 bytes a connection and several cache misses, a row 64 and one or two (bytes_per_conntrack and
 // flows_1000000 of `npm run bench`). A connection is its row's number; 0 is none. What few connections have (a helper, a
-// TCP window, counters, times) lies in tables beside. Answers to include/net/netfilter/nf_conntrack.h and its extensions.
+// TCP window, counters, times, a mark) lies in tables beside. Answers to include/net/netfilter/nf_conntrack.h and its extensions.
 //
 // Nobody counts references on the packet path. A row that is not in the table (not yet confirmed, or ended) is `loose`: packets
 // under way may still have it, as they have a reference in the kernel. From time to time all packets in use are looked
@@ -19,10 +19,11 @@ const STATUS = 6;
 /** zone << 16 | masquerading interface */
 const ZONE = 7;
 const TIMEOUT = 8;
-/** UDP: jiffy after which traffic is a stream; TCP: number in TcpTracks */
+/** UDP: jiffy after which traffic is a stream; TCP: number in TcpTracks, or negated of packed windows */
 const PROTO = 9;
 const PATH = 10;
-const MARK = 12;
+/** TCP: what few bits of packed windows say */
+const PACKED = 12;
 const SEQ = 13;
 const NEXT = 14;
 const PREV = 15;
@@ -41,6 +42,8 @@ const MASQ_ELSEWHERE = 0xffff;
 /** Loose rows before the first search for free ones. */
 const MIN_LOOSE = 256;
 const MIN_ROWS = 64;
+/** 4 MB */
+const LARGE = 65536;
 const NOTHING = new Int32Array(1 << ROW);
 const NO_ROWS = new Int32Array(0);
 const NO_NUMBERS = new Float64Array(0);
@@ -63,6 +66,8 @@ export class ConnRows {
   #acct: Float64Array = NO_NUMBERS;
   /** two numbers a row: ns of start and stop */
   #times: Float64Array = NO_NUMBERS;
+  /** a mark a row, from the first on that is not 0 */
+  #marks: Int32Array = NO_ROWS;
   #nextSeq = 1;
   /** called before the table grows: what has expired may go instead */
   beforeGrowth: (() => void) | null = null;
@@ -269,13 +274,22 @@ export class ConnRows {
     this.#words[(row << ROW) + PROTO] = jiffy;
   }
 
-  /** TCP: number of what is kept of its windows; 0: none yet. */
+  /** TCP: number of what is kept of its windows (TcpTracks), negative when they are packed (PackedTracks); 0: none yet. */
   track(row: number): number {
     return this.#words[(row << ROW) + PROTO]!;
   }
 
   setTrack(row: number, track: number): void {
     this.#words[(row << ROW) + PROTO] = track;
+  }
+
+  /** TCP: the word of packed windows that lies here. */
+  packed(row: number): number {
+    return this.#words[(row << ROW) + PACKED]!;
+  }
+
+  setPacked(row: number, word: number): void {
+    this.#words[(row << ROW) + PACKED] = word;
   }
 
   /** By direction: what the path cache knows of the packets' way; 0 for a new connection. */
@@ -294,11 +308,16 @@ export class ConnRows {
   }
 
   mark(row: number): number {
-    return this.#words[(row << ROW) + MARK]! >>> 0;
+    return row < this.#marks.length ? this.#marks[row]! >>> 0 : 0;
   }
 
   setMark(row: number, mark: number): void {
-    this.#words[(row << ROW) + MARK] = mark;
+    if (this.#marks.length < this.capacity && mark !== 0) {
+      const marks = new Int32Array(this.capacity);
+      marks.set(this.#marks);
+      this.#marks = marks;
+    }
+    if (row < this.#marks.length) this.#marks[row] = mark;
     this.#forgetPaths(row);
   }
 
@@ -448,6 +467,7 @@ export class ConnRows {
     const at = row << ROW;
     if (this.#words[at + STATUS]! & HAS_EXT) this.#ext.delete(row);
     if ((this.#words[at + ZONE]! & 0xffff) === MASQ_ELSEWHERE) this.#largeMasq.delete(row);
+    if (row < this.#marks.length) this.#marks[row] = 0;
     const words = this.#words;
     // fill() takes longer for so few
     for (let i = at; i < at + (1 << ROW); i++) words[i] = 0;
@@ -456,13 +476,14 @@ export class ConnRows {
     this.#freeCount++;
   }
 
-  /** The table is full to the brim: what nobody needs any more makes room, or it grows by a quarter. */
+  /** The table is full to the brim: what nobody needs any more makes room, or it grows. */
   #makeRoom(): void {
     this.beforeGrowth?.();
     this.#collect();
     const { capacity } = this;
     if (this.#freeCount > capacity >> 3) return;
-    const rows = Math.max(MIN_ROWS, capacity + (capacity >> 2));
+    // by a quarter, a large one by an eighth: what is not yet used counts in a connection's memory, and copying in its time
+    const rows = Math.max(MIN_ROWS, capacity + (capacity >> (capacity < LARGE ? 2 : 3)));
     const words = new Int32Array(rows << ROW);
     words.set(this.#words);
     this.#words = words;

@@ -61,7 +61,7 @@ export class Conntrack {
   /** the connections, each known by its row's number */
   readonly rows: ConnRows;
   /** TCP's windows */
-  readonly tcp: TcpTracks = new TcpTracks();
+  readonly tcp: TcpTracks;
   /** where they lie by their tuples; `find` also ends what has expired */
   readonly table: ConntrackHash;
   /** confirmed connections that have not ended */
@@ -110,9 +110,10 @@ export class Conntrack {
     const onFree = (conn: number): void => {
       this.#dropEvents(conn);
       if (this.#handles.size > 0) this.#handles.delete(conn);
-      if (this.rows.protonum(conn) === IPPROTO_TCP && this.rows.track(conn) !== 0) this.tcp.free(this.rows.track(conn));
+      if (this.rows.protonum(conn) === IPPROTO_TCP) this.tcp.free(conn);
     };
     this.rows.onFree = onFree;
+    this.tcp = new TcpTracks(this.rows);
     this.table = new ConntrackHash(this.rows);
     this.#gc = net.sim.timer(() => this.#collect());
     this.#sweep = net.sim.timer(() => this.#sweepFull());

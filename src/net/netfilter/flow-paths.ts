@@ -285,8 +285,8 @@ export class FlowPaths implements FlowPathCache, Deferred {
 
   /** Data or an acknowledgement in the window: the tracker will say yes, and the connection stays what it is. */
   #isEstablishedTcp({ status, ctinfo }: FlowPath, { head, data, tail }: SkBuff, conn: number): boolean {
-    const { rows, tcp } = this.ct;
-    const track = rows.track(conn);
+    const { tcp } = this.ct;
+    const track = tcp.track(conn);
     const th = data + TRANSPORT_AT;
     return (
       (status & IPS_ASSURED) !== 0 &&

@@ -43,7 +43,8 @@ import {
 import { hasSource, SourceChains } from "./nat-by-source.ts";
 import { manipPacket, manipUdp, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, natIcmpError } from "./nat-proto.ts";
 import { tcpState } from "./proto-tcp.ts";
-import { END, TcpState } from "./proto-tcp-track.ts";
+import { END } from "./proto-tcp-layout.ts";
+import { TcpState } from "./proto-tcp-track.ts";
 import { hasPorts, invertTuple, Tuple } from "./tuple.ts";
 
 export { NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat-proto.ts";
@@ -444,7 +445,10 @@ export class Nat {
     if ((found & 1) === 0 || tcpState(ct, other) < TcpState.TIME_WAIT) return true;
     const status = rows.status(other);
     if (status & (IPS_FIXED_TIMEOUT | IPS_DYING) || !(status & IPS_SRC_NAT)) return true;
-    const sent = (one: number): number => tcp.words[tcp.side(rows.track(one), 0) + END]!;
+    const sent = (one: number): number => {
+      const side = tcp.side(tcp.track(one), 0);
+      return tcp.words[side + END]!;
+    };
     if (((sent(conn) - sent(other)) | 0) <= 0) return true;
     return !ct.kill(other);
   }

@@ -5,9 +5,6 @@ import { get16, get32, getInt32 } from "../../wire/layout.ts";
 import { ACK, FIN, RST, SYN } from "../../wire/tcp.ts";
 import type { Conntrack } from "./conntrack.ts";
 import {
-  ACK_SET,
-  after,
-  before,
   END,
   FLAG_BE_LIBERAL,
   FLAG_DATA_UNACKED,
@@ -23,8 +20,8 @@ import {
   MAX_END,
   MAX_WIN,
   RETRANS,
-  TcpState,
-} from "./proto-tcp-track.ts";
+} from "./proto-tcp-layout.ts";
+import { ACK_SET, after, before, TcpState } from "./proto-tcp-track.ts";
 import { seqOffset } from "./seqadj.ts";
 
 /** Sequence number after the segment, signed: data, SYN and FIN counted. */

@@ -21,11 +21,8 @@ import {
   IPS_SEEN_REPLY,
 } from "./conntrack-entry.ts";
 import {
-  ACK_SET,
-  before,
   END,
   EXP_CHALLENGE_ACK,
-  FIN_SET,
   FLAG_BE_LIBERAL,
   FLAG_CLOSE_INIT,
   FLAG_DATA_UNACKED,
@@ -43,10 +40,15 @@ import {
   MAX_ACK,
   MAX_END,
   MAX_WIN,
-  NONE_SET,
   RETRANS,
-  RST_SET,
   SIMULTANEOUS_OPEN,
+} from "./proto-tcp-layout.ts";
+import {
+  ACK_SET,
+  before,
+  FIN_SET,
+  NONE_SET,
+  RST_SET,
   SYN_SET,
   SYNACK_SET,
   TCP_TIMEOUT_RETRANS,
@@ -97,13 +99,10 @@ function tcpNew(ct: Conntrack, conn: number, b: Uint8Array, th: number, tail: nu
   const state = TRANSITIONS[0]![index]![TcpState.NONE]!;
   if (state >= INVALID) return false;
   if (state !== TcpState.SYN_SENT && ct.sysctl.tcpLoose === 0) return false;
-  const { tcp, rows } = ct;
-  let track = rows.track(conn);
+  const { tcp } = ct;
+  let track = tcp.track(conn);
   if (track !== 0) tcp.clear(track);
-  else {
-    track = tcp.alloc();
-    rows.setTrack(conn, track);
-  }
+  else track = tcp.alloc(conn);
   const { words } = tcp;
   const side = tcp.side(track, 0);
   words[side + END] = segmentEnd(b, th, tail);
@@ -123,8 +122,7 @@ function tcpNew(ct: Conntrack, conn: number, b: Uint8Array, th: number, tail: nu
 
 /** TCP's state of a connection; NONE while nothing is known of it. */
 export function tcpState(ct: Conntrack, conn: number): number {
-  const track = ct.rows.track(conn);
-  return track === 0 ? TcpState.NONE : ct.tcp.state(track);
+  return ct.tcp.stateOf(conn);
 }
 
 /** States in which a connection may be given up when the table is full. */
@@ -137,7 +135,7 @@ export function tcpCanEarlyDrop(ct: Conntrack, conn: number): boolean {
 export function tcpSetClosing(ct: Conntrack, conn: number): void {
   const { rows, tcp } = ct;
   if (rows.protonum(conn) !== IPPROTO_TCP || !rows.isLive(conn)) return;
-  const track = rows.track(conn);
+  const track = tcp.track(conn);
   if (track === 0) return;
   const old = tcp.state(track);
   tcp.setState(track, TcpState.CLOSE);
@@ -272,7 +270,7 @@ export function tcpPacket(ct: Conntrack, conn: number, skb: SkBuff, th: number, 
   const { rows, tcp } = ct;
   if (!(rows.status(conn) & IPS_CONFIRMED) && !tcpNew(ct, conn, b, th, tail, index)) return -NF_ACCEPT;
 
-  const track = rows.track(conn);
+  const track = tcp.track(conn);
   const { words, bytes } = tcp;
   const at = tcp.at(track);
   const byte = tcp.byteAt(track);

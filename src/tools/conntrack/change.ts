@@ -22,7 +22,8 @@ import {
   NF_CT_ZONE_DIR_REPL,
 } from "../../net/netfilter/conntrack-entry.ts";
 import { ConnInfo } from "../../net/netfilter/conntrack-info.ts";
-import { FLAG_BE_LIBERAL, FLAG_CLOSE_INIT, FLAG_SACK_PERM, TcpState } from "../../net/netfilter/proto-tcp-track.ts";
+import { FLAG_BE_LIBERAL, FLAG_CLOSE_INIT, FLAG_SACK_PERM } from "../../net/netfilter/proto-tcp-layout.ts";
+import { TcpState } from "../../net/netfilter/proto-tcp-track.ts";
 import { hasPorts, invertTuple, Tuple } from "../../net/netfilter/tuple.ts";
 import { IPPROTO_ICMP, IPPROTO_TCP } from "../../wire/ipv4.ts";
 import type { CtCommand, Template, TuplePart } from "./parse.ts";
@@ -96,9 +97,8 @@ function translate(reply: Tuple, { snat, dnat }: Template): number {
 }
 
 /** Windows of such a connection are unknown: both sides are believed. */
-function track({ rows, tcp }: Conntrack, conn: number, state: number): void {
-  const number = tcp.alloc();
-  rows.setTrack(conn, number);
+function track({ tcp }: Conntrack, conn: number, state: number): void {
+  const number = tcp.alloc(conn);
   tcp.setState(number, state);
   const flags = FLAG_BE_LIBERAL | FLAG_SACK_PERM | (state >= TcpState.TIME_WAIT ? FLAG_CLOSE_INIT : 0);
   for (const dir of [0, 1]) tcp.setFlags(number, dir, flags);
@@ -118,7 +118,7 @@ export function updateConn(ct: Conntrack, conn: number, { template, used }: CtCo
   rows.addStatus(conn, added);
   if (template.timeout !== undefined && !(status & IPS_FIXED_TIMEOUT))
     rows.setExpires(conn, ct.inSeconds(Math.max(0, template.timeout)));
-  if (old.tcpState !== null && state !== null) ct.tcp.setState(rows.track(conn), state);
+  if (old.tcpState !== null && state !== null) ct.tcp.setState(ct.tcp.track(conn), state);
   rows.setMark(conn, mark);
   ct.eventCache(conn, IPCT_PROTOINFO | IPCT_MARK);
   if (added & IPS_SEEN_REPLY) ct.eventCache(conn, IPCT_REPLY);
