@@ -16,6 +16,8 @@ import type { SkBuff } from "./skb.ts";
 export interface ForwardLeg {
   /** by which it leaves */
   readonly hop: NeighHop;
+  /** the host behind it, if that one forwards, too */
+  next: ForwardLeg | null;
   /** the packet, which has come to it, would pass as the earlier one did */
   leads(skb: SkBuff): boolean;
   /** It passes, and has left by `hop`. */
@@ -37,7 +39,7 @@ export class Trail {
   /** how it begins: from the sender to the first host */
   neigh: Neighbour | null = null;
   hop: NeighHop | null = null;
-  readonly #forward: ForwardLeg[] = [];
+  #first: ForwardLeg | null = null;
   #last: LastLeg | null = null;
   /** id of the packet whose way is being noted, and of the one that has shown the way to its end: those sent before are elsewhere */
   #noting = -1;
@@ -50,11 +52,6 @@ export class Trail {
   /** It is known to its end. */
   get complete(): boolean {
     return this.#last !== null;
-  }
-
-  /** How many times a packet on it comes out of a backlog. */
-  get length(): number {
-    return this.#forward.length + 1;
   }
 
   /** A packet leaves by it; it is noted anew when it is not known, or does not begin like this. */
@@ -82,7 +79,7 @@ export class Trail {
   }
 
   forget(): void {
-    this.#forward.length = 0;
+    this.#first = null;
     this.#last = null;
     this.#noting = -1;
   }
@@ -95,8 +92,15 @@ export class Trail {
   /** The packet will pass by this leg. */
   forward(skb: SkBuff, leg: ForwardLeg): void {
     assert(this.notes(skb), "a trail notes one packet's way");
-    if (this.#forward.length === MOST_LEGS) skb.trail = null;
-    else this.#forward.push(leg);
+    let before = this.#first;
+    if (before === null) {
+      this.#first = leg;
+      return;
+    }
+    let legs = 1;
+    for (; before.next !== null; before = before.next) legs++;
+    if (legs < MOST_LEGS) before.next = leg;
+    else skb.trail = null;
   }
 
   /** The packet ends by this leg: the trail is known. */
@@ -120,32 +124,33 @@ export class Trail {
       return 0;
     }
     skb.trail = null;
-    const legs = this.#forward;
     if (!alone || skb.id <= this.#since || skb.pool.trace !== null) {
       skb.bare = false;
       return 0;
     }
-    for (let i = 0; i < legs.length; i++) {
-      const leg = legs[i]!;
-      if (!leg.leads(skb)) return this.#leave(skb, i);
+    let passed = 0;
+    for (let leg = this.#first; leg !== null; leg = leg.next) {
+      if (!leg.leads(skb)) return this.#leave(skb, passed);
       leg.pass(skb);
+      passed++;
       if (this.#sim.needResched) {
         skb.bare = false;
         leg.hop.arrive(skb);
-        return i + 1;
+        return passed;
       }
     }
-    if (!last.leads(skb)) return this.#leave(skb, legs.length);
+    if (!last.leads(skb)) return this.#leave(skb, passed);
     last.pass(skb);
-    return legs.length + 1;
+    return passed + 1;
   }
 
   /** It does not lead any further than here: the next packet's way is noted anew. */
   #leave(skb: SkBuff, passed: number): number {
-    const before = this.#forward[passed - 1];
     skb.bare = false;
+    let before = this.#first;
+    for (let i = 1; i < passed; i++) before = before!.next;
     this.forget();
-    before?.hop.arrive(skb);
+    if (passed > 0) before!.hop.arrive(skb);
     return passed;
   }
 }

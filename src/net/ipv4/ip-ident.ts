@@ -34,6 +34,9 @@ export class IpIdents {
   readonly #stamps: Float64Array;
   readonly #rng: Rng;
   readonly #key: number;
+  /** the jiffy that it is, and when the next one begins (virtual ns) */
+  #jiffies = 0;
+  #nextJiffy = 0;
 
   constructor(kernel: Kernel, rng: Rng) {
     const table = kernel.shared(IdentTable, () => new IdentTable(kernel.rng.fork("ip-idents")));
@@ -42,21 +45,29 @@ export class IpIdents {
     this.#key = rng.u32();
   }
 
-  /** The next of `segs` numbers for packets from `saddr` to `daddr`. */
-  next(daddr: number, saddr: number, protocol: number, segs: number, sim: Sim): number {
+  /** Which of the counters is that of packets from `saddr` to `daddr`. */
+  counter(daddr: number, saddr: number, protocol: number): number {
     let h = Math.imul(daddr ^ this.#key, 0x9e3779b1);
     h = Math.imul((h ^ (h >>> 15)) + saddr, 0x85ebca6b);
     h = Math.imul((h ^ (h >>> 13)) + protocol, 0xc2b2ae35);
-    const bucket = (h ^ (h >>> 16)) & (BUCKETS - 1);
-    const jiffies = Math.floor(sim.now / JIFFY);
-    const passed = jiffies - this.#stamps[bucket]!;
+    return (h ^ (h >>> 16)) & (BUCKETS - 1);
+  }
+
+  /** The next of `segs` numbers of a counter. */
+  count(counter: number, segs: number, { now }: Sim): number {
+    // divides once a jiffy
+    if (now >= this.#nextJiffy || now < this.#nextJiffy - JIFFY) {
+      this.#jiffies = Math.floor(now / JIFFY);
+      this.#nextJiffy = (this.#jiffies + 1) * JIFFY;
+    }
+    const passed = this.#jiffies - this.#stamps[counter]!;
     let jump = 0;
     if (passed > 0) {
-      this.#stamps[bucket] = jiffies;
+      this.#stamps[counter] = this.#jiffies;
       jump = this.#rng.below(passed);
     }
-    const id = this.#ids[bucket]! + jump;
-    this.#ids[bucket] = id + segs;
+    const id = this.#ids[counter]! + jump;
+    this.#ids[counter] = id + segs;
     return id & 0xffff;
   }
 
@@ -82,12 +93,12 @@ export function ipSelectIdent(ip4: Ipv4, skb: SkBuff, sk: Sock | null, segs: num
 
 /** From the hashed counters (__ip_select_ident). */
 export function ipSelectIdentHashed(ip4: Ipv4, head: Uint8Array, at: number, segs: number): void {
-  const id = ip4.idents.next(
+  const { idents } = ip4;
+  const counter = idents.counter(
     getInt32(head, at + ipv4.DESTINATION),
     getInt32(head, at + ipv4.SOURCE),
     ipv4.getProtocol(head, at),
-    segs,
-    ip4.net.kernel.sim,
   );
+  const id = idents.count(counter, segs, ip4.net.kernel.sim);
   ipv4.setIdentification(head, at, id);
 }

@@ -24,7 +24,6 @@ import {
 } from "../core/skb.ts";
 import { takeBytes } from "../core/skb-bytes.ts";
 import { AF_INET, type InetProtocol, type Message, type SendOptions, SOCK_DGRAM, type SockAddr } from "../core/sock.ts";
-import { Trail } from "../core/trail.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "./fib-types.ts";
 import { DatagramSock } from "./inet-sock.ts";
 import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
@@ -35,7 +34,8 @@ import { dstCheck, inetAddrType, ipv4UpdatePmtu, isMulticast, type Rtable } from
 import { ipv4Redirect } from "./route-input.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, skbRtable } from "./rtable.ts";
 import { familiesApart } from "./tcp-hashtables.ts";
-import { UdpHeaders } from "./udp-headers.ts";
+import { UdpDestinations } from "./udp-destinations.ts";
+import { UdpDestination, UdpHeaders } from "./udp-headers.ts";
 
 /** Receives for a port in place of a socket (udp_tunnel's encap_rcv): skb.data is behind the UDP header. Takes it over. */
 export type UdpEncapRcv = (skb: SkBuff) => void;
@@ -197,7 +197,13 @@ export class UdpSock extends DatagramSock {
   /** a tunnel device's port: packets go there */
   encapRcv: UdpEncapRcv | null = null;
   #corked: Uint8Array[] = [];
-  readonly #headers: UdpHeaders = new UdpHeaders();
+  #headers: UdpHeaders = new UdpHeaders();
+  #otherHeaders: UdpHeaders | null = null;
+  /** where the last datagram went, unless it has an entry below; the peer, if by the route that is kept for it */
+  #latest: UdpDestination | null = null;
+  #peer: UdpDestination | null = null;
+  /** null: none has been sent to by an address of its own */
+  #destinations: UdpDestinations | null = null;
   #dst: Rtable | null = null;
 
   constructor(ip4: Ipv4) {
@@ -262,9 +268,9 @@ export class UdpSock extends DatagramSock {
     if (options.oob) throw new NetError(Errno.EOPNOTSUPP);
     this.throwError();
     if (this.sndShutdown) throw new NetError(Errno.EPIPE);
-    const { rt } = this.#headers;
-    if (rt !== null && !options.to && !options.more && this.#goesAsTheLast(bytes, rt)) {
-      if (!this.#sendOnTrail(bytes)) this.#sendPlain(bytes, rt, this.dport);
+    const known = options.to ? this.#destinationOf(options.to) : this.#peer;
+    if (known !== null && !options.more && this.#goesAsTheLast(bytes, known)) {
+      if (!this.#sendOnTrail(bytes, known)) this.#sendPlain(bytes, known);
       return bytes.length;
     }
     const to = this.destination(options);
@@ -284,19 +290,21 @@ export class UdpSock extends DatagramSock {
     return bytes.length;
   }
 
-  /** To the connected peer by the route of the last datagram, with the headers that are ready: where nothing has changed since. */
-  #goesAsTheLast(bytes: Uint8Array, rt: Rtable): boolean {
-    const headers = this.#headers;
-    return headers.toPeer && headers.areFor(rt) && bytes.length <= headers.mostBytes && this.#corked.length === 0;
+  #destinationOf({ addr, port }: SockAddr): UdpDestination | null {
+    return this.#destinations === null ? null : this.#destinations.find(addr | 0, port);
+  }
+
+  /** By the route of the last datagram there, with the headers that are ready: where nothing has changed since. */
+  #goesAsTheLast(bytes: Uint8Array, to: UdpDestination): boolean {
+    return to.current && bytes.length <= to.headers.mostBytes && this.#corked.length === 0;
   }
 
   /** … on its trail, when that is known (core/trail.ts): ipPlainOut, Neighbour.output and the hop's send in one. False: it is not. */
-  #sendOnTrail(bytes: Uint8Array): boolean {
-    const headers = this.#headers;
-    const { trail } = headers;
+  #sendOnTrail(bytes: Uint8Array, to: UdpDestination): boolean {
+    const { trail } = to;
     if (trail === null || !trail.leads) return false;
     const { ip4 } = this;
-    const skb = headers.makeOnTrail(this, bytes);
+    const skb = to.makeOnTrail(this, bytes);
     const { sim, costs } = ip4.net.kernel;
     sim.elapse(costs.output);
     const { ip: mib, ipExt, udp: udpMib } = ip4.mib;
@@ -306,16 +314,6 @@ export class UdpSock extends DatagramSock {
     udpMib.OutDatagrams++;
     trail.start(skb);
     return true;
-  }
-
-  /** Which way the packet goes, from here to its end, is to be noted. */
-  #noteTrail(skb: SkBuff, rt: Rtable): void {
-    const { neigh } = rt;
-    const hop = neigh?.hop;
-    if (!neigh || !hop || (neigh.key | 0) !== (rt.nexthop(this.daddr) | 0) || !neigh.leadsBy(hop)) return;
-    const headers = this.#headers;
-    headers.trail ??= new Trail(this.ip4.net.sim);
-    headers.trail.begin(skb, neigh, hop);
   }
 
   /** A connected socket's route, while it is good (sk_dst_check); fl is as it was when the route was found. */
@@ -353,19 +351,27 @@ export class UdpSock extends DatagramSock {
   protected override optionsChanged(): void {
     this.ip4.udp.generation++;
     this.#headers.rt = null;
+    if (this.#otherHeaders !== null) this.#otherHeaders.rt = null;
+    this.#peer = null;
     this.#dst = null;
   }
 
   /** udp_sendmsg and udp_send_skb */
   #send(payload: Uint8Array, to: SockAddr, corked: boolean): void {
     const { ip4 } = this;
-    const rt = this.#connectedRoute(to) ?? this.#knownRoute(to.addr) ?? this.#routeTo(to);
-    const headers = this.#headers;
-    if (!headers.areFor(rt)) headers.make(this, rt);
-    headers.toPeer = false;
+    const known = this.#connectedRoute(to) ?? this.#knownRoute(to.addr);
+    const rt = known ?? this.#routeTo(to);
+    const headers = this.#headersFor(rt);
     if (!corked && payload.length <= headers.mostBytes) {
-      this.#sendPlain(payload, rt, to.port);
-      headers.toPeer = this.#dst === rt && to.port === this.dport;
+      const { saddr, daddr } = this.fl;
+      const isPeer = this.#dst === rt && to.port === this.dport;
+      const lasting = isPeer || known === null ? null : this.#lasting(to, headers);
+      const destination = lasting ?? this.#latest ?? new UdpDestination(headers);
+      if (lasting === null) this.#latest = destination;
+      if (!isPeer) this.#peer = null;
+      destination.address(this, headers, saddr, daddr, to.port);
+      this.#sendPlain(payload, destination);
+      if (isPeer) this.#peer = destination;
       return;
     }
     const err = ipSendSkb(ip4, this.#makeSkb(rt, payload, to, corked));
@@ -373,15 +379,31 @@ export class UdpSock extends DatagramSock {
     ip4.mib.udp.OutDatagrams++;
   }
 
-  /** A datagram with the headers that are ready for its route. */
-  #sendPlain(payload: Uint8Array, rt: Rtable, dport: number): void {
+  /** What is kept of an address for the datagrams to come; null: nothing yet. */
+  #lasting({ addr, port }: SockAddr, headers: UdpHeaders): UdpDestination | null {
+    this.#destinations ??= new UdpDestinations();
+    return this.#destinations.find(addr | 0, port) ?? this.#destinations.admit(addr | 0, port, headers);
+  }
+
+  /** Headers by this route; two are kept, for sockets that send on two sides. */
+  #headersFor(rt: Rtable): UdpHeaders {
+    if (this.#headers.areFor(rt)) return this.#headers;
+    const other = this.#otherHeaders;
+    this.#otherHeaders = this.#headers;
+    this.#headers = other ?? new UdpHeaders();
+    if (!this.#headers.areFor(rt)) this.#headers.make(this, rt);
+    return this.#headers;
+  }
+
+  /** A datagram with the headers that are ready for its destination. */
+  #sendPlain(payload: Uint8Array, to: UdpDestination): void {
     const { ip4 } = this;
-    const headers = this.#headers;
-    const skb = headers.makeSkb(this, this.fl, dport, payload);
+    const skb = to.makeSkb(this, payload);
+    const { plainOut, rt } = to.headers;
     let err: number;
-    if (headers.plainOut && skb.pool.trace === null) {
-      if (headers.toPeer) this.#noteTrail(skb, rt);
-      err = ipPlainOut(ip4, skb, rt);
+    if (plainOut && skb.pool.trace === null) {
+      if (to !== this.#latest || to === this.#peer) to.noteTrail(this, skb);
+      err = ipPlainOut(ip4, skb, rt!);
       if (err !== 0) ip4.mib.ip.OutDiscards++;
     } else err = ipSendSkb(ip4, skb);
     if (err !== 0) throw new NetError(err);

@@ -13,7 +13,6 @@ import { PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import type { ForwardLeg } from "../core/trail.ts";
 import type { Mib } from "../ipv4/mib.ts";
 import type { Conntrack } from "./conntrack.ts";
-import { ctinfo2dir } from "./conntrack-entry.ts";
 import type { FlowPath, FlowPaths } from "./flow-paths.ts";
 import { udpRefresh } from "./proto-other.ts";
 
@@ -36,61 +35,90 @@ export class HeaderWords {
   }
 }
 
-export class FlowLeg implements ForwardLeg, Deferred {
-  readonly #paths: FlowPaths;
-  readonly #net: Net;
-  readonly #sim: Sim;
-  readonly #costs: PathCosts;
+/** What the legs of all connections have in common whose packets take one way, to one neighbour. */
+export class FlowWay implements Deferred {
+  readonly paths: FlowPaths;
+  readonly net: Net;
+  readonly sim: Sim;
+  readonly costs: PathCosts;
   readonly #mib: Mib;
-  readonly #ct: Conntrack;
-  readonly #path: FlowPath;
-  readonly #conn: number;
-  /** with the row's number it names the connection for ever */
-  readonly #seq: number;
-  readonly #dir: number;
-  readonly #neigh: Neighbour;
+  readonly ct: Conntrack;
+  readonly path: FlowPath;
+  readonly neigh: Neighbour;
   readonly hop: NeighHop;
   /** what leaves may be no longer */
   readonly #mostBytes: number;
-  readonly #ttlProtocol: number;
+  /** the half word as it leaves */
+  readonly ttlProtocol: number;
+  /** packets and bytes of IP that are still to be counted */
+  #packets = 0;
+  #bytes = 0;
+
+  constructor(paths: FlowPaths, path: FlowPath, neigh: Neighbour, hop: NeighHop, ttlProtocol: number) {
+    const { ip4 } = path.rt;
+    this.paths = paths;
+    this.net = ip4.net;
+    this.sim = ip4.net.sim;
+    this.costs = ip4.net.kernel.costs;
+    this.#mib = ip4.mib;
+    this.ct = paths.ct;
+    this.path = path;
+    this.neigh = neigh;
+    this.hop = hop;
+    this.#mostBytes = Math.min(path.mtu, hop.mostBytes);
+    this.ttlProtocol = ttlProtocol;
+  }
+
+  /** Apart from the connection, a packet would go this way now. */
+  leads(skb: SkBuff): boolean {
+    const { ipv4Sniffers } = this.net;
+    return (
+      this.path.genid === this.net.pathGenid &&
+      skb.tail - skb.data <= this.#mostBytes &&
+      (ipv4Sniffers === null || ipv4Sniffers.length === 0) &&
+      this.neigh.leadsBy(this.hop)
+    );
+  }
+
+  count(skb: SkBuff): void {
+    if (this.#packets === 0) this.sim.defer(this);
+    this.#packets++;
+    this.#bytes += skb.tail - skb.data;
+  }
+
+  /** Counts what has been put off. */
+  settle(): void {
+    const mib = this.#mib;
+    this.path.count(mib, this.#packets, this.#bytes);
+    mib.ip.OutTransmits += this.#packets;
+    mib.ipExt.OutOctets += this.#bytes;
+    this.#packets = 0;
+    this.#bytes = 0;
+  }
+}
+
+/** One direction of a connection. */
+export class FlowLeg implements ForwardLeg {
+  readonly #way: FlowWay;
+  readonly #conn: number;
+  /** with the row's number it names the connection for ever */
+  readonly #seq: number;
   readonly #source: number;
   readonly #destination: number;
   readonly #ports: number;
   /** by how much the checksums of IP and UDP grow, in ones' complement */
   readonly #ipChange: number;
   readonly #udpChange: number;
-  /** packets and bytes of IP that are still to be counted */
-  #packets = 0;
-  #bytes = 0;
+  next: ForwardLeg | null = null;
 
   /**
    * @param before the header's words as they came
    * @param after as they leave
    */
-  constructor(
-    paths: FlowPaths,
-    path: FlowPath,
-    conn: number,
-    neigh: Neighbour,
-    hop: NeighHop,
-    before: HeaderWords,
-    after: HeaderWords,
-  ) {
-    const { ip4 } = path.rt;
-    this.#paths = paths;
-    this.#net = ip4.net;
-    this.#sim = ip4.net.sim;
-    this.#costs = ip4.net.kernel.costs;
-    this.#mib = ip4.mib;
-    this.#ct = paths.ct;
-    this.#path = path;
+  constructor(way: FlowWay, conn: number, before: HeaderWords, after: HeaderWords) {
+    this.#way = way;
     this.#conn = conn;
-    this.#seq = paths.ct.rows.seq(conn);
-    this.#dir = ctinfo2dir(path.ctinfo);
-    this.#neigh = neigh;
-    this.hop = hop;
-    this.#mostBytes = Math.min(path.mtu, hop.mostBytes);
-    this.#ttlProtocol = firstHalf(after.word2);
+    this.#seq = way.ct.rows.seq(conn);
     this.#source = after.word3;
     this.#destination = after.word4;
     this.#ports = after.word5;
@@ -98,64 +126,55 @@ export class FlowLeg implements ForwardLeg, Deferred {
     this.#udpChange = growth(secondHalf(before.word6), secondHalf(after.word6));
   }
 
+  get hop(): NeighHop {
+    return this.#way.hop;
+  }
+
   leads(skb: SkBuff): boolean {
-    const path = this.#path;
+    const way = this.#way;
+    const { path, ct } = way;
     const conn = this.#conn;
-    const { rows } = this.#ct;
-    const { ipv4Sniffers } = this.#net;
     return (
-      path.genid === this.#net.pathGenid &&
-      rows.path(conn, this.#dir) === path.id &&
-      rows.seq(conn) === this.#seq &&
-      this.#paths.stillLeads(path, conn) &&
-      skb.tail - skb.data <= this.#mostBytes &&
-      (ipv4Sniffers === null || ipv4Sniffers.length === 0) &&
-      this.#neigh.leadsBy(this.hop)
+      ct.rows.path(conn, path.dir) === path.id &&
+      ct.rows.seq(conn) === this.#seq &&
+      way.paths.stillLeads(path, conn) &&
+      way.leads(skb)
     );
   }
 
   pass(skb: SkBuff): void {
-    const path = this.#path;
-    const sim = this.#sim;
-    const costs = this.#costs;
+    const way = this.#way;
+    const conn = this.#conn;
+    const { path, sim, costs, net, ct } = way;
     const { port, indev } = path;
 
     // netifReceiveSkb
     sim.elapse(costs.receive);
-    if (indev.taps.length > 0 || this.#net.taps.length > 0) this.#tapped(skb, indev, path.pktType);
+    if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
     if (port !== null) {
       const { br } = port;
-      if (path.trackedInBridge) udpRefresh(this.#ct, this.#conn, skb, path.ctinfo);
+      if (path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
       if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
       sim.elapse(costs.receive);
-      if (br.dev.taps.length > 0 || this.#net.taps.length > 0) this.#tapped(skb, br.dev, PACKET_HOST);
+      if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
     }
-    if (!path.trackedInBridge) udpRefresh(this.#ct, this.#conn, skb, path.ctinfo);
+    if (!path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
 
     // ipForward, ipOutput
     sim.elapse(costs.forward);
-    this.#rewrite(skb);
-    this.#ct.flushEvents(this.#conn);
-    if (this.#packets === 0) sim.defer(this);
-    this.#packets++;
-    this.#bytes += skb.tail - skb.data;
-    this.#neigh.outputBy();
-    this.hop.cross(skb);
-  }
-
-  #tapped(skb: SkBuff, dev: NetDevice, pktType: number): void {
-    skb.dev = dev;
-    skb.pktType = pktType;
-    deliverToTaps(skb, dev);
-    skb.pktType = PACKET_HOST;
+    this.#rewrite(skb, way.ttlProtocol);
+    ct.flushEvents(conn);
+    way.count(skb);
+    way.neigh.outputBy();
+    way.hop.cross(skb);
   }
 
   /** TTL, addresses, ports, checksums. */
-  #rewrite({ words, data }: SkBuff): void {
+  #rewrite({ words, data }: SkBuff, ttlProtocol: number): void {
     const w = data >> 2;
     // between 0 and 0xfffe as it is written in a header
     const ipCheck = secondHalf(words[w + 2]!) + this.#ipChange;
-    words[w + 2] = wordOf(this.#ttlProtocol, ipCheck >= 0xffff ? ipCheck - 0xffff : ipCheck);
+    words[w + 2] = wordOf(ttlProtocol, ipCheck >= 0xffff ? ipCheck - 0xffff : ipCheck);
     words[w + 3] = this.#source;
     words[w + 4] = this.#destination;
     words[w + 5] = this.#ports;
@@ -164,16 +183,13 @@ export class FlowLeg implements ForwardLeg, Deferred {
     const udpCheck = secondHalf(word6) + this.#udpChange;
     words[w + 6] = wordOf(firstHalf(word6), udpCheck > 0xffff ? udpCheck - 0xffff : udpCheck);
   }
+}
 
-  /** Counts what has been put off. */
-  settle(): void {
-    const mib = this.#mib;
-    this.#path.count(mib, this.#packets, this.#bytes);
-    mib.ip.OutTransmits += this.#packets;
-    mib.ipExt.OutOctets += this.#bytes;
-    this.#packets = 0;
-    this.#bytes = 0;
-  }
+function tapped(skb: SkBuff, dev: NetDevice, pktType: number): void {
+  skb.dev = dev;
+  skb.pktType = pktType;
+  deliverToTaps(skb, dev);
+  skb.pktType = PACKET_HOST;
 }
 
 /** From one checksum to another, 0 … 0xfffe. */

@@ -12,12 +12,13 @@
 
 import type { Deferred } from "../../sim/sim.ts";
 import * as ip from "../../wire/ipv4.ts";
-import { get16, getInt32 } from "../../wire/layout.ts";
+import { firstHalf, get16, getInt32 } from "../../wire/layout.ts";
 import { ACK, PSH } from "../../wire/tcp.ts";
 import { BridgePort, learns } from "../bridge/br-private.ts";
 import { deliverToTaps } from "../core/dev.ts";
+import type { Neighbour } from "../core/neighbour.ts";
 import type { FlowPathCache } from "../core/net.ts";
-import type { NetDevice } from "../core/net-device.ts";
+import type { NeighHop, NetDevice } from "../core/net-device.ts";
 import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
 import { isPlainReceived } from "../core/plain.ts";
@@ -32,7 +33,7 @@ import type { Rtable } from "../ipv4/rtable.ts";
 import type { Conntrack } from "./conntrack.ts";
 import { ctinfo2dir, IPS_ASSURED, IPS_DST_NAT, IPS_NAT_CLASH, IPS_SEEN_REPLY, IPS_SRC_NAT } from "./conntrack-entry.ts";
 import { FirstPackets } from "./first-packets.ts";
-import { FlowLeg, HeaderWords } from "./flow-leg.ts";
+import { FlowLeg, FlowWay, HeaderWords } from "./flow-leg.ts";
 import { type Nat, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat.ts";
 import { udpRefresh } from "./proto-other.ts";
 import { tcpPacket } from "./proto-tcp.ts";
@@ -58,6 +59,7 @@ export class FlowPath {
   readonly status: number;
   readonly mark: number;
   readonly ctinfo: number;
+  readonly dir: number;
   /** seen both ways, but not yet as a stream */
   readonly unassured: boolean;
   readonly dnat: boolean;
@@ -77,6 +79,8 @@ export class FlowPath {
   packets = 0;
   bytes = 0;
   nextTouched: FlowPath | null = null;
+  /** for legs of trails; null: none has been made */
+  way: FlowWay | null = null;
 
   constructor(id: number, genid: number, record: PathRecord, skb: SkBuff) {
     const { head, macHeader } = skb;
@@ -95,9 +99,10 @@ export class FlowPath {
     this.status = record.status;
     this.mark = record.mark;
     this.ctinfo = record.ctinfo;
+    this.dir = ctinfo2dir(record.ctinfo);
     // of UDP alone; TCP's packets take a remembered way once the connection is assured
     this.unassured = (record.status & (IPS_SEEN_REPLY | IPS_ASSURED | IPS_NAT_CLASH)) === IPS_SEEN_REPLY;
-    const isReply = ctinfo2dir(record.ctinfo) === 1;
+    const isReply = this.dir === 1;
     this.dnat = (record.status & (isReply ? IPS_SRC_NAT : IPS_DST_NAT)) !== 0;
     this.snat = (record.status & (isReply ? IPS_DST_NAT : IPS_SRC_NAT)) !== 0;
     this.port = port;
@@ -243,9 +248,19 @@ export class FlowPaths implements FlowPathCache, Deferred {
     const { rt } = path;
     const { neigh } = rt;
     const hop = neigh?.hop;
+    this.#after.take(skb);
     const to = rt.gateway !== 0 ? rt.gateway | 0 : getInt32(skb.head, skb.data + ip.DESTINATION);
     if (!neigh || (neigh.key | 0) !== to || !hop || !trail.notes(skb)) skb.trail = null;
-    else trail.forward(skb, new FlowLeg(this, path, conn, neigh, hop, this.#before, this.#after.take(skb)));
+    else trail.forward(skb, new FlowLeg(this.#wayOf(path, neigh, hop), conn, this.#before, this.#after));
+  }
+
+  /** What the connections' legs have in common; made anew when neighbour, hop or TTL are others. */
+  #wayOf(path: FlowPath, neigh: Neighbour, hop: NeighHop): FlowWay {
+    const ttlProtocol = firstHalf(this.#after.word2);
+    const { way } = path;
+    if (way?.neigh === neigh && way.hop === hop && way.ttlProtocol === ttlProtocol) return way;
+    path.way = new FlowWay(this, path, neigh, hop, ttlProtocol);
+    return path.way;
   }
 
   /** row << 1 | direction of the packet's connection, or −1. */
