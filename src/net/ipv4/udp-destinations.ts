@@ -43,11 +43,11 @@ export class UdpDestinations {
     return this.#entries[slot]!;
   }
 
-  /** An entry to be filled for an address of which `find` knows nothing, when it is worth one; null: not yet. */
+  /** The address's entry, one to be filled when it is worth one; null: not yet. */
   admit(addr: number, port: number, headers: UdpHeaders): UdpDestination | null {
     const seen = this.#slotOf(addr, port);
     if (seen >= 0) {
-      const entry = new UdpDestination(headers);
+      const entry = this.#entries[seen] ?? new UdpDestination(headers);
       this.#entries[seen] = entry;
       return entry;
     }

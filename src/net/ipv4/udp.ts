@@ -382,7 +382,7 @@ export class UdpSock extends DatagramSock {
   /** What is kept of an address for the datagrams to come; null: nothing yet. */
   #lasting({ addr, port }: SockAddr, headers: UdpHeaders): UdpDestination | null {
     this.#destinations ??= new UdpDestinations();
-    return this.#destinations.find(addr | 0, port) ?? this.#destinations.admit(addr | 0, port, headers);
+    return this.#destinations.admit(addr | 0, port, headers);
   }
 
   /** Headers by this route; two are kept, for sockets that send on two sides. */
