@@ -29,8 +29,7 @@ export function sum(b: Uint8Array, from: number, to: number, initial: number = 0
 export function fold(value: number): number {
   // sums of packets are small: two steps without a division
   while (value > 0x7fffffff) value = (value & 0xffff) + Math.floor(value / 0x10000);
-  const once = (value & 0xffff) + (value >>> 16);
-  return (once & 0xffff) + (once >>> 16);
+  return foldSmall(value);
 }
 
 /** The same of a sum below 2^31. */

@@ -269,6 +269,11 @@ export class Net {
     return this.#macRng;
   }
 
+  /** Some packet socket wants IPv4's packets alone: it is asked for each of them, which a short way does not. */
+  get sniffsIpv4(): boolean {
+    return this.ipv4Sniffers !== null && this.ipv4Sniffers.length > 0;
+  }
+
   /** Something changed that may send packets another way: nothing that is remembered of their ways counts any more. */
   pathFlush(): void {
     this.pathGenid = (this.pathGenid + 1) | 0;

@@ -49,11 +49,6 @@ export class Trail {
     this.#sim = sim;
   }
 
-  /** It is known to its end. */
-  get complete(): boolean {
-    return this.#last !== null;
-  }
-
   /** A packet leaves by it; it is noted anew when it is not known, or does not begin like this. */
   begin(skb: SkBuff, neigh: Neighbour, hop: NeighHop): void {
     skb.trail = this;
@@ -112,10 +107,10 @@ export class Trail {
   }
 
   /**
-   * A packet that carries the trail comes out of a backlog, where no other is left: true when it was taken over. Otherwise it
-   * goes the ordinary way, and keeps the trail only while its way is being noted.
+   * A packet that carries the trail comes out of a backlog. One that is not taken over goes the ordinary way, and keeps the trail only
+   * while its way is being noted.
    * @param alone nothing waits behind it
-   * @returns how many times it came out of a backlog; 0: not taken
+   * @returns how many times it would have come out of a backlog on what it has passed; 0: it was not taken over
    */
   take(skb: SkBuff, alone: boolean): number {
     const last = this.#last;

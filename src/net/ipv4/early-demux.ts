@@ -84,8 +84,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
   /** Of what changes without a new generation: nobody else wants to see it. @internal */
   get stillOpen(): boolean {
     const ip4 = this.#ip4;
-    const { net } = ip4;
-    return (!ip4.hasRaw || ip4.raw.empty) && (net.ipv4Sniffers === null || net.ipv4Sniffers.length === 0);
+    return (!ip4.hasRaw || ip4.raw.empty) && !ip4.net.sniffsIpv4;
   }
 
   /** The packet's whole way is being noted: it ends here, if at a socket of UDP. */

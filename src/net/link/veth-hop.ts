@@ -90,7 +90,7 @@ export class VethHop implements NeighHop, Deferred {
     return Errno.ENOBUFS;
   }
 
-  /** From here on it is as `send` would have it; what is scrubbed there has not been set (UdpHeaders.makeOnTrail). */
+  /** From here on it is as `send` would have it; what is scrubbed there has not been set (UdpDestination.makeOnTrail). */
   cross(skb: SkBuff): void {
     this.#leave(skb);
     this.#count(skb);

@@ -71,11 +71,10 @@ export class FlowWay implements Deferred {
 
   /** Apart from the connection, a packet would go this way now. */
   leads(skb: SkBuff): boolean {
-    const { ipv4Sniffers } = this.net;
     return (
       this.path.genid === this.net.pathGenid &&
       skb.tail - skb.data <= this.#mostBytes &&
-      (ipv4Sniffers === null || ipv4Sniffers.length === 0) &&
+      !this.net.sniffsIpv4 &&
       this.neigh.leadsBy(this.hop)
     );
   }

@@ -221,8 +221,7 @@ export class FlowPaths implements FlowPathCache, Deferred {
   /** A frame from the backlog (the place of nf_flow_offload_ip_hook): true when it was sent on its connection's known way. */
   receive(skb: SkBuff, dev: NetDevice): boolean {
     if (!isPlainReceived(skb)) return false;
-    const { ipv4Sniffers } = dev.net;
-    if (ipv4Sniffers !== null && ipv4Sniffers.length > 0) return false;
+    if (dev.net.sniffsIpv4) return false;
     const found = this.#find(skb);
     if (found < 0) {
       skb.trail = null;
@@ -249,7 +248,7 @@ export class FlowPaths implements FlowPathCache, Deferred {
     const { neigh } = rt;
     const hop = neigh?.hop;
     this.#after.take(skb);
-    const to = rt.gateway !== 0 ? rt.gateway | 0 : getInt32(skb.head, skb.data + ip.DESTINATION);
+    const to = rt.nexthop(getInt32(skb.head, skb.data + ip.DESTINATION)) | 0;
     if (!neigh || (neigh.key | 0) !== to || !hop || !trail.notes(skb)) skb.trail = null;
     else trail.forward(skb, new FlowLeg(this.#wayOf(path, neigh, hop), conn, this.#before, this.#after));
   }
