@@ -73,7 +73,10 @@ export async function natPath(more = ""): Promise<NatPath> {
       sock.connectStart({ addr: OUTSIDE, port: PORT });
       return sock;
     },
-    settle: () => sim.doSoftirq(),
+    settle() {
+      sim.doSoftirq();
+      if (sim.needResched) sim.run(undefined, sim.now);
+    },
   };
 }
 
