@@ -95,6 +95,18 @@ export class ConnRows {
 
   /** A blank row with the protocol's number, loose until it is put into the table. */
   alloc(protonum: number): number {
+    const row = this.take(protonum);
+    const words = this.#words;
+    const at = row << ROW;
+    // fill() takes longer for so few
+    for (let i = 0; i < STATUS; i++) words[at + i] = 0;
+    for (let i = STATUS + 1; i < 1 << ROW; i++) words[at + i] = 0;
+    this.loosen(row);
+    return row;
+  }
+
+  /** A row for whoever writes all of it at once and puts it into the table before anything else happens. */
+  take(protonum: number): number {
     if (this.#looseCount >= MIN_LOOSE && this.#looseCount >= 4 * this.#pool.size) this.#collect();
     if (this.#free === 0 && this.#top >= this.capacity) this.#makeRoom();
     let row = this.#free;
@@ -102,12 +114,47 @@ export class ConnRows {
     else {
       this.#free = this.#words[(row << ROW) + NEXT]!;
       this.#freeCount--;
-      this.#words[(row << ROW) + NEXT] = 0;
     }
     this.#words[(row << ROW) + STATUS] =
       (protonum << 24) | IN_USE | ((NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL) << ZONE_DIR_SHIFT);
-    this.loosen(row);
     return row;
+  }
+
+  /**
+   * A row that was taken becomes a connection in the table, of a protocol with ports, with this status besides what it has; `addr` and
+   * `port` are where answers come to. Word by word in one go: step by step it took 50 ns longer (`npm run bench`: new_flow).
+   */
+  write(
+    row: number,
+    src: number,
+    dst: number,
+    ports: number,
+    addr: number,
+    port: number,
+    status: number,
+    masqIndex: number,
+    expires: number,
+    proto: number,
+  ): void {
+    const words = this.#words;
+    const at = row << ROW;
+    words[at] = src;
+    words[at + 1] = dst;
+    words[at + 2] = ports;
+    words[at + TUPLE_WORDS] = dst;
+    words[at + TUPLE_WORDS + 1] = addr;
+    words[at + TUPLE_WORDS + 2] = (ports << 16) | port;
+    words[at + STATUS]! |= status;
+    words[at + ZONE] = 0;
+    words[at + TIMEOUT] = expires;
+    words[at + PROTO] = proto;
+    words[at + PATH] = 0;
+    words[at + PATH + 1] = 0;
+    words[at + PACKED] = 0;
+    words[at + NEXT] = 0;
+    words[at + PREV] = 0;
+    if (masqIndex !== 0) this.setMasqIndex(row, masqIndex);
+    this.enlist(row);
   }
 
   /** The row has left the table: it is free when no packet has it any more. */
@@ -229,14 +276,6 @@ export class ConnRows {
     words[at + TUPLE_WORDS + 1] = src;
     words[at + TUPLE_WORDS + 2] = (ports << 16) | (ports >>> 16);
     words[at + STATUS]! |= status;
-  }
-
-  /** Answers of the connection come to another address and port: it is mapped to that. */
-  setReplyTo(row: number, addr: number, port: number): void {
-    const words = this.#words;
-    const at = (row << ROW) + TUPLE_WORDS;
-    words[at + 1] = addr;
-    words[at + 2] = (words[at + 2]! & ~0xffff) | port;
   }
 
   /** Is this the direction's tuple? */
@@ -469,8 +508,7 @@ export class ConnRows {
     if ((this.#words[at + ZONE]! & 0xffff) === MASQ_ELSEWHERE) this.#largeMasq.delete(row);
     if (row < this.#marks.length) this.#marks[row] = 0;
     const words = this.#words;
-    // fill() takes longer for so few
-    for (let i = at; i < at + (1 << ROW); i++) words[i] = 0;
+    words[at + STATUS] = 0;
     words[at + NEXT] = this.#free;
     this.#free = row;
     this.#freeCount++;

@@ -340,7 +340,15 @@ export class Conntrack {
 
   /** A blank connection with the extensions that the settings ask for (nf_conntrack_alloc). */
   allocate(protonum: number): number {
-    const conn = this.rows.alloc(protonum);
+    return this.#extend(this.rows.alloc(protonum));
+  }
+
+  /** The same for confirmLacked. */
+  take(protonum: number): number {
+    return this.#extend(this.rows.take(protonum));
+  }
+
+  #extend(conn: number): number {
     const { acct, events } = this.sysctl;
     if (acct) this.rows.addCounters(conn);
     if (events === 1 || (events === 2 && this.#isListened)) this.rows.setTells(conn);
@@ -456,14 +464,31 @@ export class Conntrack {
   }
 
   /**
-   * The first packet of a connection leaves that no helper reads and whose tuples nothing in the table has, as look-ups have shown
-   * (nf_confirm): the original's, with what the table said then, and last of all the reply's.
+   * The first packet of a UDP connection leaves, which no helper reads and of which the table lacks both tuples, as it has just said
+   * (nf_confirm, after all that comes before).
+   * @param conn its row, taken and blank
+   * @param addr where answers come to
+   * @param streamAt jiffy after which traffic makes it a stream
+   * @param bytes of the packet
    */
-  confirmMissed(conn: number, hash: number, slot: number, moves: number): void {
-    const { table } = this;
-    this.#store(conn);
-    table.insertMissed(conn, 0, hash, slot, moves);
-    table.insertMissed(conn, 1, table.missedHash, table.missedSlot, moves);
+  confirmLacked(
+    conn: number,
+    src: number,
+    dst: number,
+    ports: number,
+    addr: number,
+    port: number,
+    status: number,
+    masqIndex: number,
+    streamAt: number,
+    bytes: number,
+  ): void {
+    const { rows } = this;
+    const expires = this.inSeconds(this.sysctl.udpTimeout);
+    rows.write(conn, src, dst, ports, addr, port, status | IPS_CONFIRMED, masqIndex, expires, streamAt);
+    if (rows.hasCounters(conn)) rows.count(conn, 0, bytes);
+    this.#stored(conn, IPCT_NEW);
+    this.table.insertLacked(conn);
     this.flushEvents(conn);
   }
 
@@ -472,10 +497,15 @@ export class Conntrack {
     rows.setExpires(conn, (this.jiffies + rows.timeout(conn)) | 0);
     rows.addStatus(conn, IPS_CONFIRMED);
     rows.enlist(conn);
+    this.#stored(conn, (rows.ext(conn)?.master ?? 0) !== 0 ? IPCT_RELATED : IPCT_NEW);
+  }
+
+  #stored(conn: number, event: number): void {
+    const { rows } = this;
     if (this.sysctl.timestamp) rows.setStart(conn, this.now);
     this.size++;
     this.onConfirm?.(conn);
-    this.eventCache(conn, (rows.ext(conn)?.master ?? 0) !== 0 ? IPCT_RELATED : IPCT_NEW);
+    this.eventCache(conn, event);
     if (this.#isListened && !this.#gc.pending) this.#gc.after(SEC);
   }
 

@@ -7,7 +7,6 @@
 // whatever else begins a connection walks.
 
 import * as ip from "../../wire/ipv4.ts";
-import { getInt32 } from "../../wire/layout.ts";
 import { deliverToTaps } from "../core/dev.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
@@ -21,9 +20,17 @@ import { tosToPriority } from "../ipv4/ip-forward.ts";
 import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Conntrack } from "./conntrack.ts";
-import { IP_CT_NEW, IPS_CONFIRMED, IPS_DST_NAT, IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from "./conntrack-entry.ts";
+import {
+  IP_CT_NEW,
+  IPS_CONFIRMED,
+  IPS_DST_NAT,
+  IPS_DST_NAT_DONE,
+  IPS_SRC_NAT,
+  IPS_SRC_NAT_DONE,
+} from "./conntrack-entry.ts";
 import type { FlowPath } from "./flow-paths.ts";
 import { type Nat, type NatRange, NF_NAT_MANIP_SRC, natRange } from "./nat.ts";
+import { manipUdp } from "./nat-proto.ts";
 import { udpRefresh } from "./proto-other.ts";
 
 /** Chains of ways, by sender; a power of two. */
@@ -95,10 +102,8 @@ export class FirstPackets {
   readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box);
   /** made with the first way */
   #chains: (FirstPath | null)[] | null = null;
-  /** where the packet's tuple belongs in the table, while that is as it was */
-  #hash = 0;
-  #slot = 0;
-  #moves = 0;
+  /** UDP: jiffy after which traffic makes the packet's connection a stream */
+  #streamAt = 0;
   /** packets since the last one whose way was known */
   #unknown = 0;
 
@@ -117,29 +122,47 @@ export class FirstPackets {
     this.#count = count;
   }
 
-  /** A plain packet (flow-paths.ts) of no known connection: true when it was sent on the way of others like it. */
-  receive(skb: SkBuff, dev: NetDevice): boolean {
-    const { head, data } = skb;
-    const { table } = this.#ct;
-    // where the table has looked for it
-    const { missedHash, missedSlot } = table;
-    const src = getInt32(head, data + ip.SOURCE);
-    const dst = getInt32(head, data + ip.DESTINATION);
-    const ports = getInt32(head, data + TRANSPORT_AT);
-    if (head[data + 9] !== ip.IPPROTO_UDP || !this.#ct.takesAny) return false;
+  #showsWay = false;
+  /** The last plain packet was sent on by `receive`: the next one may be like it. */
+  expected = false;
+
+  /**
+   * A plain UDP packet (flow-paths.ts): true when it belonged to no known connection and was sent on the way of others like it.
+   * Addresses and ports as the table has them.
+   */
+  receive(skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): boolean {
+    const { table, takesAny } = this.#ct;
+    const nat = this.#nat;
+    this.expected = false;
     const first = this.#find(skb, dev, src, dst, ports);
-    if (first === null) {
-      if (++this.#unknown < PATIENCE || this.#unknown % PATIENCE === 0) this.#record.begin(skb, dev);
-      return false;
+    this.#showsWay = first === null && takesAny;
+    if (first === null || !takesAny) return false;
+    const sport = ports >>> 16;
+    let status = 0;
+    let addr = src;
+    let port = sport;
+    if (first.bindsSrc) {
+      status = nat.usualSource(src, sport, ip.IPPROTO_UDP, first.range);
+      if (status >= 0) {
+        addr = nat.usualAddr;
+        port = nat.usualPort;
+      }
     }
-    // a connection that is answered by the like: NAT and the table must look at it
-    if (table.findWords(dst, src, (ports << 16) | (ports >>> 16), ip.IPPROTO_UDP, 0) >= 0) return false;
+    const lacking = table.lacks(src, dst, ports, addr, port, ip.IPPROTO_UDP);
+    // known, or a connection that is answered by the like: NAT and the table must look at it
+    if (lacking === 0) return false;
+    // the answers' tuple is taken
+    if (lacking === 1) status = -1;
     this.#unknown = 0;
-    this.#hash = missedHash;
-    this.#slot = missedSlot;
-    this.#moves = table.moves;
-    this.#follow(first, skb, dev, src, dst, ports);
+    this.expected = true;
+    this.#follow(first, skb, dev, src, dst, ports, status);
     return true;
+  }
+
+  /** A packet that `receive` has not sent on belongs to no known connection, and walks: it may show the way to others. */
+  walks(skb: SkBuff, dev: NetDevice): void {
+    if (!this.#showsWay) return;
+    if (++this.#unknown < PATIENCE || this.#unknown % PATIENCE === 0) this.#record.begin(skb, dev);
   }
 
   #find(skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): FirstPath | null {
@@ -167,12 +190,22 @@ export class FirstPackets {
   }
 
   /** What the long way does with such a packet, in its order. */
-  #follow(first: FirstPath, skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): void {
+  #follow(
+    first: FirstPath,
+    skb: SkBuff,
+    dev: NetDevice,
+    src: number,
+    dst: number,
+    ports: number,
+    status: number,
+  ): void {
     const ip4 = this.#ip4;
     const { sim, costs } = dev.net.kernel;
     const { path } = first;
     const { head, data } = skb;
     const { port, rt } = path;
+    const usual = status >= 0;
+    skb.trail = null;
 
     // netifReceiveSkb
     sim.elapse(costs.receive);
@@ -183,7 +216,7 @@ export class FirstPackets {
     if (port !== null) {
       // brHandleFrame, and netifReceiveSkb by the bridge
       const { br } = port;
-      if (path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports);
+      if (path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports, usual);
       if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
       const bridge = br.dev;
       skb.physInDev = path.trackedInBridge ? dev : null;
@@ -198,7 +231,7 @@ export class FirstPackets {
 
     // ipRcv
     skb.transportHeader = data + TRANSPORT_AT;
-    if (!path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports);
+    if (!path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports, usual);
 
     // ipForward
     sim.elapse(costs.forward);
@@ -212,37 +245,58 @@ export class FirstPackets {
 
     // ipOutput
     skb.dev = rt.dev;
-    if (this.#postRouting(first, skb) === NF_ACCEPT) ipFinishOutput2(ip4, skb, true);
-    else drop(skb, DropReason.NETFILTER_DROP);
+    if (usual) this.#confirm(first, skb, src, dst, ports, status);
+    else if (this.#postRouting(first, skb) !== NF_ACCEPT) {
+      drop(skb, DropReason.NETFILTER_DROP);
+      return;
+    }
+    ipFinishOutput2(ip4, skb, true);
   }
 
   /** nf_conntrack_in, and NAT that leaves the destination as it is. */
-  #preRouting({ bindsDst }: FirstPath, skb: SkBuff, src: number, dst: number, ports: number): void {
+  #preRouting({ bindsDst }: FirstPath, skb: SkBuff, src: number, dst: number, ports: number, usual: boolean): void {
     const ct = this.#ct;
+    // udpPacket
+    this.#streamAt = (ct.jiffies + 2 * HZ) | 0;
+    skb.ctinfo = IP_CT_NEW;
+    if (usual) {
+      skb.ct = ct.take(ip.IPPROTO_UDP);
+      return;
+    }
     // the answer's tuple is free, and so the null binding changes nothing
     const conn = ct.begin(ip.IPPROTO_UDP, src, dst, ports, bindsDst ? IPS_DST_NAT_DONE : 0);
     skb.ct = conn;
-    skb.ctinfo = IP_CT_NEW;
-    // udpPacket
-    ct.rows.setStreamAt(conn, (ct.jiffies + 2 * HZ) | 0);
+    ct.rows.setStreamAt(conn, this.#streamAt);
     udpRefresh(ct, conn, skb, IP_CT_NEW);
   }
 
-  /** A new source, and a place in the table. */
-  #postRouting({ bindsSrc, range, masqIndex }: FirstPath, skb: SkBuff): number {
+  /** The usual new source, and a place in the table. */
+  #confirm(first: FirstPath, skb: SkBuff, src: number, dst: number, ports: number, status: number): void {
+    const { usualAddr, usualPort } = this.#nat;
+    const { bindsSrc, bindsDst, masqIndex } = first;
+    this.#ct.confirmLacked(
+      skb.ct,
+      src,
+      dst,
+      ports,
+      bindsSrc ? usualAddr : src,
+      bindsSrc ? usualPort : ports >>> 16,
+      bindsDst ? status | IPS_DST_NAT_DONE : status,
+      masqIndex,
+      this.#streamAt,
+      skb.tail - skb.networkHeader,
+    );
+    if (status & IPS_SRC_NAT) manipUdp(skb, skb.networkHeader, usualAddr, usualPort, true);
+  }
+
+  /** A new source that NAT must choose, and a place in the table. */
+  #postRouting({ masqIndex, range }: FirstPath, skb: SkBuff): number {
     const conn = skb.ct;
-    const ct = this.#ct;
     const nat = this.#nat;
-    let free = true;
-    if (bindsSrc) {
-      if (masqIndex !== 0) ct.rows.setMasqIndex(conn, masqIndex);
-      free = nat.setupUsualSource(conn, range);
-      if (!free) nat.setupInfo(conn, range!, NF_NAT_MANIP_SRC);
-      nat.packet(skb, conn, IP_CT_NEW, NF_NAT_MANIP_SRC);
-    }
-    if (!free) return ct.confirm(skb);
-    ct.confirmMissed(conn, this.#hash, this.#slot, this.#moves);
-    return NF_ACCEPT;
+    if (masqIndex !== 0) this.#ct.rows.setMasqIndex(conn, masqIndex);
+    nat.setupInfo(conn, range!, NF_NAT_MANIP_SRC);
+    nat.packet(skb, conn, IP_CT_NEW, NF_NAT_MANIP_SRC);
+    return this.#ct.confirm(skb);
   }
 
   /** A packet has come to its output: others may follow it. */

@@ -222,10 +222,23 @@ export class FlowPaths implements FlowPathCache, Deferred {
   receive(skb: SkBuff, dev: NetDevice): boolean {
     if (!isPlainReceived(skb)) return false;
     if (dev.net.sniffsIpv4) return false;
-    const found = this.#find(skb);
+    const { head, data } = skb;
+    const src = getInt32(head, data + ip.SOURCE);
+    const dst = getInt32(head, data + ip.DESTINATION);
+    const ports = getInt32(head, data + TRANSPORT_AT);
+    const protonum = head[data + 9]!;
+    const first = this.#first;
+    const isUdp = protonum === ip.IPPROTO_UDP;
+    // where new connections are coming, their first look at the table waits for all that it must have of it
+    const expected = isUdp && first.expected;
+    if (expected && first.receive(skb, dev, src, dst, ports)) return true;
+    const found = this.ct.table.findWords(src, dst, ports, protonum, 0);
     if (found < 0) {
       skb.trail = null;
-      return this.#first.receive(skb, dev);
+      if (!isUdp) return false;
+      if (!expected && first.receive(skb, dev, src, dst, ports)) return true;
+      first.walks(skb, dev);
+      return false;
     }
     const conn = found >> 1;
     const id = this.ct.rows.path(conn, found & 1);
@@ -260,14 +273,6 @@ export class FlowPaths implements FlowPathCache, Deferred {
     if (way?.neigh === neigh && way.hop === hop && way.ttlProtocol === ttlProtocol) return way;
     path.way = new FlowWay(this, path, neigh, hop, ttlProtocol);
     return path.way;
-  }
-
-  /** row << 1 | direction of the packet's connection, or −1. */
-  #find(skb: SkBuff): number {
-    const { head, data } = skb;
-    const src = getInt32(head, data + ip.SOURCE);
-    const dst = getInt32(head, data + ip.DESTINATION);
-    return this.ct.table.findWords(src, dst, getInt32(head, data + TRANSPORT_AT), head[data + 9]!, 0);
   }
 
   /** The packet is as those that took the way, and nothing has changed on it; the connection's own changes forget its path. */

@@ -103,6 +103,9 @@ export class Nat {
   readonly #null: NatRange = natRange();
   /** where the last new connection was to be mapped; null: nowhere */
   lastRange: NatRange | null = null;
+  /** after `usualSource` */
+  usualAddr = 0;
+  usualPort = 0;
 
   constructor(ip4: Ipv4, ct: Conntrack) {
     this.#ip4 = ip4;
@@ -280,38 +283,33 @@ export class Nat {
 
   /**
    * setupInfo's answer for the source of a connection of which nothing is mapped yet, where it is the usual one: the source lies in
-   * the range, or the latest connection from it shows where it is mapped to, and that is free. `range` null: the source stays, if
-   * nothing has its tuple. A third of what the whole choice takes (`npm run bench`: new_flow).
-   * @return false: nothing is done, setupInfo must choose; true: the tuple that answers will have is not in the table, as its
-   * last look-up has shown
+   * the range, or is mapped as its latest connection is, or keeps its port at the range's only address. It holds if nothing has
+   * the tuple of the answers. `range` null: the source stays. A third of what the whole choice takes (`npm run bench`: new_flow).
+   * @return IPS_*; `usualAddr` and `usualPort` are where answers come to. −1: setupInfo must choose
    */
-  setupUsualSource(conn: number, range: NatRange | null): boolean {
-    const { rows, table } = this.#ct;
-    if (range === null) {
-      rows.addStatus(conn, IPS_SRC_NAT_DONE);
-      return true;
-    }
-    if (range.flags & ~NF_NAT_RANGE_MAP_IPS) return false;
-    const src = rows.src(conn, 0);
-    if (addressInRange(src, range)) {
-      rows.addStatus(conn, IPS_SRC_NAT_DONE);
-      return true;
-    }
-    const srcU = rows.srcU(conn, 0);
-    const protonum = rows.protonum(conn);
+  usualSource(src: number, srcU: number, protonum: number, range: NatRange | null): number {
+    this.usualAddr = src;
+    this.usualPort = srcU;
+    if (range === null) return IPS_SRC_NAT_DONE;
+    if (range.flags !== NF_NAT_RANGE_MAP_IPS) return -1;
+    if (addressInRange(src, range)) return IPS_SRC_NAT_DONE;
+    const { rows } = this.#ct;
     const other = this.#bySource.firstOf(src, srcU, protonum, 0);
-    if (other === 0 || rows.src(other, 0) !== src || rows.srcU(other, 0) !== srcU || rows.protonum(other) !== protonum)
-      return false;
+    if (other === 0) {
+      if (range.minAddr !== range.maxAddr) return -1;
+      this.usualAddr = range.minAddr | 0;
+      return IPS_SRC_NAT | IPS_SRC_NAT_DONE;
+    }
+    const ports = rows.ports(other, 0);
+    if (rows.src(other, 0) !== src || ports >>> 16 !== srcU || rows.protonum(other) !== protonum) return -1;
     const addr = rows.dst(other, 1);
     const port = rows.dstU(other, 1);
-    if (rows.zoneId(other, 0) !== 0 || !addressInRange(addr, range)) return false;
-    const ports = (rows.ports(conn, 1) & ~0xffff) | port;
-    if (table.findWords(rows.src(conn, 1), addr, ports, protonum, 0) >= 0) return false;
+    if (rows.zoneId(other, 0) !== 0 || !addressInRange(addr, range)) return -1;
     // of a source that is mapped to itself setupInfo would say so
-    if (addr === src && port === srcU) return false;
-    rows.setReplyTo(conn, addr, port);
-    rows.addStatus(conn, IPS_SRC_NAT | IPS_SRC_NAT_DONE);
-    return true;
+    if (addr === src && port === srcU) return -1;
+    this.usualAddr = addr;
+    this.usualPort = port;
+    return IPS_SRC_NAT | IPS_SRC_NAT_DONE;
   }
 
   /** get_unique_tuple: what an outgoing packet of the connection shall look like, so that answers can be told apart. */

@@ -54,9 +54,13 @@ test("the table finds what is in it and nothing else, whatever came and went", (
       const table = new ConntrackHash(rows);
       const model = new Map<number, number>();
       const tupleOf = (key: number): Tuple => new Tuple().set(key % 3, 1, key, key * 7, 6);
+      // every fourth is not mapped
+      const mappedTo = (key: number): number => (key % 4 === 0 ? key % 3 : 10 + (key % 2));
+      const answerOf = (key: number): Tuple => new Tuple().set(1, mappedTo(key), key * 7, key, 6);
       const make = (key: number): number => {
         const conn = rows.alloc(6);
         rows.setTuple(conn, 0, tupleOf(key));
+        rows.setTuple(conn, 1, answerOf(key));
         rows.addStatus(conn, IPS_CONFIRMED);
         model.set(key, conn);
         return conn;
@@ -65,19 +69,21 @@ test("the table finds what is in it and nothing else, whatever came and went", (
         const known = model.get(key);
         if (known === undefined) return;
         table.remove(known, 0);
+        table.remove(known, 1);
         model.delete(key);
       };
+      const lacks = (key: number, src: number): number =>
+        table.lacks(src, 1, (key << 16) | (key * 7), mappedTo(key), key, 6);
       for (const [what, key, other, between] of list) {
         const isNew = !model.has(key);
-        if (what === "add" && isNew) table.insert(make(key), 0);
-        else if (what === "add where looked" && isNew && !model.has(other) && key !== other) {
-          expect(table.find(tupleOf(key), 0)).toBe(-1);
-          const { missedHash, missedSlot, moves } = table;
-          // what comes between two connections' look-ups and their places
-          if (between) remove((key + other) % 61);
-          expect(table.find(tupleOf(other), 0)).toBe(-1);
-          table.insertMissed(make(key), 0, missedHash, missedSlot, moves);
-          table.insertMissed(make(other), 0, table.missedHash, table.missedSlot, moves);
+        if (what === "add" && isNew) {
+          table.insert(make(key), 0);
+          table.insert(model.get(key)!, 1);
+        } else if (what === "add where looked" && isNew) {
+          expect(lacks(key, key % 3)).toBe(2);
+          // what comes between the look-up and the places
+          if (between) remove(other);
+          table.insertLacked(make(key));
         } else if (what === "remove") remove(key);
         else if (what === "sweep") {
           for (const ending of [key, other, (key + other) % 61]) {
@@ -90,7 +96,11 @@ test("the table finds what is in it and nothing else, whatever came and went", (
       for (let key = 0; key <= 60; key++) {
         const conn = model.get(key);
         expect(table.find(tupleOf(key), 0)).toBe(conn === undefined ? -1 : conn << 1);
+        expect(table.find(answerOf(key), 0)).toBe(conn === undefined ? -1 : (conn << 1) | 1);
         expect(table.find(tupleOf(key), 5)).toBe(-1);
+        expect(lacks(key, key % 3)).toBe(conn === undefined ? 2 : 0);
+        // another's that would be mapped to the same
+        if (mappedTo(key) >= 10) expect(lacks(key, 77)).toBe(conn === undefined ? 2 : 1);
       }
     }),
   );
