@@ -15,10 +15,11 @@ const figure = FIGURES.find((one) => one.key === key)!;
 const answer = (message: Answer): boolean => process.send!(message);
 
 const prepared = await figure.prepare();
-const WARM_US = process.cpuUsage().user + 1_500_000;
+const WARM_US = process.cpuUsage().user + 3_000_000;
 if (typeof prepared === "number") answer({ value: prepared, calibration: calibrate() });
 else {
-  // JIT: a second of processor time, however busy the machine is
+  // JIT: so much processor time, however busy the machine is; after half of it V8 still takes its code back now and then, because something
+  // rare happens for the first time, and a frame takes a third more
   while (process.cpuUsage().user < WARM_US) await samples(prepared, 200);
   process.on("message", (question: Question) => void round(prepared, question));
   answer({ ready: true });

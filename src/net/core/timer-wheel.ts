@@ -9,6 +9,14 @@ export const JIFFY_NS: Ns = 4 * MSEC;
 /** Ticks a second. */
 export const HZ: number = SEC / JIFFY_NS;
 
+/**
+ * When a jiffy begins: jiffy × JIFFY_NS, by way of a fraction. V8 takes a product of integers for a small one and compiles everything on a
+ * packet's way anew when the clock passes 2^31 ns (see Sim's constructor).
+ */
+export function jiffyStart(jiffy: number): Ns {
+  return (jiffy + 0.5) * JIFFY_NS - JIFFY_NS / 2;
+}
+
 /** The moment at which a timer goes off that is armed now for `expires`. */
 export function wheelExpiry(now: Ns, expires: Ns): Ns {
   const clock = Math.floor(now / JIFFY_NS);
@@ -16,7 +24,7 @@ export function wheelExpiry(now: Ns, expires: Ns): Ns {
   // level n begins at 63 · 8^(n−1) ticks from now and has slots of 8^n ticks
   let slot = 1;
   for (let start = 63; wanted - clock >= start && slot < 8 ** 8; start *= 8) slot *= 8;
-  return (Math.floor(wanted / slot) + 1) * slot * JIFFY_NS;
+  return jiffyStart((Math.floor(wanted / slot) + 1) * slot);
 }
 
 /** round_jiffies: timers that need not be exact go off together, at a full second, unless that is past. */

@@ -2,7 +2,6 @@
 // others count in one of many hashed counters, which jump by a random part of the time passed. Answers to
 // include/net/ip.h (ip_select_ident_segs) and net/ipv4/route.c (__ip_select_ident, ip_idents_reserve).
 
-import { MSEC } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -10,12 +9,11 @@ import { getInt32 } from "../../wire/layout.ts";
 import type { Kernel } from "../core/net.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
+import { JIFFY_NS, jiffyStart } from "../core/timer-wheel.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
 const BUCKETS = 2048;
-/** The kernel's tick at HZ=250. */
-const JIFFY = 4 * MSEC;
 
 /** The counters, which all namespaces of a lab share (ip_idents). */
 class IdentTable {
@@ -56,9 +54,9 @@ export class IpIdents {
   /** The next of `segs` numbers of a counter. */
   count(counter: number, segs: number, { now }: Sim): number {
     // divides once a jiffy
-    if (now >= this.#nextJiffy || now < this.#nextJiffy - JIFFY) {
-      this.#jiffies = Math.floor(now / JIFFY);
-      this.#nextJiffy = (this.#jiffies + 1) * JIFFY;
+    if (now >= this.#nextJiffy || now < this.#nextJiffy - JIFFY_NS) {
+      this.#jiffies = Math.floor(now / JIFFY_NS);
+      this.#nextJiffy = jiffyStart(this.#jiffies + 1);
     }
     const passed = this.#jiffies - this.#stamps[counter]!;
     let jump = 0;

@@ -4,7 +4,7 @@
 
 import type { Ns } from "../../base/time.ts";
 import type { Net } from "../core/net.ts";
-import { JIFFY_NS, wheelExpiry } from "../core/timer-wheel.ts";
+import { JIFFY_NS, jiffyStart, wheelExpiry } from "../core/timer-wheel.ts";
 
 export const IPPROTO_TCP = 6;
 
@@ -132,5 +132,5 @@ export function msecsToJiffies(ms: number): number {
 
 /** When a timer goes off that is armed now for `delay` jiffies (mod_timer(jiffies + delay)). */
 export function expiresIn(now: Ns, delay: number): Ns {
-  return wheelExpiry(now, (Math.floor(now / JIFFY_NS) + delay) * JIFFY_NS);
+  return wheelExpiry(now, jiffyStart(Math.floor(now / JIFFY_NS) + delay));
 }

@@ -71,7 +71,7 @@ export interface Template {
 
 /** The connection of a packet: its row in the namespace's table; 0 when it has none or only a template. */
 export function nfCtGet(skb: SkBuff): number {
-  return skb.ct > 0 ? skb.ct : 0;
+  return Math.max(skb.ct, 0);
 }
 
 /** Direction of a packet (CTINFO2DIR). */

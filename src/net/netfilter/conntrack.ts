@@ -14,7 +14,7 @@ import type { Net } from "../core/net.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { PathRecord } from "../core/path-record.ts";
 import type { SkBuff } from "../core/skb.ts";
-import { HZ, JIFFY_NS } from "../core/timer-wheel.ts";
+import { HZ, JIFFY_NS, jiffyStart } from "../core/timer-wheel.ts";
 import {
   ctinfo2dir,
   IP_CT_ESTABLISHED,
@@ -135,7 +135,7 @@ export class Conntrack {
   #look(now: Ns): void {
     const jiffy = Math.floor(now / JIFFY_NS);
     this.#jiffy = jiffy | 0;
-    this.#jiffyFrom = jiffy * JIFFY_NS;
+    this.#jiffyFrom = jiffyStart(jiffy);
     this.#jiffyTo = this.#jiffyFrom + JIFFY_NS;
   }
 
