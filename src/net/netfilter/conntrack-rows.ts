@@ -145,7 +145,7 @@ export class ConnRows {
     words[at + TUPLE_WORDS + 1] = addr;
     words[at + TUPLE_WORDS + 2] = (ports << 16) | port;
     words[at + STATUS]! |= status;
-    words[at + ZONE] = 0;
+    words[at + ZONE] = masqIndex;
     words[at + TIMEOUT] = expires;
     words[at + PROTO] = proto;
     words[at + PATH] = 0;
@@ -153,7 +153,7 @@ export class ConnRows {
     words[at + PACKED] = 0;
     words[at + NEXT] = 0;
     words[at + PREV] = 0;
-    if (masqIndex !== 0) this.setMasqIndex(row, masqIndex);
+    if (masqIndex >= MASQ_ELSEWHERE) this.setMasqIndex(row, masqIndex);
     this.enlist(row);
   }
 
@@ -381,22 +381,34 @@ export class ConnRows {
     return this.#words[(row << ROW) + PREV]!;
   }
 
-  setNext(row: number, next: number): void {
-    this.#words[(row << ROW) + NEXT] = next;
-  }
-
-  setPrev(row: number, prev: number): void {
-    this.#words[(row << ROW) + PREV] = prev;
-  }
-
   /** Is the row in such a chain? */
   isChained(row: number): boolean {
     return (this.#words[(row << ROW) + STATUS]! & CHAINED) !== 0;
   }
 
-  setChained(row: number, chained: boolean): void {
-    if (chained) this.#words[(row << ROW) + STATUS]! |= CHAINED;
-    else this.#words[(row << ROW) + STATUS]! &= ~CHAINED;
+  /** The row comes into a chain, before the one that was its first; 0: none was. */
+  chain(row: number, next: number): void {
+    const words = this.#words;
+    const at = row << ROW;
+    words[at + STATUS]! |= CHAINED;
+    words[at + NEXT] = next;
+    words[at + PREV] = 0;
+    if (next !== 0) words[(next << ROW) + PREV] = row;
+  }
+
+  /** It leaves its chain, of which it was the first: the one that is now, 0 for none. −1: it was not. */
+  unchain(row: number): number {
+    const words = this.#words;
+    const at = row << ROW;
+    const next = words[at + NEXT]!;
+    const prev = words[at + PREV]!;
+    words[at + STATUS]! &= ~CHAINED;
+    words[at + NEXT] = 0;
+    words[at + PREV] = 0;
+    if (next !== 0) words[(next << ROW) + PREV] = prev;
+    if (prev === 0) return next;
+    words[(prev << ROW) + NEXT] = next;
+    return -1;
   }
 
   /** Somebody listened when the connection began (nf_conntrack_ecache). */

@@ -465,7 +465,7 @@ export class Conntrack {
 
   /**
    * The first packet of a UDP connection leaves, which no helper reads and of which the table lacks both tuples, as it has just said
-   * (nf_confirm, after all that comes before).
+   * (nf_confirm, after all that comes before). NAT is not told.
    * @param conn its row, taken and blank
    * @param addr where answers come to
    * @param streamAt jiffy after which traffic makes it a stream
@@ -497,6 +497,7 @@ export class Conntrack {
     rows.setExpires(conn, (this.jiffies + rows.timeout(conn)) | 0);
     rows.addStatus(conn, IPS_CONFIRMED);
     rows.enlist(conn);
+    this.onConfirm?.(conn);
     this.#stored(conn, (rows.ext(conn)?.master ?? 0) !== 0 ? IPCT_RELATED : IPCT_NEW);
   }
 
@@ -504,7 +505,6 @@ export class Conntrack {
     const { rows } = this;
     if (this.sysctl.timestamp) rows.setStart(conn, this.now);
     this.size++;
-    this.onConfirm?.(conn);
     this.eventCache(conn, event);
     if (this.#isListened && !this.#gc.pending) this.#gc.after(SEC);
   }

@@ -102,6 +102,10 @@ export class FirstPackets {
   readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box);
   /** made with the first way */
   #chains: (FirstPath | null)[] | null = null;
+  /** after #isNew: IPS_* of the packet's connection, −1: NAT must choose its source; where its answers come to */
+  #status = 0;
+  #addr = 0;
+  #port = 0;
   /** UDP: jiffy after which traffic makes the packet's connection a stream */
   #streamAt = 0;
   /** packets since the last one whose way was known */
@@ -131,12 +135,21 @@ export class FirstPackets {
    * Addresses and ports as the table has them.
    */
   receive(skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): boolean {
-    const { table, takesAny } = this.#ct;
-    const nat = this.#nat;
+    const { takesAny } = this.#ct;
     this.expected = false;
     const first = this.#find(skb, dev, src, dst, ports);
     this.#showsWay = first === null && takesAny;
-    if (first === null || !takesAny) return false;
+    if (first === null || !takesAny || !this.#isNew(first, src, dst, ports)) return false;
+    this.#follow(first, skb, dev, src, dst, ports);
+    return true;
+  }
+
+  /**
+   * Is the packet of no known connection, nor answered by the like? Then `#status`, `#addr` and `#port` are what NAT would usually
+   * make of its source.
+   */
+  #isNew(first: FirstPath, src: number, dst: number, ports: number): boolean {
+    const nat = this.#nat;
     const sport = ports >>> 16;
     let status = 0;
     let addr = src;
@@ -148,14 +161,15 @@ export class FirstPackets {
         port = nat.usualPort;
       }
     }
-    const lacking = table.lacks(src, dst, ports, addr, port, ip.IPPROTO_UDP);
-    // known, or a connection that is answered by the like: NAT and the table must look at it
+    const lacking = this.#ct.table.lacks(src, dst, ports, addr, port, ip.IPPROTO_UDP);
+    // NAT and the table must look at it
     if (lacking === 0) return false;
-    // the answers' tuple is taken
-    if (lacking === 1) status = -1;
-    this.#unknown = 0;
     this.expected = true;
-    this.#follow(first, skb, dev, src, dst, ports, status);
+    this.#unknown = 0;
+    // the answers' tuple is taken
+    this.#status = lacking === 1 ? -1 : status;
+    this.#addr = addr;
+    this.#port = port;
     return true;
   }
 
@@ -190,21 +204,13 @@ export class FirstPackets {
   }
 
   /** What the long way does with such a packet, in its order. */
-  #follow(
-    first: FirstPath,
-    skb: SkBuff,
-    dev: NetDevice,
-    src: number,
-    dst: number,
-    ports: number,
-    status: number,
-  ): void {
+  #follow(first: FirstPath, skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): void {
     const ip4 = this.#ip4;
     const { sim, costs } = dev.net.kernel;
     const { path } = first;
     const { head, data } = skb;
     const { port, rt } = path;
-    const usual = status >= 0;
+    const usual = this.#status >= 0;
     skb.trail = null;
 
     // netifReceiveSkb
@@ -245,8 +251,10 @@ export class FirstPackets {
 
     // ipOutput
     skb.dev = rt.dev;
-    if (usual) this.#confirm(first, skb, src, dst, ports, status);
-    else if (this.#postRouting(first, skb) !== NF_ACCEPT) {
+    if (usual) {
+      this.#confirm(first, skb.ct, src, dst, ports, this.#streamAt, skb.tail - data);
+      if (this.#status & IPS_SRC_NAT) manipUdp(skb, data, this.#addr, this.#port, true);
+    } else if (this.#postRouting(first, skb) !== NF_ACCEPT) {
       drop(skb, DropReason.NETFILTER_DROP);
       return;
     }
@@ -270,23 +278,19 @@ export class FirstPackets {
     udpRefresh(ct, conn, skb, IP_CT_NEW);
   }
 
-  /** The usual new source, and a place in the table. */
-  #confirm(first: FirstPath, skb: SkBuff, src: number, dst: number, ports: number, status: number): void {
-    const { usualAddr, usualPort } = this.#nat;
-    const { bindsSrc, bindsDst, masqIndex } = first;
-    this.#ct.confirmLacked(
-      skb.ct,
-      src,
-      dst,
-      ports,
-      bindsSrc ? usualAddr : src,
-      bindsSrc ? usualPort : ports >>> 16,
-      bindsDst ? status | IPS_DST_NAT_DONE : status,
-      masqIndex,
-      this.#streamAt,
-      skb.tail - skb.networkHeader,
-    );
-    if (status & IPS_SRC_NAT) manipUdp(skb, skb.networkHeader, usualAddr, usualPort, true);
+  /** Where NAT has its usual answer: the connection as it is then. */
+  #confirm(
+    { bindsSrc, bindsDst, masqIndex }: FirstPath,
+    conn: number,
+    src: number,
+    dst: number,
+    ports: number,
+    streamAt: number,
+    bytes: number,
+  ): void {
+    const status = bindsDst ? this.#status | IPS_DST_NAT_DONE : this.#status;
+    this.#ct.confirmLacked(conn, src, dst, ports, this.#addr, this.#port, status, masqIndex, streamAt, bytes);
+    if (bindsSrc) this.#nat.usualStored(conn);
   }
 
   /** A new source that NAT must choose, and a place in the table. */

@@ -9,7 +9,7 @@ const MIN_CHAINS = 64;
 const NO_CHAINS = new Int32Array(1);
 
 /** hash_by_src */
-function hashOf(src: number, srcU: number, protonum: number, zone: number): number {
+export function hashOfSource(src: number, srcU: number, protonum: number, zone: number): number {
   let h = Math.imul(src ^ 0x9e3779b9, 0x85ebca6b);
   h = Math.imul((h ^ (h >>> 15)) + ((zone << 16) ^ srcU), 0xc2b2ae35);
   h = Math.imul((h ^ (h >>> 13)) + protonum, 0x27d4eb2f);
@@ -43,48 +43,42 @@ export class SourceChains {
 
   /** The latest of the chain in which connections from `tuple`'s source are, besides others; `rows.next` leads on; 0: none. */
   first({ src, srcU, protonum }: Tuple, zone: number): number {
-    return this.firstOf(src, srcU, protonum, zone);
+    return this.firstOf(hashOfSource(src, srcU, protonum, zone));
   }
 
-  firstOf(src: number, srcU: number, protonum: number, zone: number): number {
-    return this.#heads[hashOf(src, srcU, protonum, zone) & (this.#heads.length - 1)]!;
+  /** The same, of a source's hash. */
+  firstOf(hash: number): number {
+    return this.#heads[hash & (this.#heads.length - 1)]!;
   }
 
   add(conn: number): void {
+    this.addHashed(conn, this.#hashOf(conn));
+  }
+
+  /** The same for who knows its source's hash. */
+  addHashed(conn: number, hash: number): void {
     if (this.#size >= this.#heads.length || this.#heads === NO_CHAINS) this.#grow();
     this.#size++;
-    this.#rows.setChained(conn, true);
-    this.#push(conn);
+    this.#push(conn, hash);
   }
 
   /** Harmless for one that is in no chain. */
   remove(conn: number): void {
     const rows = this.#rows;
     if (!rows.isChained(conn)) return;
-    rows.setChained(conn, false);
     this.#size--;
-    const next = rows.next(conn);
-    const prev = rows.prev(conn);
-    if (prev !== 0) rows.setNext(prev, next);
-    else this.#heads[this.#chainOf(conn)] = next;
-    if (next !== 0) rows.setPrev(next, prev);
-    rows.setNext(conn, 0);
-    rows.setPrev(conn, 0);
+    const next = rows.unchain(conn);
+    if (next >= 0) this.#heads[this.#hashOf(conn) & (this.#heads.length - 1)] = next;
   }
 
-  #chainOf(conn: number): number {
+  #hashOf(conn: number): number {
     const rows = this.#rows;
-    const hash = hashOf(rows.src(conn, 0), rows.srcU(conn, 0), rows.protonum(conn), rows.zoneId(conn, 0));
-    return hash & (this.#heads.length - 1);
+    return hashOfSource(rows.src(conn, 0), rows.srcU(conn, 0), rows.protonum(conn), rows.zoneId(conn, 0));
   }
 
-  #push(conn: number): void {
-    const rows = this.#rows;
-    const chain = this.#chainOf(conn);
-    const next = this.#heads[chain]!;
-    rows.setPrev(conn, 0);
-    rows.setNext(conn, next);
-    if (next !== 0) rows.setPrev(next, conn);
+  #push(conn: number, hash: number): void {
+    const chain = hash & (this.#heads.length - 1);
+    this.#rows.chain(conn, this.#heads[chain]!);
     this.#heads[chain] = conn;
   }
 
@@ -98,7 +92,7 @@ export class SourceChains {
       for (; first !== 0; first = rows.next(first)) last = first;
       while (last !== 0) {
         const prev = rows.prev(last);
-        this.#push(last);
+        this.#push(last, this.#hashOf(last));
         last = prev;
       }
     }

@@ -40,7 +40,7 @@ import {
   IPS_SRC_NAT_DONE,
   nfCtGet,
 } from "./conntrack-entry.ts";
-import { hasSource, SourceChains } from "./nat-by-source.ts";
+import { hashOfSource, hasSource, SourceChains } from "./nat-by-source.ts";
 import { manipPacket, manipUdp, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC, natIcmpError } from "./nat-proto.ts";
 import { tcpState } from "./proto-tcp.ts";
 import { END } from "./proto-tcp-layout.ts";
@@ -106,6 +106,7 @@ export class Nat {
   /** after `usualSource` */
   usualAddr = 0;
   usualPort = 0;
+  #usualHash = 0;
 
   constructor(ip4: Ipv4, ct: Conntrack) {
     this.#ip4 = ip4;
@@ -290,11 +291,13 @@ export class Nat {
   usualSource(src: number, srcU: number, protonum: number, range: NatRange | null): number {
     this.usualAddr = src;
     this.usualPort = srcU;
+    const hash = hashOfSource(src, srcU, protonum, 0);
+    this.#usualHash = hash;
     if (range === null) return IPS_SRC_NAT_DONE;
     if (range.flags !== NF_NAT_RANGE_MAP_IPS) return -1;
     if (addressInRange(src, range)) return IPS_SRC_NAT_DONE;
     const { rows } = this.#ct;
-    const other = this.#bySource.firstOf(src, srcU, protonum, 0);
+    const other = this.#bySource.firstOf(hash);
     if (other === 0) {
       if (range.minAddr !== range.maxAddr) return -1;
       this.usualAddr = range.minAddr | 0;
@@ -310,6 +313,11 @@ export class Nat {
     this.usualAddr = addr;
     this.usualPort = port;
     return IPS_SRC_NAT | IPS_SRC_NAT_DONE;
+  }
+
+  /** A connection with the source that usualSource was asked about last is in the table now. */
+  usualStored(conn: number): void {
+    this.#bySource.addHashed(conn, this.#usualHash);
   }
 
   /** get_unique_tuple: what an outgoing packet of the connection shall look like, so that answers can be told apart. */
