@@ -108,6 +108,11 @@ export const half: (value: number) => number = LITTLE_ENDIAN
   ? (value) => ((value & 0xff) << 8) | ((value >>> 8) & 0xff)
   : (value) => value & 0xffff;
 
+/** The signed number that is a word of a header, and the other way round. */
+export const numberOf: (word: number) => number = LITTLE_ENDIAN
+  ? (word) => (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
+  : (word) => word | 0;
+
 /** The unsigned 16-bit big-endian number at `at`. */
 export function get16(b: Uint8Array, at: number): number {
   return (b[at]! << 8) | b[at + 1]!;

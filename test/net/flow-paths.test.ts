@@ -4,7 +4,7 @@ import { SEC } from "../../src/base/time.ts";
 import { bridgeOf } from "../../src/net/bridge/br-private.ts";
 import { AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../src/net/core/sock.ts";
 import { UdpSock } from "../../src/net/ipv4/udp.ts";
-import { FlowLeg } from "../../src/net/netfilter/flow-leg.ts";
+import { FlowLeg, FlowsLeg } from "../../src/net/netfilter/flow-leg.ts";
 import type { NetNamespace } from "../../src/net/netns.ts";
 import type { Socket } from "../../src/net/socket.ts";
 import { Lab, type LabHost } from "../../src/scenario/lab.ts";
@@ -37,6 +37,7 @@ const WORLD = `
   ip -n out link add eth1 type veth peer name eth0 netns far
   ip -n out addr add 10.8.0.1/24 dev eth1; ip -n out link set eth1 up
   ip -n far addr add 10.8.0.2/24 dev eth0; ip -n far link set eth0 up; ip -n far route add default via 10.8.0.1
+  ip -n far route add local 10.8.1.0/24 dev lo; ip -n out route add 10.8.1.0/24 via 10.8.0.2
   ip netns exec out sysctl -qw net.ipv4.ip_forward=1
   ip netns exec out iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE
   for ns in c1 c2 out; do ip netns exec $ns ethtool -K eth0 tso off gso off; done
@@ -174,6 +175,10 @@ const FLOW_CHANGES = [
   "ip netns exec out ip link set eth1 address 02:00:00:00:00:77",
   "ip -n out addr del 10.9.9.9/32 dev lo || true",
   "ip -n out addr add 10.9.9.9/32 dev lo || true",
+  "ip -n far route del local 10.8.1.0/30 || ip -n far route add prohibit 10.8.1.0/30",
+  "iptables -t nat -I PREROUTING -i docker0 -p udp -d 10.8.1.4/30 -j DNAT --to-destination 10.8.1.1",
+  "ip netns exec out conntrack -D -p udp -d 10.8.1.2 2>/dev/null || true",
+  "ip -n out route add 10.8.1.2/32 dev eth1; ip -n out route add prohibit 10.8.1.3/32",
   "sysctl -qw net.core.netdev_max_backlog=1",
   "sysctl -qw net.core.netdev_max_backlog=1000",
 ];
@@ -207,6 +212,16 @@ type Step =
       readonly times: number;
       readonly atOnce: number;
       readonly between: readonly { readonly ns: number; readonly from: number }[];
+    }
+  | {
+      /** rounds of datagrams to several addresses in turn: in 10.8.1.0/24, every so many-th in 10.9.0.0/16 */
+      readonly kind: "round";
+      readonly from: number;
+      readonly first: number;
+      readonly count: number;
+      readonly rounds: number;
+      readonly bytes: number;
+      readonly nearer: number;
     }
   | { readonly kind: "drain" }
   | { readonly kind: "reopen"; readonly which: number }
@@ -250,6 +265,16 @@ const flow: fc.Arbitrary<Step> = fc.record({
   ),
 });
 
+const round: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant("round" as const),
+  from: fc.constantFrom(0, 0, 1, 2, 3),
+  first: fc.constantFrom(0, 0, 3, 0x909, 0x7ffe),
+  count: fc.constantFrom(1, 5, 5, 9),
+  rounds: fc.constantFrom(1, 5, 9),
+  bytes: fc.constantFrom(0, 18, 18, 18, 600, 1500),
+  nearer: fc.constantFrom(1, 2, 4, 4, 10),
+});
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 10,
@@ -265,6 +290,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 3, arbitrary: fresh },
   { weight: 5, arbitrary: flow },
+  { weight: 3, arbitrary: round },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("listen" as const) }) },
   {
     weight: 5,
@@ -294,7 +320,8 @@ const newStep: fc.Arbitrary<Step> = fc.oneof(
 
 /** What goes to one address above all. */
 const flowStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 20, arbitrary: flow },
+  { weight: 14, arbitrary: flow },
+  { weight: 10, arbitrary: round },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("drain" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen" as const), which: fc.nat(5) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("change" as const), what: fc.constantFrom(...FLOW_CHANGES) }) },
@@ -374,9 +401,13 @@ class World {
       sock.bind({ addr: 0, port });
       this.receivers.push(sock);
     }
-    for (const name of ["c2", "far"]) {
+    for (const [name, port] of [
+      ["c2", 1000],
+      ["far", 1000],
+      ["far", 1001],
+    ] as const) {
       const inner = of(name).socket(AF_INET, SOCK_DGRAM, 0).sock as UdpSock;
-      inner.bind({ addr: 0, port: 1000 });
+      inner.bind({ addr: 0, port });
       this.receivers.push(inner);
     }
     for (const [name, from, addr, port] of FLOWS) {
@@ -406,6 +437,17 @@ class World {
           payload[0] = i;
           const addr = 0x0a090000 + ((step.first + i * step.stride) & 0xffff);
           said += this.#send(this.senders[step.from]!, payload, { addr, port: step.port + (i & 1) });
+        }
+        return said;
+      }
+      case "round": {
+        let said = "";
+        const payload = new Uint8Array(step.bytes);
+        for (let i = 0; i < step.rounds * step.count; i++) {
+          const which = i % step.count;
+          const addr = ((i + 1) % step.nearer === 0 ? 0x0a090000 + step.first : 0x0a080100) + which;
+          payload.fill(i);
+          said += this.#send(this.senders[step.from]!, payload, { addr, port: 1000 + (which & 1) });
         }
         return said;
       }
@@ -590,10 +632,13 @@ it(
   "so do those that take their whole way at once",
   async () => {
     const passes = vi.spyOn(FlowLeg.prototype, "pass");
+    const sharedPasses = vi.spyOn(FlowsLeg.prototype, "pass");
     const steps = fc.array(flowStep, { minLength: 5, maxLength: 60, size: "max" });
     await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
     expect(passes.mock.calls.length).toBeGreaterThan(RUNS);
+    expect(sharedPasses.mock.calls.length).toBeGreaterThan(RUNS);
     passes.mockRestore();
+    sharedPasses.mockRestore();
   },
   TIMEOUT_MS,
 );

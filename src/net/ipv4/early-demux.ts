@@ -6,11 +6,12 @@
 
 import type { Deferred } from "../../sim/sim.ts";
 import * as ip from "../../wire/ipv4.ts";
-import { get16, getInt32 } from "../../wire/layout.ts";
+import { get16, getInt32, numberOf } from "../../wire/layout.ts";
 import { deliverToTaps } from "../core/dev.ts";
 import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
+import { SIGN } from "../core/packet-box.ts";
 import { isPlainReceived } from "../core/plain.ts";
 import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import type { LastLeg, Trail } from "../core/trail.ts";
@@ -89,7 +90,8 @@ export class EarlyDemux implements FlowPathCache, Deferred {
 
   /** The packet's whole way is being noted: it ends here, if at a socket of UDP. */
   #noteLeg(trail: Trail, skb: SkBuff, dev: NetDevice, rt: Rtable, sock: UdpSock | null): void {
-    if (sock !== null && trail.notes(skb)) trail.arrive(skb, new UdpLeg(this, skb, dev, rt, sock));
+    if (sock !== null && trail.notes(skb))
+      trail.arrive(skb, trail.shared ? new AnyUdpLeg(this, skb, dev, rt) : new UdpLeg(this, skb, dev, rt, sock));
     skb.trail = null;
   }
 
@@ -125,6 +127,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
 
 /** The end of a trail (core/trail.ts): this host, and a socket there. */
 class UdpLeg implements LastLeg {
+  readonly holds = false;
   readonly #demux: EarlyDemux;
   readonly #dev: NetDevice;
   readonly #rt: Rtable;
@@ -157,5 +160,63 @@ class UdpLeg implements LastLeg {
   pass(skb: SkBuff): void {
     this.#demux.deliver(skb, this.#dev, this.#tos);
     this.#sock.receive(skb);
+  }
+}
+
+/** The same of a shared trail: whoever among this host's sockets a packet is for. */
+class AnyUdpLeg implements LastLeg {
+  readonly #demux: EarlyDemux;
+  readonly #dev: NetDevice;
+  readonly #rt: Rtable;
+  readonly #genid: number;
+  readonly #tos: number;
+  /** packets from this source to these destinations take the same route here */
+  readonly #source: number;
+  readonly #low: number;
+  readonly #high: number;
+  #sock: UdpSock | null = null;
+
+  constructor(demux: EarlyDemux, { head, data }: SkBuff, dev: NetDevice, rt: Rtable) {
+    const saddr = getInt32(head, data + ip.SOURCE);
+    const daddr = getInt32(head, data + ip.DESTINATION);
+    const span = rt.ip4.fib.spanOf(daddr);
+    this.#demux = demux;
+    this.#dev = dev;
+    this.#rt = rt;
+    this.#genid = dev.net.pathGenid;
+    this.#tos = head[data + 1]!;
+    this.#source = saddr;
+    this.#low = span === null ? daddr ^ SIGN : span.low;
+    this.#high = span === null ? daddr ^ SIGN : span.high;
+  }
+
+  get holds(): boolean {
+    return this.#genid === this.#dev.net.pathGenid && !this.#rt.expired;
+  }
+
+  leads({ words, data }: SkBuff): boolean {
+    const rt = this.#rt;
+    const w = data >> 2;
+    const saddr = numberOf(words[w + 3]!);
+    const daddr = numberOf(words[w + 4]!);
+    const ports = numberOf(words[w + 5]!);
+    const turned = daddr ^ SIGN;
+    if (
+      this.#genid !== this.#dev.net.pathGenid ||
+      rt.expired ||
+      !this.#demux.stillOpen ||
+      saddr !== this.#source ||
+      turned < this.#low ||
+      turned > this.#high
+    )
+      return false;
+    const sock = rt.ip4.udp.lookup(saddr, ports >>> 16, daddr, ports & 0xffff, this.#dev.ifindex);
+    this.#sock = sock;
+    return sock !== null && sock.encapRcv === null;
+  }
+
+  pass(skb: SkBuff): void {
+    this.#demux.deliver(skb, this.#dev, this.#tos);
+    this.#sock!.receive(skb);
   }
 }

@@ -33,8 +33,10 @@ export class RouteCache {
   #spans: Int32Array = NO_SPANS;
   #spanRoutes: Rtable[] = NO_SPAN_ROUTES;
   #nextSpan = 0;
-  /** after `find`: the source address that was chosen for a packet without one */
+  /** after `find`: the source address that was chosen for a packet without one, and for which destinations (turned: SIGN) this holds */
   saddr = 0;
+  low = 0;
+  high = 0;
 
   /** The route of an earlier packet with the same key, null when there is none that still counts. */
   find(daddr: number, saddr: number, tos: number, ifindex: number, genid: number): Rtable | null {
@@ -51,6 +53,8 @@ export class RouteCache {
     const rt = this.#routes[slot]!;
     if (rt.expired) return null;
     this.saddr = keys[at + 4]!;
+    this.low = daddr ^ SIGN;
+    this.high = daddr ^ SIGN;
     return rt;
   }
 
@@ -69,6 +73,8 @@ export class RouteCache {
       const rt = this.#spanRoutes[i]!;
       if (rt.expired) return null;
       this.saddr = spans[at + 5]!;
+      this.low = spans[at]!;
+      this.high = spans[at + 1]!;
       return rt;
     }
     return null;

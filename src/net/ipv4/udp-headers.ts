@@ -6,8 +6,9 @@
 import { foldSmall } from "../../wire/checksum.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { half, wordOf } from "../../wire/layout.ts";
+import { firstHalf, half, numberOf, secondHalf, wordOf } from "../../wire/layout.ts";
 import * as udp from "../../wire/udp.ts";
+import { SIGN } from "../core/packet-box.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
 import { putBytes } from "../core/skb-bytes.ts";
 import { Trail } from "../core/trail.ts";
@@ -19,6 +20,7 @@ import { IPV4_MIN_MTU, type Rtable } from "./rtable.ts";
 
 const UDP_AT = ipv4.HEADER_LENGTH;
 const PAYLOAD_AT: number = UDP_AT + udp.HEADER_LENGTH;
+const UDP_HALF: number = half(ipv4.IPPROTO_UDP);
 
 /** Where a datagram's identification is counted, but for a counter of `IpIdents`. */
 const COUNTED_BY_SOCKET = -1;
@@ -40,10 +42,29 @@ export class UdpHeaders {
   df = 0;
   ttlProtocol = 0;
   flags = 0;
+  /** which destinations, as far as is known, the route is for, with their highest bit turned (SIGN), and the source that it chooses */
+  #low = 0;
+  #high = -1;
+  saddr = 0;
+  /** the whole way of what goes there and has none of its own; null: it has not been asked for */
+  trail: Trail | null = null;
 
   /** What they were made for is as it was: then the route still counts, too. */
   areFor(rt: Rtable): boolean {
     return this.rt === rt && this.#genid === rt.ip4.net.pathGenid;
+  }
+
+  /** The route that was found, with the source that it chose, is that of these destinations (route-cache.ts). */
+  setSpan(low: number, high: number, saddr: number): void {
+    this.#low = low;
+    this.#high = high;
+    this.saddr = saddr;
+  }
+
+  /** A datagram to the address goes by the route, as it is still good. */
+  areForAddress(daddr: number): boolean {
+    const turned = daddr ^ SIGN;
+    return turned >= this.#low && turned <= this.#high && this.rt !== null && this.areFor(this.rt);
   }
 
   /** Finds out what datagrams of a socket by this route look like; mostBytes is −1 where each must be looked at by itself. */
@@ -56,6 +77,8 @@ export class UdpHeaders {
     this.generation++;
     this.mostBytes = -1;
     this.plainOut = false;
+    this.#high = this.#low - 1;
+    this.trail?.forget();
     // a path MTU that was learned comes and goes with time; the device must complete the checksum
     const ordinary = disc <= IP_PMTUDISC_DO || disc === IP_PMTUDISC_OMIT;
     if (!ordinary || rt.isException || mtu < IPV4_MIN_MTU || sk.options || rt.type === RTN_MULTICAST) return;
@@ -71,6 +94,8 @@ export class UdpHeaders {
 
 /** What datagrams to one address and port have in common. */
 export class UdpDestination {
+  /** for now only: its datagrams go the way of all by this route */
+  readonly #passing: boolean;
   headers: UdpHeaders;
   #generation = -1;
   #saddr = -1;
@@ -78,6 +103,7 @@ export class UdpDestination {
   dport = -1;
   /** addresses and ports as they stand in the headers */
   #source = 0;
+  #sourceSum = 0;
   #destination = 0;
   #ports = 0;
   /** sums of the IP header's halves and the pseudo-header's without what differs by packet */
@@ -85,11 +111,17 @@ export class UdpDestination {
   #pseudo = 0;
   /** number of the counter in IpIdents, or as above */
   #idents = NOT_COUNTED;
-  /** the whole way of what goes there; null: it is not asked for */
-  trail: Trail | null = null;
+  /** its own whole way; null: it has none, or has not been asked for */
+  #trail: Trail | null = null;
 
-  constructor(headers: UdpHeaders) {
+  constructor(headers: UdpHeaders, passing: boolean) {
     this.headers = headers;
+    this.#passing = passing;
+  }
+
+  /** … or its own */
+  get wholeWay(): Trail | null {
+    return this.#passing ? this.headers.trail : this.#trail;
   }
 
   /** What it was made for is as it was: a datagram goes there as the last one did, if it is no longer than headers.mostBytes. */
@@ -101,34 +133,35 @@ export class UdpDestination {
 
   /** Makes it one for datagrams with these headers between two addresses. */
   address(sk: DatagramSock, headers: UdpHeaders, saddr: number, daddr: number, dport: number): void {
-    if (
-      this.headers === headers &&
-      this.#generation === headers.generation &&
-      this.daddr === daddr &&
-      this.dport === dport &&
-      this.#saddr === saddr
-    )
-      return;
+    if (this.headers !== headers || this.#generation !== headers.generation || this.#saddr !== saddr)
+      this.#begin(sk, headers, saddr);
+    else if (this.daddr === daddr && this.dport === dport) return;
+    this.#trail?.forget();
+    if (this.dport !== dport) {
+      this.dport = dport;
+      this.#ports = wordOf(half(sk.sport), half(dport));
+    }
+    if (this.daddr === daddr) return;
+    this.daddr = daddr;
+    this.#destination = numberOf(daddr);
+    const addresses = this.#sourceSum + firstHalf(this.#destination) + secondHalf(this.#destination);
+    this.#pseudo = addresses + UDP_HALF;
+    this.#headerSum = addresses + headers.versionTos + headers.df + headers.ttlProtocol;
+    if (this.#idents >= 0) this.#idents = sk.ip4.idents.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
+  }
+
+  #begin(sk: DatagramSock, headers: UdpHeaders, saddr: number): void {
     this.headers = headers;
     this.#generation = headers.generation;
     this.#saddr = saddr;
-    this.daddr = daddr;
-    this.dport = dport;
-    const source1 = half(saddr >>> 16);
-    const source2 = half(saddr);
-    const destination1 = half(daddr >>> 16);
-    const destination2 = half(daddr);
-    this.#source = wordOf(source1, source2);
-    this.#destination = wordOf(destination1, destination2);
-    this.#ports = wordOf(half(sk.sport), half(dport));
-    const addresses = source1 + source2 + destination1 + destination2;
-    this.#pseudo = addresses + half(ipv4.IPPROTO_UDP);
-    this.#headerSum = addresses + headers.versionTos + headers.df + headers.ttlProtocol;
+    this.daddr = -1;
+    this.dport = -1;
+    this.#source = numberOf(saddr);
+    this.#sourceSum = firstHalf(this.#source) + secondHalf(this.#source);
     // ip_select_ident
     if (sk.daddr !== 0) this.#idents = COUNTED_BY_SOCKET;
     else if (headers.df !== 0 && !(headers.flags & IPSKB_IGNORE_DF)) this.#idents = NOT_COUNTED;
-    else this.#idents = sk.ip4.idents.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
-    this.trail?.forget();
+    else this.#idents = 0;
   }
 
   /** The datagram as ipMakeSkb, udp_send_skb and, for its length and checksum, ipLocalOut make it. */
@@ -195,7 +228,10 @@ export class UdpDestination {
     const { neigh } = rt;
     const hop = neigh?.hop;
     if (!neigh || !hop || (neigh.key | 0) !== (rt.nexthop(this.daddr) | 0) || !neigh.leadsBy(hop)) return;
-    this.trail ??= new Trail(sk.net.sim);
-    this.trail.begin(skb, neigh, hop);
+    const trail = this.wholeWay ?? new Trail(sk.net.sim, this.#passing);
+    if (!this.#passing) this.#trail = trail;
+    else if (trail.leads) return;
+    else this.headers.trail = trail;
+    trail.begin(skb, neigh, hop);
   }
 }

@@ -4,7 +4,8 @@
 // the same for each packet. Half of follow's time (`npm run bench`: forward_60B).
 
 import type { Deferred, Sim } from "../../sim/sim.ts";
-import { firstHalf, secondHalf, wordOf } from "../../wire/layout.ts";
+import { IPPROTO_UDP } from "../../wire/ipv4.ts";
+import { firstHalf, half, numberOf, secondHalf, wordOf } from "../../wire/layout.ts";
 import { deliverToTaps } from "../core/dev.ts";
 import type { Neighbour } from "../core/neighbour.ts";
 import type { Net, PathCosts } from "../core/net.ts";
@@ -96,8 +97,38 @@ export class FlowWay implements Deferred {
   }
 }
 
+/** What a packet does on its way, but for its headers. */
+function pass(skb: SkBuff, way: FlowWay, conn: number): void {
+  const { path, sim, costs, net, ct } = way;
+  const { port, indev } = path;
+
+  // netifReceiveSkb
+  sim.elapse(costs.receive);
+  if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
+  if (port !== null) {
+    const { br } = port;
+    if (path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+    if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
+    sim.elapse(costs.receive);
+    if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
+  }
+  if (!path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+
+  // ipForward, ipOutput
+  sim.elapse(costs.forward);
+}
+
+/** … and leaves. */
+function leave(skb: SkBuff, way: FlowWay, conn: number): void {
+  way.ct.flushEvents(conn);
+  way.count(skb);
+  way.neigh.outputBy();
+  way.hop.cross(skb);
+}
+
 /** One direction of a connection. */
 export class FlowLeg implements ForwardLeg {
+  readonly holds = false;
   readonly #way: FlowWay;
   readonly #conn: number;
   /** with the row's number it names the connection for ever */
@@ -143,29 +174,9 @@ export class FlowLeg implements ForwardLeg {
 
   pass(skb: SkBuff): void {
     const way = this.#way;
-    const conn = this.#conn;
-    const { path, sim, costs, net, ct } = way;
-    const { port, indev } = path;
-
-    // netifReceiveSkb
-    sim.elapse(costs.receive);
-    if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
-    if (port !== null) {
-      const { br } = port;
-      if (path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
-      if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
-      sim.elapse(costs.receive);
-      if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
-    }
-    if (!path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
-
-    // ipForward, ipOutput
-    sim.elapse(costs.forward);
+    pass(skb, way, this.#conn);
     this.#rewrite(skb, way.ttlProtocol);
-    ct.flushEvents(conn);
-    way.count(skb);
-    way.neigh.outputBy();
-    way.hop.cross(skb);
+    leave(skb, way, this.#conn);
   }
 
   /** TTL, addresses, ports, checksums. */
@@ -182,6 +193,111 @@ export class FlowLeg implements ForwardLeg {
     const udpCheck = secondHalf(word6) + this.#udpChange;
     words[w + 6] = wordOf(firstHalf(word6), udpCheck > 0xffff ? udpCheck - 0xffff : udpCheck);
   }
+}
+
+/** All connections whose packets take one way; which one's a packet is, the table says. */
+export class FlowsLeg implements ForwardLeg {
+  readonly #way: FlowWay;
+  next: ForwardLeg | null = null;
+  /** of the packet: its connection, and what it will say of itself */
+  #conn = 0;
+  #saddr = 0;
+  #daddr = 0;
+  #ports = 0;
+  /** whose checksums grow by so much: packets whose source becomes another one, or stays, and whose destination stays */
+  #fromSource = 0;
+  #toSource = 0;
+  #ipChange = 0;
+  #udpChange = 0;
+
+  constructor(way: FlowWay) {
+    this.#way = way;
+  }
+
+  get hop(): NeighHop {
+    return this.#way.hop;
+  }
+
+  get holds(): boolean {
+    const way = this.#way;
+    return way.path.genid === way.net.pathGenid && way.neigh.leadsBy(way.hop);
+  }
+
+  leads(skb: SkBuff): boolean {
+    const way = this.#way;
+    const { path, ct } = way;
+    const { words, data } = skb;
+    const w = data >> 2;
+    const saddr = numberOf(words[w + 3]!);
+    const daddr = numberOf(words[w + 4]!);
+    const ports = numberOf(words[w + 5]!);
+    const found = ct.table.findWords(saddr, daddr, ports, IPPROTO_UDP, 0);
+    if (found < 0) return false;
+    const conn = found >> 1;
+    this.#conn = conn;
+    this.#saddr = saddr;
+    this.#daddr = daddr;
+    this.#ports = ports;
+    return (
+      (found & 1) === path.dir &&
+      ct.rows.path(conn, path.dir) === path.id &&
+      way.paths.stillLeads(path, conn) &&
+      way.leads(skb)
+    );
+  }
+
+  pass(skb: SkBuff): void {
+    const way = this.#way;
+    pass(skb, way, this.#conn);
+    this.#rewrite(skb, way);
+    leave(skb, way, this.#conn);
+  }
+
+  /** TTL, addresses, ports, checksums: as FlowLeg, but for what the connection says. */
+  #rewrite({ words, data }: SkBuff, { ttlProtocol, path, ct }: FlowWay): void {
+    const { rows } = ct;
+    const reply = 1 - path.dir;
+    const saddr = rows.dst(this.#conn, reply);
+    const daddr = rows.src(this.#conn, reply);
+    const answered = rows.ports(this.#conn, reply);
+    const ports = (answered << 16) | (answered >>> 16);
+    const w = data >> 2;
+    if (saddr !== this.#toSource || this.#saddr !== this.#fromSource || daddr !== this.#daddr)
+      this.#change(saddr, daddr);
+    const ipCheck = secondHalf(words[w + 2]!) + this.#ipChange;
+    words[w + 2] = wordOf(ttlProtocol, ipCheck >= 0xffff ? ipCheck - 0xffff : ipCheck);
+    words[w + 3] = numberOf(saddr);
+    if (daddr !== this.#daddr) words[w + 4] = numberOf(daddr);
+    if (ports !== this.#ports) words[w + 5] = numberOf(ports);
+    const word6 = words[w + 6]!;
+    const udpCheck = secondHalf(word6) + this.#udpChange;
+    words[w + 6] = wordOf(firstHalf(word6), udpCheck > 0xffff ? udpCheck - 0xffff : udpCheck);
+  }
+
+  /** By how much the checksums of such a packet grow: UDP's is the pseudo-header's sum, as it is left to the device. */
+  #change(saddr: number, daddr: number): void {
+    const to = numberOf(saddr);
+    const from = numberOf(this.#saddr);
+    let change = halves(to) - halves(from);
+    if (daddr !== this.#daddr) change += halves(numberOf(daddr)) - halves(numberOf(this.#daddr));
+    this.#udpChange = modulo(change);
+    this.#ipChange = modulo(TTL_CHANGE - change);
+    // for the next ones only where nothing but the source counts
+    this.#fromSource = daddr === this.#daddr ? this.#saddr : 0;
+    this.#toSource = saddr;
+  }
+}
+
+/** A header's sum is smaller when one has been taken off its TTL. */
+const TTL_CHANGE: number = half(0x100);
+
+function halves(word: number): number {
+  return (word & 0xffff) + (word >>> 16);
+}
+
+/** Of a difference of few halves: 0 … 0xfffe. */
+function modulo(difference: number): number {
+  return (difference + 8 * 0xffff) % 0xffff;
 }
 
 function tapped(skb: SkBuff, dev: NetDevice, pktType: number): void {

@@ -33,7 +33,7 @@ import type { Rtable } from "../ipv4/rtable.ts";
 import type { Conntrack } from "./conntrack.ts";
 import { ctinfo2dir, IPS_ASSURED, IPS_DST_NAT, IPS_NAT_CLASH, IPS_SEEN_REPLY, IPS_SRC_NAT } from "./conntrack-entry.ts";
 import { FirstPackets } from "./first-packets.ts";
-import { FlowLeg, FlowWay, HeaderWords } from "./flow-leg.ts";
+import { FlowLeg, FlowsLeg, FlowWay, HeaderWords } from "./flow-leg.ts";
 import { type Nat, NF_NAT_MANIP_DST, NF_NAT_MANIP_SRC } from "./nat.ts";
 import { udpRefresh } from "./proto-other.ts";
 import { tcpPacket } from "./proto-tcp.ts";
@@ -262,8 +262,13 @@ export class FlowPaths implements FlowPathCache, Deferred {
     const hop = neigh?.hop;
     this.#after.take(skb);
     const to = rt.nexthop(getInt32(skb.head, skb.data + ip.DESTINATION)) | 0;
-    if (!neigh || (neigh.key | 0) !== to || !hop || !trail.notes(skb)) skb.trail = null;
-    else trail.forward(skb, new FlowLeg(this.#wayOf(path, neigh, hop), conn, this.#before, this.#after));
+    // taps of a bridge that connections are tracked in see the new destination
+    const early = path.dnat && path.trackedInBridge;
+    if (!neigh || (neigh.key | 0) !== to || !hop || early || !trail.notes(skb)) skb.trail = null;
+    else {
+      const way = this.#wayOf(path, neigh, hop);
+      trail.forward(skb, trail.shared ? new FlowsLeg(way) : new FlowLeg(way, conn, this.#before, this.#after));
+    }
   }
 
   /** What the connections' legs have in common; made anew when neighbour, hop or TTL are others. */
