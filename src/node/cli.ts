@@ -3,7 +3,7 @@
 // `run` and what a script needs are loaded first, the rest when it is asked for (test/node/bundle.test.ts).
 
 import { fail, UsageError, version } from "./terminal.ts";
-import { compileForShortRuns, inlineMore } from "./v8-flags.ts";
+import { forShortRuns, inlineMore } from "./v8-flags.ts";
 
 const HELP = `vethlab ${version()}: a packet-level emulator of Linux container networking
 
@@ -27,7 +27,7 @@ const HELP = `vethlab ${version()}: a packet-level emulator of Linux container n
 async function main(argv: readonly string[]): Promise<number> {
   const [command, ...rest] = argv;
   const manyRuns = command === "sweep" || rest.some((arg) => /^(-j|--jobs)/.test(arg));
-  if (manyRuns) compileForShortRuns();
+  if (manyRuns) forShortRuns();
   else inlineMore();
   switch (command) {
     case "run":

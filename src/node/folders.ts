@@ -34,18 +34,23 @@ export function prepareFolder(path: string): void {
 
 /** The regular files of a folder but one, read when a script first looks at them; captures are not among them. */
 export function filesIn(folder: string, except?: string): Map<string, FileNode> {
-  const files = new Map<string, FileNode>();
+  return lookInto(folder, except)();
+}
+
+/** Looks into a folder once for many labs; each call gives files of their own. */
+export function lookInto(folder: string, except?: string): () => Map<string, FileNode> {
+  const found: { readonly name: string; readonly path: string; readonly size: number }[] = [];
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     if (name === except || /\.pcap(ng)?$/.test(name) || name.startsWith(SPOOL_PREFIX)) continue;
     try {
       const stat = statSync(path);
-      if (stat.isFile() && stat.size <= SHOWN_LIMIT) files.set(name, lazyFile(path, stat.size));
+      if (stat.isFile() && stat.size <= SHOWN_LIMIT) found.push({ name, path, size: stat.size });
     } catch {
       // a dangling link, or gone meanwhile: the script will not find it either
     }
   }
-  return files;
+  return () => new Map(found.map(({ name, path, size }) => [name, lazyFile(path, size)]));
 }
 
 function lazyFile(path: string, size: number): FileNode {

@@ -7,7 +7,7 @@ import { afterAll, expect, test } from "vitest";
 const folder = mkdtempSync(join(tmpdir(), "vethlab-garbage-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("what a run leaves in memory is collected before the next, without a full collection", () => {
+test("what runs leave in memory is collected between them, without a full collection", () => {
   const script = join(folder, "docker.sh");
   writeFileSync(
     script,
@@ -18,7 +18,7 @@ test("what a run leaves in memory is collected before the next, without a full c
     const job = { script: ${JSON.stringify(script)}, params: {}, docker: null, maxTimeNs: 60e9, maxEvents: 1e6, out: null, keep: "none" };
     const after = async (runs) => {
       for (let seed = 1; seed <= runs; seed++) {
-        const { exit, problem } = await run({ ...job, index: 0, seed });
+        const [{ exit, problem }] = await run([{ ...job, index: 0, seed }]);
         if (exit !== 0) throw new Error(problem);
       }
       // twice: what lives through two minor collections is old

@@ -6,6 +6,10 @@ import { Tinypool } from "tinypool";
 import type { Job } from "./plan.ts";
 import { broken, type JobResult } from "./result.ts";
 
+/** How long a worker is to be busy with one message, and with how many runs: between two messages it waits for half a millisecond. */
+const MESSAGE_MS = 60;
+const MESSAGE_RUNS = 16;
+
 export interface SweepSummary {
   readonly runs: number;
   readonly failed: number;
@@ -27,7 +31,7 @@ export async function runJobs(
     filename: new URL("./worker.js", import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
-    // semispaces of 32 MB: a scenario's garbage dies in them, which is 8 % of a sweep's processor time
+    // semispaces of 32 MB, from the start by forShortRuns: several runs find room (makeRoom in worker.ts)
     resourceLimits: { maxYoungGenerationSizeMb: 96 },
   });
   try {
@@ -35,22 +39,27 @@ export async function runJobs(
     let next = 0;
     // a bounded number is in the pool's queue, so that a sweep of a million jobs is not a million promises
     let taken = 0;
+    let msPerRun = MESSAGE_MS;
+    /** So many runs that a message is worth its way, and so few that workers end together. */
+    const atOnce = (): number =>
+      Math.ceil(Math.min(MESSAGE_MS / msPerRun, MESSAGE_RUNS, (jobs.length - taken) / (threads * 4)));
     const lane = async (): Promise<void> => {
       while (taken < jobs.length) {
-        const at = taken++;
-        const job = jobs[at]!;
-        const result = await pool.run(job).then(
-          (one) => one as JobResult,
-          (error: unknown) => broken(job, error), // memory, or nowhere to keep the files: the other runs go on
-        );
-        if (result.exit !== 0) failed++;
-        waiting.set(at, result);
+        const at = taken;
+        const some = jobs.slice(at, at + atOnce());
+        taken += some.length;
+        const results = await runSome(pool, some);
+        msPerRun = results.reduce((sum, { real_ms }) => sum + real_ms, 0) / results.length;
+        results.forEach((result, i) => {
+          if (result.exit !== 0) failed++;
+          waiting.set(at + i, result);
+        });
         progress.clear();
         for (let ready = waiting.get(next); ready; ready = waiting.get(next)) {
           waiting.delete(next++);
           emit(ready);
         }
-        progress.step(failed);
+        progress.step(results.length, failed);
       }
     };
     await Promise.all(Array.from({ length: threads * 2 }, lane));
@@ -61,8 +70,20 @@ export async function runJobs(
   return { runs: jobs.length, failed };
 }
 
+async function runSome(pool: Tinypool, jobs: readonly Job[]): Promise<readonly JobResult[]> {
+  try {
+    return (await pool.run(jobs)) as JobResult[];
+  } catch (error) {
+    // a worker that has no memory left: the other runs go on
+    if (jobs.length === 1) return [broken(jobs[0]!, error)];
+    const each: JobResult[] = [];
+    for (const job of jobs) each.push(...(await runSome(pool, [job])));
+    return each;
+  }
+}
+
 /** On a terminal only, on standard error; the last line there until all is done. */
-function progressBar(total: number): { step(failed: number): void; clear(): void } {
+function progressBar(total: number): { step(runs: number, failed: number): void; clear(): void } {
   const began = performance.now();
   const shown = process.stderr.isTTY === true;
   let done = 0;
@@ -78,8 +99,8 @@ function progressBar(total: number): { step(failed: number): void; clear(): void
   };
   draw(0);
   return {
-    step(failed) {
-      done++;
+    step(runs, failed) {
+      done += runs;
       draw(failed);
     },
     clear() {

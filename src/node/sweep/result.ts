@@ -1,6 +1,6 @@
 // What a sweep says of a run.
 
-import { systemErrorText } from "../terminal.ts";
+import { systemErrorText, UsageError } from "../terminal.ts";
 import { type Job, repeatCommand } from "./plan.ts";
 
 /** One line of a sweep's output. All but real_ms is the same on every machine. */
@@ -26,6 +26,7 @@ export interface JobResult {
 /** Of a run whose worker ended or could not write. */
 export function broken(job: Job, error: unknown): JobResult {
   const { index, script, seed, params, docker } = job;
+  const known = error instanceof UsageError ? error.message : systemErrorText(error);
   return {
     index,
     script,
@@ -33,7 +34,7 @@ export function broken(job: Job, error: unknown): JobResult {
     params,
     docker,
     exit: 2,
-    problem: systemErrorText(error) ?? `a bug in vethlab: ${(error as Error).stack ?? error}`,
+    problem: known ?? `a bug in vethlab: ${(error as Error).stack ?? error}`,
     stdout_sha256: "",
     captures: {},
     virtual_ms: 0,

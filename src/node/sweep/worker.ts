@@ -1,18 +1,19 @@
-// One run of a sweep, in a worker thread: the scenario, hashes of what it left, and its folder if that is to be kept.
+// Runs of a sweep, in a worker thread: the scenario, hashes of what it left, and its folder if that is to be kept.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { concatBytes } from "../../base/bytes.ts";
 import { countFrames } from "../../capture/read.ts";
+import type { FileNode } from "../../posix/vfs.ts";
 import { DirectiveError } from "../../scenario/directives.ts";
 import { runScenario, type ScenarioResult } from "../../scenario/run.ts";
 import { nodeFilters } from "../filters.ts";
-import { filesIn, prepareFolder, sha256, writeFiles } from "../folders.ts";
+import { lookInto, prepareFolder, sha256, writeFiles } from "../folders.ts";
 import { systemErrorText } from "../terminal.ts";
 import { type Job, repeatCommand, runName } from "./plan.ts";
-import type { JobResult } from "./result.ts";
+import { broken, type JobResult } from "./result.ts";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as (how: { readonly type: "minor" }) => void;
@@ -21,16 +22,33 @@ const collect = runInNewContext("gc") as (how: { readonly type: "minor" }) => vo
 const STACK_OF_A_BUG = Error.stackTraceLimit;
 Error.stackTraceLimit = 0;
 
-export default async function run(job: Job): Promise<JobResult> {
-  // The last run's lab is garbage now, all of it. Collected here, nothing is copied and nothing grows old; when the
-  // young generation is full, in the middle of a run, a living lab would be.
-  collect({ type: "minor" });
+/** What is free in the young generation, in bytes. */
+const youngFree = (): number =>
+  getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")!.space_available_size;
+let freeBefore = 0;
+
+/** Runs of one message, one after another. */
+export default async function run(jobs: readonly Job[]): Promise<JobResult[]> {
+  const results: JobResult[] = [];
+  const beside: Beside = new Map();
+  for (const job of jobs) {
+    try {
+      results.push(await runJob(job, beside));
+    } catch (error) {
+      results.push(broken(job, error)); // nowhere to keep its files: the others go on
+    }
+  }
+  return results;
+}
+
+async function runJob(job: Job, beside: Beside): Promise<JobResult> {
+  makeRoom();
   const began = performance.now();
-  let outcome = await runScript(job);
+  let outcome = await runScript(job, beside);
   if (outcome.bug) {
     // every run is repeatable: once more, to see where
     Error.stackTraceLimit = STACK_OF_A_BUG;
-    outcome = await runScript(job);
+    outcome = await runScript(job, beside);
     Error.stackTraceLimit = 0;
   }
   const { result, problem, stdout, stderr } = outcome;
@@ -74,16 +92,45 @@ interface Outcome {
   readonly bug: boolean;
 }
 
-async function runScript(job: Job): Promise<Outcome> {
+/**
+ * The labs of the last runs are garbage, all of it. Collected between two runs, nothing is copied and nothing grows old; when the young
+ * generation is full, in the middle of a run, a living lab would be. A collection takes a millisecond however much there is: it waits
+ * until another run might not find room (scenario 02: each sixth, 15 % of the processor time less than before each).
+ */
+function makeRoom(): void {
+  const free = youngFree();
+  // more than before: the run did not find room
+  const taken = free > freeBefore ? Number.POSITIVE_INFINITY : freeBefore - free;
+  if (free < taken * 1.5) collect({ type: "minor" });
+  freeBefore = youngFree();
+}
+
+/** What the runs of a message find on the disk, by their scripts' paths: it is looked at once for them all. */
+type Beside = Map<string, { readonly text: string; readonly files: () => Map<string, FileNode> }>;
+
+function readScript(
+  path: string,
+  beside: Beside,
+): { readonly text: string; readonly files: () => Map<string, FileNode> } {
+  let found = beside.get(path);
+  if (!found) {
+    found = { text: readFileSync(path, "utf8"), files: lookInto(dirname(resolve(path)), basename(path)) };
+    beside.set(path, found);
+  }
+  return found;
+}
+
+async function runScript(job: Job, beside: Beside): Promise<Outcome> {
   const stdout: Uint8Array[] = [];
   const stderr: Uint8Array[] = [];
   try {
+    const { text, files } = readScript(job.script, beside);
     const result = await runScenario({
-      script: readFileSync(job.script, "utf8"),
+      script: text,
       name: basename(job.script),
       seed: job.seed,
       env: new Map(Object.entries(job.params)),
-      files: filesIn(dirname(resolve(job.script)), basename(job.script)),
+      files: files(),
       limits: { maxTimeNs: job.maxTimeNs, maxEvents: job.maxEvents },
       filters: nodeFilters(),
       ...(job.docker !== null ? { docker: job.docker } : {}),
