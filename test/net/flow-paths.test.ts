@@ -178,6 +178,7 @@ const FLOW_CHANGES = [
   "ip -n far route del local 10.8.1.0/30 || ip -n far route add prohibit 10.8.1.0/30",
   "iptables -t nat -I PREROUTING -i docker0 -p udp -d 10.8.1.4/30 -j DNAT --to-destination 10.8.1.1",
   "ip netns exec out conntrack -D -p udp -d 10.8.1.2 2>/dev/null || true",
+  "ip -n out route replace 10.8.1.0/24 dev eth1",
   "ip -n out route add 10.8.1.2/32 dev eth1; ip -n out route add prohibit 10.8.1.3/32",
   "sysctl -qw net.core.netdev_max_backlog=1",
   "sysctl -qw net.core.netdev_max_backlog=1000",

@@ -93,6 +93,11 @@ export class ConnRows {
     return this.#words.length >> ROW;
   }
 
+  /** The next row is there: what has expired need not go, nor the table grow. */
+  get hasRoom(): boolean {
+    return this.#free !== 0 || this.#top < this.capacity;
+  }
+
   /** A blank row with the protocol's number, loose until it is put into the table. */
   alloc(protonum: number): number {
     const row = this.take(protonum);

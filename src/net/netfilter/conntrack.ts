@@ -300,10 +300,10 @@ export class Conntrack {
     return conn;
   }
 
-  /** May `begin` be called: there is room, and nobody waits for such a connection? */
+  /** May `begin` and `take` be called: there is room without anything that must go first, and nobody waits for such a connection? */
   get takesAny(): boolean {
     const { max } = this.sysctl;
-    return (max === 0 || this.size < max) && this.expectations.list.length === 0;
+    return (max === 0 || this.size < max) && this.rows.hasRoom && this.expectations.list.length === 0;
   }
 
   /** A connection not yet in the table (init_conntrack); 0: nothing can answer such a packet. */

@@ -80,6 +80,11 @@ export class FlowWay implements Deferred {
     );
   }
 
+  /** Its neighbour is the next hop of packets to this address. */
+  leadsTo(daddr: number): boolean {
+    return (this.path.rt.nexthop(daddr) | 0) === (this.neigh.key | 0);
+  }
+
   count(skb: SkBuff): void {
     if (this.#packets === 0) this.sim.defer(this);
     this.#packets++;
@@ -242,6 +247,7 @@ export class FlowsLeg implements ForwardLeg {
       (found & 1) === path.dir &&
       ct.rows.path(conn, path.dir) === path.id &&
       way.paths.stillLeads(path, conn) &&
+      way.leadsTo(ct.rows.src(conn, 1 - path.dir)) &&
       way.leads(skb)
     );
   }
