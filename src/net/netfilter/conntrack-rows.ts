@@ -270,8 +270,8 @@ export class ConnRows {
     words[at + 2] = (tuple.srcU << 16) | tuple.dstU;
   }
 
-  /** Both tuples of a new connection of a protocol with ports, each the other's answer, and its first bits of status. */
-  setWords(row: number, src: number, dst: number, ports: number, status: number): void {
+  /** Both tuples of a new connection of a protocol with ports, each the other's answer. */
+  setWords(row: number, src: number, dst: number, ports: number): void {
     const words = this.#words;
     const at = row << ROW;
     words[at] = src;
@@ -280,7 +280,6 @@ export class ConnRows {
     words[at + TUPLE_WORDS] = dst;
     words[at + TUPLE_WORDS + 1] = src;
     words[at + TUPLE_WORDS + 2] = (ports << 16) | (ports >>> 16);
-    words[at + STATUS]! |= status;
   }
 
   /** Is this the direction's tuple? */

@@ -293,10 +293,10 @@ export class Conntrack {
     return conn;
   }
 
-  /** A new connection of a protocol with ports, in a table that has room; addresses and ports as the table has them. IPS_* so far. */
-  begin(protonum: number, src: number, dst: number, ports: number, status: number): number {
+  /** A new connection of a protocol with ports, in a table that has room; addresses and ports as the table has them. */
+  begin(protonum: number, src: number, dst: number, ports: number): number {
     const conn = this.allocate(protonum);
-    this.rows.setWords(conn, src, dst, ports, status);
+    this.rows.setWords(conn, src, dst, ports);
     return conn;
   }
 

@@ -7,16 +7,15 @@
 // whatever else begins a connection walks.
 
 import * as ip from "../../wire/ipv4.ts";
-import { deliverToTaps } from "../core/dev.ts";
+import { getInt32 } from "../../wire/layout.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_ACCEPT } from "../core/netfilter.ts";
 import { PacketBox, SIGN } from "../core/packet-box.ts";
 import { PathRecord } from "../core/path-record.ts";
-import { drop, ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
+import { drop, ipHeaderIsValid, type SkBuff } from "../core/skb.ts";
 import { HZ } from "../core/timer-wheel.ts";
-import { IPSKB_FORWARDED } from "../ipv4/ip-cb.ts";
-import { tosToPriority } from "../ipv4/ip-forward.ts";
+import type { Trail } from "../core/trail.ts";
 import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Conntrack } from "./conntrack.ts";
@@ -28,7 +27,9 @@ import {
   IPS_SRC_NAT,
   IPS_SRC_NAT_DONE,
 } from "./conntrack-entry.ts";
-import type { FlowPath } from "./flow-paths.ts";
+import { FirstLeg } from "./first-leg.ts";
+import type { FlowWay } from "./flow-leg.ts";
+import type { FlowPath, Tracker } from "./flow-paths.ts";
 import { type Nat, type NatRange, NF_NAT_MANIP_SRC, natRange } from "./nat.ts";
 import { manipUdp } from "./nat-proto.ts";
 import { udpRefresh } from "./proto-other.ts";
@@ -42,7 +43,7 @@ const PATIENCE = 64;
 const TRANSPORT_AT = ip.HEADER_LENGTH;
 
 /** A way that connections begin on. */
-class FirstPath {
+export class FirstPath {
   readonly path: FlowPath;
   next: FirstPath | null = null;
   readonly saddrLow: number;
@@ -92,20 +93,21 @@ class FirstPath {
   }
 }
 
-export class FirstPackets {
+export class FirstPackets implements Tracker {
   readonly #ip4: Ipv4;
   readonly #ct: Conntrack;
   readonly #nat: Nat;
   readonly #newPath: (record: PathRecord, skb: SkBuff) => FlowPath | null;
   readonly #count: (path: FlowPath, bytes: number) => void;
+  readonly #wayOf: (trail: Trail, path: FlowPath, skb: SkBuff) => FlowWay | null;
   readonly #box: PacketBox = new PacketBox();
   readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box);
   /** made with the first way */
   #chains: (FirstPath | null)[] | null = null;
-  /** after #isNew: IPS_* of the packet's connection, −1: NAT must choose its source; where its answers come to */
-  #status = 0;
-  #addr = 0;
-  #port = 0;
+  /** @internal after isNew: IPS_* of the packet's connection, −1: NAT must choose its source; where its answers come to */
+  status = 0;
+  addr = 0;
+  port = 0;
   /** UDP: jiffy after which traffic makes the packet's connection a stream */
   #streamAt = 0;
   /** packets since the last one whose way was known */
@@ -118,12 +120,14 @@ export class FirstPackets {
     nat: Nat,
     newPath: (record: PathRecord, skb: SkBuff) => FlowPath | null,
     count: (path: FlowPath, bytes: number) => void,
+    wayOf: (trail: Trail, path: FlowPath, skb: SkBuff) => FlowWay | null,
   ) {
     this.#ip4 = ip4;
     this.#ct = ct;
     this.#nat = nat;
     this.#newPath = newPath;
     this.#count = count;
+    this.#wayOf = wayOf;
   }
 
   #showsWay = false;
@@ -139,16 +143,16 @@ export class FirstPackets {
     this.expected = false;
     const first = this.#find(skb, dev, src, dst, ports);
     this.#showsWay = first === null && takesAny;
-    if (first === null || !takesAny || !this.#isNew(first, src, dst, ports)) return false;
+    if (first === null || !takesAny || !this.isNew(first, src, dst, ports)) return false;
     this.#follow(first, skb, dev, src, dst, ports);
     return true;
   }
 
   /**
-   * Is the packet of no known connection, nor answered by the like? Then `#status`, `#addr` and `#port` are what NAT would usually
-   * make of its source.
+   * Is the packet of no known connection, nor answered by the like? Then `status`, `addr` and `port` are what NAT would usually
+   * make of its source. @internal
    */
-  #isNew(first: FirstPath, src: number, dst: number, ports: number): boolean {
+  isNew(first: FirstPath, src: number, dst: number, ports: number): boolean {
     const nat = this.#nat;
     const sport = ports >>> 16;
     let status = 0;
@@ -167,9 +171,9 @@ export class FirstPackets {
     this.expected = true;
     this.#unknown = 0;
     // the answers' tuple is taken
-    this.#status = lacking === 1 ? -1 : status;
-    this.#addr = addr;
-    this.#port = port;
+    this.status = lacking === 1 ? -1 : status;
+    this.addr = addr;
+    this.port = port;
     return true;
   }
 
@@ -203,83 +207,51 @@ export class FirstPackets {
     );
   }
 
-  /** What the long way does with such a packet, in its order. */
   #follow(first: FirstPath, skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): void {
-    const ip4 = this.#ip4;
-    const { sim, costs } = dev.net.kernel;
     const { path } = first;
-    const { head, data } = skb;
-    const { port, rt } = path;
-    const usual = this.#status >= 0;
-    skb.trail = null;
-
-    // netifReceiveSkb
-    sim.elapse(costs.receive);
-    skb.skbIif = dev.ifindex;
-    skb.networkHeader = data;
-    skb.transportHeader = data;
-    deliverToTaps(skb, dev);
-    if (port !== null) {
-      // brHandleFrame, and netifReceiveSkb by the bridge
-      const { br } = port;
-      if (path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports, usual);
-      if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
-      const bridge = br.dev;
-      skb.physInDev = path.trackedInBridge ? dev : null;
-      skb.pktType = PACKET_HOST;
-      skb.dev = bridge;
-      sim.elapse(costs.receive);
-      skb.skbIif = bridge.ifindex;
-      deliverToTaps(skb, bridge);
-    }
-    skb.tstampNs = sim.now;
-    skb.nfBridge = path.nfBridge;
-
-    // ipRcv
-    skb.transportHeader = data + TRANSPORT_AT;
-    if (!path.trackedInBridge) this.#preRouting(first, skb, src, dst, ports, usual);
-
-    // ipForward
-    sim.elapse(costs.forward);
-    skb.dst = rt;
-    skb.ipcbFlags = IPSKB_FORWARDED;
-    skb.fragMaxSize = 0;
-    skb.cloneOf = null;
-    ip.decreaseTtl(head, data);
-    if (ip4.sysctl.ipForwardUpdatePriority) skb.priority = tosToPriority(path.tos);
-    this.#count(path, skb.tail - data);
-
-    // ipOutput
-    skb.dev = rt.dev;
-    if (usual) {
-      this.#confirm(first, skb.ct, src, dst, ports, this.#streamAt, skb.tail - data);
-      if (this.#status & IPS_SRC_NAT) manipUdp(skb, data, this.#addr, this.#port, true);
+    const bytes = skb.tail - skb.data;
+    path.follow(skb, dev, 0, this);
+    this.#count(path, bytes);
+    if (this.status >= 0) {
+      this.confirm(first, skb.ct, src, dst, ports, this.#streamAt, bytes);
+      if (this.status & IPS_SRC_NAT) manipUdp(skb, skb.data, this.addr, this.port, true);
     } else if (this.#postRouting(first, skb) !== NF_ACCEPT) {
       drop(skb, DropReason.NETFILTER_DROP);
       return;
     }
-    ipFinishOutput2(ip4, skb, true);
+    const { trail } = skb;
+    if (trail !== null) this.#noteLeg(trail, first, skb);
+    ipFinishOutput2(this.#ip4, skb, true);
   }
 
-  /** nf_conntrack_in, and NAT that leaves the destination as it is. */
-  #preRouting({ bindsDst }: FirstPath, skb: SkBuff, src: number, dst: number, ports: number, usual: boolean): void {
+  /** The packet's whole way is being noted: it passes here. */
+  #noteLeg(trail: Trail, first: FirstPath, skb: SkBuff): void {
+    const way = trail.shared && this.status >= 0 ? this.#wayOf(trail, first.path, skb) : null;
+    if (way === null) skb.trail = null;
+    else trail.forward(skb, new FirstLeg(this, first, way));
+  }
+
+  /** @internal nf_conntrack_in: the connection begins. */
+  track(skb: SkBuff): void {
     const ct = this.#ct;
     // udpPacket
     this.#streamAt = (ct.jiffies + 2 * HZ) | 0;
     skb.ctinfo = IP_CT_NEW;
-    if (usual) {
+    if (this.status >= 0) {
       skb.ct = ct.take(ip.IPPROTO_UDP);
       return;
     }
-    // the answer's tuple is free, and so the null binding changes nothing
-    const conn = ct.begin(ip.IPPROTO_UDP, src, dst, ports, bindsDst ? IPS_DST_NAT_DONE : 0);
+    const { head, data } = skb;
+    const src = getInt32(head, data + ip.SOURCE);
+    const dst = getInt32(head, data + ip.DESTINATION);
+    const conn = ct.begin(ip.IPPROTO_UDP, src, dst, getInt32(head, data + TRANSPORT_AT));
     skb.ct = conn;
     ct.rows.setStreamAt(conn, this.#streamAt);
     udpRefresh(ct, conn, skb, IP_CT_NEW);
   }
 
-  /** Where NAT has its usual answer: the connection as it is then. */
-  #confirm(
+  /** Where NAT has its usual answer: the connection as it is then. @internal */
+  confirm(
     { bindsSrc, bindsDst, masqIndex }: FirstPath,
     conn: number,
     src: number,
@@ -288,16 +260,19 @@ export class FirstPackets {
     streamAt: number,
     bytes: number,
   ): void {
-    const status = bindsDst ? this.#status | IPS_DST_NAT_DONE : this.#status;
-    this.#ct.confirmLacked(conn, src, dst, ports, this.#addr, this.#port, status, masqIndex, streamAt, bytes);
+    const status = bindsDst ? this.status | IPS_DST_NAT_DONE : this.status;
+    this.#ct.confirmLacked(conn, src, dst, ports, this.addr, this.port, status, masqIndex, streamAt, bytes);
     if (bindsSrc) this.#nat.usualStored(conn);
   }
 
   /** A new source that NAT must choose, and a place in the table. */
-  #postRouting({ masqIndex, range }: FirstPath, skb: SkBuff): number {
+  #postRouting({ bindsDst, masqIndex, range }: FirstPath, skb: SkBuff): number {
     const conn = skb.ct;
     const nat = this.#nat;
-    if (masqIndex !== 0) this.#ct.rows.setMasqIndex(conn, masqIndex);
+    const { rows } = this.#ct;
+    // the plain answer's tuple is free, and so the null binding of the destination has changed nothing
+    if (bindsDst) rows.addStatus(conn, IPS_DST_NAT_DONE);
+    if (masqIndex !== 0) rows.setMasqIndex(conn, masqIndex);
     nat.setupInfo(conn, range!, NF_NAT_MANIP_SRC);
     nat.packet(skb, conn, IP_CT_NEW, NF_NAT_MANIP_SRC);
     return this.#ct.confirm(skb);

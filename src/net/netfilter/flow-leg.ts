@@ -1,5 +1,5 @@
 // A host on a trail (core/trail.ts) that forwards: a connection's packets take the way that is known of them (flow-paths.ts).
-// What FlowPaths.follow does, without what nobody sees of a packet that comes from a sender's trail and goes on to the next
+// What FlowPath.follow does, without what nobody sees of a packet that comes from a sender's trail and goes on to the next
 // host at once: of the packet's fields only those that taps look at, of its headers whole words, whose change is
 // the same for each packet. Half of follow's time (`npm run bench`: forward_60B).
 
@@ -102,9 +102,14 @@ export class FlowWay implements Deferred {
   }
 }
 
+/** Who says what connection tracking does when it sees the packet. */
+export interface Tracking {
+  track(skb: SkBuff): void;
+}
+
 /** What a packet does on its way, but for its headers. */
-function pass(skb: SkBuff, way: FlowWay, conn: number): void {
-  const { path, sim, costs, net, ct } = way;
+export function pass(skb: SkBuff, way: FlowWay, by: Tracking): void {
+  const { path, sim, costs, net } = way;
   const { port, indev } = path;
 
   // netifReceiveSkb
@@ -112,19 +117,30 @@ function pass(skb: SkBuff, way: FlowWay, conn: number): void {
   if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
   if (port !== null) {
     const { br } = port;
-    if (path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+    if (path.trackedInBridge) by.track(skb);
     if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
     sim.elapse(costs.receive);
     if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
   }
-  if (!path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+  if (!path.trackedInBridge) by.track(skb);
 
   // ipForward, ipOutput
   sim.elapse(costs.forward);
 }
 
+/** TTL and checksums of a header at word `w`, of which IP's and UDP's grow by so much. */
+export function sumUp(words: Int32Array, w: number, ttlProtocol: number, ipChange: number, udpChange: number): void {
+  // between 0 and 0xfffe as it is written in a header
+  const ipCheck = secondHalf(words[w + 2]!) + ipChange;
+  words[w + 2] = wordOf(ttlProtocol, ipCheck >= 0xffff ? ipCheck - 0xffff : ipCheck);
+  // 0 would say that there is none
+  const word6 = words[w + 6]!;
+  const udpCheck = secondHalf(word6) + udpChange;
+  words[w + 6] = wordOf(firstHalf(word6), udpCheck > 0xffff ? udpCheck - 0xffff : udpCheck);
+}
+
 /** … and leaves. */
-function leave(skb: SkBuff, way: FlowWay, conn: number): void {
+export function leave(skb: SkBuff, way: FlowWay, conn: number): void {
   way.ct.flushEvents(conn);
   way.count(skb);
   way.neigh.outputBy();
@@ -132,7 +148,7 @@ function leave(skb: SkBuff, way: FlowWay, conn: number): void {
 }
 
 /** One direction of a connection. */
-export class FlowLeg implements ForwardLeg {
+export class FlowLeg implements ForwardLeg, Tracking {
   readonly holds = false;
   readonly #way: FlowWay;
   readonly #conn: number;
@@ -177,9 +193,14 @@ export class FlowLeg implements ForwardLeg {
     );
   }
 
+  track(skb: SkBuff): void {
+    const { ct, path } = this.#way;
+    udpRefresh(ct, this.#conn, skb, path.ctinfo);
+  }
+
   pass(skb: SkBuff): void {
     const way = this.#way;
-    pass(skb, way, this.#conn);
+    pass(skb, way, this);
     this.#rewrite(skb, way.ttlProtocol);
     leave(skb, way, this.#conn);
   }
@@ -187,21 +208,15 @@ export class FlowLeg implements ForwardLeg {
   /** TTL, addresses, ports, checksums. */
   #rewrite({ words, data }: SkBuff, ttlProtocol: number): void {
     const w = data >> 2;
-    // between 0 and 0xfffe as it is written in a header
-    const ipCheck = secondHalf(words[w + 2]!) + this.#ipChange;
-    words[w + 2] = wordOf(ttlProtocol, ipCheck >= 0xffff ? ipCheck - 0xffff : ipCheck);
     words[w + 3] = this.#source;
     words[w + 4] = this.#destination;
     words[w + 5] = this.#ports;
-    // 0 would say that there is none
-    const word6 = words[w + 6]!;
-    const udpCheck = secondHalf(word6) + this.#udpChange;
-    words[w + 6] = wordOf(firstHalf(word6), udpCheck > 0xffff ? udpCheck - 0xffff : udpCheck);
+    sumUp(words, w, ttlProtocol, this.#ipChange, this.#udpChange);
   }
 }
 
 /** All connections whose packets take one way; which one's a packet is, the table says. */
-export class FlowsLeg implements ForwardLeg {
+export class FlowsLeg implements ForwardLeg, Tracking {
   readonly #way: FlowWay;
   next: ForwardLeg | null = null;
   /** of the packet: its connection, and what it will say of itself */
@@ -252,9 +267,14 @@ export class FlowsLeg implements ForwardLeg {
     );
   }
 
+  track(skb: SkBuff): void {
+    const { ct, path } = this.#way;
+    udpRefresh(ct, this.#conn, skb, path.ctinfo);
+  }
+
   pass(skb: SkBuff): void {
     const way = this.#way;
-    pass(skb, way, this.#conn);
+    pass(skb, way, this);
     this.#rewrite(skb, way);
     leave(skb, way, this.#conn);
   }
@@ -270,14 +290,10 @@ export class FlowsLeg implements ForwardLeg {
     const w = data >> 2;
     if (saddr !== this.#toSource || this.#saddr !== this.#fromSource || daddr !== this.#daddr)
       this.#change(saddr, daddr);
-    const ipCheck = secondHalf(words[w + 2]!) + this.#ipChange;
-    words[w + 2] = wordOf(ttlProtocol, ipCheck >= 0xffff ? ipCheck - 0xffff : ipCheck);
     words[w + 3] = numberOf(saddr);
     if (daddr !== this.#daddr) words[w + 4] = numberOf(daddr);
     if (ports !== this.#ports) words[w + 5] = numberOf(ports);
-    const word6 = words[w + 6]!;
-    const udpCheck = secondHalf(word6) + this.#udpChange;
-    words[w + 6] = wordOf(firstHalf(word6), udpCheck > 0xffff ? udpCheck - 0xffff : udpCheck);
+    sumUp(words, w, ttlProtocol, this.#ipChange, this.#udpChange);
   }
 
   /** By how much the checksums of such a packet grow: UDP's is the pseudo-header's sum, as it is left to the device. */
@@ -295,14 +311,14 @@ export class FlowsLeg implements ForwardLeg {
 }
 
 /** A header's sum is smaller when one has been taken off its TTL. */
-const TTL_CHANGE: number = half(0x100);
+export const TTL_CHANGE: number = half(0x100);
 
-function halves(word: number): number {
+export function halves(word: number): number {
   return (word & 0xffff) + (word >>> 16);
 }
 
 /** Of a difference of few halves: 0 … 0xfffe. */
-function modulo(difference: number): number {
+export function modulo(difference: number): number {
   return (difference + 8 * 0xffff) % 0xffff;
 }
 

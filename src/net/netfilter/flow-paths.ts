@@ -16,9 +16,8 @@ import { firstHalf, get16, getInt32 } from "../../wire/layout.ts";
 import { ACK, PSH } from "../../wire/tcp.ts";
 import { BridgePort, learns } from "../bridge/br-private.ts";
 import { deliverToTaps } from "../core/dev.ts";
-import type { Neighbour } from "../core/neighbour.ts";
 import type { FlowPathCache } from "../core/net.ts";
-import type { NeighHop, NetDevice } from "../core/net-device.ts";
+import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
 import { isPlainReceived } from "../core/plain.ts";
@@ -43,6 +42,11 @@ import { tcpSurelyInWindow } from "./proto-tcp-window.ts";
 /** Ways that are remembered at once; a power of two. */
 const PATHS = 1024;
 const TRANSPORT_AT = ip.HEADER_LENGTH;
+
+/** Does what connection tracking does with a packet before its routing. */
+export interface Tracker {
+  track(skb: SkBuff, path: FlowPath, conn: number): void;
+}
 
 /** One way: what a packet must be like to take it, and what is to be done on it. */
 export class FlowPath {
@@ -155,6 +159,54 @@ export class FlowPath {
     return port === null || this.fdbEntry >= 0 === learns(port.br);
   }
 
+  /**
+   * What the long way does with such a packet from its receipt to its output, in its order, but for what connection tracking does,
+   * which is `tracker`'s, and for what is counted.
+   */
+  follow(skb: SkBuff, dev: NetDevice, conn: number, tracker: Tracker): void {
+    const { sim, costs } = dev.net.kernel;
+    const { head, data } = skb;
+    const { port, rt } = this;
+
+    // netifReceiveSkb
+    sim.elapse(costs.receive);
+    skb.skbIif = dev.ifindex;
+    skb.networkHeader = data;
+    skb.transportHeader = data;
+    deliverToTaps(skb, dev);
+    if (port !== null) {
+      // brHandleFrame, and netifReceiveSkb by the bridge
+      const { br } = port;
+      if (this.trackedInBridge) tracker.track(skb, this, conn);
+      if (this.fdbEntry >= 0) br.fdb.setUpdated(this.fdbEntry, sim.now);
+      const bridge = br.dev;
+      skb.physInDev = this.trackedInBridge ? dev : null;
+      skb.pktType = PACKET_HOST;
+      skb.dev = bridge;
+      sim.elapse(costs.receive);
+      skb.skbIif = bridge.ifindex;
+      deliverToTaps(skb, bridge);
+    }
+    skb.tstampNs = sim.now;
+    skb.nfBridge = this.nfBridge;
+
+    // ipRcv
+    skb.transportHeader = data + TRANSPORT_AT;
+    if (!this.trackedInBridge) tracker.track(skb, this, conn);
+
+    // ipForward
+    sim.elapse(costs.forward);
+    skb.dst = rt;
+    skb.ipcbFlags = IPSKB_FORWARDED;
+    skb.fragMaxSize = 0;
+    skb.cloneOf = null;
+    ip.decreaseTtl(head, data);
+    if (this.priority >= 0) skb.priority = this.priority;
+
+    // ipOutput
+    skb.dev = rt.dev;
+  }
+
   /** Counts what has gone this way since the last time. */
   settle(all: Mib): void {
     const { packets, bytes } = this;
@@ -183,7 +235,7 @@ export class FlowPath {
   }
 }
 
-export class FlowPaths implements FlowPathCache, Deferred {
+export class FlowPaths implements FlowPathCache, Deferred, Tracker {
   readonly #ip4: Ipv4;
   /** @internal */ readonly ct: Conntrack;
   readonly #nat: Nat;
@@ -209,6 +261,7 @@ export class FlowPaths implements FlowPathCache, Deferred {
       nat,
       (record, skb) => (isWay(record) ? new FlowPath(0, ip4.net.pathGenid, record, skb) : null),
       (path, bytes) => this.#count(path, bytes),
+      (trail, path, skb) => this.#wayOf(trail, path, skb),
     );
   }
 
@@ -234,10 +287,9 @@ export class FlowPaths implements FlowPathCache, Deferred {
     if (expected && first.receive(skb, dev, src, dst, ports)) return true;
     const found = this.ct.table.findWords(src, dst, ports, protonum, 0);
     if (found < 0) {
+      if (isUdp && !expected && first.receive(skb, dev, src, dst, ports)) return true;
       skb.trail = null;
-      if (!isUdp) return false;
-      if (!expected && first.receive(skb, dev, src, dst, ports)) return true;
-      first.walks(skb, dev);
+      if (isUdp) first.walks(skb, dev);
       return false;
     }
     const conn = found >> 1;
@@ -249,7 +301,11 @@ export class FlowPaths implements FlowPathCache, Deferred {
     }
     const { trail } = skb;
     if (trail !== null) this.#before.take(skb);
-    this.#follow(path, skb, dev, conn);
+    path.follow(skb, dev, conn, this);
+    this.#count(path, skb.tail - skb.data);
+    // ipOutput
+    if (path.snat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
+    this.ct.flushEvents(conn);
     if (trail !== null) this.#noteLeg(trail, path, skb, conn);
     ipFinishOutput2(this.#ip4, skb, true);
     return true;
@@ -257,24 +313,28 @@ export class FlowPaths implements FlowPathCache, Deferred {
 
   /** The packet's whole way is being noted: it passes here, and leaves by its neighbour's hop. */
   #noteLeg(trail: Trail, path: FlowPath, skb: SkBuff, conn: number): void {
-    const { rt } = path;
+    const way = this.#wayOf(trail, path, skb);
+    if (way === null) return;
+    this.#after.take(skb);
+    trail.forward(skb, trail.shared ? new FlowsLeg(way) : new FlowLeg(way, conn, this.#before, this.#after));
+  }
+
+  /**
+   * What the connections' legs have in common, the packet being as it leaves; made anew when neighbour, hop or TTL are others. null: such
+   * packets do not pass by legs, and its way is not noted.
+   */
+  #wayOf(trail: Trail, path: FlowPath, skb: SkBuff): FlowWay | null {
+    const { rt, way } = path;
     const { neigh } = rt;
     const hop = neigh?.hop;
-    this.#after.take(skb);
     const to = rt.nexthop(getInt32(skb.head, skb.data + ip.DESTINATION)) | 0;
     // taps of a bridge that connections are tracked in see the new destination
     const early = path.dnat && path.trackedInBridge;
-    if (!neigh || (neigh.key | 0) !== to || !hop || early || !trail.notes(skb)) skb.trail = null;
-    else {
-      const way = this.#wayOf(path, neigh, hop);
-      trail.forward(skb, trail.shared ? new FlowsLeg(way) : new FlowLeg(way, conn, this.#before, this.#after));
+    if (!neigh || (neigh.key | 0) !== to || !hop || early || !trail.notes(skb)) {
+      skb.trail = null;
+      return null;
     }
-  }
-
-  /** What the connections' legs have in common; made anew when neighbour, hop or TTL are others. */
-  #wayOf(path: FlowPath, neigh: Neighbour, hop: NeighHop): FlowWay {
-    const ttlProtocol = firstHalf(this.#after.word2);
-    const { way } = path;
+    const ttlProtocol = firstHalf(skb.words[(skb.data >> 2) + 2]!);
     if (way?.neigh === neigh && way.hop === hop && way.ttlProtocol === ttlProtocol) return way;
     path.way = new FlowWay(this, path, neigh, hop, ttlProtocol);
     return path.way;
@@ -321,56 +381,6 @@ export class FlowPaths implements FlowPathCache, Deferred {
     );
   }
 
-  /** What the long way does with such a packet before ipFinishOutput2, in its order. */
-  #follow(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: number): void {
-    const { kernel } = dev.net;
-    const { sim, costs } = kernel;
-    const { head, data } = skb;
-    const length = skb.tail - data;
-    const { port, rt } = path;
-
-    // netifReceiveSkb
-    sim.elapse(costs.receive);
-    skb.skbIif = dev.ifindex;
-    skb.networkHeader = data;
-    skb.transportHeader = data;
-    deliverToTaps(skb, dev);
-    if (port !== null) {
-      // brHandleFrame, and netifReceiveSkb by the bridge
-      const { br } = port;
-      if (path.trackedInBridge) this.#preRouting(path, skb, conn);
-      if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
-      const bridge = br.dev;
-      skb.physInDev = path.trackedInBridge ? dev : null;
-      skb.pktType = PACKET_HOST;
-      skb.dev = bridge;
-      sim.elapse(costs.receive);
-      skb.skbIif = bridge.ifindex;
-      deliverToTaps(skb, bridge);
-    }
-    skb.tstampNs = sim.now;
-    skb.nfBridge = path.nfBridge;
-
-    // ipRcv
-    skb.transportHeader = data + TRANSPORT_AT;
-    if (!path.trackedInBridge) this.#preRouting(path, skb, conn);
-
-    // ipForward
-    sim.elapse(costs.forward);
-    skb.dst = rt;
-    skb.ipcbFlags = IPSKB_FORWARDED;
-    skb.fragMaxSize = 0;
-    skb.cloneOf = null;
-    ip.decreaseTtl(head, data);
-    if (path.priority >= 0) skb.priority = path.priority;
-    this.#count(path, length);
-
-    // ipOutput
-    skb.dev = rt.dev;
-    if (path.snat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
-    this.ct.flushEvents(conn);
-  }
-
   /**
    * Counters of devices, rules and protocols grow by what the path has carried when somebody may look (Sim.defer): some twenty
    * of them for each packet took 30 ns.
@@ -385,8 +395,8 @@ export class FlowPaths implements FlowPathCache, Deferred {
     path.bytes += bytes;
   }
 
-  /** The connection lives on, and the destination is what it says (nf_conntrack_in, nf_nat_ipv4_pre_routing). */
-  #preRouting(path: FlowPath, skb: SkBuff, conn: number): void {
+  /** @internal The connection lives on, and the destination is what it says (nf_conntrack_in, nf_nat_ipv4_pre_routing). */
+  track(skb: SkBuff, path: FlowPath, conn: number): void {
     skb.ct = conn;
     skb.ctinfo = path.ctinfo;
     if (skb.head[skb.data + 9] === ip.IPPROTO_UDP) udpRefresh(this.ct, conn, skb, path.ctinfo);
