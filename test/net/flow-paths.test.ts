@@ -4,6 +4,7 @@ import { SEC } from "../../src/base/time.ts";
 import { bridgeOf } from "../../src/net/bridge/br-private.ts";
 import { AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../src/net/core/sock.ts";
 import { UdpSock } from "../../src/net/ipv4/udp.ts";
+import { AlikePaths } from "../../src/net/netfilter/alike-paths.ts";
 import { FirstLeg } from "../../src/net/netfilter/first-leg.ts";
 import { FlowLeg, FlowsLeg } from "../../src/net/netfilter/flow-leg.ts";
 import type { NetNamespace } from "../../src/net/netns.ts";
@@ -287,6 +288,11 @@ const round: fc.Arbitrary<Step> = fc.record({
   nearer: fc.constantFrom(1, 2, 4, 4, 10),
 });
 
+const answered: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant("answer" as const),
+  port: fc.integer({ min: 1000, max: 1003 }),
+});
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 10,
@@ -304,10 +310,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: flow },
   { weight: 3, arbitrary: round },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("listen" as const) }) },
-  {
-    weight: 5,
-    arbitrary: fc.record({ kind: fc.constant("answer" as const), port: fc.integer({ min: 1000, max: 1003 }) }),
-  },
+  { weight: 5, arbitrary: answered },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -326,6 +329,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** New connections above all. */
 const newStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fresh },
+  { weight: 6, arbitrary: round },
+  { weight: 2, arbitrary: answered },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("change" as const), what: fc.constantFrom(...TELLING) }) },
   { weight: 1, arbitrary: step },
 );
@@ -631,13 +636,26 @@ it(
   "so do those that begin connections",
   async () => {
     const passes = vi.spyOn(FirstLeg.prototype, "pass");
+    const find = vi.spyOn(AlikePaths.prototype, "find");
     const steps = fc.array(newStep, { minLength: 5, maxLength: 60, size: "max" });
     await fc.assert(fc.asyncProperty(steps, behaveAlike), settings);
     expect(passes.mock.calls.length).toBeGreaterThan(RUNS);
+    expect(find.mock.results.filter(({ value }) => value !== null).length).toBeGreaterThan(RUNS);
     passes.mockRestore();
+    find.mockRestore();
   },
   TIMEOUT_MS,
 );
+
+it("a connection that was answered is told from those that were not", async () => {
+  const send = (port: number): Step => ({ kind: "send", from: 0, to: 0, port, bytes: 18, times: 3, tos: 0 });
+  await behaveAlike([
+    { kind: "change", what: "iptables -I FORWARD -m conntrack --ctstate NEW" },
+    ...[1000, 1001, 1002].map(send),
+    { kind: "answer", port: 1001 },
+    ...[1001, 1003].map(send),
+  ]);
+});
 
 it(
   "so do those that take their whole way at once",

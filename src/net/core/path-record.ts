@@ -36,17 +36,17 @@ export class PathRecord {
   /** rules and policies that counted it, in order; `length` of them hold */
   readonly counters: Counted[] = [];
   length = 0;
-  /**
-   * Of a connection's first packet: which other ones go the same way, cut down by all that look at addresses and ports. null: the
-   * record is of a known connection's packet and for others of this connection only.
-   */
+  /** Which other packets go the same way, cut down by all that look at addresses and ports. null: for this connection's only. */
   readonly box: PacketBox | null;
+  /** of packets that begin connections */
+  readonly first: boolean;
   readonly #onDone: (record: PathRecord, skb: SkBuff) => void;
 
   /** @param onDone called when a packet has come to its output with its record still on */
-  constructor(onDone: (record: PathRecord, skb: SkBuff) => void, box: PacketBox | null = null) {
+  constructor(onDone: (record: PathRecord, skb: SkBuff) => void, box: PacketBox | null, first: boolean) {
     this.#onDone = onDone;
     this.box = box;
+    this.first = first;
   }
 
   begin(skb: SkBuff, indev: NetDevice): void {

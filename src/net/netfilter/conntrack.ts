@@ -686,7 +686,7 @@ export class Conntrack {
 
 /**
  * Only packets of a connection that is in the table, without a helper or a zone, take its remembered way; packets that begin
- * one (the record has a box) that of others which began.
+ * one that of others which began.
  */
 function noteConnection(rows: ConnRows, skb: SkBuff, record: PathRecord, hasTemplate: boolean): void {
   const conn = skb.ct;
@@ -696,7 +696,7 @@ function noteConnection(rows: ConnRows, skb: SkBuff, record: PathRecord, hasTemp
   record.status = status;
   record.mark = rows.mark(conn);
   record.trackedInBridge = skb.nfBridge !== 0;
-  const known = record.box === null ? (status & IPS_CONFIRMED) !== 0 : status === 0 && skb.ctinfo === IP_CT_NEW;
+  const known = record.first ? status === 0 && skb.ctinfo === IP_CT_NEW : (status & IPS_CONFIRMED) !== 0;
   if (hasTemplate || !known || rows.ext(conn) !== null || rows.zone(conn) !== 0) skb.record = null;
 }
 

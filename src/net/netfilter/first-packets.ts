@@ -101,7 +101,7 @@ export class FirstPackets implements Tracker {
   readonly #count: (path: FlowPath, bytes: number) => void;
   readonly #wayOf: (trail: Trail, path: FlowPath, skb: SkBuff) => FlowWay | null;
   readonly #box: PacketBox = new PacketBox();
-  readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box);
+  readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box, true);
   /** made with the first way */
   #chains: (FirstPath | null)[] | null = null;
   /** @internal after isNew: IPS_* of the packet's connection, −1: NAT must choose its source; where its answers come to */

@@ -260,7 +260,7 @@ export class FlowsLeg implements ForwardLeg, Tracking {
     this.#ports = ports;
     return (
       (found & 1) === path.dir &&
-      ct.rows.path(conn, path.dir) === path.id &&
+      (ct.rows.path(conn, path.dir) === path.id || way.paths.joins(path, conn)) &&
       way.paths.stillLeads(path, conn) &&
       way.leadsTo(ct.rows.src(conn, 1 - path.dir)) &&
       way.leads(skb)

@@ -19,6 +19,7 @@ import { deliverToTaps } from "../core/dev.ts";
 import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
+import { PacketBox } from "../core/packet-box.ts";
 import { type Counted, PathRecord } from "../core/path-record.ts";
 import { isPlainReceived } from "../core/plain.ts";
 import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
@@ -29,6 +30,7 @@ import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
 import type { Mib } from "../ipv4/mib.ts";
 import type { Rtable } from "../ipv4/rtable.ts";
+import { AlikePaths } from "./alike-paths.ts";
 import type { Conntrack } from "./conntrack.ts";
 import { ctinfo2dir, IPS_ASSURED, IPS_DST_NAT, IPS_NAT_CLASH, IPS_SEEN_REPLY, IPS_SRC_NAT } from "./conntrack-entry.ts";
 import { FirstPackets } from "./first-packets.ts";
@@ -243,7 +245,13 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
   readonly #paths: (FlowPath | null)[] = [];
   #lastId = 0;
   readonly #first: FirstPackets;
-  readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb));
+  readonly #alike: AlikePaths;
+  readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), null, false);
+  readonly #boxedRecord: PathRecord = new PathRecord(
+    (record, skb) => this.#remember(record, skb),
+    new PacketBox(),
+    false,
+  );
 
   readonly #before: HeaderWords = new HeaderWords();
   readonly #after: HeaderWords = new HeaderWords();
@@ -255,6 +263,7 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     this.#ip4 = ip4;
     this.ct = ct;
     this.#nat = nat;
+    this.#alike = new AlikePaths(ct.rows);
     this.#first = new FirstPackets(
       ip4,
       ct,
@@ -293,10 +302,10 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
       return false;
     }
     const conn = found >> 1;
-    const id = this.ct.rows.path(conn, found & 1);
-    const path = id === 0 ? null : this.#paths[id & (PATHS - 1)]!;
-    if (path === null || path.id !== id || !this.#leads(path, skb, dev, conn)) {
-      this.#record.begin(skb, dev);
+    const path = this.#pathOf(conn, found & 1) ?? this.#join(conn, found & 1);
+    if (path === null || !this.#leads(path, skb, dev, conn)) {
+      const record = path === null && this.#alike.asks() ? this.#boxedRecord : this.#record;
+      record.begin(skb, dev);
       return false;
     }
     const { trail } = skb;
@@ -309,6 +318,26 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     if (trail !== null) this.#noteLeg(trail, path, skb, conn);
     ipFinishOutput2(this.#ip4, skb, true);
     return true;
+  }
+
+  /** The way that a connection's last packet in this direction took, if it still counts. */
+  #pathOf(conn: number, dir: number): FlowPath | null {
+    const id = this.ct.rows.path(conn, dir);
+    if (id === 0) return null;
+    const path = this.#paths[id & (PATHS - 1)]!;
+    return path.id === id && path.genid === this.#ip4.net.pathGenid ? path : null;
+  }
+
+  /** There is none: it may be another connection's. */
+  #join(conn: number, dir: number): FlowPath | null {
+    const path = this.#alike.find(conn, dir, this.#ip4.net.pathGenid);
+    if (path !== null) this.ct.rows.setPath(conn, dir, path.id);
+    return path;
+  }
+
+  /** @internal The connection has no way, and takes this one from now on. */
+  joins(path: FlowPath, conn: number): boolean {
+    return this.#pathOf(conn, path.dir) === null && this.#join(conn, path.dir) === path;
   }
 
   /** The packet's whole way is being noted: it passes here, and leaves by its neighbour's hop. */
@@ -343,7 +372,6 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
   /** The packet is as those that took the way, and nothing has changed on it; the connection's own changes forget its path. */
   #leads(path: FlowPath, skb: SkBuff, dev: NetDevice, conn: number): boolean {
     return (
-      path.genid === this.#ip4.net.pathGenid &&
       path.indev === dev &&
       path.tos === skb.head[skb.data + 1] &&
       path.pktType === skb.pktType &&
@@ -412,18 +440,23 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     if (rows.status(conn) !== record.status || rows.mark(conn) !== record.mark || skb.ctinfo !== record.ctinfo) return;
     if (rows.ext(conn) !== null) return;
     if (!isWay(record)) return;
-    rows.setPath(conn, ctinfo2dir(record.ctinfo), this.#numberOf(record, skb));
+    const path = this.#numbered(record, skb);
+    rows.setPath(conn, ctinfo2dir(record.ctinfo), path.id);
+    if (record.box !== null) this.#alike.remember(path, record.box, conn);
   }
 
-  #numberOf(record: PathRecord, skb: SkBuff): number {
+  #numbered(record: PathRecord, skb: SkBuff): FlowPath {
     const genid = this.#ip4.net.pathGenid;
     const paths = this.#paths;
-    for (let i = this.#lastId; i > 0 && i > this.#lastId - 8; i--)
-      if (paths[i & (PATHS - 1)]!.is(record, skb, genid)) return i;
+    for (let i = this.#lastId; i > 0 && i > this.#lastId - 8; i--) {
+      const path = paths[i & (PATHS - 1)]!;
+      if (path.is(record, skb, genid)) return path;
+    }
     const id = ++this.#lastId;
     while (paths.length <= (id & (PATHS - 1))) paths.push(null);
-    paths[id & (PATHS - 1)] = new FlowPath(id, genid, record, skb);
-    return id;
+    const path = new FlowPath(id, genid, record, skb);
+    paths[id & (PATHS - 1)] = path;
+    return path;
   }
 }
 

@@ -199,7 +199,7 @@ export class Nat {
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
     const begins = ctinfo === IP_CT_NEW || ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY;
     if (begins && !(rows.status(conn) & done)) {
-      if (skb.record !== null && skb.record.box === null) skb.record = null;
+      if (skb.record !== null && !skb.record.first) skb.record = null;
       const chains = this.#chains[hook]!;
       for (let i = 0; i < chains.length && !(rows.status(conn) & done); i++) {
         const verdict = chains[i]!.fn(skb, state);
