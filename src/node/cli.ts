@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: `vethlab run`, `vethlab shell`, `vethlab compare`. Reads and writes the real disk; everything else happens below.
-// `run` and what a script needs are loaded first, the rest when it is asked for (test/node/bundle.test.ts).
+// `run` and what a script needs are loaded first, the rest when it is asked for; `sweep` without the emulator, which its workers
+// load (test/node/bundle.test.ts).
 
 import { fail, UsageError, version } from "./terminal.ts";
 import { forShortRuns, inlineMore } from "./v8-flags.ts";
@@ -38,7 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case "diff":
       return (await import("./other-commands.ts")).compareCommand(rest);
     case "sweep":
-      return await (await import("./other-commands.ts")).sweepCommand(rest);
+      return await (await import("./sweep/sweep-command.ts")).sweepCommand(rest);
     case "merge":
       return (await import("./other-commands.ts")).mergeCommand(rest);
     case "topology":

@@ -15,7 +15,6 @@ import { Recorder } from "../trace/recorder.ts";
 import { nodeFilters } from "./filters.ts";
 import { filesIn, openFile, prepareFolder, sha256, writeFiles } from "./folders.ts";
 import { Spool } from "./spool.ts";
-import { runManyCommand } from "./sweep/sweep-command.ts";
 import { duration, labOptions, parse, UsageError, wholeNumber } from "./terminal.ts";
 
 const HELP = `vethlab run SCRIPT [ARG...] [options]
@@ -75,13 +74,15 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const env = new Map((values.env ?? []).map(readVariable));
   if (values.jobs !== undefined && values.pcapng !== undefined)
     throw new UsageError("--pcapng is one script's: it does not go with --jobs");
-  if (values.jobs !== undefined)
+  if (values.jobs !== undefined) {
+    const { runManyCommand } = await import("./sweep/sweep-command.ts");
     return await runManyCommand(positionals, values.jobs, values.out, {
       seed,
       params: Object.fromEntries(env),
       docker: docker ?? null,
       ...limits,
     });
+  }
   const out = resolve(values.out ?? ".");
   const script = readFileSync(path === "-" ? 0 : path, "utf8");
   const name = path === "-" ? "-" : basename(path);

@@ -39,3 +39,9 @@ test("vethlab run loads no compose, no rare program and no other command, in few
   expect(files.size).toBeLessThanOrEqual(12);
   expect(size(files)).toBeLessThan(2_800_000);
 });
+
+test("vethlab sweep loads no emulator: its workers do", () => {
+  const files = loadedWith(chunk("sweep-command"));
+  expect(files.size).toBeLessThanOrEqual(10);
+  expect(size(files)).toBeLessThan(60_000);
+});
