@@ -75,7 +75,7 @@ export async function natPath(more = ""): Promise<NatPath> {
     },
     settle() {
       sim.doSoftirq();
-      if (sim.needResched) sim.run(undefined, sim.now);
+      if (sim.needResched()) sim.run(undefined, sim.now);
     },
   };
 }

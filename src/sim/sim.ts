@@ -271,7 +271,7 @@ export class Sim {
   }
 
   /** A softirq's work of many steps lets others come first: something is due elsewhere before this CPU's clock. */
-  get needResched(): boolean {
+  needResched(): boolean {
     const next = this.#heap[0];
     if (next !== undefined && next.expires < this.now) return true;
     const { cpus } = this;

@@ -131,7 +131,7 @@ export class Neighbour {
     if ((this.nudState & NUD_CONNECTED) === 0 && this.eventSend(skb)) return 0;
     const hop = this.#hop;
     if (hop !== null && this.#headerFor !== 0) {
-      if (!hop.current) this.#makeHeader(this.#headerFor);
+      if (!hop.isCurrent()) this.#makeHeader(this.#headerFor);
       else if (hop.takes(skb)) return hop.send(skb, plain);
     }
     const { dev } = this;
@@ -146,7 +146,9 @@ export class Neighbour {
 
   /** A packet on its trail is about to leave by this hop (trail.ts): that is where packets of its kind would leave now. */
   leadsBy(hop: NeighHop): boolean {
-    return this.#hop === hop && this.#headerFor !== 0 && hop.current && !this.dead && (this.nudState & NUD_VALID) !== 0;
+    return (
+      this.#hop === hop && this.#headerFor !== 0 && hop.isCurrent() && !this.dead && (this.nudState & NUD_VALID) !== 0
+    );
   }
 
   /** … and it leaves: what `output` does before it sends. */

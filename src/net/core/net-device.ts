@@ -88,7 +88,7 @@ export interface NeighHop {
   /** longest packet that it is for, without its link header */
   readonly mostBytes: number;
   /** nothing has changed since it was made */
-  readonly current: boolean;
+  isCurrent(): boolean;
   /** IPv4's packet is one of those it is for; skb.data is at the network header */
   takes(skb: SkBuff): boolean;
   /**

@@ -39,7 +39,7 @@ export class Backlog {
   }
 
   /** A frame that is queued now is not dropped. */
-  get hasRoom(): boolean {
+  hasRoom(): boolean {
     return this.#softnets[this.#sim.cpu.id]!.queue.length <= this.maxBacklog;
   }
 
@@ -77,7 +77,7 @@ export class Backlog {
       const passed = trail === null ? 0 : trail.take(skb, queue.length === 0);
       if (passed === 0) this.#receive(skb);
       else this.processed += passed - 1;
-      if (queue.length === 0 || this.#sim.needResched) break;
+      if (queue.length === 0 || this.#sim.needResched()) break;
     }
     if (queue.length > 0) softnet.softirq.raise();
     else softnet.scheduled = false;

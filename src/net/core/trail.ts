@@ -74,7 +74,7 @@ export class Trail {
   }
 
   /** A packet may begin on it now: it is known, and begins as it did. */
-  get leads(): boolean {
+  leads(): boolean {
     return this.#last !== null && this.hop!.ready && this.neigh!.leadsBy(this.hop!);
   }
 
@@ -143,7 +143,7 @@ export class Trail {
       if (!leg.leads(skb)) return this.#leave(skb, passed, leg.holds);
       leg.pass(skb);
       passed++;
-      if (this.#sim.needResched) {
+      if (this.#sim.needResched()) {
         skb.bare = false;
         leg.hop.arrive(skb);
         return passed;

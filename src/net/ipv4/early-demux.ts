@@ -18,7 +18,7 @@ import type { LastLeg, Trail } from "../core/trail.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { DST_LOCAL_DELIVER, type Rtable } from "./rtable.ts";
-import type { UdpSock } from "./udp.ts";
+import type { UdpSock, UdpTable } from "./udp.ts";
 
 export class EarlyDemux implements FlowPathCache, Deferred {
   readonly #ip4: Ipv4;
@@ -40,7 +40,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
     if (this.#genid !== net.pathGenid) this.#look();
     if (!this.#open || dev.rxHandler !== null || !dev.up || skb.pktType !== PACKET_HOST || !isPlainReceived(skb))
       return false;
-    if (!this.stillOpen) return false;
+    if (!this.isStillOpen()) return false;
     const { head, data } = skb;
     const saddr = getInt32(head, data + ip.SOURCE);
     const daddr = getInt32(head, data + ip.DESTINATION);
@@ -83,7 +83,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
   }
 
   /** Of what changes without a new generation: nobody else wants to see it. @internal */
-  get stillOpen(): boolean {
+  isStillOpen(): boolean {
     const ip4 = this.#ip4;
     return (!ip4.hasRaw || ip4.raw.empty) && !ip4.net.sniffsIpv4;
   }
@@ -133,6 +133,7 @@ class UdpLeg implements LastLeg {
   readonly #rt: Rtable;
   readonly #genid: number;
   readonly #sock: UdpSock;
+  readonly #udp: UdpTable;
   readonly #generation: number;
   readonly #tos: number;
 
@@ -142,7 +143,8 @@ class UdpLeg implements LastLeg {
     this.#rt = rt;
     this.#genid = dev.net.pathGenid;
     this.#sock = sock;
-    this.#generation = rt.ip4.udp.generation;
+    this.#udp = rt.ip4.udp;
+    this.#generation = this.#udp.generation;
     this.#tos = head[data + 1]!;
   }
 
@@ -150,8 +152,8 @@ class UdpLeg implements LastLeg {
     const rt = this.#rt;
     return (
       this.#genid === this.#dev.net.pathGenid &&
-      this.#generation === rt.ip4.udp.generation &&
-      this.#demux.stillOpen &&
+      this.#generation === this.#udp.generation &&
+      this.#demux.isStillOpen() &&
       !rt.expired &&
       this.#sock.encapRcv === null
     );
@@ -174,6 +176,7 @@ class AnyUdpLeg implements LastLeg {
   readonly #source: number;
   readonly #low: number;
   readonly #high: number;
+  readonly #udp: UdpTable;
   #sock: UdpSock | null = null;
 
   constructor(demux: EarlyDemux, { head, data }: SkBuff, dev: NetDevice, rt: Rtable) {
@@ -188,6 +191,7 @@ class AnyUdpLeg implements LastLeg {
     this.#source = saddr;
     this.#low = span === null ? daddr ^ SIGN : span.low;
     this.#high = span === null ? daddr ^ SIGN : span.high;
+    this.#udp = rt.ip4.udp;
   }
 
   get holds(): boolean {
@@ -204,13 +208,13 @@ class AnyUdpLeg implements LastLeg {
     if (
       this.#genid !== this.#dev.net.pathGenid ||
       rt.expired ||
-      !this.#demux.stillOpen ||
+      !this.#demux.isStillOpen() ||
       saddr !== this.#source ||
       turned < this.#low ||
       turned > this.#high
     )
       return false;
-    const sock = rt.ip4.udp.lookup(saddr, ports >>> 16, daddr, ports & 0xffff, this.#dev.ifindex);
+    const sock = this.#udp.lookup(saddr, ports >>> 16, daddr, ports & 0xffff, this.#dev.ifindex);
     this.#sock = sock;
     return sock !== null && sock.encapRcv === null;
   }

@@ -15,6 +15,7 @@ import { Trail } from "../core/trail.ts";
 import { RTN_MULTICAST } from "./fib-types.ts";
 import type { DatagramSock } from "./inet-sock.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
+import type { IpIdents } from "./ip-ident.ts";
 import { IP_PMTUDISC_DO, IP_PMTUDISC_OMIT, ipDontFragment, ipGoesPlain, ipSelectTtl, pmtuDiscOf } from "./ip-output.ts";
 import { IPV4_MIN_MTU, type Rtable } from "./rtable.ts";
 
@@ -109,8 +110,9 @@ export class UdpDestination {
   /** sums of the IP header's halves and the pseudo-header's without what differs by packet */
   #headerSum = 0;
   #pseudo = 0;
-  /** number of the counter in IpIdents, or as above */
-  #idents = NOT_COUNTED;
+  /** number of the counter in the table, or as above */
+  #ident = NOT_COUNTED;
+  #idents: IpIdents | null = null;
   /** its own whole way; null: it has none, or has not been asked for */
   #trail: Trail | null = null;
 
@@ -125,7 +127,7 @@ export class UdpDestination {
   }
 
   /** What it was made for is as it was: a datagram goes there as the last one did, if it is no longer than headers.mostBytes. */
-  get current(): boolean {
+  isCurrent(): boolean {
     const { headers } = this;
     const { rt } = headers;
     return rt !== null && this.#generation === headers.generation && headers.areFor(rt);
@@ -147,7 +149,7 @@ export class UdpDestination {
     const addresses = this.#sourceSum + firstHalf(this.#destination) + secondHalf(this.#destination);
     this.#pseudo = addresses + UDP_HALF;
     this.#headerSum = addresses + headers.versionTos + headers.df + headers.ttlProtocol;
-    if (this.#idents >= 0) this.#idents = sk.ip4.idents.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
+    if (this.#ident >= 0) this.#ident = this.#idents!.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
   }
 
   #begin(sk: DatagramSock, headers: UdpHeaders, saddr: number): void {
@@ -159,9 +161,12 @@ export class UdpDestination {
     this.#source = numberOf(saddr);
     this.#sourceSum = firstHalf(this.#source) + secondHalf(this.#source);
     // ip_select_ident
-    if (sk.daddr !== 0) this.#idents = COUNTED_BY_SOCKET;
-    else if (headers.df !== 0 && !(headers.flags & IPSKB_IGNORE_DF)) this.#idents = NOT_COUNTED;
-    else this.#idents = 0;
+    if (sk.daddr !== 0) this.#ident = COUNTED_BY_SOCKET;
+    else if (headers.df !== 0 && !(headers.flags & IPSKB_IGNORE_DF)) this.#ident = NOT_COUNTED;
+    else {
+      this.#ident = 0;
+      this.#idents = sk.ip4.idents;
+    }
   }
 
   /** The datagram as ipMakeSkb, udp_send_skb and, for its length and checksum, ipLocalOut make it. */
@@ -213,13 +218,13 @@ export class UdpDestination {
   }
 
   #identification(sk: DatagramSock): number {
-    const idents = this.#idents;
-    if (idents === COUNTED_BY_SOCKET) {
+    const ident = this.#ident;
+    if (ident === COUNTED_BY_SOCKET) {
       const id = sk.inetId;
       sk.inetId = (id + 1) & 0xffff;
       return id;
     }
-    return idents === NOT_COUNTED ? 0 : sk.ip4.idents.count(idents, 1, sk.net.kernel.sim);
+    return ident === NOT_COUNTED ? 0 : this.#idents!.count(ident, 1, sk.net.kernel.sim);
   }
 
   /** Which way this packet goes, from here to its end, is to be noted. */
@@ -230,7 +235,7 @@ export class UdpDestination {
     if (!neigh || !hop || (neigh.key | 0) !== (rt.nexthop(this.daddr) | 0) || !neigh.leadsBy(hop)) return;
     const trail = this.wholeWay ?? new Trail(sk.net.sim, this.#passing);
     if (!this.#passing) this.#trail = trail;
-    else if (trail.leads) return;
+    else if (trail.leads()) return;
     else this.headers.trail = trail;
     trail.begin(skb, neigh, hop);
   }

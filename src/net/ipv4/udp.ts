@@ -282,13 +282,13 @@ export class UdpSock extends DatagramSock {
 
   /** By the route of the last datagram there, with the headers that are ready: where nothing has changed since. */
   #goesAsTheLast(bytes: Uint8Array, to: UdpDestination): boolean {
-    return to.current && bytes.length <= to.headers.mostBytes && this.#corked.length === 0;
+    return to.isCurrent() && bytes.length <= to.headers.mostBytes && this.#corked.length === 0;
   }
 
   /** … on its trail, when that is known (core/trail.ts): ipPlainOut, Neighbour.output and the hop's send in one. False: it is not. */
   #sendOnTrail(bytes: Uint8Array, to: UdpDestination): boolean {
     const trail = to.wholeWay;
-    if (trail === null || !trail.leads) return false;
+    if (trail === null || !trail.leads()) return false;
     if ((trail.neigh!.key | 0) !== (to.headers.rt!.nexthop(to.daddr) | 0)) return false;
     const { ip4 } = this;
     const skb = to.makeOnTrail(this, bytes);

@@ -59,12 +59,12 @@ export class VethHop implements NeighHop, Deferred {
     this.#crosses = dev.net !== peer.net;
   }
 
-  get current(): boolean {
+  isCurrent(): boolean {
     return this.#net.pathGenid === this.#genid && this.#peerNet.pathGenid === this.#peerGenid;
   }
 
   get ready(): boolean {
-    return this.#backlog.hasRoom;
+    return this.#backlog.hasRoom();
   }
 
   takes(skb: SkBuff): boolean {

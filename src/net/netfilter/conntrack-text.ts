@@ -38,7 +38,7 @@ export function tupleText(tuple: Tuple): string {
 
 /** Whole seconds until a connection is forgotten; timeouts count in jiffies (nf_ct_expires). */
 export function secondsLeft(ct: Conntrack, conn: ConnInfo): number {
-  return Math.max(0, Math.floor(((conn.timeout - ct.jiffies) | 0) / HZ));
+  return Math.max(0, Math.floor(((conn.timeout - ct.jiffies()) | 0) / HZ));
 }
 
 /** TCP's state by name; undefined for other protocols. */

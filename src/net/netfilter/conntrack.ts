@@ -125,7 +125,7 @@ export class Conntrack {
   }
 
   /** The clock that timeouts count by (nfct_time_stamp): 32 bits, wrapping. */
-  get jiffies(): number {
+  jiffies(): number {
     const { now } = this.net.kernel.sim;
     if (now < this.#jiffyFrom || now >= this.#jiffyTo) this.#look(now);
     return this.#jiffy;
@@ -141,12 +141,12 @@ export class Conntrack {
 
   /** The jiffy that is so many seconds away. */
   inSeconds(seconds: number): number {
-    return (this.jiffies + spanOf(seconds)) | 0;
+    return (this.jiffies() + spanOf(seconds)) | 0;
   }
 
   /** Jiffies until a connection in the table is forgotten; not above 0 when it has expired (nf_ct_is_expired). */
   jiffiesLeft(conn: number): number {
-    return (this.rows.timeout(conn) - this.jiffies) | 0;
+    return (this.rows.timeout(conn) - this.jiffies()) | 0;
   }
 
   /** Connections that have not expired. */
@@ -361,8 +361,8 @@ export class Conntrack {
    */
   #earlyDrop(tuple: Tuple, zone: number): boolean {
     // nothing more expires within a jiffy
-    if (this.#searchedAt !== this.jiffies) this.expireAll();
-    this.#searchedAt = this.jiffies;
+    if (this.#searchedAt !== this.jiffies()) this.expireAll();
+    this.#searchedAt = this.jiffies();
     if (this.size < this.sysctl.max) return true;
     let dropped = 0;
     for (const conn of this.rows.inOrder([...this.table.inBuckets(bucketOf(tuple, zone), EVICTION_RANGE)]))
@@ -494,7 +494,7 @@ export class Conntrack {
 
   #store(conn: number): void {
     const { rows } = this;
-    rows.setExpires(conn, (this.jiffies + rows.timeout(conn)) | 0);
+    rows.setExpires(conn, (this.jiffies() + rows.timeout(conn)) | 0);
     rows.addStatus(conn, IPS_CONFIRMED);
     rows.enlist(conn);
     this.onConfirm?.(conn);
@@ -656,7 +656,8 @@ export class Conntrack {
   /** Ends what has expired. */
   expireAll(): void {
     if (this.size === 0) return;
-    const { rows, jiffies } = this;
+    const { rows } = this;
+    const jiffies = this.jiffies();
     this.killWhere((conn) => ((rows.timeout(conn) - jiffies) | 0) <= 0);
   }
 

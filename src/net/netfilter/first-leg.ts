@@ -66,7 +66,7 @@ export class FirstLeg implements ForwardLeg, Tracking {
 
   track(): void {
     const { ct } = this.#way;
-    this.#streamAt = (ct.jiffies + 2 * HZ) | 0;
+    this.#streamAt = (ct.jiffies() + 2 * HZ) | 0;
     this.#conn = ct.take(ip.IPPROTO_UDP);
   }
 

@@ -235,7 +235,7 @@ export class FirstPackets implements Tracker {
   track(skb: SkBuff): void {
     const ct = this.#ct;
     // udpPacket
-    this.#streamAt = (ct.jiffies + 2 * HZ) | 0;
+    this.#streamAt = (ct.jiffies() + 2 * HZ) | 0;
     skb.ctinfo = IP_CT_NEW;
     if (this.status >= 0) {
       skb.ct = ct.take(ip.IPPROTO_UDP);

@@ -385,7 +385,8 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
 
   /** @internal Of what changes without a new generation: the bridge learns as it did, and the connection stays what it is. */
   stillLeads(path: FlowPath, conn: number): boolean {
-    const { rows, jiffies } = this.ct;
+    const { rows } = this.ct;
+    const jiffies = this.ct.jiffies();
     return (
       path.learnsAsBefore() &&
       // it may be looked up in the next jiffy

@@ -40,7 +40,7 @@ export function udpPacket(ct: Conntrack, conn: number, skb: SkBuff, uh: number, 
   }
   const { rows } = ct;
   const status = rows.status(conn);
-  if (!(status & IPS_CONFIRMED)) rows.setStreamAt(conn, (ct.jiffies + 2 * HZ) | 0);
+  if (!(status & IPS_CONFIRMED)) rows.setStreamAt(conn, (ct.jiffies() + 2 * HZ) | 0);
   udpRefresh(ct, conn, skb, ctinfo);
   return NF_ACCEPT;
 }
@@ -55,7 +55,7 @@ export function udpRefresh(ct: Conntrack, conn: number, skb: SkBuff, ctinfo: num
     return;
   }
   // a request and its answer are no stream; what goes on for longer is
-  const stream = ((ct.jiffies - rows.streamAt(conn)) | 0) > 0;
+  const stream = ((ct.jiffies() - rows.streamAt(conn)) | 0) > 0;
   ct.refreshAcct(conn, ctinfo, skb, stream ? udpTimeoutStream : udpTimeout);
   if (stream && !(status & (IPS_NAT_CLASH | IPS_ASSURED))) {
     rows.addStatus(conn, IPS_ASSURED);
