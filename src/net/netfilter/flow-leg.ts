@@ -102,14 +102,9 @@ export class FlowWay implements Deferred {
   }
 }
 
-/** Who says what connection tracking does when it sees the packet. */
-export interface Tracking {
-  track(skb: SkBuff): void;
-}
-
 /** What a packet does on its way, but for its headers. */
-export function pass(skb: SkBuff, way: FlowWay, by: Tracking): void {
-  const { path, sim, costs, net } = way;
+function pass(skb: SkBuff, way: FlowWay, conn: number): void {
+  const { path, sim, costs, net, ct } = way;
   const { port, indev } = path;
 
   // netifReceiveSkb
@@ -117,12 +112,12 @@ export function pass(skb: SkBuff, way: FlowWay, by: Tracking): void {
   if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
   if (port !== null) {
     const { br } = port;
-    if (path.trackedInBridge) by.track(skb);
+    if (path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
     if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
     sim.elapse(costs.receive);
     if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
   }
-  if (!path.trackedInBridge) by.track(skb);
+  if (!path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
 
   // ipForward, ipOutput
   sim.elapse(costs.forward);
@@ -148,7 +143,7 @@ export function leave(skb: SkBuff, way: FlowWay, conn: number): void {
 }
 
 /** One direction of a connection. */
-export class FlowLeg implements ForwardLeg, Tracking {
+export class FlowLeg implements ForwardLeg {
   readonly holds = false;
   readonly #way: FlowWay;
   readonly #conn: number;
@@ -193,14 +188,9 @@ export class FlowLeg implements ForwardLeg, Tracking {
     );
   }
 
-  track(skb: SkBuff): void {
-    const { ct, path } = this.#way;
-    udpRefresh(ct, this.#conn, skb, path.ctinfo);
-  }
-
   pass(skb: SkBuff): void {
     const way = this.#way;
-    pass(skb, way, this);
+    pass(skb, way, this.#conn);
     this.#rewrite(skb, way.ttlProtocol);
     leave(skb, way, this.#conn);
   }
@@ -216,7 +206,7 @@ export class FlowLeg implements ForwardLeg, Tracking {
 }
 
 /** All connections whose packets take one way; which one's a packet is, the table says. */
-export class FlowsLeg implements ForwardLeg, Tracking {
+export class FlowsLeg implements ForwardLeg {
   readonly #way: FlowWay;
   next: ForwardLeg | null = null;
   /** of the packet: its connection, and what it will say of itself */
@@ -267,14 +257,9 @@ export class FlowsLeg implements ForwardLeg, Tracking {
     );
   }
 
-  track(skb: SkBuff): void {
-    const { ct, path } = this.#way;
-    udpRefresh(ct, this.#conn, skb, path.ctinfo);
-  }
-
   pass(skb: SkBuff): void {
     const way = this.#way;
-    pass(skb, way, this);
+    pass(skb, way, this.#conn);
     this.#rewrite(skb, way);
     leave(skb, way, this.#conn);
   }
@@ -322,7 +307,7 @@ export function modulo(difference: number): number {
   return (difference + 8 * 0xffff) % 0xffff;
 }
 
-function tapped(skb: SkBuff, dev: NetDevice, pktType: number): void {
+export function tapped(skb: SkBuff, dev: NetDevice, pktType: number): void {
   skb.dev = dev;
   skb.pktType = pktType;
   deliverToTaps(skb, dev);
