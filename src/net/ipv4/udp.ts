@@ -30,6 +30,7 @@ import { ipMakeSkb, ipSendSkb, LocalMtuError } from "./ip-append.ts";
 import { ipPlainOut } from "./ip-output.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { isReservedPort } from "./local-ports.ts";
+import type { UdpMib } from "./mib.ts";
 import { dstCheck, inetAddrType, ipv4UpdatePmtu, isMulticast, type Rtable } from "./route.ts";
 import { ipv4Redirect } from "./route-input.ts";
 import { RTCF_BROADCAST, RTCF_MULTICAST, skbRtable } from "./rtable.ts";
@@ -202,9 +203,11 @@ export class UdpSock extends DatagramSock {
   #latest: UdpDestination | null = null;
   #peer: UdpDestination | null = null;
   #dst: Rtable | null = null;
+  readonly #mib: UdpMib;
 
   constructor(ip4: Ipv4) {
     super(ip4, SOCK_DGRAM, ipv4.IPPROTO_UDP);
+    this.#mib = ip4.mib.udp;
   }
 
   /** −1: not for this socket. */
@@ -294,11 +297,11 @@ export class UdpSock extends DatagramSock {
     const skb = to.makeOnTrail(this, bytes);
     const { sim, costs } = ip4.net.kernel;
     sim.elapse(costs.output);
-    const { ip: mib, ipExt, udp: udpMib } = ip4.mib;
+    const { ip: mib, ipExt } = ip4.mib;
     mib.OutRequests++;
     mib.OutTransmits++;
     ipExt.OutOctets += skb.tail - skb.data;
-    udpMib.OutDatagrams++;
+    this.#mib.OutDatagrams++;
     trail.start(skb);
     return true;
   }
@@ -384,7 +387,7 @@ export class UdpSock extends DatagramSock {
     }
     const err = ipSendSkb(ip4, this.#makeSkb(rt, payload, to, corked));
     if (err !== 0) throw new NetError(err);
-    ip4.mib.udp.OutDatagrams++;
+    this.#mib.OutDatagrams++;
   }
 
   /** Headers by this route; two are kept, for sockets that send on two sides. */
@@ -409,7 +412,7 @@ export class UdpSock extends DatagramSock {
       if (err !== 0) ip4.mib.ip.OutDiscards++;
     } else err = ipSendSkb(ip4, skb);
     if (err !== 0) throw new NetError(err);
-    ip4.mib.udp.OutDatagrams++;
+    this.#mib.OutDatagrams++;
   }
 
   /** ip_make_skb and the UDP header. */
@@ -446,7 +449,7 @@ export class UdpSock extends DatagramSock {
       this.encapRcv(skb);
       return;
     }
-    const { udp: mib } = this.ip4.mib;
+    const mib = this.#mib;
     if (this.enqueue(skb)) return;
     mib.RcvbufErrors++;
     mib.InErrors++;
@@ -474,13 +477,13 @@ export class UdpSock extends DatagramSock {
     if (length > 64) buffer.set(skb.view(READ_VIEW, from, length));
     else takeBytes(skb, from, buffer, length);
     this.discard();
-    this.ip4.mib.udp.InDatagrams++;
+    this.#mib.InDatagrams++;
     return length;
   }
 
   override recvNow(max: number, options: { errQueue?: boolean; peek?: boolean }): Message | null {
     const message = super.recvNow(max, options);
-    if (message && !options.errQueue && !options.peek) this.ip4.mib.udp.InDatagrams++;
+    if (message && !options.errQueue && !options.peek) this.#mib.InDatagrams++;
     return message;
   }
 
