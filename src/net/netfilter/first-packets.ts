@@ -112,8 +112,15 @@ export class FirstPackets implements Tracker {
   #streamAt = 0;
   /** packets since the last one whose way was known */
   #unknown = 0;
+  /** of the last plain packet: no way was known, though it might have been; it was new, and so the next one may be */
+  #showsWay = false;
+  expected = false;
 
-  /** @param newPath makes a way of a record, if it is one. @param count counts a packet of so many bytes on a way */
+  /**
+   * @param newPath makes a way of a record, if it is one
+   * @param count counts a packet of so many bytes on a way
+   * @param wayOf what the legs on a way have in common; null: there are none
+   */
   constructor(
     ip4: Ipv4,
     ct: Conntrack,
@@ -129,10 +136,6 @@ export class FirstPackets implements Tracker {
     this.#count = count;
     this.#wayOf = wayOf;
   }
-
-  #showsWay = false;
-  /** The last plain packet was sent on by `receive`: the next one may be like it. */
-  expected = false;
 
   /**
    * A plain UDP packet (flow-paths.ts): true when it belonged to no known connection and was sent on the way of others like it.
