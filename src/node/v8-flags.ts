@@ -29,11 +29,11 @@ export const COMPILE_ALIKE = "--no-concurrent-recompilation";
  * hundreds of runs to compile what matters, and each worker does it again: simple machine code from the first call on, and
  * optimising only what is called three times as often as V8 would wait for. The garbage of several
  * runs finds room in a worker's semispaces from the first run on (V8 begins with 1 MB and copies a living lab each time it makes them
- * larger), and what little lives is copied by one thread: waking others and waiting for them takes longer (3 to 8 % of scenario 02).
+ * larger; beginning with 32 takes 0.3 s more), and what little lives is copied by one thread: waking others and waiting for them takes longer (3 to 8 % of scenario 02).
  */
 export function forShortRuns(): void {
   setFlagsFromString("--always-sparkplug");
   setFlagsFromString("--interrupt-budget=200000");
-  setFlagsFromString("--min-semi-space-size=32");
+  setFlagsFromString("--min-semi-space-size=16");
   setFlagsFromString("--no-parallel-scavenge");
 }

@@ -31,7 +31,7 @@ export async function runJobs(
     filename: new URL("./worker.js", import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
-    // semispaces of 32 MB, from the start by forShortRuns: several runs find room (makeRoom in worker.ts)
+    // semispaces of up to 32 MB, of 16 from the start (forShortRuns): several runs find room (makeRoom in worker.ts)
     resourceLimits: { maxYoungGenerationSizeMb: 96 },
   });
   try {

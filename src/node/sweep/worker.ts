@@ -95,7 +95,7 @@ interface Outcome {
 /**
  * The labs of the last runs are garbage, all of it. Collected between two runs, nothing is copied and nothing grows old; when the young
  * generation is full, in the middle of a run, a living lab would be. A collection takes a millisecond however much there is: it waits
- * until another run might not find room (scenario 02: each sixth, 15 % of the processor time less than before each).
+ * until another run might not find room (scenario 02: each third, 14 % of the processor time less than before each).
  */
 function makeRoom(): void {
   const free = youngFree();
