@@ -5,8 +5,8 @@ import { setFlagsFromString } from "node:v8";
 /**
  * For a process that is going to forward many packets; called before it does. A packet's way is a chain of some sixty small
  * functions, as in the kernel; V8 stops putting functions into each other after 920 bytes of bytecode, or 4,600 with the small ones,
- * which is made for larger ones. What a datagram does on its trail is 9,000 bytes altogether: in one piece it takes 200 ns, as V8 would have
- * it 450 (`npm run bench`: forward_60B). It takes more compiling, which only a long run earns back; a short run takes as long as before
+ * which is made for larger ones. What a datagram does on its trail is 9,000 bytes altogether: in one piece it takes 150 ns, as V8 would have
+ * it 230 (`npm run bench`: forward_60B). It takes more compiling, which only a long run earns back; a short run takes as long as before
  * (scenarios 02 and 21).
  *
  * Where it does not get everything in, V8 takes first what is called most. Of getters of more than 27 bytes it does not know how often, so
