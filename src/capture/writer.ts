@@ -138,13 +138,6 @@ export class CaptureWriter {
     let t = at >> 2;
     let w = (from - (at & 3) + (shift >> 3)) >> 2;
     if (shift === 0) {
-      for (; t + 4 <= end; t += 4) {
-        to[t] = words[w]!;
-        to[t + 1] = words[w + 1]!;
-        to[t + 2] = words[w + 2]!;
-        to[t + 3] = words[w + 3]!;
-        w += 4;
-      }
       while (t < end) to[t++] = words[w++]!;
     } else {
       const back = 32 - shift;

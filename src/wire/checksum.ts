@@ -32,10 +32,14 @@ export function fold(value: number): number {
   return foldSmall(value);
 }
 
+/** The sum of a word's two halves. */
+export function halves(word: number): number {
+  return (word & 0xffff) + (word >>> 16);
+}
+
 /** The same of a sum below 2^31. */
 export function foldSmall(value: number): number {
-  const once = (value & 0xffff) + (value >>> 16);
-  return (once & 0xffff) + (once >>> 16);
+  return halves(halves(value));
 }
 
 /** The checksum to store over `b[from..to)`, whose own checksum field is zero; over a good packet it gives 0. */

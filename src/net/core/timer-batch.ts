@@ -3,7 +3,7 @@
 
 import type { Ns } from "../../base/time.ts";
 import type { Sim, Timer } from "../../sim/sim.ts";
-import { JIFFY_NS, wheelExpiry } from "./timer-wheel.ts";
+import { JIFFY_NS, jiffyStart, wheelExpiry } from "./timer-wheel.ts";
 
 interface Due {
   run(): void;
@@ -98,13 +98,13 @@ export class WheelTimer implements Due {
   /** mod_timer */
   mod(expires: Ns): void {
     this.#due = false;
-    this.expires = Math.floor(expires / JIFFY_NS) * JIFFY_NS;
+    this.expires = jiffyStart(Math.floor(expires / JIFFY_NS));
     this.#timer ??= this.sim.timer(expireWheel, this);
     this.#timer.mod(wheelExpiry(this.sim.now, expires));
   }
 
   after(delay: Ns): void {
-    this.mod(Math.floor(this.sim.now / JIFFY_NS) * JIFFY_NS + delay);
+    this.mod(jiffyStart(Math.floor(this.sim.now / JIFFY_NS)) + delay);
   }
 
   /** timer_delete */

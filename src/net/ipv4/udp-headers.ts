@@ -3,10 +3,10 @@
 // discovery, TTL, DF) is found out once for a route, as Linux's corked send does with struct inet_cork, what its addresses make of it
 // once for a destination; about 60 ns less a datagram (`npm run bench`: forward_60B). The bytes are the same (test/net/ipv4/udp.test.ts).
 
-import { foldSmall } from "../../wire/checksum.ts";
+import { foldSmall, halves } from "../../wire/checksum.ts";
 import { ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
-import { firstHalf, half, numberOf, secondHalf, wordOf } from "../../wire/layout.ts";
+import { half, numberOf, wordOf } from "../../wire/layout.ts";
 import * as udp from "../../wire/udp.ts";
 import { SIGN } from "../core/packet-box.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
@@ -121,7 +121,7 @@ export class UdpDestination {
     this.#passing = passing;
   }
 
-  /** … or its own */
+  /** The whole way of what goes there: its own, or that of all by the route; null: it is not known. */
   get wholeWay(): Trail | null {
     return this.#passing ? this.headers.trail : this.#trail;
   }
@@ -146,7 +146,7 @@ export class UdpDestination {
     if (this.daddr === daddr) return;
     this.daddr = daddr;
     this.#destination = numberOf(daddr);
-    const addresses = this.#sourceSum + firstHalf(this.#destination) + secondHalf(this.#destination);
+    const addresses = this.#sourceSum + halves(this.#destination);
     this.#pseudo = addresses + UDP_HALF;
     this.#headerSum = addresses + headers.versionTos + headers.df + headers.ttlProtocol;
     if (this.#ident >= 0) this.#ident = this.#idents!.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
@@ -159,7 +159,7 @@ export class UdpDestination {
     this.daddr = -1;
     this.dport = -1;
     this.#source = numberOf(saddr);
-    this.#sourceSum = firstHalf(this.#source) + secondHalf(this.#source);
+    this.#sourceSum = halves(this.#source);
     // ip_select_ident
     if (sk.daddr !== 0) this.#ident = COUNTED_BY_SOCKET;
     else if (headers.df !== 0 && !(headers.flags & IPSKB_IGNORE_DF)) this.#ident = NOT_COUNTED;

@@ -3,7 +3,7 @@
 // one of them walks says of which others it would say the same (core/packet-box.ts), and these need not walk. A quarter of the price for
 // the second packets of a million connections (flows_1000000). Not for destinations that are translated: rules see the new ones.
 
-import { type PacketBox, SIGN } from "../core/packet-box.ts";
+import { BoxBounds, type PacketBox, SIGN } from "../core/packet-box.ts";
 import type { ConnRows } from "./conntrack-rows.ts";
 import type { FlowPath } from "./flow-paths.ts";
 
@@ -12,40 +12,21 @@ const MOST = 8;
 /** Where that many packets in a row have found nothing, or the last box came to nothing, one packet in so many gets one. */
 const PATIENCE = 64;
 
-class AlikePath {
+class AlikePath extends BoxBounds {
   readonly path: FlowPath;
   readonly #protonum: number;
   readonly #masqIndex: number;
-  readonly #saddrLow: number;
-  readonly #saddrHigh: number;
-  readonly #daddrLow: number;
-  readonly #daddrHigh: number;
-  readonly #sportLow: number;
-  readonly #sportHigh: number;
-  readonly #dportLow: number;
-  readonly #dportHigh: number;
 
-  constructor(path: FlowPath, { saddr, daddr, sport, dport }: PacketBox, protonum: number, masqIndex: number) {
+  constructor(path: FlowPath, box: PacketBox, protonum: number, masqIndex: number) {
+    super(box);
     this.path = path;
     this.#protonum = protonum;
     this.#masqIndex = masqIndex;
-    this.#saddrLow = saddr.low;
-    this.#saddrHigh = saddr.high;
-    this.#daddrLow = daddr.low;
-    this.#daddrHigh = daddr.high;
-    this.#sportLow = sport.low;
-    this.#sportHigh = sport.high;
-    this.#dportLow = dport.low;
-    this.#dportHigh = dport.high;
   }
 
   /** Nobody would look at what the connection's packets differ in. */
   isOf(rows: ConnRows, conn: number, dir: number, genid: number): boolean {
     const { path } = this;
-    const saddr = rows.src(conn, dir) ^ SIGN;
-    const daddr = rows.dst(conn, dir) ^ SIGN;
-    const sport = rows.srcU(conn, dir);
-    const dport = rows.dstU(conn, dir);
     return (
       path.genid === genid &&
       path.dir === dir &&
@@ -53,14 +34,7 @@ class AlikePath {
       path.mark === rows.mark(conn) &&
       this.#protonum === rows.protonum(conn) &&
       this.#masqIndex === rows.masqIndex(conn) &&
-      daddr >= this.#daddrLow &&
-      daddr <= this.#daddrHigh &&
-      saddr >= this.#saddrLow &&
-      saddr <= this.#saddrHigh &&
-      dport >= this.#dportLow &&
-      dport <= this.#dportHigh &&
-      sport >= this.#sportLow &&
-      sport <= this.#sportHigh
+      this.has(rows.src(conn, dir) ^ SIGN, rows.dst(conn, dir) ^ SIGN, rows.srcU(conn, dir), rows.dstU(conn, dir))
     );
   }
 }

@@ -143,12 +143,7 @@ export class ConnRows {
   ): void {
     const words = this.#words;
     const at = row << ROW;
-    words[at] = src;
-    words[at + 1] = dst;
-    words[at + 2] = ports;
-    words[at + TUPLE_WORDS] = dst;
-    words[at + TUPLE_WORDS + 1] = addr;
-    words[at + TUPLE_WORDS + 2] = (ports << 16) | port;
+    this.setWords(row, src, dst, ports, addr, port);
     words[at + STATUS]! |= status;
     words[at + ZONE] = masqIndex;
     words[at + TIMEOUT] = expires;
@@ -270,16 +265,16 @@ export class ConnRows {
     words[at + 2] = (tuple.srcU << 16) | tuple.dstU;
   }
 
-  /** Both tuples of a new connection of a protocol with ports, each the other's answer. */
-  setWords(row: number, src: number, dst: number, ports: number): void {
+  /** Both tuples of a new connection of a protocol with ports; `addr` and `port` are where answers come to. */
+  setWords(row: number, src: number, dst: number, ports: number, addr: number, port: number): void {
     const words = this.#words;
     const at = row << ROW;
     words[at] = src;
     words[at + 1] = dst;
     words[at + 2] = ports;
     words[at + TUPLE_WORDS] = dst;
-    words[at + TUPLE_WORDS + 1] = src;
-    words[at + TUPLE_WORDS + 2] = (ports << 16) | (ports >>> 16);
+    words[at + TUPLE_WORDS + 1] = addr;
+    words[at + TUPLE_WORDS + 2] = (ports << 16) | port;
   }
 
   /** Is this the direction's tuple? */

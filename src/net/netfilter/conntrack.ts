@@ -296,7 +296,7 @@ export class Conntrack {
   /** A new connection of a protocol with ports, in a table that has room; addresses and ports as the table has them. */
   begin(protonum: number, src: number, dst: number, ports: number): number {
     const conn = this.allocate(protonum);
-    this.rows.setWords(conn, src, dst, ports);
+    this.rows.setWords(conn, src, dst, ports, src, ports >>> 16);
     return conn;
   }
 

@@ -2,15 +2,16 @@
 // (first-packets.ts). What FirstPackets.receive does, without what nobody sees of a packet that goes on to the next host at once, as
 // flow-leg.ts does for known connections.
 
+import { halves } from "../../wire/checksum.ts";
 import * as ip from "../../wire/ipv4.ts";
 import { half, numberOf, wordOf } from "../../wire/layout.ts";
 import type { NeighHop } from "../core/net-device.ts";
 import { SIGN } from "../core/packet-box.ts";
 import { PACKET_HOST, type SkBuff } from "../core/skb.ts";
-import { HZ } from "../core/timer-wheel.ts";
 import type { ForwardLeg } from "../core/trail.ts";
 import type { FirstPackets, FirstPath } from "./first-packets.ts";
-import { type FlowWay, halves, leave, modulo, sumUp, TTL_CHANGE, tapped } from "./flow-leg.ts";
+import { type FlowWay, leave, modulo, sumUp, TTL_CHANGE, tapped } from "./flow-leg.ts";
+import { udpStreamAt } from "./proto-other.ts";
 
 export class FirstLeg implements ForwardLeg {
   readonly #firsts: FirstPackets;
@@ -33,8 +34,7 @@ export class FirstLeg implements ForwardLeg {
   }
 
   get holds(): boolean {
-    const way = this.#way;
-    return way.path.genid === way.net.pathGenid && way.neigh.leadsBy(way.hop);
+    return this.#way.holds();
   }
 
   leads(skb: SkBuff): boolean {
@@ -80,7 +80,7 @@ export class FirstLeg implements ForwardLeg {
     if (port !== null) {
       const { br } = port;
       if (path.trackedInBridge) {
-        streamAt = (ct.jiffies() + 2 * HZ) | 0;
+        streamAt = udpStreamAt(ct);
         conn = ct.take(ip.IPPROTO_UDP);
       }
       if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
@@ -88,7 +88,7 @@ export class FirstLeg implements ForwardLeg {
       if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
     }
     if (!path.trackedInBridge) {
-      streamAt = (ct.jiffies() + 2 * HZ) | 0;
+      streamAt = udpStreamAt(ct);
       conn = ct.take(ip.IPPROTO_UDP);
     }
 

@@ -11,10 +11,9 @@ import { getInt32 } from "../../wire/layout.ts";
 import { DropReason } from "../core/drop-reason.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_ACCEPT } from "../core/netfilter.ts";
-import { PacketBox, SIGN } from "../core/packet-box.ts";
+import { BoxBounds, PacketBox, SIGN } from "../core/packet-box.ts";
 import { PathRecord } from "../core/path-record.ts";
 import { drop, ipHeaderIsValid, type SkBuff } from "../core/skb.ts";
-import { HZ } from "../core/timer-wheel.ts";
 import type { Trail } from "../core/trail.ts";
 import { ipFinishOutput2 } from "../ipv4/ip-output.ts";
 import type { Ipv4 } from "../ipv4/ipv4.ts";
@@ -32,7 +31,7 @@ import type { FlowWay } from "./flow-leg.ts";
 import type { FlowPath, Tracker } from "./flow-paths.ts";
 import { type Nat, type NatRange, NF_NAT_MANIP_SRC, natRange } from "./nat.ts";
 import { manipUdp } from "./nat-proto.ts";
-import { udpRefresh } from "./proto-other.ts";
+import { udpRefresh, udpStreamAt } from "./proto-other.ts";
 
 /** Chains of ways, by sender; a power of two. */
 const CHAINS = 256;
@@ -43,17 +42,9 @@ const PATIENCE = 64;
 const TRANSPORT_AT = ip.HEADER_LENGTH;
 
 /** A way that connections begin on. */
-export class FirstPath {
+export class FirstPath extends BoxBounds {
   readonly path: FlowPath;
   next: FirstPath | null = null;
-  readonly saddrLow: number;
-  readonly saddrHigh: number;
-  readonly daddrLow: number;
-  readonly daddrHigh: number;
-  readonly sportLow: number;
-  readonly sportHigh: number;
-  readonly dportLow: number;
-  readonly dportHigh: number;
   /** NAT binds its destination (to what it is), its source */
   readonly bindsDst: boolean;
   readonly bindsSrc: boolean;
@@ -62,34 +53,13 @@ export class FirstPath {
   /** ifindex of the interface whose address MASQUERADE took; 0 none */
   readonly masqIndex: number;
 
-  constructor(path: FlowPath, { saddr, daddr, sport, dport }: PacketBox, status: number, nat: Nat, masqIndex: number) {
+  constructor(path: FlowPath, box: PacketBox, status: number, nat: Nat, masqIndex: number) {
+    super(box);
     this.path = path;
-    this.saddrLow = saddr.low;
-    this.saddrHigh = saddr.high;
-    this.daddrLow = daddr.low;
-    this.daddrHigh = daddr.high;
-    this.sportLow = sport.low;
-    this.sportHigh = sport.high;
-    this.dportLow = dport.low;
-    this.dportHigh = dport.high;
     this.bindsDst = (status & IPS_DST_NAT_DONE) !== 0;
     this.bindsSrc = (status & IPS_SRC_NAT_DONE) !== 0;
     this.range = this.bindsSrc && nat.lastRange !== null ? Object.assign(natRange(), nat.lastRange) : null;
     this.masqIndex = masqIndex;
-  }
-
-  /** Nobody looked at what the packet differs in. Addresses with their highest bit turned. */
-  has(saddr: number, daddr: number, sport: number, dport: number): boolean {
-    return (
-      daddr >= this.daddrLow &&
-      daddr <= this.daddrHigh &&
-      saddr >= this.saddrLow &&
-      saddr <= this.saddrHigh &&
-      dport >= this.dportLow &&
-      dport <= this.dportHigh &&
-      sport >= this.sportLow &&
-      sport <= this.sportHigh
-    );
   }
 }
 
@@ -237,8 +207,7 @@ export class FirstPackets implements Tracker {
   /** @internal nf_conntrack_in: the connection begins. */
   track(skb: SkBuff): void {
     const ct = this.#ct;
-    // udpPacket
-    this.#streamAt = (ct.jiffies() + 2 * HZ) | 0;
+    this.#streamAt = udpStreamAt(ct);
     skb.ctinfo = IP_CT_NEW;
     if (this.status >= 0) {
       skb.ct = ct.take(ip.IPPROTO_UDP);

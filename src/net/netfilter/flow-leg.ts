@@ -4,6 +4,7 @@
 // the same for each packet. Half of follow's time (`npm run bench`: forward_60B).
 
 import type { Deferred, Sim } from "../../sim/sim.ts";
+import { halves } from "../../wire/checksum.ts";
 import { IPPROTO_UDP } from "../../wire/ipv4.ts";
 import { firstHalf, half, numberOf, secondHalf, wordOf } from "../../wire/layout.ts";
 import { deliverToTaps } from "../core/dev.ts";
@@ -70,14 +71,14 @@ export class FlowWay implements Deferred {
     this.ttlProtocol = ttlProtocol;
   }
 
+  /** It is what it was, whichever packets it is for. */
+  holds(): boolean {
+    return this.path.genid === this.net.pathGenid && this.neigh.leadsBy(this.hop);
+  }
+
   /** Apart from the connection, a packet would go this way now. */
   leads(skb: SkBuff): boolean {
-    return (
-      this.path.genid === this.net.pathGenid &&
-      skb.tail - skb.data <= this.#mostBytes &&
-      !this.net.sniffsIpv4 &&
-      this.neigh.leadsBy(this.hop)
-    );
+    return this.holds() && skb.tail - skb.data <= this.#mostBytes && !this.net.sniffsIpv4;
   }
 
   /** Its neighbour is the next hop of packets to this address. */
@@ -168,8 +169,8 @@ export class FlowLeg implements ForwardLeg {
     this.#source = after.word3;
     this.#destination = after.word4;
     this.#ports = after.word5;
-    this.#ipChange = growth(secondHalf(before.word2), secondHalf(after.word2));
-    this.#udpChange = growth(secondHalf(before.word6), secondHalf(after.word6));
+    this.#ipChange = modulo(secondHalf(after.word2) - secondHalf(before.word2));
+    this.#udpChange = modulo(secondHalf(after.word6) - secondHalf(before.word6));
   }
 
   get hop(): NeighHop {
@@ -229,8 +230,7 @@ export class FlowsLeg implements ForwardLeg {
   }
 
   get holds(): boolean {
-    const way = this.#way;
-    return way.path.genid === way.net.pathGenid && way.neigh.leadsBy(way.hop);
+    return this.#way.holds();
   }
 
   leads(skb: SkBuff): boolean {
@@ -315,11 +315,7 @@ export class FlowsLeg implements ForwardLeg {
 /** A header's sum is smaller when one has been taken off its TTL. */
 export const TTL_CHANGE: number = half(0x100);
 
-export function halves(word: number): number {
-  return (word & 0xffff) + (word >>> 16);
-}
-
-/** Of a difference of few halves: 0 … 0xfffe. */
+/** By how much a checksum grows that is larger by a difference of few halves: 0 … 0xfffe. */
 export function modulo(difference: number): number {
   return (difference + 8 * 0xffff) % 0xffff;
 }
@@ -329,9 +325,4 @@ export function tapped(skb: SkBuff, dev: NetDevice, pktType: number): void {
   skb.pktType = pktType;
   deliverToTaps(skb, dev);
   skb.pktType = PACKET_HOST;
-}
-
-/** From one checksum to another, 0 … 0xfffe. */
-function growth(from: number, to: number): number {
-  return (to - from + 0xffff) % 0xffff;
 }

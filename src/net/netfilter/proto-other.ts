@@ -40,9 +40,14 @@ export function udpPacket(ct: Conntrack, conn: number, skb: SkBuff, uh: number, 
   }
   const { rows } = ct;
   const status = rows.status(conn);
-  if (!(status & IPS_CONFIRMED)) rows.setStreamAt(conn, (ct.jiffies() + 2 * HZ) | 0);
+  if (!(status & IPS_CONFIRMED)) rows.setStreamAt(conn, udpStreamAt(ct));
   udpRefresh(ct, conn, skb, ctinfo);
   return NF_ACCEPT;
+}
+
+/** The jiffy after which traffic makes a connection a stream that begins now (udp_packet). */
+export function udpStreamAt(ct: Conntrack): number {
+  return (ct.jiffies() + 2 * HZ) | 0;
 }
 
 /** A sound datagram of the connection: it lives on, and may have become a stream. */

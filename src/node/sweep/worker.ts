@@ -105,13 +105,16 @@ function makeRoom(): void {
   freeBefore = youngFree();
 }
 
-/** What the runs of a message find on the disk, by their scripts' paths: it is looked at once for them all. */
-type Beside = Map<string, { readonly text: string; readonly files: () => Map<string, FileNode> }>;
+/** A script as it is on the disk, and the files beside it, of their own for each lab. */
+interface OnDisk {
+  readonly text: string;
+  readonly files: () => Map<string, FileNode>;
+}
 
-function readScript(
-  path: string,
-  beside: Beside,
-): { readonly text: string; readonly files: () => Map<string, FileNode> } {
+/** What the runs of a message find, by their scripts' paths: it is looked at once for them all. */
+type Beside = Map<string, OnDisk>;
+
+function readScript(path: string, beside: Beside): OnDisk {
   let found = beside.get(path);
   if (!found) {
     found = { text: readFileSync(path, "utf8"), files: lookInto(dirname(resolve(path)), basename(path)) };
