@@ -40,7 +40,8 @@ import { PingSock, PingTable } from "./ping.ts";
 import { RawSock, RawTable } from "./raw.ts";
 import { RouteState } from "./route.ts";
 import { ipv4SysctlInit } from "./sysctl-net-ipv4.ts";
-import { UdpSock, UdpTable, udpProtocol } from "./udp.ts";
+import { UdpSock, udpProtocol } from "./udp.ts";
+import { UdpTable } from "./udp-table.ts";
 
 setIpv4Makers({
   fragments: (ip4) => new IpFragments(ip4),

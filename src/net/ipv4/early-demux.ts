@@ -18,7 +18,8 @@ import type { LastLeg, Trail } from "../core/trail.ts";
 import { RTN_LOCAL } from "./fib-types.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import { DST_LOCAL_DELIVER, type Rtable } from "./rtable.ts";
-import type { UdpSock, UdpTable } from "./udp.ts";
+import type { UdpSock } from "./udp.ts";
+import type { UdpTable } from "./udp-table.ts";
 
 export class EarlyDemux implements FlowPathCache, Deferred {
   readonly #ip4: Ipv4;

@@ -21,7 +21,7 @@ import { Mib } from "./mib.ts";
 import type { PingTable } from "./ping.ts";
 import type { RawTable } from "./raw.ts";
 import type { RouteState } from "./route.ts";
-import type { UdpTable } from "./udp.ts";
+import type { UdpTable } from "./udp-table.ts";
 
 /** Namespace-wide settings, the values behind net.ipv4.* (defaults as Linux 6.18 has them). Times in the sysctl's unit. */
 export interface Ipv4Sysctl {
