@@ -11,34 +11,28 @@ import { DropReason } from "./drop-reason.ts";
 import type { NeighParms } from "./neigh-parms.ts";
 import type { NeighTable } from "./neigh-table.ts";
 import { NET_XMIT_DROP, type NeighHop, type NetDevice } from "./net-device.ts";
+import {
+  NEIGH_UPDATE_F_ADMIN,
+  NEIGH_UPDATE_F_OVERRIDE,
+  NEIGH_UPDATE_F_WEAK_OVERRIDE,
+  NUD_CONNECTED,
+  NUD_DELAY,
+  NUD_FAILED,
+  NUD_IN_TIMER,
+  NUD_INCOMPLETE,
+  NUD_NOARP,
+  NUD_NONE,
+  NUD_PERMANENT,
+  NUD_PROBE,
+  NUD_REACHABLE,
+  NUD_STALE,
+  NUD_VALID,
+} from "./nud.ts";
 import { drop, type SkBuff, SkbQueue, trace } from "./skb.ts";
 import { wheelExpiry } from "./timer-wheel.ts";
 
 export { NeighParms } from "./neigh-parms.ts";
-
-// uapi/linux/neighbour.h
-export const NUD_INCOMPLETE = 0x01;
-export const NUD_REACHABLE = 0x02;
-export const NUD_STALE = 0x04;
-export const NUD_DELAY = 0x08;
-export const NUD_PROBE = 0x10;
-export const NUD_FAILED = 0x20;
-export const NUD_NOARP = 0x40;
-export const NUD_PERMANENT = 0x80;
-export const NUD_NONE = 0x00;
-export const NUD_IN_TIMER: number = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE;
-export const NUD_VALID: number = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
-export const NUD_CONNECTED: number = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE;
-
-// NTF_*
-export const NTF_USE = 0x01;
-export const NTF_EXT_LEARNED = 0x10;
-export const NTF_ROUTER = 0x80;
-
-/** What may be overruled in an update. */
-export const NEIGH_UPDATE_F_OVERRIDE = 0x01;
-export const NEIGH_UPDATE_F_WEAK_OVERRIDE = 0x02;
-export const NEIGH_UPDATE_F_ADMIN = -0x80000000;
+export * from "./nud.ts";
 
 /** Shortest time between two probes (HZ/100). */
 const MIN_TICK: Ns = 10 * MSEC;

@@ -10,32 +10,29 @@ import { LITTLE_ENDIAN } from "../../wire/layout.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { PathRecord } from "./path-record.ts";
+import { CHECKSUM_NONE, LARGE, LOOP_COPY, PACKET_HOST, SKB_HEADROOM, SMALL, SMALL_PER_SLAB } from "./skb-constants.ts";
 import type { Trail } from "./trail.ts";
 
-/** Head-room in front of a new packet: room for Ethernet, VLAN tags and a tunnel's outer headers. */
-export const SKB_HEADROOM = 128;
-const SMALL = 2048;
-const LARGE = 65536 + 2048;
-const SMALL_PER_SLAB = 64;
+export {
+  CHECKSUM_COMPLETE,
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  CHECKSUM_UNNECESSARY,
+  LOOP_COPY,
+  PACKET_BROADCAST,
+  PACKET_HOST,
+  PACKET_LOOPBACK,
+  PACKET_MULTICAST,
+  PACKET_OTHERHOST,
+  PACKET_OUTGOING,
+  SKB_GSO_TCP_ECN,
+  SKB_GSO_TCPV4,
+  SKB_GSO_TCPV6,
+  SKB_GSO_UDP_L4,
+  SKB_HEADROOM,
+} from "./skb-constants.ts";
+
 const NO_BYTES = new Uint8Array(0);
-
-export const PACKET_HOST = 0;
-export const PACKET_BROADCAST = 1;
-export const PACKET_MULTICAST = 2;
-export const PACKET_OTHERHOST = 3;
-export const PACKET_OUTGOING = 4;
-export const PACKET_LOOPBACK = 5;
-
-/** Checksum state (skbuff.h): not checked; known good; sum of the bytes known; to be completed at csumStart+csumOffset. */
-export const CHECKSUM_NONE = 0;
-export const CHECKSUM_UNNECESSARY = 1;
-export const CHECKSUM_COMPLETE = 2;
-export const CHECKSUM_PARTIAL = 3;
-
-export const SKB_GSO_TCPV4 = 1;
-export const SKB_GSO_UDP_L4 = 2;
-export const SKB_GSO_TCPV6 = 4;
-export const SKB_GSO_TCP_ECN = 8;
 
 /** Numbers of kept views: what a reader copies, what captures write. From SEGMENT_VIEWS on: a super-packet's segments. */
 export const READ_VIEW = 0;
@@ -498,9 +495,6 @@ function reset(skb: SkBuff): void {
   skb.nfTrace = false;
   skb.dstPendingConfirm = false;
 }
-
-/** Below this many bytes a loop beats `set` with a fresh subarray, and it allocates nothing. */
-export const LOOP_COPY = 128;
 
 /** Copies from … to of `source` to the same offsets of `target`. */
 export function copyBytes(target: Uint8Array, source: Uint8Array, from: number, to: number): void {

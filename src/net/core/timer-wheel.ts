@@ -2,12 +2,10 @@
 // early. At HZ=250 a second is 4 to 32 ms late, five seconds up to 256 ms, half a minute up to two seconds; captures show
 // it, and what happens first depends on it. Answers to kernel/time/timer.c (calc_wheel_index).
 
-import { MSEC, type Ns, SEC } from "../../base/time.ts";
+import { type Ns, SEC } from "../../base/time.ts";
+import { JIFFY_NS } from "./jiffies.ts";
 
-/** The kernel's tick at HZ=250. */
-export const JIFFY_NS: Ns = 4 * MSEC;
-/** Ticks a second. */
-export const HZ: number = SEC / JIFFY_NS;
+export { HZ, JIFFY_NS } from "./jiffies.ts";
 
 /**
  * When a jiffy begins: jiffy × JIFFY_NS, by way of a fraction. V8 takes a product of integers for a small one and compiles everything on a

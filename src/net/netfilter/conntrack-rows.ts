@@ -9,36 +9,29 @@
 
 import type { SkbPool } from "../core/skb.ts";
 import { type ConnExt, IPS_CONFIRMED, IPS_DYING, NF_CT_ZONE_DIR_ORIG, NF_CT_ZONE_DIR_REPL } from "./conntrack-entry.ts";
+import {
+  CHAINED,
+  HAS_ACCT,
+  HAS_EXT,
+  HAS_TIMES,
+  IN_USE,
+  MASQ_ELSEWHERE,
+  NEXT,
+  PACKED,
+  PATH,
+  PREV,
+  PROTO,
+  ROW,
+  SEQ,
+  STATUS,
+  TELLS,
+  TIMEOUT,
+  TUPLE_WORDS,
+  ZONE,
+  ZONE_DIR_SHIFT,
+} from "./conntrack-row.ts";
 import type { Tuple } from "./tuple.ts";
 
-/** A row is 2 ** ROW words. V8 puts an array 16 bytes behind a cache line's begin: twelve words are one line, four the next. */
-const ROW = 4;
-// Words of a row. First what each packet asks for; a direction's tuple is source, destination, ports.
-const TUPLE_WORDS = 3;
-const STATUS = 6;
-/** zone << 16 | masquerading interface */
-const ZONE = 7;
-const TIMEOUT = 8;
-/** UDP: jiffy after which traffic is a stream; TCP: number in TcpTracks, or negated of packed windows */
-const PROTO = 9;
-const PATH = 10;
-/** TCP: what few bits of packed windows say */
-const PACKED = 12;
-const SEQ = 13;
-const NEXT = 14;
-const PREV = 15;
-
-// The status word: IPS_* in its low half, the protocol in its highest byte, between them what the row has.
-const ZONE_DIR_SHIFT = 16;
-const HAS_ACCT = 1 << 18;
-const HAS_TIMES = 1 << 19;
-const TELLS = 1 << 20;
-const HAS_EXT = 1 << 21;
-const IN_USE = 1 << 22;
-const CHAINED = 1 << 23;
-
-/** Larger interface numbers do not fit beside the zone. */
-const MASQ_ELSEWHERE = 0xffff;
 /** Loose rows before the first search for free ones. */
 const MIN_LOOSE = 256;
 const MIN_ROWS = 64;
