@@ -20,14 +20,59 @@ export interface ImageConfig {
   readonly sizeBytes: number;
 }
 
-export interface Image extends ImageConfig {
-  /** 64 hex digits, without "sha256:" */
-  readonly id: string;
-  readonly layerId: string;
-  readonly graphId: string;
+/** One that is here. Its ids are drawn when somebody asks for them: there are a dozen images, and most labs use one. */
+export class Image implements ImageConfig {
+  readonly cmd: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly exposed: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly stopSignal: string;
+  readonly nginx: boolean;
+  readonly sizeBytes: number;
+  /** "nginx:latest", the name it came by */
+  readonly origin: string;
   readonly createdNs: bigint;
   /** "nginx:latest", in the order in which they came */
   readonly tags: string[];
+  readonly #rng: Rng;
+  #ids: { readonly id: string; readonly layerId: string; readonly graphId: string } | null = null;
+
+  constructor(config: ImageConfig, origin: string, createdNs: bigint, rng: Rng) {
+    this.cmd = config.cmd;
+    this.entrypoint = config.entrypoint;
+    this.exposed = config.exposed;
+    this.env = config.env;
+    this.workingDir = config.workingDir;
+    this.stopSignal = config.stopSignal;
+    this.nginx = config.nginx;
+    this.sizeBytes = config.sizeBytes;
+    this.origin = origin;
+    this.createdNs = createdNs;
+    this.tags = [origin];
+    this.#rng = rng;
+  }
+
+  /** 64 hex digits, without "sha256:" */
+  get id(): string {
+    return this.#drawn().id;
+  }
+
+  get layerId(): string {
+    return this.#drawn().layerId;
+  }
+
+  get graphId(): string {
+    return this.#drawn().graphId;
+  }
+
+  #drawn(): { readonly id: string; readonly layerId: string; readonly graphId: string } {
+    if (this.#ids === null) {
+      const rng = this.#rng.fork(this.origin);
+      this.#ids = { id: randomId(rng), layerId: randomId(rng), graphId: randomId(rng) };
+    }
+    return this.#ids;
+  }
 }
 
 const TOOLBOX_SIZE = 69_800_000;
@@ -126,7 +171,7 @@ function exposedPort(text: string): string {
 }
 
 export class ImageStore {
-  /** by id, oldest first */
+  /** by the names they came by, from which their ids follow; oldest first */
   readonly #images: Map<string, Image> = new Map();
   /** what can be pulled, by repository */
   readonly #registry: Map<string, ImageConfig> = new Map();
@@ -184,21 +229,13 @@ export class ImageStore {
   }
 
   remove(image: Image): void {
-    this.#images.delete(image.id);
+    this.#images.delete(image.origin);
   }
 
   #add(repository: string, tag: string, createdNs: bigint): Image {
     const name = `${repository}:${tag}`;
-    const rng = this.#rng.fork(name);
-    const image: Image = {
-      ...this.#registry.get(repository)!,
-      id: randomId(rng),
-      layerId: randomId(rng),
-      graphId: randomId(rng),
-      createdNs,
-      tags: [name],
-    };
-    this.#images.set(image.id, image);
+    const image = new Image(this.#registry.get(repository)!, name, createdNs, this.#rng);
+    this.#images.set(name, image);
     return image;
   }
 }

@@ -7,7 +7,7 @@ import type { NfTables } from "../../net/netfilter/nf-tables.ts";
 import type { NftRule } from "../../net/netfilter/nft/rule.ts";
 import type { Rule } from "../../net/netfilter/rule.ts";
 import { headerHash, type RuleSpec, XtRule } from "../../net/netfilter/xt-rule.ts";
-import { BUILTIN_TABLES, type BuiltinChain, type BuiltinTable, findChain, findTable } from "./builtin.ts";
+import { type BuiltinChain, type BuiltinTable, findChain, findTable } from "./builtin.ts";
 import { fromNft } from "./from-nft.ts";
 import { sameRule } from "./nft-rule.ts";
 
@@ -166,21 +166,25 @@ export class CachedTable {
   }
 }
 
+/** Tables are read when somebody asks for them: a command speaks of one. */
 export class Cache {
-  readonly tables: readonly CachedTable[];
+  readonly #kernel: NfTables;
+  readonly #tables: CachedTable[] = [];
 
   constructor(kernel: NfTables) {
-    this.tables = BUILTIN_TABLES.map((builtin) => {
-      const table = kernel.tables.get(builtin.name);
-      const cached = new CachedTable(builtin, table !== undefined);
-      for (const chain of table?.chains.values() ?? []) copyChain(chain, cached);
-      return cached;
-    });
+    this.#kernel = kernel;
   }
 
   table(name: string): CachedTable {
-    const index = BUILTIN_TABLES.indexOf(findTable(name)!);
-    return this.tables[index]!;
+    return this.#tables.find((table) => table.name === name) ?? this.#read(findTable(name)!);
+  }
+
+  #read(builtin: BuiltinTable): CachedTable {
+    const table = this.#kernel.tables.get(builtin.name);
+    const cached = new CachedTable(builtin, table !== undefined);
+    for (const chain of table?.chains.values() ?? []) copyChain(chain, cached);
+    this.#tables.push(cached);
+    return cached;
   }
 }
 

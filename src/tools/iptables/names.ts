@@ -26,17 +26,59 @@ export interface NameService extends HostNames {
 }
 
 /** A namespace's sets by name, next to the machine's names. */
-export function withSets(names: HostNames, sets: IpSets): NameService {
-  return {
-    hostOf: (address) => names.hostOf(address),
-    addressesOf: (name) => names.addressesOf(name),
-    networkOf: (address) => names.networkOf(address),
-    networkAddress: (name) => names.networkAddress(name),
-    idOf: (kind, name) => names.idOf(kind, name),
-    nameOfId: (kind, id) => names.nameOfId(kind, id),
-    setIndex: (name) => sets.indexOf(name),
-    setName: (index) => sets.at(index)?.name ?? "",
-  };
+export function withSets(names: HostNames, sets: IpSets): AskedNames {
+  return new AskedNames(names, sets);
+}
+
+/** Knows whether it was asked: what was read without asking reads the same on every machine. */
+export class AskedNames implements NameService {
+  asked = false;
+  readonly #names: HostNames;
+  readonly #sets: IpSets;
+
+  constructor(names: HostNames, sets: IpSets) {
+    this.#names = names;
+    this.#sets = sets;
+  }
+
+  get #known(): HostNames {
+    this.asked = true;
+    return this.#names;
+  }
+
+  hostOf(address: number): string | undefined {
+    return this.#known.hostOf(address);
+  }
+
+  addressesOf(name: string): number[] | string {
+    return this.#known.addressesOf(name);
+  }
+
+  networkOf(address: number): string | undefined {
+    return this.#known.networkOf(address);
+  }
+
+  networkAddress(name: string): number | undefined {
+    return this.#known.networkAddress(name);
+  }
+
+  idOf(kind: "user" | "group", name: string): number | undefined {
+    return this.#known.idOf(kind, name);
+  }
+
+  nameOfId(kind: "user" | "group", id: number): string | undefined {
+    return this.#known.nameOfId(kind, id);
+  }
+
+  setIndex(name: string): number {
+    this.asked = true;
+    return this.#sets.indexOf(name);
+  }
+
+  setName(index: number): string {
+    this.asked = true;
+    return this.#sets.at(index)?.name ?? "";
+  }
 }
 
 /** What every Debian machine knows without asking anyone. */

@@ -207,7 +207,7 @@ class Restore {
       program: PROGRAM,
       line: number,
     });
-    queueCommand(this.#session, command, number);
+    queueCommand(this.#session, { command, rules: null }, number);
   }
 }
 
