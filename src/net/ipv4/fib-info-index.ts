@@ -7,9 +7,20 @@ import type { FibInfo } from "./fib-types.ts";
 
 /** Without an index: the one that `info` may be replaced by. */
 export function findSame(infos: Iterable<FibInfo>, info: FibInfo): FibInfo | undefined {
-  const key = infoKey(info);
-  for (const other of infos) if (infoKey(other) === key) return other;
+  for (const other of infos) if (mayBeSame(other, info) && infoKey(other) === infoKey(info)) return other;
   return undefined;
+}
+
+/** What nearly all differ in: a key is a text, and takes longer than the rest of adding an address. */
+function mayBeSame(a: FibInfo, b: FibInfo): boolean {
+  return (
+    a.protocol === b.protocol &&
+    a.scope === b.scope &&
+    a.prefsrc === b.prefsrc &&
+    a.type === b.type &&
+    a.tableId === b.tableId &&
+    a.nh.oif === b.nh.oif
+  );
 }
 
 export class FibInfoIndex {

@@ -54,10 +54,16 @@ export const BUILTIN_TABLES: readonly BuiltinTable[] = [
   },
 ];
 
+const TABLES: ReadonlyMap<string, BuiltinTable> = new Map(BUILTIN_TABLES.map((table) => [table.name, table]));
+
+const CHAINS: ReadonlyMap<BuiltinTable, ReadonlyMap<string, BuiltinChain>> = new Map(
+  BUILTIN_TABLES.map((table) => [table, new Map(table.chains.map((each) => [each.name, each]))]),
+);
+
 export function findTable(name: string): BuiltinTable | undefined {
-  return BUILTIN_TABLES.find((table) => table.name === name);
+  return TABLES.get(name);
 }
 
 export function findChain(table: BuiltinTable, name: string): BuiltinChain | undefined {
-  return table.chains.find((candidate) => candidate.name === name);
+  return CHAINS.get(table)!.get(name);
 }
