@@ -10,6 +10,17 @@ export class LazyMap<K, V> implements ReadonlyMap<K, V> {
   /** while few: key, value, key, value …, replaced when keys come or go, so that one may be walked meanwhile */
   #held: unknown[] | Map<K, V> | null = null;
 
+  /** @param from what it holds at first */
+  constructor(from: ReadonlyMap<K, V> | null = null) {
+    if (from === null || from.size === 0) return;
+    if (from.size > FEW) this.#held = new Map(from);
+    else {
+      const held: unknown[] = [];
+      for (const [key, value] of from) held.push(key, value);
+      this.#held = held;
+    }
+  }
+
   get size(): number {
     const held = this.#held;
     if (held === null) return 0;

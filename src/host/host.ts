@@ -94,7 +94,7 @@ export class Host {
 function holds(node: VfsNode, netns: NetNamespace): boolean {
   if (node.kind === "namespace") return node.target === netns;
   if (node.kind !== "dir") return false;
-  for (const child of node.children.values()) if (holds(child, netns)) return true;
+  for (const [, child] of node.children.touched?.() ?? node.children) if (holds(child, netns)) return true;
   return false;
 }
 

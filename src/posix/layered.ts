@@ -1,11 +1,16 @@
 // A directory over another one that many share: what is looked at is copied up, the rest stays where it is. A thousand
-// containers of one image hold one copy of its tree, as overlayfs has it.
+// containers of one image hold one copy of its tree, as overlayfs has it, and all hosts one of their programs'.
 
 import { LazyMap } from "../base/lazy.ts";
 import type { Ns } from "../base/time.ts";
-import type { DirChildren, VfsNode } from "./vfs.ts";
+import type { DirChildren, DirNode, VfsNode } from "./vfs.ts";
 
 const NONE: DirChildren = new Map<string, VfsNode>();
+
+/** A directory of its own over one that is shared. @param madeNs time of the directories, as if they had been made then */
+export function layeredDir(lower: DirNode, madeNs: Ns): DirNode {
+  return { ...lower, mtimeNs: madeNs, children: new LayeredChildren(lower.children, madeNs) };
+}
 
 export class LayeredChildren implements DirChildren {
   /** what was not looked at yet, with what `#own` hides; never changed */
@@ -35,6 +40,10 @@ export class LayeredChildren implements DirChildren {
   /** As `get`, for a look only: nothing is copied up, and what is found must not be changed. */
   peek(name: string): VfsNode | undefined {
     return this.#own?.get(name) ?? (this.#gone?.has(name) ? undefined : this.#lower.get(name));
+  }
+
+  touched(): Iterable<[string, VfsNode]> {
+    return this.#own ?? NONE;
   }
 
   has(name: string): boolean {
@@ -87,10 +96,9 @@ export class LayeredChildren implements DirChildren {
   }
 
   #copyUp(node: VfsNode): VfsNode {
-    if (node.kind === "dir")
-      return { ...node, mtimeNs: this.#madeNs, children: new LayeredChildren(node.children, this.#madeNs) };
+    if (node.kind === "dir") return layeredDir(node, this.#madeNs);
     if (node.kind === "file") return { ...node, data: node.data.slice(0, node.size) };
-    // a device's mode is its directory's own, too
-    return node.kind === "program" || node.kind === "link" || node.kind === "device" ? { ...node } : node;
+    // a mode is its directory's own, too
+    return { ...node };
   }
 }

@@ -194,7 +194,7 @@ export class Process implements ThreadOwner {
   parent: Process | null;
   /** argv[0] first; a program may rename itself */
   argv: readonly string[];
-  readonly env: LazyMap<string, string> = new LazyMap();
+  readonly env: LazyMap<string, string>;
   cwd: string;
   /** changes only where a program moves into another root (setns, chroot) */
   root: Vfs;
@@ -231,7 +231,7 @@ export class Process implements ThreadOwner {
     this.parent = parent;
     this.hostPid = machine.allocatePid();
     this.argv = options.argv;
-    for (const [name, value] of options.env ?? parent?.env ?? []) this.env.set(name, value);
+    this.env = new LazyMap(options.env ?? parent?.env);
     this.cwd = options.cwd ?? parent?.cwd ?? "/";
     const root = options.root ?? parent?.root;
     const ns = options.ns ?? parent?.ns;

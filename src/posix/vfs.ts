@@ -40,6 +40,8 @@ export interface DirChildren extends Iterable<[string, VfsNode]> {
   get(name: string): VfsNode | undefined;
   /** as `get`, where that makes what is found fit to be changed: for a look only */
   peek?(name: string): VfsNode | undefined;
+  /** those that may have been changed or put there, where not all: what was never looked at is as it was laid under */
+  touched?(): Iterable<[string, VfsNode]>;
   has(name: string): boolean;
   set(name: string, node: VfsNode): void;
   delete(name: string): boolean;

@@ -110,10 +110,10 @@ function exportPath(path: string): string | undefined {
   return path.slice(1);
 }
 
-function walkFiles(dir: DirNode, prefix: string): [string, FileNode][] {
-  const out: [string, FileNode][] = [];
-  for (const [name, node] of dir.children) {
-    if (node.kind === "dir") out.push(...walkFiles(node, `${prefix}/${name}`));
+/** What no host has looked at in the tree that they share is nothing that a run wrote. */
+function walkFiles(dir: DirNode, prefix: string, out: [string, FileNode][] = []): [string, FileNode][] {
+  for (const [name, node] of dir.children.touched?.() ?? dir.children) {
+    if (node.kind === "dir") walkFiles(node, `${prefix}/${name}`, out);
     else if (node.kind === "file") out.push([`${prefix}/${name}`, node]);
   }
   return out;

@@ -1,8 +1,10 @@
 // A root file system furnished for scripts: the programs under /usr/bin, devices, /tmp, /proc, and the few files of /etc
 // that shells look at.
 
+import { assert } from "../base/assert.ts";
+import { layeredDir } from "../posix/layered.ts";
 import type { Program } from "../posix/process.ts";
-import { dirNode, fileNode, type LinkNode, type ProgramNode, type Vfs, type VfsNode } from "../posix/vfs.ts";
+import { type DirNode, dirNode, fileNode, type LinkNode, type ProgramNode, Vfs, type VfsNode } from "../posix/vfs.ts";
 import { coreutils } from "./coreutils/index.ts";
 import { populateDev } from "./devices.ts";
 import { type FilterLibrary, filterPrograms } from "./filters.ts";
@@ -46,28 +48,19 @@ export interface PopulateOptions {
 
 /** Puts programs, devices, /proc, /tmp and the user root into a root file system. */
 export function populateVfs(vfs: Vfs, options: PopulateOptions): void {
-  for (const folder of [
-    "/usr/bin",
-    "/usr/sbin",
-    "/usr/local/bin",
-    "/usr/local/sbin",
-    "/root",
-    "/var/tmp",
-    "/var/log",
-    "/etc",
-    "/home",
-    "/run",
-  ])
-    ensureFolder(vfs, folder);
+  const shared = sharedTree(options.programs);
+  for (const [name, folder] of shared.programs.children) {
+    assert(folder.kind === "dir" && !vfs.root.children.has(name), `a program in /, or /${name} twice`);
+    vfs.root.children.set(name, layeredDir(folder, 0));
+  }
+  for (const folder of ["/root", "/var/tmp", "/var/log", "/etc", "/home", "/run"]) ensureFolder(vfs.root, folder);
   vfs.put("/bin", link("usr/bin"));
   vfs.put("/sbin", link("usr/sbin"));
   vfs.put("/var/run", link("/run"));
-  for (const [name, program] of options.programs)
-    vfs.put(name.startsWith("/") ? name : `/usr/bin/${name}`, programNode(program));
   const tmp = dirNode();
   tmp.mode = 0o1777;
   vfs.put("/tmp", tmp);
-  populateDev(vfs);
+  vfs.root.children.set("dev", layeredDir(shared.dev, 0));
   vfs.put("/proc", procDir(options.proc ?? new Map()));
   vfs.put(
     "/etc/passwd",
@@ -76,9 +69,32 @@ export function populateVfs(vfs: Vfs, options: PopulateOptions): void {
   vfs.put("/etc/group", fileNode("root:x:0:\nnogroup:x:65534:\n"));
 }
 
+interface SharedTree {
+  /** a root with the programs' folders only */
+  readonly programs: DirNode;
+  readonly dev: DirNode;
+}
+
+/** Made once for a set of programs and never changed: all hosts lay theirs over it. */
+const trees: WeakMap<PopulateOptions["programs"], SharedTree> = new WeakMap();
+
+function sharedTree(programs: PopulateOptions["programs"]): SharedTree {
+  const known = trees.get(programs);
+  if (known) return known;
+  const vfs = new Vfs({ now: 0 });
+  for (const folder of ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"]) ensureFolder(vfs.root, folder);
+  for (const [name, program] of programs)
+    vfs.put(name.startsWith("/") ? name : `/usr/bin/${name}`, programNode(program));
+  const devices = new Vfs({ now: 0 });
+  populateDev(devices);
+  const tree: SharedTree = { programs: vfs.root, dev: devices.folder("/dev") };
+  trees.set(programs, tree);
+  return tree;
+}
+
 /** Makes a directory and those on the way, unless they are there. */
-function ensureFolder(vfs: Vfs, path: string): void {
-  let dir = vfs.root;
+function ensureFolder(root: DirNode, path: string): void {
+  let dir = root;
   for (const part of path.split("/").slice(1)) {
     let next = dir.children.get(part);
     if (!next) {

@@ -308,11 +308,11 @@ export class Variables {
   /** What child processes get. */
   environment(): Map<string, string> {
     const out = new Map<string, string>();
-    const seen = new Set<string>();
+    const seen = this.#scopes.length > 1 ? new Set<string>() : null;
     for (let i = this.#scopes.length - 1; i >= 0; i--)
       for (const [name, variable] of this.#scopes[i]!) {
-        if (seen.has(name)) continue;
-        seen.add(name);
+        if (seen?.has(name)) continue;
+        seen?.add(name);
         if (variable.exported && variable.value !== undefined) out.set(name, variable.value);
       }
     return out;
