@@ -72,6 +72,16 @@ describe("the architecture", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("keeps imports of values out of files whose constants the bundler is to put into the code", () => {
+    const constants = sources
+      .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }))
+      .filter(({ text }) => /^\/\/.*imports (no values|nothing but types)/im.test(text.split("\n\n", 1)[0]!));
+    expect(constants.length).toBeGreaterThan(8);
+    expect(
+      constants.filter(({ text }) => /^(import (?!type\b)|export .* from )/m.test(text)).map(({ path }) => path),
+    ).toEqual([]);
+  });
+
   it("keeps node:* modules in src/node", () => {
     const wrong = sources.filter(
       (path) => !path.startsWith("node/") && /from "node:/.test(readFileSync(join(root, path), "utf8")),

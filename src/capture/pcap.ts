@@ -2,29 +2,34 @@
 // written as tcpdump does, little-endian. Leaves out the modified formats of old Linux kernels.
 import { type HeaderLayout, header } from "../wire/layout.ts";
 import { type Capture, type CapturedFrame, CaptureError, MAXIMUM_SNAPLEN } from "./capture.ts";
+import { FILE_HEADER_LENGTH, RECORD_HEADER_LENGTH } from "./pcap-lengths.ts";
 
 type FileField = "magic" | "major" | "minor" | "zone" | "accuracy" | "snapLength" | "linkType";
 
 /** As tcpdump writes it on the machines of today; a file of the other byte order is read by the same offsets. */
-export const fileLayout: HeaderLayout<FileField> = header([
-  ["magic", "32le"],
-  ["major", "16le"],
-  ["minor", "16le"],
-  ["zone", "32le"],
-  ["accuracy", "32le"],
-  ["snapLength", "32le"],
-  ["linkType", "32le"],
-]);
+export const fileLayout: HeaderLayout<FileField> = header(
+  [
+    ["magic", "32le"],
+    ["major", "16le"],
+    ["minor", "16le"],
+    ["zone", "32le"],
+    ["accuracy", "32le"],
+    ["snapLength", "32le"],
+    ["linkType", "32le"],
+  ],
+  FILE_HEADER_LENGTH,
+);
 
-export const recordLayout: HeaderLayout<"seconds" | "fraction" | "capturedLength" | "wireLength"> = header([
-  ["seconds", "32le"],
-  ["fraction", "32le"],
-  ["capturedLength", "32le"],
-  ["wireLength", "32le"],
-]);
+export const recordLayout: HeaderLayout<"seconds" | "fraction" | "capturedLength" | "wireLength"> = header(
+  [
+    ["seconds", "32le"],
+    ["fraction", "32le"],
+    ["capturedLength", "32le"],
+    ["wireLength", "32le"],
+  ],
+  RECORD_HEADER_LENGTH,
+);
 
-export const FILE_HEADER_LENGTH: number = fileLayout.spanBytes;
-export const RECORD_HEADER_LENGTH: number = recordLayout.spanBytes;
 export const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 export const MAGIC_NANOSECONDS = 0xa1b23c4d;
 const FRACTION = recordLayout.offsetOf("fraction");

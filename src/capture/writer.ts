@@ -4,7 +4,18 @@
 // The moment of a frame is taken as two integers, because a number of nanoseconds since 1970 (or since the start) is a double, which
 // V8 puts on the heap, 16 bytes for each frame, wherever it is handed to a function that was not inlined.
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2, MAXIMUM_SNAPLEN } from "./capture.ts";
-import { emitFileHeader, emitRecordHeader, FILE_HEADER_LENGTH, RECORD_HEADER_LENGTH } from "./pcap.ts";
+import { emitFileHeader, emitRecordHeader } from "./pcap.ts";
+import {
+  CHUNK_START,
+  FILE_HEADER_LENGTH,
+  FIRST_CHUNK,
+  HALF_WORD,
+  LARGEST_CHUNK,
+  RECORD_HEADER_LENGTH,
+  SINK_CHUNK,
+  SLACK,
+  STRAIGHT,
+} from "./pcap-lengths.ts";
 import * as sll2 from "./sll2.ts";
 
 export interface CaptureWriterOptions {
@@ -20,21 +31,6 @@ export interface CaptureWriterOptions {
   readonly sink?: (piece: Uint8Array) => void;
 }
 
-const FIRST_CHUNK = 4096;
-const LARGEST_CHUNK = 1 << 20;
-/**
- * What a sink gets at once. Two captures' chunks of this size stay in a processor's second cache: frames of 1,442 bytes cost some 35 ns less
- * each than with a megabyte, and a quarter as many calls as with 64 KiB (`npm run bench`: forward_1442B_pcap).
- */
-const SINK_CHUNK = 1 << 18;
-/** What may be written behind a record: up to eight words that are not its own. */
-const SLACK = 48;
-/** Where Ethernet frames begin in their words: two bytes of a word, and the IP header on the next one. */
-const HALF_WORD = 2;
-/** Chunks begin so that frames of Ethernet lie in their words as they do in packets, and the IP header on a word. */
-const CHUNK_START: number = HALF_WORD;
-/** Words of the record of a frame of 60 bytes, Ethernet's shortest: so many are copied without a loop. */
-const STRAIGHT = 20;
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 export class CaptureWriter {

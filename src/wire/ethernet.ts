@@ -1,14 +1,20 @@
 // Ethernet II framing (RFC 894, IEEE 802.3): two MAC addresses and a type; a type below 1536 is an 802.3 length and an LLC
 // header follows. Also the 802.3 LLC and SNAP headers. Leaves out the frame check sequence, which no capture shows.
+import { ETHERNET_LENGTH as HEADER_LENGTH } from "./header-lengths.ts";
 import { get16, get32, type HeaderLayout, header, set16, set32 } from "./layout.ts";
 
-export const layout: HeaderLayout<"destination" | "source" | "etherType"> = header([
-  ["destination", 48],
-  ["source", 48],
-  ["etherType", 16],
-]);
+export * from "./ether-types.ts";
+export { HEADER_LENGTH };
 
-export const HEADER_LENGTH: number = layout.spanBytes;
+export const layout: HeaderLayout<"destination" | "source" | "etherType"> = header(
+  [
+    ["destination", 48],
+    ["source", 48],
+    ["etherType", 16],
+  ],
+  HEADER_LENGTH,
+);
+
 export const ADDRESS_LENGTH = 6;
 /** Shortest and longest frame without the frame check sequence. */
 export const MIN_FRAME_LENGTH = 60;
@@ -16,24 +22,6 @@ export const MIN_FRAME_LENGTH = 60;
 export const DESTINATION: number = layout.offsetOf("destination");
 export const SOURCE: number = layout.offsetOf("source");
 const ETHER_TYPE = layout.offsetOf("etherType");
-
-// linux/if_ether.h
-export const ETH_P_IP = 0x0800;
-export const ETH_P_ARP = 0x0806;
-export const ETH_P_RARP = 0x8035;
-export const ETH_P_8021Q = 0x8100;
-export const ETH_P_IPV6 = 0x86dd;
-export const ETH_P_PAUSE = 0x8808;
-export const ETH_P_SLOW = 0x8809;
-export const ETH_P_8021AD = 0x88a8;
-export const ETH_P_LLDP = 0x88cc;
-export const ETH_P_LOOPBACK = 0x9000;
-/** A type below this is an 802.3 length. */
-export const ETH_P_802_3_MIN = 0x0600;
-/** Linux's own numbers, never on the wire: any protocol; an 802.3 frame; an 802.2 LLC frame. */
-export const ETH_P_ALL = 0x0003;
-export const ETH_P_802_3 = 0x0001;
-export const ETH_P_802_2 = 0x0004;
 
 export function getEtherType(b: Uint8Array, at: number): number {
   return get16(b, at + ETHER_TYPE);

@@ -3,7 +3,11 @@
 
 import type { Ipv4Addr } from "./addr.ts";
 import { internetChecksum, replace16 } from "./checksum.ts";
+import { IPV4_LENGTH as HEADER_LENGTH } from "./header-lengths.ts";
 import { get16, get32, type HeaderLayout, header, set16, set32 } from "./layout.ts";
+
+export * from "./ip-protocols.ts";
+export { HEADER_LENGTH };
 
 type Field =
   | "versionAndHeaderLength"
@@ -17,21 +21,22 @@ type Field =
   | "source"
   | "destination";
 
-export const layout: HeaderLayout<Field> = header([
-  ["versionAndHeaderLength", 8],
-  ["tos", 8],
-  ["totalLength", 16],
-  ["identification", 16],
-  ["flagsAndOffset", 16],
-  ["ttl", 8],
-  ["protocol", 8],
-  ["checksum", 16],
-  ["source", 32],
-  ["destination", 32],
-]);
+export const layout: HeaderLayout<Field> = header(
+  [
+    ["versionAndHeaderLength", 8],
+    ["tos", 8],
+    ["totalLength", 16],
+    ["identification", 16],
+    ["flagsAndOffset", 16],
+    ["ttl", 8],
+    ["protocol", 8],
+    ["checksum", 16],
+    ["source", 32],
+    ["destination", 32],
+  ],
+  HEADER_LENGTH,
+);
 
-/** Without options. */
-export const HEADER_LENGTH: number = layout.spanBytes;
 export const MAX_HEADER_LENGTH = 60;
 /** Offsets from the header's first byte, for those who repair a checksum. */
 export const CHECKSUM: number = layout.offsetOf("checksum");
@@ -50,21 +55,6 @@ export const DF = 0x4000;
 export const MF = 0x2000;
 export const RESERVED = 0x8000;
 export const OFFSET_MASK = 0x1fff;
-
-export const IPPROTO_ICMP = 1;
-export const IPPROTO_IGMP = 2;
-export const IPPROTO_IPIP = 4;
-export const IPPROTO_TCP = 6;
-export const IPPROTO_UDP = 17;
-export const IPPROTO_IPV6 = 41;
-export const IPPROTO_GRE = 47;
-export const IPPROTO_ESP = 50;
-export const IPPROTO_AH = 51;
-export const IPPROTO_ICMPV6 = 58;
-export const IPPROTO_OSPF = 89;
-export const IPPROTO_SCTP = 132;
-export const IPPROTO_UDPLITE = 136;
-export const IPPROTO_RAW = 255;
 
 export function getVersion(b: Uint8Array, at: number): number {
   return b[at + VERSION_AND_HEADER_LENGTH]! >>> 4;

@@ -16,12 +16,18 @@ export interface HeaderLayout<Field extends string> {
 /** One field's width in bits, always unsigned; `le` marks a little-endian one (file formats only). */
 export type Width = 8 | 16 | 24 | 32 | 48 | "16le" | "32le";
 
-/** Makes a layout from `[name, width]` pairs in the order they lie on the wire. */
+/**
+ * Makes a layout from `[name, width]` pairs in the order they lie on the wire.
+ * @param lengthBytes what they are together, where that is written elsewhere, too: another sum is an error
+ */
 export function header<const Fields extends readonly (readonly [string, Width])[]>(
   fields: Fields,
+  lengthBytes?: number,
 ): HeaderLayout<Fields[number][0]> {
   type Field = Fields[number][0];
   const structure = bufferLayout.struct(fields.map(([name, width]) => fieldOf(name, width)));
+  if (lengthBytes !== undefined && lengthBytes !== structure.span)
+    throw new Error(`a layout of ${structure.span} bytes that should have ${lengthBytes}`);
   return {
     spanBytes: structure.span,
     offsetOf(field) {

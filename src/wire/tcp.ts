@@ -1,6 +1,11 @@
 // The TCP header (RFC 9293; AE is the ninth flag, RFC 9768, formerly NS). Options are in tcp-options.ts. Sequence numbers
 // are unsigned 32-bit numbers; comparing them modulo 2^32 is the business of those who keep state, with seqDiff.
+import { TCP_LENGTH as HEADER_LENGTH } from "./header-lengths.ts";
 import { get16, get32, type HeaderLayout, header, set16, set32 } from "./layout.ts";
+import { FLAGS_MASK } from "./tcp-flags.ts";
+
+export * from "./tcp-flags.ts";
+export { HEADER_LENGTH };
 
 type Field =
   | "sourcePort"
@@ -12,19 +17,20 @@ type Field =
   | "checksum"
   | "urgentPointer";
 
-export const layout: HeaderLayout<Field> = header([
-  ["sourcePort", 16],
-  ["destinationPort", 16],
-  ["sequence", 32],
-  ["acknowledgment", 32],
-  ["offsetAndFlags", 16],
-  ["window", 16],
-  ["checksum", 16],
-  ["urgentPointer", 16],
-]);
+export const layout: HeaderLayout<Field> = header(
+  [
+    ["sourcePort", 16],
+    ["destinationPort", 16],
+    ["sequence", 32],
+    ["acknowledgment", 32],
+    ["offsetAndFlags", 16],
+    ["window", 16],
+    ["checksum", 16],
+    ["urgentPointer", 16],
+  ],
+  HEADER_LENGTH,
+);
 
-/** Without options. */
-export const HEADER_LENGTH: number = layout.spanBytes;
 export const MAX_HEADER_LENGTH = 60;
 export const SOURCE_PORT: number = layout.offsetOf("sourcePort");
 export const DESTINATION_PORT: number = layout.offsetOf("destinationPort");
@@ -34,19 +40,6 @@ const ACKNOWLEDGMENT = layout.offsetOf("acknowledgment");
 const OFFSET_AND_FLAGS = layout.offsetOf("offsetAndFlags");
 const WINDOW = layout.offsetOf("window");
 const URGENT_POINTER = layout.offsetOf("urgentPointer");
-
-export const FIN = 0x01;
-export const SYN = 0x02;
-export const RST = 0x04;
-export const PSH = 0x08;
-export const ACK = 0x10;
-export const URG = 0x20;
-export const ECE = 0x40;
-export const CWR = 0x80;
-export const AE = 0x100;
-/** All nine flags, and the three reserved bits above them, in the 16-bit word that starts with the data offset. */
-export const FLAGS_MASK = 0x1ff;
-export const RESERVED_MASK = 0xe00;
 
 export function getSourcePort(b: Uint8Array, at: number): number {
   return get16(b, at + SOURCE_PORT);

@@ -1,14 +1,19 @@
 // The UDP header (RFC 768). A stored checksum of 0 means that there is none. Leaves out UDP-Lite.
+import { UDP_LENGTH as HEADER_LENGTH } from "./header-lengths.ts";
 import { get16, type HeaderLayout, header, set16 } from "./layout.ts";
 
-export const layout: HeaderLayout<"sourcePort" | "destinationPort" | "length" | "checksum"> = header([
-  ["sourcePort", 16],
-  ["destinationPort", 16],
-  ["length", 16],
-  ["checksum", 16],
-]);
+export { HEADER_LENGTH };
 
-export const HEADER_LENGTH: number = layout.spanBytes;
+export const layout: HeaderLayout<"sourcePort" | "destinationPort" | "length" | "checksum"> = header(
+  [
+    ["sourcePort", 16],
+    ["destinationPort", 16],
+    ["length", 16],
+    ["checksum", 16],
+  ],
+  HEADER_LENGTH,
+);
+
 export const SOURCE_PORT: number = layout.offsetOf("sourcePort");
 export const DESTINATION_PORT: number = layout.offsetOf("destinationPort");
 export const CHECKSUM: number = layout.offsetOf("checksum");
