@@ -3,6 +3,7 @@
 //
 // The moment of a frame is taken as two integers, because a number of nanoseconds since 1970 (or since the start) is a double, which
 // V8 puts on the heap, 16 bytes for each frame, wherever it is handed to a function that was not inlined.
+import { LITTLE_ENDIAN } from "../wire/layout.ts";
 import { LINKTYPE_ETHERNET, LINKTYPE_LINUX_SLL2, MAXIMUM_SNAPLEN } from "./capture.ts";
 import { emitFileHeader, emitRecordHeader } from "./pcap.ts";
 import {
@@ -31,8 +32,6 @@ export interface CaptureWriterOptions {
   readonly sink?: (piece: Uint8Array) => void;
 }
 
-const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-
 export class CaptureWriter {
   /** Frames written so far. */
   frames = 0;
@@ -42,13 +41,13 @@ export class CaptureWriter {
   private readonly nanoseconds: boolean;
   private readonly sink: ((piece: Uint8Array) => void) | undefined;
   private readonly full: Uint8Array[] = [];
-  private chunk: Uint8Array;
+  private chunk!: Uint8Array;
   /** the same bytes, for numbers at any offset and for words */
-  private out: DataView;
-  private chunkWords: Int32Array;
+  private out!: DataView;
+  private chunkWords!: Int32Array;
   private used: number = CHUNK_START;
   /** less the length of a frame: where its record begins at the latest to find room in the chunk */
-  private lastStart = 0;
+  private lastStart!: number;
   /** longest frame that is written in words as it is */
   private readonly mostByWords: number;
 
@@ -59,10 +58,7 @@ export class CaptureWriter {
     this.nanoseconds = options.nanoseconds ?? false;
     this.sink = options.sink;
     this.mostByWords = LITTLE_ENDIAN ? this.snapLength : -1;
-    this.chunk = new Uint8Array(FIRST_CHUNK);
-    this.out = new DataView(this.chunk.buffer);
-    this.chunkWords = new Int32Array(this.chunk.buffer);
-    this.lastStart = FIRST_CHUNK - RECORD_HEADER_LENGTH - SLACK;
+    this.takeChunk(FIRST_CHUNK);
     this.used = emitFileHeader(this.chunk, CHUNK_START, this.linkType, this.snapLength, this.nanoseconds);
   }
 
@@ -99,18 +95,15 @@ export class CaptureWriter {
    * (netfilter/flow-paths.ts) the loop had become 42 instructions a word.
    */
   writeWords(words: Int32Array, from: number, length: number, seconds: number, nanoseconds: number): void {
-    const { used } = this;
-    if (length > this.mostByWords || (from & 3) !== HALF_WORD || (used & 3) !== HALF_WORD) {
+    if (length > this.mostByWords || (from & 3) !== HALF_WORD || (this.used & 3) !== HALF_WORD) {
       this.writeOtherwise(words, from, length, seconds, nanoseconds);
       return;
     }
-    if (used + length > this.lastStart) this.nextChunk(CHUNK_START + RECORD_HEADER_LENGTH + length + SLACK);
-    let t = this.used >> 2;
-    this.used += RECORD_HEADER_LENGTH + length;
+    let t = (this.makeRoom(length) - RECORD_HEADER_LENGTH) >> 2;
     this.frames++;
     const end = (this.used + 3) >> 2;
     const to = this.chunkWords;
-    const fraction = this.nanoseconds ? nanoseconds : (nanoseconds / 1000) | 0;
+    const fraction = this.fractionOf(nanoseconds);
     let w = from >> 2;
     // emitRecordHeader, in words; the first half is the end of the record before
     to[t] = (to[t]! & 0xffff) | (seconds << 16);
@@ -137,13 +130,13 @@ export class CaptureWriter {
       t += 8;
       w += 8;
     }
-    w += 4;
+    w += 8;
     for (t += 12; t < end; t += 4) {
-      w += 4;
       to[t] = words[w]!;
       to[t + 1] = words[w + 1]!;
       to[t + 2] = words[w + 2]!;
       to[t + 3] = words[w + 3]!;
+      w += 4;
     }
   }
 
@@ -235,7 +228,7 @@ export class CaptureWriter {
 
   /** Makes room for a record and returns where its bytes go; its header comes in front of them. */
   private makeRoom(length: number): number {
-    if (this.used + length > this.lastStart) this.nextChunk(CHUNK_START + RECORD_HEADER_LENGTH + length + SLACK);
+    if (this.used + length > this.lastStart) this.nextChunk(length);
     const at = this.used + RECORD_HEADER_LENGTH;
     this.used = at + length;
     return at;
@@ -253,7 +246,9 @@ export class CaptureWriter {
     return this.nanoseconds ? nanoseconds : (nanoseconds / 1000) | 0;
   }
 
-  private nextChunk(needed: number): void {
+  /** A chunk that a record of so many bytes finds room in. */
+  private nextChunk(length: number): void {
+    const needed = CHUNK_START + RECORD_HEADER_LENGTH + length + SLACK;
     const largest = this.sink === undefined ? LARGEST_CHUNK : SINK_CHUNK;
     const size = Math.max(needed, Math.min(this.chunk.length * 2, largest));
     if (this.sink !== undefined) {
