@@ -7,7 +7,12 @@ import type { FibInfo } from "./fib-types.ts";
 
 /** Without an index: the one that `info` may be replaced by. */
 export function findSame(infos: Iterable<FibInfo>, info: FibInfo): FibInfo | undefined {
-  for (const other of infos) if (mayBeSame(other, info) && infoKey(other) === infoKey(info)) return other;
+  let key: string | undefined;
+  for (const other of infos) {
+    if (!mayBeSame(other, info)) continue;
+    key ??= infoKey(info);
+    if (infoKey(other) === key) return other;
+  }
   return undefined;
 }
 
