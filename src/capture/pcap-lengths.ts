@@ -1,4 +1,5 @@
-// Sizes in pcap files and in what is written of one at once, in bytes. Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
+// Sizes in pcap files and in what is written of one at once, in bytes.
+// Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
 
 export const FILE_HEADER_LENGTH = 24;
 export const RECORD_HEADER_LENGTH = 16;

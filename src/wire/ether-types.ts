@@ -1,4 +1,5 @@
-// What an Ethernet frame carries (linux/if_ether.h). Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
+// What an Ethernet frame carries (linux/if_ether.h).
+// Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
 
 export const ETH_P_IP = 0x0800;
 export const ETH_P_ARP = 0x0806;

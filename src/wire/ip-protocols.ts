@@ -1,4 +1,5 @@
-// What an IP packet carries (IANA's protocol numbers, uapi/linux/in.h). Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
+// What an IP packet carries (IANA's protocol numbers, uapi/linux/in.h).
+// Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
 
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_IGMP = 2;

@@ -1,4 +1,5 @@
-// The flags of a TCP header (RFC 9293; AE: RFC 9768). Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
+// The flags of a TCP header (RFC 9293; AE: RFC 9768).
+// Imports no values, so that esbuild puts the constants into the code (see net/netfilter/conntrack-row.ts).
 
 export const FIN = 0x01;
 export const SYN = 0x02;
