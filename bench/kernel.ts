@@ -4,6 +4,8 @@
 //   NAME…      only figures whose name holds NAME
 
 import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FIGURES } from "./figures/all.ts";
 import { rulesText } from "./figures/forward.ts";
@@ -53,11 +55,11 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-// in memory where there is such a file system, for tcpdump's files and for ours
 let work = "";
 try {
   if (process.getuid?.() !== 0) throw new Unable("needs root, for network namespaces");
-  work = mkdtempSync("/dev/shm/vethlab-bench-");
+  // tcpdump's files and ours lie where captures do, not in memory: tmpfs takes them page by page, which costs more than a disk's page cache
+  work = mkdtempSync(join(tmpdir(), "vethlab-bench-"));
   process.env.TMPDIR = work; // of the figures' processes
   prepareMachine(work, fileURLToPath(new URL("../../bench/kernel/traffic.c", import.meta.url)));
   await compareAll();

@@ -1,7 +1,7 @@
 // How many frames a second go from a container's UDP socket to a socket on the next machine, with and without captures,
 // with many flows, and with many rules?
 
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, unlinkSync, writeSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readCapture } from "../../src/capture/read.ts";
@@ -9,6 +9,7 @@ import { CaptureWriter, emptyCapture } from "../../src/capture/writer.ts";
 import { captureFrame } from "../../src/net/core/capture-stamp.ts";
 import type { Tap } from "../../src/net/core/net-device.ts";
 import type { UdpSock } from "../../src/net/ipv4/udp.ts";
+import { WriteBehind } from "../../src/node/write-behind.ts";
 import { checksumKind, fold, headerIsValid, pseudoHeaderSumAt } from "../../src/wire/checksum.ts";
 import * as ethernet from "../../src/wire/ethernet.ts";
 import * as ipv4 from "../../src/wire/ipv4.ts";
@@ -17,9 +18,11 @@ import { CONTAINER, HOST, type NatPath, natPath, OUTSIDE, PORT } from "../suppor
 import type { Batch, Figure } from "./figure.ts";
 
 const FRAMES = 2000;
+/** With captures, so that files are long as large ones are: what is left at the end is written in no other thread. */
+const CAPTURED_FRAMES = 10_000;
 
 /** Sends and receives; every datagram must have arrived. */
-function oneFlow(path: NatPath, payloadBytes: number): Batch {
+function oneFlow(path: NatPath, payloadBytes: number, frames = FRAMES): Batch {
   const sock = path.sender();
   const payload = new Uint8Array(payloadBytes);
   const buffer = new Uint8Array(2048);
@@ -27,14 +30,14 @@ function oneFlow(path: NatPath, payloadBytes: number): Batch {
   let sent = 0;
   let got = 0;
   return {
-    units: FRAMES,
+    units: frames,
     run() {
-      for (let i = 0; i < FRAMES; i++) {
+      for (let i = 0; i < frames; i++) {
         sock.sendNow(payload, NO_OPTIONS);
         path.settle();
         if (outside.recvInto(buffer) === payloadBytes) got++;
       }
-      sent += FRAMES;
+      sent += frames;
     },
     check() {
       if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
@@ -48,7 +51,7 @@ const NO_OPTIONS = {};
 async function withCaptures(payloadBytes: number): Promise<Batch> {
   const path = await natPath();
   const captures = captureToFiles(path);
-  const batch = oneFlow(path, payloadBytes);
+  const batch = oneFlow(path, payloadBytes, CAPTURED_FRAMES);
   return {
     units: batch.units,
     run() {
@@ -79,22 +82,24 @@ export function captureToFiles(path: NatPath): CaptureFiles {
   const folder = mkdtempSync(join(tmpdir(), "vethlab-bench-"));
   const captures = ["docker0", "eth0"].map((name) => {
     const file = join(folder, `${name}.pcap`);
-    let fd = openSync(file, "w");
-    const sink = (piece: Uint8Array): void => void writeSync(fd, piece);
-    const writer = new CaptureWriter({ sink });
+    let behind = new WriteBehind(openSync(file, "w"));
+    const writer = new CaptureWriter({ sink: (piece) => void behind.append(piece) });
     const tap: Tap = {
       capture: (skb, _dev, _outgoing, stamp) => captureFrame(writer, skb, stamp),
     };
     path.host.host.netns.net.deviceByName(name)!.taps.push(tap);
-    const flush = (): void => writer.flush();
+    const flush = (): void => {
+      writer.flush();
+      if (!behind.finish()) throw behind.error;
+    };
     const renew = (): void => {
       flush();
-      closeSync(fd);
+      behind.close();
       // a file that is cut to nothing and written anew is put on the disk when it is closed (ext4's auto_da_alloc), in the next run's time
       unlinkSync(file);
-      fd = openSync(file, "w");
+      behind = new WriteBehind(openSync(file, "w"));
       // the writer stays, with its chunk as large as it has become: as in a capture that goes on
-      writeSync(fd, emptyCapture());
+      behind.append(emptyCapture());
     };
     return { name, file, flush, renew };
   });
@@ -116,7 +121,8 @@ function checkCapture(name: string, file: string, payloadBytes: number): void {
   const { bytes } = capture;
   // now and then a machine asks its neighbour whether it is still there
   const frames = capture.frames.filter(({ from }) => ethernet.getEtherType(bytes, from) !== ethernet.ETH_P_ARP);
-  if (frames.length !== FRAMES) throw new Error(`${name}: ${frames.length} frames in the file instead of ${FRAMES}`);
+  if (frames.length !== CAPTURED_FRAMES)
+    throw new Error(`${name}: ${frames.length} frames in the file instead of ${CAPTURED_FRAMES}`);
   const source = name === "docker0" ? CONTAINER : HOST;
   for (const { from, to } of frames) {
     const at = from + 14;

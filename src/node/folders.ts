@@ -16,8 +16,9 @@ import { dirname, join } from "node:path";
 import { type Content, readContent } from "../posix/growing-file.ts";
 import { type FileNode, fileNode } from "../posix/vfs.ts";
 import type { WrittenFile } from "../scenario/written.ts";
-import { SPOOL_PREFIX, SpooledFile, writeWhole } from "./spool.ts";
+import { SPOOL_PREFIX, SpooledFile } from "./spool.ts";
 import { systemErrorText, UsageError } from "./terminal.ts";
+import { writeWhole } from "./write-behind.ts";
 
 /** Files larger than this are not shown. */
 const SHOWN_LIMIT = 4 * 1024 * 1024;

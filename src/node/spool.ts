@@ -1,20 +1,10 @@
 // Large files of a run lie on the real disk while they grow, and get their names when it is over. In memory a capture costs the first
 // touch of each of its pages, and the run ends by writing it all.
 
-import {
-  chmodSync,
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  lstatSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, fstatSync, lstatSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Store } from "../posix/growing-file.ts";
+import { WriteBehind, writeWhole } from "./write-behind.ts";
 
 /** What names of files in the making begin with. */
 export const SPOOL_PREFIX = ".vethlab-";
@@ -53,38 +43,38 @@ export class Spool {
 export class SpooledFile implements Store {
   readonly #path: string;
   readonly #fd: number;
-  #size = 0;
+  readonly #behind: WriteBehind;
   #state: "growing" | "named" | "gone" = "growing";
 
   /** @internal use Spool.create */
   constructor(path: string, fd: number) {
     this.#path = path;
     this.#fd = fd;
+    this.#behind = new WriteBehind(fd);
   }
 
+  /** When there is no room the run goes on in memory, and says so when it writes its files. */
   append(bytes: Uint8Array): boolean {
-    try {
-      writeWhole(this.#fd, bytes, this.#size);
-      this.#size += bytes.length;
-      return true;
-    } catch {
-      // the run goes on in memory, and says so when it writes its files
-      ftruncateSync(this.#fd, this.#size);
-      return false;
-    }
+    return this.#behind.append(bytes);
   }
 
   read(into: Uint8Array, from: number): void {
-    for (let at = 0; at < into.length; ) {
-      const got = readSync(this.#fd, into, at, into.length - at, from + at);
+    const behind = this.#behind;
+    const inFile = behind.finish() ? into.length : Math.max(0, Math.min(into.length, behind.written - from));
+    for (let at = 0; at < inFile; ) {
+      const got = readSync(this.#fd, into, at, inFile - at, from + at);
       if (got === 0) throw new Error(`${this.#path} was cut short by somebody else`);
       at += got;
+    }
+    if (inFile < into.length) {
+      const skipped = from + inFile - behind.written;
+      into.set(behind.rest.subarray(skipped, skipped + into.length - inFile), inFile);
     }
   }
 
   /**
    * Gives it its name, in place of the file that has it now; false when there is something there that is to be written into instead: a link,
-   * a device. Throws the system's error.
+   * a device. Throws the system's error, also when there is no room for all of it.
    */
   moveTo(target: string): boolean {
     const there = lstatSync(target, { throwIfNoEntry: false });
@@ -92,24 +82,22 @@ export class SpooledFile implements Store {
       const mine = fstatSync(this.#fd);
       if (!there.isFile() || there.nlink > 1 || there.uid !== mine.uid || there.dev !== mine.dev) return false;
       chmodSync(this.#path, there.mode & 0o7777);
-      // ext4 puts a file on the disk at once when it takes another's place (auto_da_alloc)
-      rmSync(target);
     }
+    const behind = this.#behind;
+    const whole = behind.finish();
+    // ext4 puts a file on the disk at once when it takes another's place (auto_da_alloc)
+    if (there !== undefined) rmSync(target);
     renameSync(this.#path, target);
     this.#state = "named";
+    // there may be room by now
+    if (!whole) writeWhole(this.#fd, behind.rest, behind.written);
     return true;
   }
 
   drop(): void {
     if (this.#state === "gone") return;
-    closeSync(this.#fd);
+    this.#behind.close();
     if (this.#state === "growing") rmSync(this.#path, { force: true });
     this.#state = "gone";
   }
-}
-
-/** write(2) may take less than it was given, of a full disk what fits. */
-export function writeWhole(fd: number, bytes: Uint8Array, position: number | null = null): void {
-  for (let at = 0; at < bytes.length; )
-    at += writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
 }

@@ -1,0 +1,153 @@
+import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Spool } from "../../src/node/spool.ts";
+import { WriteBehind } from "../../src/node/write-behind.ts";
+
+/** How the disk is, and what libuv's pool has not done of what it was asked. */
+const disk = { room: Infinity, poolSleeps: false, asleep: [] as (() => void)[] };
+
+vi.mock("node:fs", async (original) => {
+  const fs = await original<typeof import("node:fs")>();
+  type Write = (fd: number, b: Uint8Array, at: number, length: number, position: number, done: () => void) => void;
+  const writeSync = (fd: number, b: Uint8Array, at: number, length: number, position: number | null): number => {
+    const fits = Math.min(length, disk.room - (position ?? fs.fstatSync(fd).size));
+    if (fits <= 0) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    return fs.writeSync(fd, b, at, fits, position);
+  };
+  const write: Write = (fd, b, at, length, position, done) => {
+    if (disk.poolSleeps) {
+      disk.asleep.push(() => {
+        fs.writeSync(fd, b, at, length, position);
+        done();
+      });
+    } else if (disk.room === Infinity) fs.write(fd, b, at, length, position, done);
+    else {
+      try {
+        writeSync(fd, b, at, length, position);
+      } catch {
+        // the answer would say so, and nobody hears it
+      }
+      setImmediate(done);
+    }
+  };
+  return { ...fs, write, writeSync };
+});
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "write-behind-"));
+});
+afterEach(() => {
+  Object.assign(disk, { room: Infinity, poolSleeps: false, asleep: [] });
+  rmSync(folder, { recursive: true });
+});
+
+const MIB = 1 << 20;
+const isOpen = (fd: number): boolean => {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch {
+    return false;
+  }
+};
+/** bytes that say where they come from */
+const numbered = (length: number, from: number): Buffer => {
+  const b = Buffer.alloc(length);
+  for (let i = 0; i < length; i++) b[i] = ((from + i) * 2_654_435_761) >>> 24;
+  return b;
+};
+
+describe("a file that is written by another thread", () => {
+  it("has everything in its order when it is finished, in whatever pieces it came", () => {
+    const size = fc.oneof(fc.nat(70_000), fc.nat(300_000), fc.constantFrom(0, 1 << 16, 1 << 18, (1 << 18) - 1, MIB));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(size, fc.boolean()), { maxLength: 12 }), (steps) => {
+        const path = join(folder, "file");
+        const behind = new WriteBehind(openSync(path, "w"));
+        let length = 0;
+        for (const [bytes, finish] of steps) {
+          const piece = numbered(bytes, length);
+          expect(behind.append(piece)).toBe(true);
+          piece.fill(0); // they were only lent
+          length += bytes;
+          if (!finish) continue;
+          expect(behind.finish()).toBe(true);
+          expect(behind.written).toBe(length);
+          expect(readFileSync(path).length).toBe(length);
+        }
+        expect(behind.finish()).toBe(true);
+        behind.close();
+        expect(readFileSync(path).equals(numbered(length, 0))).toBe(true);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("does not wait for a thread that does not come, and is not harmed when it comes after all", () => {
+    disk.poolSleeps = true;
+    const path = join(folder, "file");
+    const fd = openSync(path, "w");
+    const behind = new WriteBehind(fd);
+    for (let at = 0; at < MIB; at += 100_000) expect(behind.append(numbered(100_000, at))).toBe(true);
+    expect(behind.finish()).toBe(true);
+    expect(readFileSync(path).equals(numbered(1_100_000, 0))).toBe(true);
+    behind.close();
+    // its number could become another file's
+    expect(isOpen(fd)).toBe(true);
+    expect(disk.asleep.length).toBeGreaterThan(2);
+    for (const [i, wake] of disk.asleep.entries()) {
+      expect(isOpen(fd)).toBe(i < disk.asleep.length);
+      wake();
+    }
+    expect(isOpen(fd)).toBe(false);
+    expect(readFileSync(path).equals(numbered(1_100_000, 0))).toBe(true);
+  });
+});
+
+describe("a run's file in the making, on a disk that is full", () => {
+  const fill = (
+    bytes: number,
+    more = 0,
+  ): { spool: Spool; kept: number; file: ReturnType<Spool["create"]> & object } => {
+    disk.room = bytes;
+    const spool = new Spool(folder);
+    const file = spool.create()!;
+    let kept = 0;
+    while (file.append(numbered(50_000, kept))) kept += 50_000;
+    disk.room += more;
+    return { spool, kept, file };
+  };
+
+  it.each([0, 1, 100_000, 262_144, 300_000, 900_000])("keeps what it has taken, also beyond %d bytes", (room) => {
+    const { spool, kept, file } = fill(room);
+    expect(kept).toBeGreaterThanOrEqual(Math.max(room, 262_144) - 50_000);
+    expect(file.append(Uint8Array.of(1))).toBe(false);
+    for (const [from, to] of [
+      [0, kept],
+      [0, 1000],
+      [kept - 60_000, kept],
+      [kept - 10, kept],
+    ] as const) {
+      const read = new Uint8Array(to - from);
+      file.read(read, from);
+      expect(numbered(to - from, from).equals(read), `${from} to ${to}`).toBe(true);
+    }
+    spool.dispose();
+  });
+
+  it("gets its name with what fits, and the error is the system's; all of it when there is room again", () => {
+    for (const more of [0, MIB]) {
+      const { spool, kept, file } = fill(400_000, more);
+      const target = join(folder, `target-${more}`);
+      if (more === 0) expect(() => file.moveTo(target)).toThrow("ENOSPC");
+      else expect(file.moveTo(target)).toBe(true);
+      expect(readFileSync(target).equals(numbered(more === 0 ? 400_000 : kept, 0))).toBe(true);
+      spool.dispose();
+      expect(readFileSync(target).length).toBe(more === 0 ? 400_000 : kept);
+    }
+  });
+});
