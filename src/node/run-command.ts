@@ -90,7 +90,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   const writePcapng = values.pcapng === undefined ? undefined : openFile(values.pcapng);
 
   const spool = new Spool(out);
-  const stop = watchInterrupt();
+  const stop = watchSignals();
   const progress = progressLine();
   const began = performance.now();
   let result: ScenarioResult;
@@ -161,7 +161,8 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   }
   if (!values.quiet) for (const note of result.notes) process.stderr.write(`vethlab: ${note}\n`);
   if (result.problem !== undefined) process.stderr.write(`vethlab: ${result.problem}\n`);
-  return result.status !== 0 ? result.status : written ? 0 : 1;
+  const status = stop.status() ?? result.status;
+  return status !== 0 ? status : written ? 0 : 1;
 }
 
 function readVariable(text: string): [string, string] {
@@ -196,20 +197,26 @@ function progressLine(): Progress {
   };
 }
 
-/** Ctrl-C ends the script as a limit does, so that what it wrote is kept; a second one ends vethlab. */
-function watchInterrupt(): { throwIfAsked(lab: Lab): void; dispose(): void } {
-  let asked = false;
-  const onSignal = (): void => {
-    if (asked) process.exit(130);
-    asked = true;
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Ctrl-C, and what ends a run that takes too long (timeout(1), a job's limit), end the script as a limit of ours does, so that what it
+ * wrote is kept; a second one ends vethlab.
+ */
+function watchSignals(): { throwIfAsked(lab: Lab): void; status(): number | null; dispose(): void } {
+  let status: number | null = null;
+  const onSignal = (_name: NodeJS.Signals, number: number): void => {
+    if (status !== null) process.exit(128 + number);
+    status = 128 + number;
   };
-  process.on("SIGINT", onSignal);
+  for (const name of ENDING) process.on(name, onSignal);
   return {
     throwIfAsked: (lab) => {
-      if (asked) lab.interrupt();
+      if (status !== null) lab.interrupt();
     },
+    status: () => status,
     dispose: () => {
-      process.off("SIGINT", onSignal);
+      for (const name of ENDING) process.off(name, onSignal);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -12,7 +13,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readCapture } from "../../src/capture/read.ts";
-import { temporaryFolder, vethlab } from "../support/cli.ts";
+import { CLI, temporaryFolder, vethlab } from "../support/cli.ts";
 
 const PAIR = `ip netns add box
 ip link add veth0 type veth peer name eth0 netns box
@@ -192,6 +193,30 @@ describe("vethlab run", () => {
       expect(status).toBe(124);
       expect(stderr).toMatch(/vethlab: s\.sh: line 10: the limit of virtual time was reached \(20 s, \d+ events\)\n$/);
       expect(readCapture(readFileSync(join(out, "pair.pcap"))).frames.length).toBeGreaterThanOrEqual(6);
+    });
+
+    it.each([
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+      ["SIGHUP", 129],
+    ] as const)("ends a script on %s as at a limit, and leaves nothing but what it wrote", async (signal, expected) => {
+      const folder = temporaryFolder();
+      const out = join(folder, "out");
+      const flood = "ping -f -s 1400 -c 1000 10.0.0.2 >/dev/null\n";
+      const path = script(folder, `${PAIR}${flood}echo started\nwhile true; do sleep 1; done\n`);
+      const child = spawn(process.execPath, [CLI, "run", path, "--out", out, "--max-time", "10000h"]);
+      let stderr = "";
+      child.stderr.on("data", (text: Buffer) => {
+        stderr += text.toString();
+      });
+      child.stdout.on("data", (text: Buffer) => {
+        if (text.toString().includes("started")) child.kill(signal);
+      });
+      const status = await new Promise((done) => child.on("close", done));
+      expect(status).toBe(expected);
+      expect(stderr).toMatch(/vethlab: s\.sh: line 12: interrupted \(.*\)\n$/);
+      expect(readdirSync(out)).toEqual(["pair.pcap"]);
+      expect(readCapture(readFileSync(join(out, "pair.pcap"))).frames.length).toBeGreaterThan(2000);
     });
 
     it("ends a loop that does nothing at the limit of events or of time", () => {

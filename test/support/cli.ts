@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
-const CLI = fileURLToPath(new URL("../../dist/bin/cli.js", import.meta.url));
+export const CLI: string = fileURLToPath(new URL("../../dist/bin/cli.js", import.meta.url));
 
 export interface CliResult {
   readonly status: number | null;
