@@ -34,10 +34,11 @@ export {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Numbers of kept views: what a reader copies, what captures write. From SEGMENT_VIEWS on: a super-packet's segments. */
+/** Numbers of kept views: what a reader copies, what captures write, all of it. From SEGMENT_VIEWS on: a super-packet's segments. */
 export const READ_VIEW = 0;
 export const TAP_VIEW = 1;
-export const SEGMENT_VIEWS = 2;
+const WHOLE_VIEW = 2;
+export const SEGMENT_VIEWS = 3;
 
 /**
  * One packet. Offsets count from the start of `head`. `data` … `tail` is what the current layer sees: a layer that
@@ -250,12 +251,13 @@ export class SkBuff {
 
   swapHeads(other: SkBuff): void {
     const { head, words } = this;
+    const views = this.#views;
     this.head = other.head;
     this.words = other.words;
+    this.#views = other.#views;
     other.head = head;
     other.words = words;
-    this.#views = null;
-    other.#views = null;
+    other.#views = views;
   }
 
   /** Forgets connection, mark and route as a packet does that leaves its namespace (skb_scrub_packet). */
@@ -369,7 +371,7 @@ export class SkbPool {
   grow(skb: SkBuff, bytes: number): boolean {
     if (skb.tail + bytes > LARGE) return false;
     const larger = this.#take(LARGE);
-    larger.head.set(skb.head.subarray(0, skb.tail));
+    larger.head.set(skb.view(WHOLE_VIEW, 0, skb.tail));
     skb.swapHeads(larger);
     this.consume(larger);
     return true;

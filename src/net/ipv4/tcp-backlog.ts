@@ -3,7 +3,7 @@
 
 import { ACK, AE, CWR, ECE, FIN, getWindow, RST, SYN, setWindow, URG } from "../../wire/tcp.ts";
 import { DropReason } from "../core/drop-reason.ts";
-import { consumeSkb, drop, type SkBuff } from "../core/skb.ts";
+import { consumeSkb, drop, READ_VIEW, type SkBuff } from "../core/skb.ts";
 import { MAX_SKB_FRAGS, SKB_OVERHEAD, type TcpSock } from "./tcp-sock.ts";
 import { rcvTruesize } from "./tcp-window.ts";
 
@@ -57,7 +57,7 @@ function join(tail: SkBuff, skb: SkBuff): boolean {
   const size = Math.max(tail.gsoSize || tail.len, skb.gsoSize || len);
   if (len > 0) {
     if (tail.tailroom < len && !skb.pool.grow(tail, len)) return false;
-    tail.head.set(skb.head.subarray(skb.data, skb.tail), tail.put(len));
+    tail.head.set(skb.view(READ_VIEW, skb.data, len), tail.put(len));
   }
   const at = tail.transportHeader;
   tail.cb2 = frags;
