@@ -21,6 +21,8 @@ export interface Figure {
   readonly prepare: () => Promise<Batch | number>;
   /** of a measured value: in how many fresh processes; once when absent */
   readonly repeat?: number;
+  /** work that a process does once, while V8 still compiles it: beside it, as in a user's process */
+  readonly once?: boolean;
   /** less is better */
   readonly lower?: boolean;
 }

@@ -278,6 +278,7 @@ export const forwardFigures: readonly Figure[] = [
     unit: "ms",
     prepare: () => loadRules(10_000),
     repeat: 3,
+    once: true,
     lower: true,
   },
 ];

@@ -83,10 +83,10 @@ export class FigureProcess {
   private readonly child: ChildProcess;
   private readonly key: string;
 
-  constructor({ key }: Figure) {
+  constructor({ key, once }: Figure) {
     this.key = key;
     this.child = fork(fileURLToPath(new URL("./figure-process.js", import.meta.url)), [key], {
-      execArgv: [COMPILE_ALIKE],
+      execArgv: once ? [] : [COMPILE_ALIKE],
     });
   }
 
