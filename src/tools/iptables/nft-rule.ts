@@ -41,12 +41,16 @@ function nftTcp(match: ExtSpec, proto: number): ExtSpec[] {
   const bare = anyPorts(info) && info.flgMask === 0 && info.flgCmp === 0;
   if (info.option !== 0 || info.invflags & XT_TCP_INV_OPTION || bare) return [match];
   if (proto !== IPPROTO_TCP) parameterProblem("TCP match requires '-p tcp'");
-  const ports = nftPorts(info);
-  const flags =
-    info.flgMask === 0
-      ? { flgMask: 0, flgCmp: 0, invflags: ports.invflags & ~XT_TCP_INV_FLAGS }
-      : { flgMask: info.flgMask, flgCmp: info.flgCmp };
-  const converted: TcpInfo = { ...ports, option: 0, ...flags };
+  const { spts, dpts, invflags } = nftPorts(info);
+  const { flgMask } = info;
+  const converted: TcpInfo = {
+    spts,
+    dpts,
+    invflags: flgMask === 0 ? invflags & ~XT_TCP_INV_FLAGS : invflags,
+    option: 0,
+    flgMask,
+    flgCmp: flgMask === 0 ? 0 : info.flgCmp,
+  };
   return anyPorts(converted) && converted.flgMask === 0 ? [] : [{ name: "tcp", info: converted }];
 }
 
