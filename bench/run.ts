@@ -1,5 +1,5 @@
-// `npm run bench [-- NAME…]`: the table of figures, each measured in a process of its own, then bench/*.bench.ts, each one
-// question about a part. What is measured is the bundle, as users run it: tsx keeps functions' names by a call for each
+// `npm run bench [-- NAME…]`: the table of figures, each measured in a process of its own (those of the path of frames in turn), then
+// bench/*.bench.ts, each one question about a part. What is measured is the bundle, as users run it: tsx keeps functions' names by a call for each
 // closure, which costs the TCP path a third.
 //   --json          one object: figures by key (medians), spread, calibration and scaled figures beside them
 //   --against FILE  ratios to an earlier --json, each scaled by a calibration loop that ran in between; exit status 1 when
@@ -10,7 +10,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Bench } from "tinybench";
 import { inlineMore } from "../src/node/v8-flags.ts";
-import { FIGURES } from "./figures/all.ts";
+import { GROUPS } from "./figures/all.ts";
 import { measure, type Result } from "./support/figure-runner.ts";
 
 /** A loss of more than this part counts … */
@@ -29,19 +29,19 @@ const chosen = (name: string): boolean => wanted.length === 0 || wanted.some((pa
 
 const results: Result[] = [];
 let lost = false;
-for (const figure of FIGURES) {
-  if (!chosen(figure.key)) continue;
-  let result = await measure(figure);
-  for (let i = 1; i < MEASUREMENTS && (ratio(result) ?? 1) < 1 - TOLERANCE; i++) {
-    const again = await measure(figure);
-    if (ratio(again)! > ratio(result)!) result = again;
+for (const group of GROUPS) {
+  for (let result of await measure(group.filter(({ key }) => chosen(key)))) {
+    for (let i = 1; i < MEASUREMENTS && (ratio(result) ?? 1) < 1 - TOLERANCE; i++) {
+      const [again] = await measure([result.figure]);
+      if (ratio(again!)! > ratio(result)!) result = again!;
+    }
+    results.push(result);
+    if ((ratio(result) ?? 1) < 1 - TOLERANCE) lost = true;
+    if (json) {
+      const text = compared(result);
+      if (text !== "") process.stderr.write(`${result.figure.key}${text}\n`);
+    } else console.log(line(result));
   }
-  results.push(result);
-  if ((ratio(result) ?? 1) < 1 - TOLERANCE) lost = true;
-  if (json) {
-    const text = compared(result);
-    if (text !== "") process.stderr.write(`${figure.key}${text}\n`);
-  } else console.log(line(result));
 }
 if (wanted.includes("goodput")) await (await import("./goodput.ts")).printGoodput();
 if (json) {
