@@ -474,7 +474,7 @@ class World {
       }
       case "listen": {
         const { ct } = this.host.host.netns.nf;
-        ct.listen((events, { orig, reply, status, timeout }) => {
+        ct.events.listen((events, { orig, reply, status, timeout }) => {
           this.events.push(JSON.stringify([this.lab.now, events, orig, reply, status, timeout]));
         });
         return "";

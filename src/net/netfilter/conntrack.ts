@@ -38,6 +38,7 @@ import {
   IPS_SEEN_REPLY,
   type Template,
 } from "./conntrack-entry.ts";
+import { ConntrackEvents } from "./conntrack-events.ts";
 import { type ConntrackHelper, ExpectTable } from "./conntrack-expect.ts";
 import { bucketOf, ConntrackHash } from "./conntrack-hash.ts";
 import { ConnHandle, ConnInfo } from "./conntrack-info.ts";
@@ -47,9 +48,6 @@ import { genericPacket, grePacket, icmpError, icmpPacket, udpPacket } from "./pr
 import { TCP_REPEAT, tcpCanEarlyDrop, tcpPacket } from "./proto-tcp.ts";
 import { TcpTracks } from "./proto-tcp-track.ts";
 import { getTuple, invertTuple, Tuple } from "./tuple.ts";
-
-/** Told of connections: IPCT_* bits; `conntrack -E` listens. */
-export type ConntrackListener = (events: number, conn: ConnInfo) => void;
 
 export class Conntrack {
   #jiffy = 0;
@@ -69,12 +67,7 @@ export class Conntrack {
   /** tells NAT that a connection was stored or is gone */
   onConfirm: ((conn: number) => void) | null = null;
   onDestroy: ((conn: number) => void) | null = null;
-  readonly #listeners: Set<ConntrackListener> = new Set();
-  /** what their sizes say: V8 calls a function for a size, 20 ns each for every packet (new_flow) */
-  #isListened = false;
-  #hasEvents = false;
-  /** IPCT_* not yet told, by connection */
-  readonly #events: Map<number, number> = new Map();
+  readonly events: ConntrackEvents = new ConntrackEvents(this);
   readonly #handles: Map<number, ConnHandle> = new Map();
   readonly expectations: ExpectTable = new ExpectTable(this);
   /** looks at an established packet of a connection with a helper, or with shifted numbers; a verdict */
@@ -108,7 +101,7 @@ export class Conntrack {
     const beforeGrowth = (): void => this.expireAll();
     this.rows.beforeGrowth = beforeGrowth;
     const onFree = (conn: number): void => {
-      this.#dropEvents(conn);
+      this.events.drop(conn);
       if (this.#handles.size > 0) this.#handles.delete(conn);
       if (this.rows.protonum(conn) === IPPROTO_TCP) this.tcp.free(conn);
     };
@@ -117,6 +110,10 @@ export class Conntrack {
     this.table = new ConntrackHash(this.rows);
     this.#gc = net.sim.timer(() => this.#collect());
     this.#sweep = net.sim.timer(() => this.#sweepFull());
+    this.events.onHearing = (isHeard) => {
+      if (!isHeard) this.#gc.del();
+      else if (this.size > 0) this.#gc.after(SEC);
+    };
     this.sysctl = new ConntrackSysctl(this);
   }
 
@@ -244,7 +241,7 @@ export class Conntrack {
       if (result > 0) {
         if (skb.ctinfo === IP_CT_ESTABLISHED_REPLY && !(this.rows.status(conn) & IPS_SEEN_REPLY)) {
           this.rows.addStatus(conn, IPS_SEEN_REPLY);
-          this.eventCache(conn, IPCT_REPLY);
+          this.events.note(conn, IPCT_REPLY);
         }
         if (skb.record !== null) noteConnection(this.rows, skb, skb.record, template !== null);
         return result;
@@ -351,7 +348,7 @@ export class Conntrack {
   #extend(conn: number): number {
     const { acct, events } = this.sysctl;
     if (acct) this.rows.addCounters(conn);
-    if (events === 1 || (events === 2 && this.#isListened)) this.rows.setTells(conn);
+    if (events === 1 || (events === 2 && this.events.isHeard)) this.rows.setTells(conn);
     return conn;
   }
 
@@ -435,7 +432,7 @@ export class Conntrack {
       const verdict = this.#insert(conn, skb);
       if (verdict !== NF_ACCEPT) return verdict;
     }
-    this.flushEvents(skb.ct);
+    this.events.flush(skb.ct);
     return NF_ACCEPT;
   }
 
@@ -459,7 +456,7 @@ export class Conntrack {
     this.#store(conn);
     this.table.insert(conn, 0);
     this.table.insert(conn, 1);
-    this.flushEvents(conn);
+    this.events.flush(conn);
     return true;
   }
 
@@ -489,7 +486,7 @@ export class Conntrack {
     if (rows.hasCounters(conn)) rows.count(conn, 0, bytes);
     this.#stored(conn, IPCT_NEW);
     this.table.insertLacked(conn);
-    this.flushEvents(conn);
+    this.events.flush(conn);
   }
 
   #store(conn: number): void {
@@ -505,8 +502,8 @@ export class Conntrack {
     const { rows } = this;
     if (this.sysctl.timestamp) rows.setStart(conn, this.now);
     this.size++;
-    this.eventCache(conn, event);
-    if (this.#isListened && !this.#gc.pending) this.#gc.after(SEC);
+    this.events.note(conn, event);
+    if (this.events.isHeard && !this.#gc.pending) this.#gc.after(SEC);
   }
 
   /** Another connection has the tuple (nf_ct_resolve_clash): for datagrams both packets may live. */
@@ -575,8 +572,8 @@ export class Conntrack {
     rows.loosen(conn);
     if (this.expectations.list.length > 0) this.expectations.removeOf(conn);
     this.onDestroy?.(conn);
-    this.#dropEvents(conn);
-    if (rows.tells(conn)) this.#tell(IPCT_DESTROY, conn);
+    this.events.drop(conn);
+    if (rows.tells(conn)) this.events.tell(IPCT_DESTROY, conn);
     return true;
   }
 
@@ -590,7 +587,7 @@ export class Conntrack {
   /** Ends every connection that `test` picks, which is asked once or twice of each (nf_ct_iterate_cleanup). Returns how many. */
   killWhere(test: (conn: number) => boolean): number {
     const { rows } = this;
-    if (!this.#isListened) {
+    if (!this.events.isHeard) {
       let count = 0;
       for (let conn = 1; conn < rows.top; conn++) if (rows.isLive(conn) && test(conn)) count++;
       if (count * 4 > this.size) {
@@ -614,45 +611,6 @@ export class Conntrack {
     this.table.sweep(this.size);
   }
 
-  /** Notes IPCT_* for the next delivery. */
-  eventCache(conn: number, event: number): void {
-    if (!this.rows.tells(conn)) return;
-    this.#events.set(conn, (this.#events.get(conn) ?? 0) | event);
-    this.#hasEvents = true;
-  }
-
-  /** Tells listeners what was noted (nf_ct_deliver_cached_events). */
-  flushEvents(conn: number): void {
-    if (!this.#hasEvents) return;
-    const events = this.#events.get(conn) ?? 0;
-    this.#dropEvents(conn);
-    if (events !== 0 && this.rows.isLive(conn)) this.#tell(events, conn);
-  }
-
-  #dropEvents(conn: number): void {
-    if (!this.#hasEvents) return;
-    this.#events.delete(conn);
-    this.#hasEvents = this.#events.size > 0;
-  }
-
-  #tell(events: number, conn: number): void {
-    if (!this.#isListened) return;
-    const info = new ConnInfo(this, conn);
-    for (const listener of this.#listeners) listener(events, info);
-  }
-
-  /** Calls `listener` for every change from now on; returns what ends that. */
-  listen(listener: ConntrackListener): () => void {
-    this.#listeners.add(listener);
-    this.#isListened = true;
-    if (this.size > 0) this.#gc.after(SEC);
-    return () => {
-      this.#listeners.delete(listener);
-      this.#isListened = this.#listeners.size > 0;
-      if (!this.#isListened) this.#gc.del();
-    };
-  }
-
   /** Ends what has expired. */
   expireAll(): void {
     if (this.size === 0) return;
@@ -664,7 +622,7 @@ export class Conntrack {
   /** While somebody listens, endings must be told in time. */
   #collect(): void {
     this.expireAll();
-    if (this.size > 0 && this.#isListened) this.#gc.after(SEC);
+    if (this.size > 0 && this.events.isHeard) this.#gc.after(SEC);
   }
 
   /** The packet's connection gets a helper before it is confirmed (nft_ct_helper_obj_eval). */

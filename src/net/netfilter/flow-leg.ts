@@ -137,7 +137,7 @@ export function sumUp(words: Int32Array, w: number, ttlProtocol: number, ipChang
 
 /** … and leaves. */
 export function leave(skb: SkBuff, way: FlowWay, conn: number): void {
-  way.ct.flushEvents(conn);
+  way.ct.events.flush(conn);
   way.count(skb);
   way.neigh.outputBy();
   way.hop.cross(skb);

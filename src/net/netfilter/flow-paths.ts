@@ -314,7 +314,7 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     this.#count(path, skb.tail - skb.data);
     // ipOutput
     if (path.snat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
-    this.ct.flushEvents(conn);
+    this.ct.events.flush(conn);
     if (trail !== null) this.#noteLeg(trail, path, skb, conn);
     ipFinishOutput2(this.#ip4, skb, true);
     return true;

@@ -64,7 +64,7 @@ export function udpRefresh(ct: Conntrack, conn: number, skb: SkBuff, ctinfo: num
   ct.refreshAcct(conn, ctinfo, skb, stream ? udpTimeoutStream : udpTimeout);
   if (stream && !(status & (IPS_NAT_CLASH | IPS_ASSURED))) {
     rows.addStatus(conn, IPS_ASSURED);
-    ct.eventCache(conn, IPCT_ASSURED);
+    ct.events.note(conn, IPCT_ASSURED);
   }
 }
 
@@ -90,7 +90,7 @@ export function grePacket(ct: Conntrack, conn: number, skb: SkBuff, ctinfo: numb
   ct.refreshAcct(conn, ctinfo, skb, answered ? greTimeoutStream : greTimeout);
   if (answered && !(rows.status(conn) & IPS_ASSURED)) {
     rows.addStatus(conn, IPS_ASSURED);
-    ct.eventCache(conn, IPCT_ASSURED);
+    ct.events.note(conn, IPCT_ASSURED);
   }
   return NF_ACCEPT;
 }

@@ -141,7 +141,7 @@ export function tcpSetClosing(ct: Conntrack, conn: number): void {
   tcp.setState(track, TcpState.CLOSE);
   if (old === TcpState.CLOSE || rows.status(conn) & IPS_FIXED_TIMEOUT) return;
   rows.setExpires(conn, ct.inSeconds(ct.sysctl.tcpTimeouts[TcpState.CLOSE]!));
-  ct.eventCache(conn, IPCT_PROTOINFO);
+  ct.events.note(conn, IPCT_PROTOINFO);
 }
 
 /** A FIN or RST outside the window answers one of the other side: the connection will not live long. */
@@ -360,7 +360,7 @@ function enterState(
   else if (sides & FLAG_DATA_UNACKED && normal > unack) timeout = unack;
   else if (tcp.words[tcp.at(track) + LAST_WIN] === 0 && normal > retrans) timeout = retrans;
 
-  if (next !== old) ct.eventCache(conn, IPCT_PROTOINFO);
+  if (next !== old) ct.events.note(conn, IPCT_PROTOINFO);
   const status = rows.status(conn);
   if (!(status & IPS_SEEN_REPLY)) {
     if (index === RST_SET) {
@@ -375,7 +375,7 @@ function enterState(
     next === TcpState.ESTABLISHED
   ) {
     rows.addStatus(conn, IPS_ASSURED);
-    ct.eventCache(conn, IPCT_ASSURED);
+    ct.events.note(conn, IPCT_ASSURED);
   }
   ct.refreshAcct(conn, ctinfo, skb, timeout);
   return NF_ACCEPT;

@@ -120,10 +120,10 @@ export function updateConn(ct: Conntrack, conn: number, { template, used }: CtCo
     rows.setExpires(conn, ct.inSeconds(Math.max(0, template.timeout)));
   if (old.tcpState !== null && state !== null) ct.tcp.setState(ct.tcp.track(conn), state);
   rows.setMark(conn, mark);
-  ct.eventCache(conn, IPCT_PROTOINFO | IPCT_MARK);
-  if (added & IPS_SEEN_REPLY) ct.eventCache(conn, IPCT_REPLY);
-  if (added & IPS_ASSURED) ct.eventCache(conn, IPCT_ASSURED);
-  ct.flushEvents(conn);
+  ct.events.note(conn, IPCT_PROTOINFO | IPCT_MARK);
+  if (added & IPS_SEEN_REPLY) ct.events.note(conn, IPCT_REPLY);
+  if (added & IPS_ASSURED) ct.events.note(conn, IPCT_ASSURED);
+  ct.events.flush(conn);
   return true;
 }
 

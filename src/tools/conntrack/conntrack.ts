@@ -317,7 +317,7 @@ class ConntrackTool {
         `NOTICE: Netlink socket buffer size has been set to ${2 * command.bufferSize} bytes.\n`,
       );
     yield* this.#showEvents(command, (tell) =>
-      this.#ct.listen((events, conn) => {
+      this.#ct.events.listen((events, conn) => {
         const line = this.#eventLine(command, events, conn);
         if (line !== undefined) tell(line);
       }),

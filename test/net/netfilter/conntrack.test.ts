@@ -252,7 +252,7 @@ describe("the table", () => {
   test("a listener learns of beginning, answer and end", () => {
     const lab = new CtLab();
     const heard: number[] = [];
-    const stop = lab.nf.ct.listen((events) => heard.push(events));
+    const stop = lab.nf.ct.events.listen((events) => heard.push(events));
     lab.udp();
     lab.udp(true);
     lab.wait(40);

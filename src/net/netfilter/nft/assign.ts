@@ -46,7 +46,7 @@ function storeInto(to: NftExpr, { env }: LoadContext): Store {
       const conn = nfCtGet(skb);
       if (conn === 0 || env.ct.rows.mark(conn) === value) return;
       env.ct.rows.setMark(conn, value);
-      env.ct.eventCache(conn, IPCT_MARK);
+      env.ct.events.note(conn, IPCT_MARK);
     };
   else if (to.kind === "tcpopt") return storeMaxseg;
   else if (to.kind === "payload" && to.base !== "link") return storePayload(to);

@@ -52,7 +52,7 @@ export const connmarkTarget: XtTarget<ConnmarkTgInfo> = {
             : ((old & ~ctmask) ^ shift((skb.mark & nfmask) >>> 0)) >>> 0;
         if (mark !== old) {
           ct.rows.setMark(conn, mark);
-          ct.eventCache(conn, IPCT_MARK);
+          ct.events.note(conn, IPCT_MARK);
         }
         return XT_CONTINUE;
       },
