@@ -37,6 +37,9 @@ which nobody types, as when it is started by hand: 'docker exec -it' works in it
   --max-time TIME    end the script after so much virtual time (90s, 5m); default 1h
   --max-events N     end the script after so many events of the engine; default 50000000
   --quiet            no lines about captures
+
+A limit, Ctrl-C, SIGTERM (timeout(1)) and SIGHUP end the script where it is: what it wrote is kept, and the line that it was at is
+said. The exit status is 124 then, 130, 143 or 129.
 `;
 
 const PROGRESS_AFTER_MS = 2000;

@@ -4,7 +4,7 @@
 import { chmodSync, fstatSync, lstatSync, openSync, readSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Store } from "../posix/growing-file.ts";
-import { WriteBehind, writeWhole } from "./write-behind.ts";
+import { type Disk, WriteBehind } from "./write-behind.ts";
 
 /** What names of files in the making begin with. */
 export const SPOOL_PREFIX = ".vethlab-";
@@ -12,11 +12,14 @@ export const SPOOL_PREFIX = ".vethlab-";
 /** A run's files in the making, in the folder where they will stay. */
 export class Spool {
   readonly #folder: string;
+  readonly #disk: Disk | undefined;
   readonly #files: SpooledFile[] = [];
   readonly #onExit = (): void => this.dispose();
 
-  constructor(folder: string) {
+  /** @param disk what writes; node:fs when absent */
+  constructor(folder: string, disk?: Disk) {
     this.#folder = folder;
+    this.#disk = disk;
     process.on("exit", this.#onExit);
   }
 
@@ -24,7 +27,7 @@ export class Spool {
   create(): SpooledFile | null {
     const path = join(this.#folder, `${SPOOL_PREFIX}${process.pid}-${this.#files.length}`);
     try {
-      const file = new SpooledFile(path, openSync(path, "wx+"));
+      const file = new SpooledFile(path, openSync(path, "wx+"), this.#disk);
       this.#files.push(file);
       return file;
     } catch {
@@ -47,10 +50,10 @@ export class SpooledFile implements Store {
   #state: "growing" | "named" | "gone" = "growing";
 
   /** @internal use Spool.create */
-  constructor(path: string, fd: number) {
+  constructor(path: string, fd: number, disk?: Disk) {
     this.#path = path;
     this.#fd = fd;
-    this.#behind = new WriteBehind(fd);
+    this.#behind = new WriteBehind(fd, disk);
   }
 
   /** When there is no room the run goes on in memory, and says so when it writes its files. */
@@ -90,7 +93,7 @@ export class SpooledFile implements Store {
     renameSync(this.#path, target);
     this.#state = "named";
     // there may be room by now
-    if (!whole) writeWhole(this.#fd, behind.rest, behind.written);
+    if (!whole) behind.writeRest();
     return true;
   }
 

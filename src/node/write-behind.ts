@@ -9,6 +9,21 @@
 
 import { closeSync, fstatSync, ftruncateSync, write, writeSync } from "node:fs";
 
+/** What writes: node:fs, or a test's disk. */
+export interface Disk {
+  readonly write: (
+    fd: number,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    position: number,
+    done: (error: Error | null) => void,
+  ) => void;
+  readonly writeSync: (fd: number, bytes: Uint8Array, at: number, length: number, position: number | null) => number;
+}
+
+const REAL: Disk = { write, writeSync };
+
 /** Pieces end at such places of the file, so that the page cache takes large folios for them (__filemap_get_folio). */
 const BOUNDARY = 1 << 16;
 /** So few wakings of a thread, which cost 20 us each; what is larger than a processor's second cache takes longer to write. */
@@ -25,6 +40,7 @@ const newPiece = (): Uint8Array => spare.pop() ?? new Uint8Array(PIECE);
 
 export class WriteBehind {
   readonly #fd: number;
+  readonly #disk: Disk;
   /** so many bytes lie in the file */
   #written = 0;
   /** behind them comes what the pool has been given */
@@ -47,8 +63,9 @@ export class WriteBehind {
   };
 
   /** @param fd an empty regular file that nobody else writes to; is closed by `close` */
-  constructor(fd: number) {
+  constructor(fd: number, disk: Disk = REAL) {
     this.#fd = fd;
+    this.#disk = disk;
   }
 
   /** Adds to the end; the bytes are only lent. False: the disk has no more room, and nothing was added. */
@@ -93,6 +110,11 @@ export class WriteBehind {
     return this.#error;
   }
 
+  /** Tries once more to write what found no room. Throws the system's error. */
+  writeRest(): void {
+    writeWhole(this.#fd, this.rest, this.#written, this.#disk);
+  }
+
   /** Closes the file, as soon as nothing more can be written to it. */
   close(): void {
     if (this.#error === null) this.#arrive();
@@ -116,7 +138,7 @@ export class WriteBehind {
     this.#away = full;
     this.#awayBytes = bytes;
     this.#unanswered++;
-    write(this.#fd, full, 0, bytes, this.#written, this.#answered);
+    this.#disk.write(this.#fd, full, 0, bytes, this.#written, this.#answered);
   }
 
   /** What the pool was given lies in the file. */
@@ -143,7 +165,7 @@ export class WriteBehind {
 
   #writeNow(bytes: Uint8Array): boolean {
     try {
-      writeWhole(this.#fd, bytes, this.#written);
+      writeWhole(this.#fd, bytes, this.#written, this.#disk);
       this.#written += bytes.length;
       this.#limit = PIECE - (this.#written % BOUNDARY);
       return true;
@@ -156,7 +178,7 @@ export class WriteBehind {
 }
 
 /** write(2) may take less than it was given, of a full disk what fits. */
-export function writeWhole(fd: number, bytes: Uint8Array, position: number | null = null): void {
+export function writeWhole(fd: number, bytes: Uint8Array, position: number | null = null, disk: Disk = REAL): void {
   for (let at = 0; at < bytes.length; )
-    at += writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
+    at += disk.writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
 }

@@ -1,47 +1,50 @@
-import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Spool } from "../../src/node/spool.ts";
-import { WriteBehind } from "../../src/node/write-behind.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Spool, type SpooledFile } from "../../src/node/spool.ts";
+import { type Disk, WriteBehind } from "../../src/node/write-behind.ts";
 
-/** How the disk is, and what libuv's pool has not done of what it was asked. */
-const disk = { room: Infinity, poolSleeps: false, asleep: [] as (() => void)[] };
+const NO_SPACE = "ENOSPC: no space left on device, write";
 
-vi.mock("node:fs", async (original) => {
-  const fs = await original<typeof import("node:fs")>();
-  type Write = (fd: number, b: Uint8Array, at: number, length: number, position: number, done: () => void) => void;
-  const writeSync = (fd: number, b: Uint8Array, at: number, length: number, position: number | null): number => {
-    const fits = Math.min(length, disk.room - (position ?? fs.fstatSync(fd).size));
-    if (fits <= 0) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
-    return fs.writeSync(fd, b, at, fits, position);
+/** Files of at most so many bytes. */
+function fullAt(room: () => number): Disk {
+  const write: Disk["writeSync"] = (fd, b, at, length, position) => {
+    const fits = Math.min(length, room() - (position ?? fstatSync(fd).size));
+    if (fits <= 0) throw new Error(NO_SPACE);
+    return writeSync(fd, b, at, fits, position);
   };
-  const write: Write = (fd, b, at, length, position, done) => {
-    if (disk.poolSleeps) {
-      disk.asleep.push(() => {
-        fs.writeSync(fd, b, at, length, position);
-        done();
-      });
-    } else if (disk.room === Infinity) fs.write(fd, b, at, length, position, done);
-    else {
+  return {
+    writeSync: write,
+    write: (fd, b, at, length, position, done) => {
       try {
-        writeSync(fd, b, at, length, position);
+        write(fd, b, at, length, position);
       } catch {
         // the answer would say so, and nobody hears it
       }
-      setImmediate(done);
-    }
+      setImmediate(done, null);
+    },
   };
-  return { ...fs, write, writeSync };
-});
+}
+
+/** A pool that does nothing until it is woken. */
+function sleepingPool(): { readonly disk: Disk; readonly asleep: readonly (() => void)[] } {
+  const asleep: (() => void)[] = [];
+  const write: Disk["write"] = (fd, b, at, length, position, done) => {
+    asleep.push(() => {
+      writeSync(fd, b, at, length, position);
+      done(null);
+    });
+  };
+  return { disk: { writeSync, write }, asleep };
+}
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "write-behind-"));
 });
 afterEach(() => {
-  Object.assign(disk, { room: Infinity, poolSleeps: false, asleep: [] });
   rmSync(folder, { recursive: true });
 });
 
@@ -88,19 +91,19 @@ describe("a file that is written by another thread", () => {
   });
 
   it("does not wait for a thread that does not come, and is not harmed when it comes after all", () => {
-    disk.poolSleeps = true;
+    const { disk, asleep } = sleepingPool();
     const path = join(folder, "file");
     const fd = openSync(path, "w");
-    const behind = new WriteBehind(fd);
+    const behind = new WriteBehind(fd, disk);
     for (let at = 0; at < MIB; at += 100_000) expect(behind.append(numbered(100_000, at))).toBe(true);
     expect(behind.finish()).toBe(true);
     expect(readFileSync(path).equals(numbered(1_100_000, 0))).toBe(true);
     behind.close();
     // its number could become another file's
     expect(isOpen(fd)).toBe(true);
-    expect(disk.asleep.length).toBeGreaterThan(2);
-    for (const [i, wake] of disk.asleep.entries()) {
-      expect(isOpen(fd)).toBe(i < disk.asleep.length);
+    expect(asleep.length).toBeGreaterThan(2);
+    for (const [i, wake] of asleep.entries()) {
+      expect(isOpen(fd)).toBe(i < asleep.length);
       wake();
     }
     expect(isOpen(fd)).toBe(false);
@@ -109,22 +112,23 @@ describe("a file that is written by another thread", () => {
 });
 
 describe("a run's file in the making, on a disk that is full", () => {
-  const fill = (
-    bytes: number,
-    more = 0,
-  ): { spool: Spool; kept: number; file: ReturnType<Spool["create"]> & object } => {
-    disk.room = bytes;
-    const spool = new Spool(folder);
+  const fill = (bytes: number, more = 0): { spool: Spool; kept: number; file: SpooledFile } => {
+    let room = bytes;
+    const spool = new Spool(
+      folder,
+      fullAt(() => room),
+    );
     const file = spool.create()!;
     let kept = 0;
-    while (file.append(numbered(50_000, kept))) kept += 50_000;
-    disk.room += more;
+    while (kept < bytes + MIB && file.append(numbered(50_000, kept))) kept += 50_000;
+    room += more;
     return { spool, kept, file };
   };
 
   it.each([0, 1, 100_000, 262_144, 300_000, 900_000])("keeps what it has taken, also beyond %d bytes", (room) => {
     const { spool, kept, file } = fill(room);
     expect(kept).toBeGreaterThanOrEqual(Math.max(room, 262_144) - 50_000);
+    expect(kept).toBeLessThan(room + MIB);
     expect(file.append(Uint8Array.of(1))).toBe(false);
     for (const [from, to] of [
       [0, kept],
