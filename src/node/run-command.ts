@@ -164,7 +164,7 @@ export async function runCommand(argv: readonly string[]): Promise<number> {
   }
   if (!values.quiet) for (const note of result.notes) process.stderr.write(`vethlab: ${note}\n`);
   if (result.problem !== undefined) process.stderr.write(`vethlab: ${result.problem}\n`);
-  const status = stop.status() ?? result.status;
+  const status = result.status === 130 ? (stop.status() ?? 130) : result.status;
   return status !== 0 ? status : written ? 0 : 1;
 }
 
