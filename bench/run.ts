@@ -1,6 +1,6 @@
-// `npm run bench [-- NAME…]`: the table of figures, each measured in a process of its own (those of the path of frames in turn), then
-// bench/*.bench.ts, each one question about a part. What is measured is the bundle, as users run it: tsx keeps functions' names by a call for each
-// closure, which costs the TCP path a third.
+// `npm run bench [-- NAME…]`: the table of figures, each measured in a process of its own (those of the path of frames in turn),
+// then bench/*.bench.ts, each one question about a part. What is measured is the bundle, as users run it: tsx keeps functions' names
+// by a call for each closure, which costs the TCP path a third.
 //   --json          one object: figures by key (medians), spread, calibration and scaled figures beside them
 //   --against FILE  ratios to an earlier --json, each scaled by a calibration loop that ran in between; exit status 1 when
 //                   one has lost more than 20 % in three measurements

@@ -49,8 +49,6 @@ export class WriteBehind {
   /** and then what it will get next */
   #piece: Uint8Array = newPiece();
   #used = 0;
-  /** where it ends: at a boundary of the file */
-  #limit = PIECE;
   /** what the system has said */
   #error: unknown = null;
   /** pieces that the pool has not answered for, and whether one of them may still be written */
@@ -72,7 +70,8 @@ export class WriteBehind {
   append(bytes: Uint8Array): boolean {
     if (this.#error !== null) return false;
     const { length } = bytes;
-    const room = this.#limit - this.#used;
+    // it ends at a boundary of the file
+    const room = PIECE - ((this.#written + this.#awayBytes) % BOUNDARY) - this.#used;
     if (length < room) {
       this.#piece.set(bytes, this.#used);
       this.#used += length;
@@ -81,6 +80,7 @@ export class WriteBehind {
     if (!this.#arrive()) return false;
     if (length - room >= PIECE) return this.finish() && this.#writeNow(bytes);
     this.#piece.set(bytes.subarray(0, room), this.#used);
+    this.#used += room;
     this.#send();
     this.#piece.set(bytes.subarray(room));
     this.#used = length - room;
@@ -130,15 +130,13 @@ export class WriteBehind {
 
   /** The pool gets the piece, which is full; the one before has come. */
   #send(): void {
-    const bytes = this.#limit;
     const full = this.#piece;
     this.#piece = this.#away;
-    this.#used = 0;
-    this.#limit = PIECE;
     this.#away = full;
-    this.#awayBytes = bytes;
+    this.#awayBytes = this.#used;
+    this.#used = 0;
     this.#unanswered++;
-    this.#disk.write(this.#fd, full, 0, bytes, this.#written, this.#answered);
+    this.#disk.write(this.#fd, full, 0, this.#awayBytes, this.#written, this.#answered);
   }
 
   /** What the pool was given lies in the file. */
@@ -167,7 +165,6 @@ export class WriteBehind {
     try {
       writeWhole(this.#fd, bytes, this.#written, this.#disk);
       this.#written += bytes.length;
-      this.#limit = PIECE - (this.#written % BOUNDARY);
       return true;
     } catch (error) {
       this.#error = error;

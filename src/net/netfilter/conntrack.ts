@@ -98,7 +98,7 @@ export class Conntrack {
     const rng: Rng = net.kernel.rng.fork(`conntrack/${net.id}`);
     this.#idKey = rng.u32();
     this.rows = new ConnRows(net.kernel.skbs);
-    // functions have names first: V8 puts one that is written into a property among the old objects, and the lab with it (garbage.test.ts)
+    // functions get names first (CONTRIBUTING: a lab that is over is garbage)
     const beforeGrowth = (): void => this.expireAll();
     this.rows.beforeGrowth = beforeGrowth;
     const onFree = (conn: number): void => {
