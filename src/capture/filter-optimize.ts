@@ -53,14 +53,14 @@ export function optimize(root: Block): Block {
 }
 
 class Optimizer {
-  #root: Node;
-  readonly #nodes: Node[] = [];
-  readonly #edges: Edge[];
-  readonly #numbers: ValueNumbers = new ValueNumbers();
-  #levels: Node[][] = [];
-  #done = false;
+  private root: Node;
+  private readonly nodes: Node[] = [];
+  private readonly edges: Edge[];
+  private readonly numbers: ValueNumbers = new ValueNumbers();
+  private levels: Node[][] = [];
+  private done = false;
   /** something other than an edge's end was changed in this pass */
-  #progress = false;
+  private progress = false;
 
   constructor(root: Block) {
     const blocks: Set<Block> = new Set();
@@ -73,18 +73,18 @@ class Optimizer {
     number(root);
     const count = blocks.size;
     const nodes: Map<Block, Node> = new Map([...blocks].map((block, id) => [block, new Node(id, block, count)]));
-    this.#nodes.push(...nodes.values());
-    this.#edges = new Array<Edge>(2 * count);
+    this.nodes.push(...nodes.values());
+    this.edges = new Array<Edge>(2 * count);
     for (const [block, node] of nodes) {
       if (block.jt === null || block.jf === null) continue;
       node.jt = new Edge(node.id, node, true, count);
       node.jf = new Edge(count + node.id, node, false, count);
       node.jt.to = nodes.get(block.jt)!;
       node.jf.to = nodes.get(block.jf)!;
-      this.#edges[node.jt.id] = node.jt;
-      this.#edges[node.jf.id] = node.jf;
+      this.edges[node.jt.id] = node.jt;
+      this.edges[node.jf.id] = node.jf;
     }
-    this.#root = nodes.get(root)!;
+    this.root = nodes.get(root)!;
   }
 
   run(): Block {
@@ -96,28 +96,28 @@ class Optimizer {
   }
 
   #changed(): void {
-    this.#done = false;
-    this.#progress = true;
+    this.done = false;
+    this.progress = true;
   }
 
   /** opt_loop. @param alter statements, too; otherwise only edges */
   #passes(alter: boolean): void {
     let circles = 0;
     do {
-      this.#done = true;
-      this.#progress = false;
+      this.done = true;
+      this.progress = false;
       this.#findLevels();
       this.#findDominators();
       this.#findUses();
       this.#findEdgeDominators();
       this.#pass(alter);
-      circles = this.#progress ? 0 : circles + 1;
-    } while (!this.#done && circles < MAX_CIRCLES);
+      circles = this.progress ? 0 : circles + 1;
+    } while (!this.done && circles < MAX_CIRCLES);
   }
 
   #findLevels(): void {
-    for (const node of this.#nodes) node.level = -1;
-    this.#levels = [];
+    for (const node of this.nodes) node.level = -1;
+    this.levels = [];
     const visit = (node: Node): void => {
       if (node.level >= 0) return;
       node.level = 0;
@@ -126,24 +126,24 @@ class Optimizer {
         visit(node.jf!.to);
         node.level = Math.max(node.jt.to.level, node.jf!.to.level) + 1;
       }
-      while (this.#levels.length <= node.level) this.#levels.push([]);
-      this.#levels[node.level]!.unshift(node);
+      while (this.levels.length <= node.level) this.levels.push([]);
+      this.levels[node.level]!.unshift(node);
     };
-    visit(this.#root);
+    visit(this.root);
   }
 
   /** From the root down. */
   *#downwards(last = 0): Generator<Node> {
-    for (let level = this.#root.level; level >= last; level--) yield* this.#levels[level]!;
+    for (let level = this.root.level; level >= last; level--) yield* this.levels[level]!;
   }
 
   *#upwards(first: number): Generator<Node> {
-    for (let level = first; level <= this.#root.level; level++) yield* this.#levels[level]!;
+    for (let level = first; level <= this.root.level; level++) yield* this.levels[level]!;
   }
 
   #findDominators(): void {
-    for (const node of this.#nodes) node.dominators.fill(ALL);
-    this.#root.dominators.fill(0);
+    for (const node of this.nodes) node.dominators.fill(ALL);
+    this.root.dominators.fill(0);
     for (const node of this.#downwards()) {
       insert(node.dominators, node.id);
       if (node.jt === null) continue;
@@ -153,9 +153,9 @@ class Optimizer {
   }
 
   #findEdgeDominators(): void {
-    for (const edge of this.#edges) edge?.dominators.fill(ALL);
-    this.#root.jt?.dominators.fill(0);
-    this.#root.jf?.dominators.fill(0);
+    for (const edge of this.edges) edge?.dominators.fill(ALL);
+    this.root.jt?.dominators.fill(0);
+    this.root.jf?.dominators.fill(0);
     for (const { jt, jf } of this.#downwards()) {
       if (jt === null) continue;
       for (const edge of [jt, jf!]) {
@@ -181,7 +181,7 @@ class Optimizer {
   }
 
   #findInEdges(): void {
-    for (const node of this.#nodes) node.inEdges = null;
+    for (const node of this.nodes) node.inEdges = null;
     for (const { jt, jf } of this.#downwards(1))
       for (const edge of [jt!, jf!]) {
         edge.next = edge.to.inEdges;
@@ -191,7 +191,7 @@ class Optimizer {
 
   /** opt_blks */
   #pass(alter: boolean): void {
-    this.#numbers.reset();
+    this.numbers.reset();
     this.#findInEdges();
     for (const node of this.#downwards()) this.#followBlock(node, alter);
     // edges were led as far as they go before statements were looked at
@@ -220,7 +220,7 @@ class Optimizer {
     const a = values[A_ATOM]!;
     const x = values[X_ATOM]!;
     for (const statement of node.statements)
-      if (followStatement(statement, values, this.#numbers, alter)) this.#changed();
+      if (followStatement(statement, values, this.numbers, alter)) this.#changed();
     // nothing of it is used and the registers are as they were, or it returns: it need do nothing
     const idle = node.outUse === 0 && a !== UNKNOWN && values[A_ATOM] === a && x !== UNKNOWN && values[X_ATOM] === x;
     if (alter && (idle || (node.code & 7) === BPF_RET)) {
@@ -232,7 +232,7 @@ class Optimizer {
       this.#peephole(node);
       this.#dropDeadStores(node);
     }
-    node.operand = node.code & BPF_X ? values[X_ATOM]! : this.#numbers.ofConstant(node.k);
+    node.operand = node.code & BPF_X ? values[X_ATOM]! : this.numbers.ofConstant(node.k);
   }
 
   /** opt_peep: pairs of statements that say one thing, and the last one with the test. */
@@ -288,7 +288,7 @@ class Optimizer {
   #mergeWithTest(node: Node, last: Statement): void {
     if (node.code !== (BPF_JMP | BPF_JEQ) || node.outUse & (1 << A_ATOM)) return;
     if (last.code === (BPF_ALU | BPF_SUB | BPF_X)) {
-      const x = this.#numbers.constant(node.values[X_ATOM]!);
+      const x = this.numbers.constant(node.values[X_ATOM]!);
       if (x !== undefined) node.k = (node.k + x) >>> 0;
       else if (node.k === 0) node.code = BPF_JMP | BPF_JEQ | BPF_X;
       else return;
@@ -312,12 +312,12 @@ class Optimizer {
       if (node.k === 0) jt.to = jf.to;
       if (node.k === 0xffffffff) jf.to = jt.to;
     }
-    const x = this.#numbers.constant(values[X_ATOM]!);
+    const x = this.numbers.constant(values[X_ATOM]!);
     if (x !== undefined && node.code & BPF_X) {
       node.k = x;
       node.code &= ~BPF_X;
     }
-    const a = this.#numbers.constant(values[A_ATOM]!);
+    const a = this.numbers.constant(values[A_ATOM]!);
     if (a === undefined || node.code & BPF_X) return;
     if (jf.to !== jt.to) this.#changed();
     if (holds(node.code & 0xf0, a, node.k)) jf.to = jt.to;
@@ -362,7 +362,7 @@ class Optimizer {
       edge.to = first.jt.to;
     }
     for (let target = this.#furtherOn(edge); target !== null; target = this.#furtherOn(edge)) {
-      this.#done = false;
+      this.done = false;
       edge.to = target;
       if (target.jt === null) return;
     }
@@ -373,7 +373,7 @@ class Optimizer {
     const { dominators } = edge;
     for (let word = 0; word < dominators.length; word++)
       for (let rest = dominators[word]!; rest !== 0; rest &= rest - 1) {
-        const known = this.#edges[32 * word + 31 - Math.clz32(rest & -rest)]!;
+        const known = this.edges[32 * word + 31 - Math.clz32(rest & -rest)]!;
         const target = outcome(edge.to, known);
         if (target !== null && !conflicts(edge.from, target)) return target;
       }
@@ -421,7 +421,7 @@ class Optimizer {
         else edge.from.jf!.to = pulled;
       }
     else different.to = pulled;
-    this.#done = false;
+    this.done = false;
   }
 
   /** intern_blocks: of blocks that are the same one stays. */
@@ -429,14 +429,14 @@ class Optimizer {
     for (let again = true; again; ) {
       again = false;
       this.#findLevels();
-      const alive = this.#nodes.filter(({ level }) => level >= 0);
-      for (const node of this.#nodes) node.twin = null;
+      const alive = this.nodes.filter(({ level }) => level >= 0);
+      for (const node of this.nodes) node.twin = null;
       for (let i = alive.length - 2; i >= 0; i--) {
         const node = alive[i]!;
         const equal = alive.slice(i + 1).find((other) => sameBlock(node, other));
         if (equal) node.twin = equal.twin ?? equal;
       }
-      for (const { jt, jf } of this.#nodes)
+      for (const { jt, jf } of this.nodes)
         for (const edge of jt === null ? [] : [jt, jf!])
           if (edge.to.twin !== null) {
             again = true;
@@ -447,12 +447,12 @@ class Optimizer {
 
   /** opt_root: a test at the beginning that leads to one place only goes. */
   #trimRoot(): void {
-    const { statements } = this.#root;
-    this.#root.statements = [];
-    let root = this.#root;
+    const { statements } = this.root;
+    this.root.statements = [];
+    let root = this.root;
     while ((root.code & 7) === BPF_JMP && root.jt!.to === root.jf!.to) root = root.jt!.to;
     root.statements = (root.code & 7) === BPF_RET ? [] : [...statements, ...root.statements];
-    this.#root = root;
+    this.root = root;
   }
 
   #asBlocks(): Block {
@@ -472,6 +472,6 @@ class Optimizer {
       }
       return block;
     };
-    return blockOf(this.#root);
+    return blockOf(this.root);
   }
 }

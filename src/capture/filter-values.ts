@@ -46,23 +46,23 @@ export const AX_ATOM: number = MEM_WORDS + 2;
 export const UNKNOWN = 0;
 
 export class ValueNumbers {
-  readonly #numbers: Map<string, number> = new Map();
-  readonly #constants: Map<number, number> = new Map();
+  private readonly numbers: Map<string, number> = new Map();
+  private readonly constants: Map<number, number> = new Map();
 
   reset(): void {
-    this.#numbers.clear();
-    this.#constants.clear();
+    this.numbers.clear();
+    this.constants.clear();
   }
 
   /** The number of an operation on two values. */
   of(code: number, left: number, right: number): number {
     const key = `${code} ${left} ${right}`;
-    const known = this.#numbers.get(key);
+    const known = this.numbers.get(key);
     if (known !== undefined) return known;
-    const fresh = this.#numbers.size + 1;
-    this.#numbers.set(key, fresh);
+    const fresh = this.numbers.size + 1;
+    this.numbers.set(key, fresh);
     const kind = code & 7;
-    if ((kind === BPF_LD || kind === BPF_LDX) && (code & 0xe0) === BPF_IMM) this.#constants.set(fresh, left);
+    if ((kind === BPF_LD || kind === BPF_LDX) && (code & 0xe0) === BPF_IMM) this.constants.set(fresh, left);
     return fresh;
   }
 
@@ -72,7 +72,7 @@ export class ValueNumbers {
 
   /** Undefined: not known. */
   constant(value: number): number | undefined {
-    return this.#constants.get(value);
+    return this.constants.get(value);
   }
 }
 

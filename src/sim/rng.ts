@@ -11,41 +11,41 @@ function splitmix32(state: number): number {
 }
 
 export class Rng {
-  readonly #seed: number;
+  private readonly seed: number;
   // four fields and not an array: a namespace has seven of these, and an array takes 200 bytes
-  #s0 = 0;
-  #s1 = 0;
-  #s2 = 0;
-  #s3 = 0;
+  private s0 = 0;
+  private s1 = 0;
+  private s2 = 0;
+  private s3 = 0;
 
   /** @param seed any number; its low 32 bits count */
   constructor(seed: number) {
     // signed, because a number above 2^31 is an object of its own
-    this.#seed = seed | 0;
-    this.#s0 = splitmix32(this.#seed + 0x9e3779b9);
-    this.#s1 = splitmix32(this.#seed + 2 * 0x9e3779b9);
-    this.#s2 = splitmix32(this.#seed + 3 * 0x9e3779b9);
-    this.#s3 = splitmix32(this.#seed + 4 * 0x9e3779b9);
+    this.seed = seed | 0;
+    this.s0 = splitmix32(this.seed + 0x9e3779b9);
+    this.s1 = splitmix32(this.seed + 2 * 0x9e3779b9);
+    this.s2 = splitmix32(this.seed + 3 * 0x9e3779b9);
+    this.s3 = splitmix32(this.seed + 4 * 0x9e3779b9);
   }
 
   /** An independent stream named by `label`; the same label gives the same stream, whatever was drawn before. */
   fork(label: string): Rng {
-    let h = 0x811c9dc5 ^ this.#seed;
+    let h = 0x811c9dc5 ^ this.seed;
     for (let i = 0; i < label.length; i++) h = Math.imul(h ^ label.charCodeAt(i), 0x01000193);
     return new Rng(h ^ (h >>> 15));
   }
 
   /** Uniform over 0 … 2^32−1. */
   u32(): number {
-    const s1 = this.#s1;
+    const s1 = this.s1;
     const r = Math.imul(s1, 5);
     const result = Math.imul((r << 7) | (r >>> 25), 9) >>> 0;
-    const s2 = this.#s2 ^ this.#s0;
-    const s3 = this.#s3 ^ s1;
-    this.#s1 = s1 ^ s2;
-    this.#s0 ^= s3;
-    this.#s2 = s2 ^ (s1 << 9);
-    this.#s3 = (s3 << 11) | (s3 >>> 21);
+    const s2 = this.s2 ^ this.s0;
+    const s3 = this.s3 ^ s1;
+    this.s1 = s1 ^ s2;
+    this.s0 ^= s3;
+    this.s2 = s2 ^ (s1 << 9);
+    this.s3 = (s3 << 11) | (s3 >>> 21);
     return result;
   }
 

@@ -77,11 +77,11 @@ export class Cpu {
   owner: object | null = null;
   /** raised ones, in order: a ring, because an array that is emptied by its length gives up its memory each time; its
       size is a power of two */
-  #ring: (Softirq | null)[] = new Array<Softirq | null>(64).fill(null);
-  #head = 0;
+  private ring: (Softirq | null)[] = new Array<Softirq | null>(64).fill(null);
+  private head = 0;
   /** how many softirqs are raised */
   raised = 0;
-  readonly #waiting: Timer[] = [];
+  private readonly waiting: Timer[] = [];
 
   constructor(id: number) {
     this.id = id;
@@ -89,38 +89,38 @@ export class Cpu {
 
   /** @internal */
   push(softirq: Softirq): void {
-    if (this.raised === this.#ring.length) this.#grow();
-    this.#ring[(this.#head + this.raised++) & (this.#ring.length - 1)] = softirq;
+    if (this.raised === this.ring.length) this.#grow();
+    this.ring[(this.head + this.raised++) & (this.ring.length - 1)] = softirq;
   }
 
   /** @internal the one raised first, which is taken out */
   shift(): Softirq {
-    const ring = this.#ring;
-    const softirq = ring[this.#head]!;
-    ring[this.#head] = null;
-    this.#head = (this.#head + 1) & (ring.length - 1);
+    const ring = this.ring;
+    const softirq = ring[this.head]!;
+    ring[this.head] = null;
+    this.head = (this.head + 1) & (ring.length - 1);
     this.raised--;
     return softirq;
   }
 
   /** As many softirqs are raised at once as there are lists of them: rare. */
   #grow(): void {
-    const ring = this.#ring;
-    const inOrder = [...ring.slice(this.#head), ...ring.slice(0, this.#head)];
-    this.#ring = [...inOrder, ...inOrder.map(() => null)];
-    this.#head = 0;
+    const ring = this.ring;
+    const inOrder = [...ring.slice(this.head), ...ring.slice(0, this.head)];
+    this.ring = [...inOrder, ...inOrder.map(() => null)];
+    this.head = 0;
   }
 
   /** Arms the timer for the moment when no softirq is left here. */
   whenDrained(timer: Timer): void {
     if (this.raised === 0) timer.mod(this.clock);
-    else this.#waiting.push(timer);
+    else this.waiting.push(timer);
   }
 
   /** @internal */
   drained(): void {
     this.owner = null;
-    const waiting = this.#waiting;
+    const waiting = this.waiting;
     // setting the length of an array is a call out of compiled code: 20 ns
     if (waiting.length === 0) return;
     for (let i = 0; i < waiting.length; i++) waiting[i]!.mod(this.clock);
@@ -152,22 +152,22 @@ export class Sim {
   readonly cpus: readonly [Cpu, Cpu] = [new Cpu(0), new Cpu(1)];
   cpu: Cpu = this.cpus[0];
   /** when the running step began; no step begins before it. The clock of another CPU may be a step ahead */
-  #begun: Ns = 0;
+  private begun: Ns = 0;
   /** the furthest that any CPU's clock has come */
-  #furthest: Ns = 0;
+  private furthest: Ns = 0;
   /** a softirq's function runs */
-  #inSoftirq = false;
-  #seq = 0;
-  readonly #heap: Timer[] = [];
-  readonly #deferred: Deferred[] = [];
+  private _inSoftirq = false;
+  private seq = 0;
+  private readonly heap: Timer[] = [];
+  private readonly deferred: Deferred[] = [];
 
   constructor() {
     // V8 takes a field that has held small integers only for one that always will, and compiles everything on a packet's way anew when
     // the clock passes 2^31 ns. One that has held a fraction is a double from the start.
     for (const moment of [0.5, 0]) {
       this.now = moment;
-      this.#begun = moment;
-      this.#furthest = moment;
+      this.begun = moment;
+      this.furthest = moment;
       for (const cpu of this.cpus) cpu.clock = moment;
     }
   }
@@ -200,7 +200,7 @@ export class Sim {
   }
 
   get inSoftirq(): boolean {
-    return this.#inSoftirq;
+    return this._inSoftirq;
   }
 
   /** @internal */
@@ -215,7 +215,7 @@ export class Sim {
    * senders that keep nothing in shared scratch across the call.
    */
   bhEnable(): void {
-    if (!this.inThread || this.#inSoftirq) return;
+    if (!this.inThread || this._inSoftirq) return;
     this.#drain(this.cpu);
     this.settle();
   }
@@ -225,19 +225,19 @@ export class Sim {
    * thread runs. Call this once until it has.
    */
   defer(what: Deferred): void {
-    this.#deferred.push(what);
+    this.deferred.push(what);
   }
 
   /** Does what was put off; for those who look without a thread or a timer. */
   settle(): void {
-    for (let what = this.#deferred.pop(); what; what = this.#deferred.pop()) what.settle();
+    for (let what = this.deferred.pop(); what; what = this.deferred.pop()) what.settle();
   }
 
   #drain(cpu: Cpu): void {
-    const nested = this.#inSoftirq;
-    this.#inSoftirq = true;
+    const nested = this._inSoftirq;
+    this._inSoftirq = true;
     while (cpu.raised > 0) this.#runSoftirq(cpu);
-    this.#inSoftirq = nested;
+    this._inSoftirq = nested;
   }
 
   /** Runs raised softirqs until none is left, and nothing else: for those who drive a path without an agenda. */
@@ -259,20 +259,20 @@ export class Sim {
 
   /** A step begins on a CPU that is free from `at` on. */
   #begin(at: Ns): void {
-    if (this.now > this.#furthest) this.#furthest = this.now;
-    if (at > this.#begun) this.#begun = at;
-    this.now = this.#begun;
+    if (this.now > this.furthest) this.furthest = this.now;
+    if (at > this.begun) this.begun = at;
+    this.now = this.begun;
   }
 
   /** Whoever looks at the clock from outside sees it go forward only. */
   #pause(): void {
-    if (this.now < this.#furthest) this.now = this.#furthest;
-    this.#begun = this.now;
+    if (this.now < this.furthest) this.now = this.furthest;
+    this.begun = this.now;
   }
 
   /** A softirq's work of many steps lets others come first: something is due elsewhere before this CPU's clock. */
   needResched(): boolean {
-    const next = this.#heap[0];
+    const next = this.heap[0];
     if (next !== undefined && next.expires < this.now) return true;
     const { cpus } = this;
     const other = this.cpu === cpus[0] ? cpus[1] : cpus[0];
@@ -302,17 +302,17 @@ export class Sim {
    */
   run(stop?: () => boolean, until: Ns = Number.POSITIVE_INFINITY): void {
     for (;;) {
-      const next = this.#heap[0];
+      const next = this.heap[0];
       const busy = this.#busyCpu();
       if (busy !== null && (next === undefined || next.expires >= busy.clock)) {
         this.cpu = busy;
         this.#begin(busy.clock);
-        this.#inSoftirq = true;
+        this._inSoftirq = true;
         this.#runSoftirq(busy);
-        this.#inSoftirq = false;
+        this._inSoftirq = false;
         continue;
       }
-      if (this.#deferred.length > 0) this.settle();
+      if (this.deferred.length > 0) this.settle();
       if (stop?.()) {
         this.#pause();
         return;
@@ -339,12 +339,12 @@ export class Sim {
 
   /** When something happens next by itself: now while softirqs are raised, Infinity when nothing will. */
   get nextEvent(): Ns {
-    return this.#busyCpu() ? this.now : (this.#heap[0]?.expires ?? Number.POSITIVE_INFINITY);
+    return this.#busyCpu() ? this.now : (this.heap[0]?.expires ?? Number.POSITIVE_INFINITY);
   }
 
   /** True when nothing will ever happen again by itself. */
   get idle(): boolean {
-    return this.#heap.length === 0 && this.#busyCpu() === null;
+    return this.heap.length === 0 && this.#busyCpu() === null;
   }
 
   #count(): void {
@@ -358,14 +358,14 @@ export class Sim {
     assert(!Number.isNaN(at), "a timer is armed for NaN");
     if (timer.slot >= 0) this.disarm(timer);
     timer.expires = at;
-    timer.seq = this.#seq++;
-    this.#heap.push(timer);
-    this.#up(this.#heap.length - 1, timer);
+    timer.seq = this.seq++;
+    this.heap.push(timer);
+    this.#up(this.heap.length - 1, timer);
   }
 
   /** @internal */
   disarm(timer: Timer): void {
-    const heap = this.#heap;
+    const heap = this.heap;
     const slot = timer.slot;
     const last = heap.pop()!;
     timer.slot = -1;
@@ -377,7 +377,7 @@ export class Sim {
   }
 
   #up(slot: number, timer: Timer): void {
-    const heap = this.#heap;
+    const heap = this.heap;
     while (slot > 0) {
       const parent = (slot - 1) >> 1;
       const other = heap[parent]!;
@@ -391,7 +391,7 @@ export class Sim {
   }
 
   #down(slot: number, timer: Timer): void {
-    const heap = this.#heap;
+    const heap = this.heap;
     const length = heap.length;
     for (;;) {
       let child = slot * 2 + 1;

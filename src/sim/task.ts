@@ -32,71 +32,71 @@ export class Thread {
   /** for people */
   readonly name: string;
   done = false;
-  readonly #gen: Task<unknown>;
-  #wait: Wait | null = null;
-  #running = false;
-  #pendingThrow: { error: unknown } | null = null;
-  #pendingCancel = false;
-  readonly #onExit: OnExit | undefined;
-  readonly #timer: Timer;
-  #wakeValue: unknown = undefined;
-  #paused = false;
-  #dueWhilePaused = false;
+  private readonly gen: Task<unknown>;
+  private wait: Wait | null = null;
+  private running = false;
+  private pendingThrow: { error: unknown } | null = null;
+  private pendingCancel = false;
+  private readonly onExit: OnExit | undefined;
+  private readonly timer: Timer;
+  private wakeValue: unknown = undefined;
+  private paused = false;
+  private dueWhilePaused = false;
   /** where it ran last */
-  #cpu: Cpu;
+  private cpu: Cpu;
 
   constructor(tasks: Tasks, name: string, gen: Task<unknown>, onExit?: OnExit) {
     this.tasks = tasks;
     this.name = name;
-    this.#gen = gen;
-    this.#onExit = onExit;
-    [this.#cpu] = tasks.sim.cpus;
-    this.#timer = tasks.sim.timer(resume, this);
+    this.gen = gen;
+    this.onExit = onExit;
+    [this.cpu] = tasks.sim.cpus;
+    this.timer = tasks.sim.timer(resume, this);
   }
 
   /** @internal its moment has come */
   resume(): void {
-    if (this.#paused) this.#dueWhilePaused = true;
-    else if (this.#schedule()) this.#step("next", this.#wakeValue);
+    if (this.paused) this.dueWhilePaused = true;
+    else if (this.#schedule()) this.#step("next", this.wakeValue);
   }
 
   /** Makes the thread runnable `latency` ns from now; `value` is what its wait returns. For Waits. */
   wake(value: unknown, latency: Ns = this.tasks.wakeLatencyNs): void {
     if (this.done) return;
-    this.#wait?.disarm(this);
-    this.#wait = null;
-    if (this.#timer.pending) return;
-    this.#wakeValue = value;
-    this.#timer.after(latency);
+    this.wait?.disarm(this);
+    this.wait = null;
+    if (this.timer.pending) return;
+    this.wakeValue = value;
+    this.timer.after(latency);
     if (latency > 0 && this.tasks.sim.inSoftirq) this.tasks.sim.elapse(this.tasks.wakeCostNs);
   }
 
   /** Throws `error` where the thread waits (a signal with a handler, say). */
   interrupt(error: unknown): void {
     if (this.done) return;
-    this.#pendingThrow = { error };
+    this.pendingThrow = { error };
     this.wake(undefined);
   }
 
   /** Ends the thread where it waits; its `finally` blocks run. */
   cancel(): void {
     if (this.done) return;
-    if (this.#running) {
-      this.#pendingCancel = true;
+    if (this.running) {
+      this.pendingCancel = true;
       return;
     }
-    this.#wait?.disarm(this);
-    this.#wait = null;
-    this.#timer.del();
+    this.wait?.disarm(this);
+    this.wait = null;
+    this.timer.del();
     this.#step("return", undefined);
   }
 
   /** Holds the thread (SIGSTOP): what it waits for may come, but it does not run before `pause(false)` (SIGCONT). */
   pause(paused: boolean): void {
-    this.#paused = paused;
-    if (paused || !this.#dueWhilePaused || this.done) return;
-    this.#dueWhilePaused = false;
-    this.#timer.after(this.tasks.wakeLatencyNs);
+    this.paused = paused;
+    if (paused || !this.dueWhilePaused || this.done) return;
+    this.dueWhilePaused = false;
+    this.timer.after(this.tasks.wakeLatencyNs);
   }
 
   /**
@@ -105,18 +105,18 @@ export class Thread {
    */
   #schedule(): boolean {
     const { sim } = this.tasks;
-    const home = this.#cpu;
+    const home = this.cpu;
     if (home.raised > 0 && home.owner === this) {
-      home.whenDrained(this.#timer);
+      home.whenDrained(this.timer);
       return false;
     }
     const cpu = sim.idleCpu(home);
     if (cpu === null) {
       const [a, b] = sim.cpus;
-      (a.raised < b.raised || (a.raised === b.raised && a.clock < b.clock) ? a : b).whenDrained(this.#timer);
+      (a.raised < b.raised || (a.raised === b.raised && a.clock < b.clock) ? a : b).whenDrained(this.timer);
       return false;
     }
-    this.#cpu = cpu;
+    this.cpu = cpu;
     cpu.owner = this;
     sim.cpu = cpu;
     return true;
@@ -124,43 +124,43 @@ export class Thread {
 
   #step(how: "next" | "return", value: unknown): void {
     if (this.done) return;
-    if (this.#running) assert(false, `thread ${this.name} is resumed while it runs`);
-    this.#running = true;
+    if (this.running) assert(false, `thread ${this.name} is resumed while it runs`);
+    this.running = true;
     const { sim } = this.tasks;
     sim.inThread = true;
     let result: IteratorResult<Wait, unknown>;
-    const throwing = this.#pendingThrow;
-    this.#pendingThrow = null;
+    const throwing = this.pendingThrow;
+    this.pendingThrow = null;
     try {
-      if (how === "return") result = this.#gen.return(undefined as never);
-      else if (throwing) result = this.#gen.throw(throwing.error);
-      else result = this.#gen.next(value);
+      if (how === "return") result = this.gen.return(undefined as never);
+      else if (throwing) result = this.gen.throw(throwing.error);
+      else result = this.gen.next(value);
     } catch (error) {
-      this.#running = false;
+      this.running = false;
       this.#finish(undefined, error);
       return;
     } finally {
       sim.inThread = false;
     }
-    this.#running = false;
+    this.running = false;
     if (result.done) {
       this.#finish(result.value, undefined);
       return;
     }
-    if (this.#pendingCancel) {
-      this.#pendingCancel = false;
+    if (this.pendingCancel) {
+      this.pendingCancel = false;
       this.#step("return", undefined);
       return;
     }
-    this.#wait = result.value;
+    this.wait = result.value;
     result.value.arm(this);
   }
 
   #finish(result: unknown, error: unknown): void {
     this.done = true;
-    this.#timer.del();
+    this.timer.del();
     this.tasks.live.delete(this);
-    const onExit = this.#onExit;
+    const onExit = this.onExit;
     if (typeof onExit === "function") onExit(result, error);
     else if (onExit) onExit.threadEnded(this, result, error);
     else if (error !== undefined) throw error;
@@ -199,20 +199,20 @@ export class Tasks {
 }
 
 class Sleep implements Wait {
-  readonly #ns: Ns;
-  #timer: Timer | null = null;
+  private readonly ns: Ns;
+  private timer: Timer | null = null;
 
   constructor(ns: Ns) {
-    this.#ns = ns;
+    this.ns = ns;
   }
 
   arm(thread: Thread): void {
-    this.#timer = thread.tasks.sim.timer(wakeNow, thread);
-    this.#timer.after(this.#ns);
+    this.timer = thread.tasks.sim.timer(wakeNow, thread);
+    this.timer.after(this.ns);
   }
 
   disarm(): void {
-    this.#timer?.del();
+    this.timer?.del();
   }
 }
 
@@ -233,21 +233,21 @@ const NOBODY: readonly Waiter[] = [];
 /** Threads that wait for one condition, in the order in which they came (wait_queue_head). */
 export class WaitQueue {
   /** null until somebody waits: most never are waited for */
-  #waiters: LazySet<Waiter> | null = null;
+  private waiters: LazySet<Waiter> | null = null;
 
   get empty(): boolean {
-    return this.#waiters === null || this.#waiters.size === 0;
+    return this.waiters === null || this.waiters.size === 0;
   }
 
   /** Wakes every waiter. */
   wakeAll(): void {
-    if (this.#waiters === null || this.#waiters.size === 0) return;
-    for (const waiter of [...this.#waiters]) waiter.wake();
+    if (this.waiters === null || this.waiters.size === 0) return;
+    for (const waiter of [...this.waiters]) waiter.wake();
   }
 
   /** Wakes the waiter that came first. */
   wakeOne(): void {
-    for (const waiter of this.#waiters ?? NOBODY) {
+    for (const waiter of this.waiters ?? NOBODY) {
       waiter.wake();
       return;
     }
@@ -260,61 +260,61 @@ export class WaitQueue {
 
   /** @internal */
   add(waiter: Waiter): void {
-    this.#waiters ??= new LazySet();
-    this.#waiters.add(waiter);
+    this.waiters ??= new LazySet();
+    this.waiters.add(waiter);
   }
 
   /** @internal */
   remove(waiter: Waiter): void {
-    this.#waiters?.delete(waiter);
+    this.waiters?.delete(waiter);
   }
 }
 
 /** A thread that waits for the `index`th of several queues. */
 class ThreadWaiter implements Waiter {
-  readonly #thread: Thread;
-  readonly #index: number;
+  private readonly thread: Thread;
+  private readonly index: number;
 
   constructor(thread: Thread, index: number) {
-    this.#thread = thread;
-    this.#index = index;
+    this.thread = thread;
+    this.index = index;
   }
 
   wake(): void {
-    this.#thread.wake(this.#index);
+    this.thread.wake(this.index);
   }
 }
 
 class AnyOf implements Wait {
-  readonly #queues: readonly WaitQueue[];
-  readonly #timeout: Ns;
-  #waiters: readonly Waiter[] = NOBODY;
-  #timer: Timer | null = null;
+  private readonly queues: readonly WaitQueue[];
+  private readonly timeout: Ns;
+  private waiters: readonly Waiter[] = NOBODY;
+  private timer: Timer | null = null;
 
   constructor(queues: readonly WaitQueue[], timeout: Ns) {
-    this.#queues = queues;
-    this.#timeout = timeout;
+    this.queues = queues;
+    this.timeout = timeout;
   }
 
   arm(thread: Thread): void {
-    this.#waiters = this.#queues.map((queue, i) => {
+    this.waiters = this.queues.map((queue, i) => {
       const waiter = new ThreadWaiter(thread, i);
       queue.add(waiter);
       return waiter;
     });
-    if (this.#timeout !== Number.POSITIVE_INFINITY)
-      this.#timer = thread.tasks.sim.after(this.#timeout, () => {
-        this.#timer = null;
+    if (this.timeout !== Number.POSITIVE_INFINITY)
+      this.timer = thread.tasks.sim.after(this.timeout, () => {
+        this.timer = null;
         thread.wake(-1, 0);
       });
   }
 
   disarm(): void {
-    this.#queues.forEach((queue, i) => {
-      const waiter = this.#waiters[i];
+    this.queues.forEach((queue, i) => {
+      const waiter = this.waiters[i];
       if (waiter) queue.remove(waiter);
     });
-    this.#timer?.del();
+    this.timer?.del();
   }
 }
 
@@ -327,15 +327,15 @@ export function* waitAny(queues: readonly WaitQueue[], timeout: Ns = Number.POSI
 export const NEVER: Wait = { arm: () => {}, disarm: () => {} };
 
 class External implements Wait {
-  readonly #promise: Promise<unknown>;
+  private readonly promise: Promise<unknown>;
 
   constructor(promise: Promise<unknown>) {
-    this.#promise = promise;
+    this.promise = promise;
   }
 
   arm(thread: Thread): void {
     const { externals } = thread.tasks;
-    const settled = this.#promise.then(
+    const settled = this.promise.then(
       (value) => {
         externals.delete(settled);
         thread.wake({ value }, 0);

@@ -68,8 +68,8 @@ export class BridgePort {
   readonly br: NetBridge;
   readonly dev: NetDevice;
   readonly portNo: number;
-  #flags: number = BR_DEFAULT_PORT_FLAGS;
-  #state: number = BR_STATE_DISABLED;
+  private _flags: number = BR_DEFAULT_PORT_FLAGS;
+  private _state: number = BR_STATE_DISABLED;
   /** 0 … 63 */
   priority = 32;
   /** priority << 10 | number */
@@ -105,21 +105,21 @@ export class BridgePort {
 
   /** BR_*; a change may send frames another way, as one of the state does */
   get flags(): number {
-    return this.#flags;
+    return this._flags;
   }
 
   set flags(flags: number) {
-    this.#flags = flags;
+    this._flags = flags;
     this.dev.net.pathFlush();
   }
 
   /** BR_STATE_* */
   get state(): number {
-    return this.#state;
+    return this._state;
   }
 
   set state(state: number) {
-    this.#state = state;
+    this._state = state;
     this.dev.net.pathFlush();
   }
 }
@@ -169,7 +169,7 @@ export class NetBridge {
   topologyChangeTimer!: WheelTimer;
   gcTimer!: WheelTimer;
   readonly multicast: BridgeMulticast = new BridgeMulticast();
-  #vlan: BridgeVlans | null = null;
+  private _vlan: BridgeVlans | null = null;
   /** br_netfilter: the route of frames that only cross the bridge (fake_rtable) */
   fakeDst: SkBuff["dst"] = null;
   /** br_netfilter: true when it took over a frame that the host sends (br_nf_dev_xmit) */
@@ -183,11 +183,11 @@ export class NetBridge {
 
   /** VLAN filtering, null until a user asks for it (br-vlan.ts) */
   get vlan(): BridgeVlans | null {
-    return this.#vlan;
+    return this._vlan;
   }
 
   set vlan(vlan: BridgeVlans | null) {
-    this.#vlan = vlan;
+    this._vlan = vlan;
     this.dev.net.pathFlush();
   }
 

@@ -34,14 +34,14 @@ export class BridgeVlans {
   statsEnabled = false;
   statsPerPort = false;
   readonly own: VlanGroup = new VlanGroup();
-  readonly #totals: Map<number, BridgeVlan> = new Map();
+  private readonly _totals: Map<number, BridgeVlan> = new Map();
 
   /** What all ports together count for a VLAN (the master entry's stats). */
   totals(vid: number): BridgeVlan {
-    let one = this.#totals.get(vid);
+    let one = this._totals.get(vid);
     if (!one) {
       one = { vid, untagged: false, rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 };
-      this.#totals.set(vid, one);
+      this._totals.set(vid, one);
     }
     return one;
   }

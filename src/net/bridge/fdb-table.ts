@@ -20,22 +20,22 @@ const INITIAL_ENTRIES = 64;
 
 /** Entries are small integers, valid until deleted. A MAC is six bytes at an offset; vid 0 is "no VLAN". */
 export class Fdb {
-  #capacity = INITIAL_ENTRIES;
+  private capacity = INITIAL_ENTRIES;
   /** twice as many slots as entries; entry + 1, 0 is empty */
-  #slots: Int32Array = new Int32Array(INITIAL_ENTRIES * 2);
-  #high: Uint16Array = new Uint16Array(INITIAL_ENTRIES);
-  #low: Uint32Array = new Uint32Array(INITIAL_ENTRIES);
-  #vid: Uint16Array = new Uint16Array(INITIAL_ENTRIES);
-  #port: Uint16Array = new Uint16Array(INITIAL_ENTRIES);
-  #flags: Uint8Array = new Uint8Array(INITIAL_ENTRIES);
-  #updated: Float64Array = new Float64Array(INITIAL_ENTRIES);
-  #used: Float64Array = new Float64Array(INITIAL_ENTRIES);
-  /** list by age: #next leads to the older entry; free entries are chained the same way */
-  #next: Int32Array = new Int32Array(INITIAL_ENTRIES);
-  #previous: Int32Array = new Int32Array(INITIAL_ENTRIES);
-  #newest = -1;
-  #free = -1;
-  #fresh = 0;
+  private slots: Int32Array = new Int32Array(INITIAL_ENTRIES * 2);
+  private high: Uint16Array = new Uint16Array(INITIAL_ENTRIES);
+  private low: Uint32Array = new Uint32Array(INITIAL_ENTRIES);
+  private _vid: Uint16Array = new Uint16Array(INITIAL_ENTRIES);
+  private _port: Uint16Array = new Uint16Array(INITIAL_ENTRIES);
+  private _flags: Uint8Array = new Uint8Array(INITIAL_ENTRIES);
+  private _updated: Float64Array = new Float64Array(INITIAL_ENTRIES);
+  private _used: Float64Array = new Float64Array(INITIAL_ENTRIES);
+  /** list by age: next leads to the older entry; free entries are chained the same way */
+  private next: Int32Array = new Int32Array(INITIAL_ENTRIES);
+  private previous: Int32Array = new Int32Array(INITIAL_ENTRIES);
+  private newest = -1;
+  private free = -1;
+  private fresh = 0;
   size = 0;
   /** called when a known address leads elsewhere, or nowhere */
   onChange: (() => void) | null = null;
@@ -44,34 +44,34 @@ export class Fdb {
   find(b: Uint8Array, at: number, vid: number): number {
     const high = macHigh16(b, at);
     const low = macLow32(b, at);
-    const slots = this.#slots;
+    const slots = this.slots;
     const mask = slots.length - 1;
     for (let i = slotOf(high, low, vid, mask); ; i = (i + 1) & mask) {
       const entry = slots[i]! - 1;
       if (entry < 0) return -1;
-      if (this.#low[entry] === low && this.#high[entry] === high && this.#vid[entry] === vid) return entry;
+      if (this.low[entry] === low && this.high[entry] === high && this._vid[entry] === vid) return entry;
     }
   }
 
   /** Adds an entry that is not there yet; returns it. */
   create(b: Uint8Array, at: number, vid: number, port: number, flags: number, now: Ns): number {
-    let entry = this.#free;
-    if (entry >= 0) this.#free = this.#next[entry]!;
+    let entry = this.free;
+    if (entry >= 0) this.free = this.next[entry]!;
     else {
-      if (this.#fresh === this.#capacity) this.#grow();
-      entry = this.#fresh++;
+      if (this.fresh === this.capacity) this.#grow();
+      entry = this.fresh++;
     }
-    this.#high[entry] = macHigh16(b, at);
-    this.#low[entry] = macLow32(b, at);
-    this.#vid[entry] = vid;
-    this.#port[entry] = port;
-    this.#flags[entry] = flags;
-    this.#updated[entry] = now;
-    this.#used[entry] = now;
-    this.#next[entry] = this.#newest;
-    this.#previous[entry] = -1;
-    if (this.#newest >= 0) this.#previous[this.#newest] = entry;
-    this.#newest = entry;
+    this.high[entry] = macHigh16(b, at);
+    this.low[entry] = macLow32(b, at);
+    this._vid[entry] = vid;
+    this._port[entry] = port;
+    this._flags[entry] = flags;
+    this._updated[entry] = now;
+    this._used[entry] = now;
+    this.next[entry] = this.newest;
+    this.previous[entry] = -1;
+    if (this.newest >= 0) this.previous[this.newest] = entry;
+    this.newest = entry;
     this.#place(entry);
     this.size++;
     return entry;
@@ -80,69 +80,69 @@ export class Fdb {
   delete(entry: number): void {
     this.onChange?.();
     this.#displace(entry);
-    const next = this.#next[entry]!;
-    const previous = this.#previous[entry]!;
-    if (previous >= 0) this.#next[previous] = next;
-    else this.#newest = next;
-    if (next >= 0) this.#previous[next] = previous;
-    this.#next[entry] = this.#free;
-    this.#free = entry;
+    const next = this.next[entry]!;
+    const previous = this.previous[entry]!;
+    if (previous >= 0) this.next[previous] = next;
+    else this.newest = next;
+    if (next >= 0) this.previous[next] = previous;
+    this.next[entry] = this.free;
+    this.free = entry;
     this.size--;
   }
 
   /** Entries, newest first; deleting while it runs is allowed for the entry just given. */
   *entries(): Generator<number, void, undefined> {
-    for (let entry = this.#newest; entry >= 0; ) {
-      const next = this.#next[entry]!;
+    for (let entry = this.newest; entry >= 0; ) {
+      const next = this.next[entry]!;
       yield entry;
       entry = next;
     }
   }
 
   port(entry: number): number {
-    return this.#port[entry]!;
+    return this._port[entry]!;
   }
 
   setPort(entry: number, port: number): void {
     this.onChange?.();
-    this.#port[entry] = port;
+    this._port[entry] = port;
   }
 
   flags(entry: number): number {
-    return this.#flags[entry]!;
+    return this._flags[entry]!;
   }
 
   setFlags(entry: number, flags: number): void {
     this.onChange?.();
-    this.#flags[entry] = flags;
+    this._flags[entry] = flags;
   }
 
   vid(entry: number): number {
-    return this.#vid[entry]!;
+    return this._vid[entry]!;
   }
 
   /** When the station was last heard. */
   updated(entry: number): Ns {
-    return this.#updated[entry]!;
+    return this._updated[entry]!;
   }
 
   setUpdated(entry: number, now: Ns): void {
-    this.#updated[entry] = now;
+    this._updated[entry] = now;
   }
 
   /** When a frame was last sent to it. */
   used(entry: number): Ns {
-    return this.#used[entry]!;
+    return this._used[entry]!;
   }
 
   setUsed(entry: number, now: Ns): void {
-    this.#used[entry] = now;
+    this._used[entry] = now;
   }
 
   /** Writes the entry's MAC to `out`. */
   mac(entry: number, out: Uint8Array): Uint8Array {
-    const high = this.#high[entry]!;
-    const low = this.#low[entry]!;
+    const high = this.high[entry]!;
+    const low = this.low[entry]!;
     out[0] = high >>> 8;
     out[1] = high;
     out[2] = low >>> 24;
@@ -153,22 +153,22 @@ export class Fdb {
   }
 
   #place(entry: number): void {
-    const slots = this.#slots;
+    const slots = this.slots;
     const mask = slots.length - 1;
-    let i = slotOf(this.#high[entry]!, this.#low[entry]!, this.#vid[entry]!, mask);
+    let i = slotOf(this.high[entry]!, this.low[entry]!, this._vid[entry]!, mask);
     while (slots[i] !== 0) i = (i + 1) & mask;
     slots[i] = entry + 1;
   }
 
   /** Empties an entry's slot and moves those back that were pushed behind it (no tombstones). */
   #displace(entry: number): void {
-    const slots = this.#slots;
+    const slots = this.slots;
     const mask = slots.length - 1;
-    let hole = slotOf(this.#high[entry]!, this.#low[entry]!, this.#vid[entry]!, mask);
+    let hole = slotOf(this.high[entry]!, this.low[entry]!, this._vid[entry]!, mask);
     while (slots[hole] !== entry + 1) hole = (hole + 1) & mask;
     for (let i = (hole + 1) & mask; slots[i] !== 0; i = (i + 1) & mask) {
       const other = slots[i]! - 1;
-      const home = slotOf(this.#high[other]!, this.#low[other]!, this.#vid[other]!, mask);
+      const home = slotOf(this.high[other]!, this.low[other]!, this._vid[other]!, mask);
       if (((i - home) & mask) >= ((i - hole) & mask)) {
         slots[hole] = slots[i]!;
         hole = i;
@@ -178,19 +178,19 @@ export class Fdb {
   }
 
   #grow(): void {
-    const capacity = this.#capacity * 2;
-    this.#high = grown(this.#high, new Uint16Array(capacity));
-    this.#low = grown(this.#low, new Uint32Array(capacity));
-    this.#vid = grown(this.#vid, new Uint16Array(capacity));
-    this.#port = grown(this.#port, new Uint16Array(capacity));
-    this.#flags = grown(this.#flags, new Uint8Array(capacity));
-    this.#updated = grown(this.#updated, new Float64Array(capacity));
-    this.#used = grown(this.#used, new Float64Array(capacity));
-    this.#next = grown(this.#next, new Int32Array(capacity));
-    this.#previous = grown(this.#previous, new Int32Array(capacity));
-    this.#slots = new Int32Array(capacity * 2);
-    this.#capacity = capacity;
-    for (let entry = this.#newest; entry >= 0; entry = this.#next[entry]!) this.#place(entry);
+    const capacity = this.capacity * 2;
+    this.high = grown(this.high, new Uint16Array(capacity));
+    this.low = grown(this.low, new Uint32Array(capacity));
+    this._vid = grown(this._vid, new Uint16Array(capacity));
+    this._port = grown(this._port, new Uint16Array(capacity));
+    this._flags = grown(this._flags, new Uint8Array(capacity));
+    this._updated = grown(this._updated, new Float64Array(capacity));
+    this._used = grown(this._used, new Float64Array(capacity));
+    this.next = grown(this.next, new Int32Array(capacity));
+    this.previous = grown(this.previous, new Int32Array(capacity));
+    this.slots = new Int32Array(capacity * 2);
+    this.capacity = capacity;
+    for (let entry = this.newest; entry >= 0; entry = this.next[entry]!) this.#place(entry);
   }
 }
 

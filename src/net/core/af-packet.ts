@@ -39,51 +39,51 @@ interface HookedPacketType extends PacketTypeFn {
 
 export class PacketSock extends Sock implements Tap {
   /** ETH_P_* that it hears; 0 none, ETH_P_ALL all and what goes out too */
-  #protocol: number;
+  private hears: number;
   /** the one interface that it is bound to, 0 all */
-  #ifindex = 0;
-  #hooked: (() => void) | null = null;
-  readonly #queue: Message[] = [];
-  #queued = 0;
-  readonly #promiscuous: Set<NetDevice> = new Set();
+  private ifindex = 0;
+  private hooked: (() => void) | null = null;
+  private readonly queue: Message[] = [];
+  private queued = 0;
+  private readonly promiscuous: Set<NetDevice> = new Set();
   drops = 0;
   readonly ring: boolean;
-  readonly #notifier: NetdevNotifier;
+  private readonly notifier: NetdevNotifier;
 
   /** @param ring its frames go into a ring that its program reads (PACKET_RX_RING): by itself it hears nothing */
   constructor(net: Net, type: number, protocol: number, ring = false) {
     super(net, AF_PACKET, type, protocol);
     this.ring = ring;
-    this.#protocol = ring ? 0 : protocol;
+    this.hears = ring ? 0 : protocol;
     this.#hook();
     const notifier: NetdevNotifier = (event, dev) => this.#deviceEvent(event, dev);
-    this.#notifier = notifier;
-    net.registerNotifier(this.#notifier, true);
+    this.notifier = notifier;
+    net.registerNotifier(this.notifier, true);
   }
 
   /** packet_notifier: the reader learns that its interface went down. */
   #deviceEvent(event: NetdevEvent, dev: NetDevice): void {
-    if (this.#ifindex === 0 || dev.ifindex !== this.#ifindex) return;
+    if (this.ifindex === 0 || dev.ifindex !== this.ifindex) return;
     if (event === NETDEV_DOWN || event === NETDEV_UNREGISTER) {
-      if (!this.#hooked) return;
-      this.#hooked();
-      this.#hooked = null;
+      if (!this.hooked) return;
+      this.hooked();
+      this.hooked = null;
       this.err = Errno.ENETDOWN;
       this.wake();
-    } else if (event === NETDEV_UP && !this.#hooked) this.#hook();
+    } else if (event === NETDEV_UP && !this.hooked) this.#hook();
   }
 
   /** What it is bound to, as sock_diag tells it: EtherType and ifindex, 0 all. */
   get bound(): { readonly protocol: number; readonly ifindex: number } {
-    return { protocol: this.ring ? this.protocol : this.#protocol, ifindex: this.#ifindex };
+    return { protocol: this.ring ? this.protocol : this.hears, ifindex: this.ifindex };
   }
 
   /** `address.addr` is the ifindex (0 any), `address.port` the EtherType (0: as the socket was made). Throws ENODEV. */
   bind(address: SockAddr): void {
     const dev = address.addr !== 0 ? this.net.deviceByIndex(address.addr) : null;
     if (dev === undefined) throw new NetError(Errno.ENODEV);
-    this.#ifindex = address.addr;
-    if (address.port !== 0) this.#protocol = address.port;
+    this.ifindex = address.addr;
+    if (address.port !== 0) this.hears = address.port;
     this.#hook();
     if (dev && !dev.up) this.err = Errno.ENETDOWN;
   }
@@ -94,24 +94,24 @@ export class PacketSock extends Sock implements Tap {
 
   /** (Re-)registers where frames of its protocol pass. */
   #hook(): void {
-    this.#hooked?.();
-    this.#hooked = null;
-    if (this.#protocol === 0) return;
-    if (this.#protocol === ethernet.ETH_P_ALL) {
-      const dev = this.#ifindex !== 0 ? this.net.deviceByIndex(this.#ifindex) : undefined;
+    this.hooked?.();
+    this.hooked = null;
+    if (this.hears === 0) return;
+    if (this.hears === ethernet.ETH_P_ALL) {
+      const dev = this.ifindex !== 0 ? this.net.deviceByIndex(this.ifindex) : undefined;
       const taps = dev ? dev.taps : this.net.taps;
       taps.push(this);
       const hooked = (): void => {
         const at = taps.indexOf(this);
         if (at >= 0) taps.splice(at, 1);
       };
-      this.#hooked = hooked;
+      this.hooked = hooked;
       return;
     }
-    const { socks } = hookedPacketType(this.net, this.#protocol);
+    const { socks } = hookedPacketType(this.net, this.hears);
     socks.push(this);
     const hooked = (): void => void socks.splice(socks.indexOf(this), 1);
-    this.#hooked = hooked;
+    this.hooked = hooked;
   }
 
   /** Tap: every frame of an interface, from its link header on. */
@@ -121,7 +121,7 @@ export class PacketSock extends Sock implements Tap {
 
   /** @internal a received frame of its protocol; skb.data is behind the link header */
   deliver(skb: SkBuff, dev: NetDevice): void {
-    if (this.#ifindex !== 0 && this.#ifindex !== dev.ifindex) return;
+    if (this.ifindex !== 0 && this.ifindex !== dev.ifindex) return;
     if (skb.pool.trace !== null) trace(skb, "packetRcv", dev, "", null, this);
     this.#take(skb, dev, skb.macHeader >= 0 ? skb.macHeader : skb.data, skb.pktType);
   }
@@ -130,13 +130,13 @@ export class PacketSock extends Sock implements Tap {
     const { head } = skb;
     const linked = dev.hardHeaderLen === ethernet.HEADER_LENGTH;
     const from = this.type === SOCK_DGRAM && linked ? mac + ethernet.HEADER_LENGTH : mac;
-    if (this.#queued + FRAME_OVERHEAD > this.rcvBuf) {
+    if (this.queued + FRAME_OVERHEAD > this.rcvBuf) {
       this.drops++;
       return;
     }
     const bytes = head.slice(from, skb.tail);
-    this.#queued += bytes.length + FRAME_OVERHEAD;
-    this.#queue.push({
+    this.queued += bytes.length + FRAME_OVERHEAD;
+    this.queue.push({
       bytes,
       from: { addr: 0, port: 0 },
       ifindex: dev.ifindex,
@@ -153,7 +153,7 @@ export class PacketSock extends Sock implements Tap {
    * options.protocol. Throws ENXIO (no interface), ENETDOWN, EMSGSIZE, EINVAL.
    */
   *sendmsg(bytes: Uint8Array, options: SendOptions): Task<number> {
-    const ifindex = options.ifindex ?? this.#ifindex;
+    const ifindex = options.ifindex ?? this.ifindex;
     const dev = this.net.deviceByIndex(ifindex);
     if (!dev) throw new NetError(Errno.ENXIO);
     if (!dev.up) throw new NetError(Errno.ENETDOWN);
@@ -165,7 +165,7 @@ export class PacketSock extends Sock implements Tap {
     const skb = this.net.kernel.skbs.alloc(payload + linkBytes);
     const at = skb.put(payload + linkBytes);
     const { head } = skb;
-    let protocol = options.protocol ?? this.#protocol;
+    let protocol = options.protocol ?? this.hears;
     if (raw) {
       head.set(bytes, at);
       if (linkBytes === ethernet.HEADER_LENGTH) protocol = ethernet.getEtherType(head, at);
@@ -193,11 +193,11 @@ export class PacketSock extends Sock implements Tap {
   recvNow(max: number, options: RecvOptions): Message | null {
     if (options.errQueue) throw new NetError(Errno.EAGAIN);
     this.throwError();
-    const message = this.#queue[0];
+    const message = this.queue[0];
     if (!message) return null;
     if (!options.peek) {
-      this.#queue.shift();
-      this.#queued -= message.bytes.length + FRAME_OVERHEAD;
+      this.queue.shift();
+      this.queued -= message.bytes.length + FRAME_OVERHEAD;
     }
     return message.bytes.length > max ? { ...message, bytes: message.bytes.slice(0, max) } : message;
   }
@@ -207,7 +207,7 @@ export class PacketSock extends Sock implements Tap {
   }
 
   readable(): boolean {
-    return this.#queue.length > 0 || this.err !== 0;
+    return this.queue.length > 0 || this.err !== 0;
   }
 
   writable(): boolean {
@@ -220,8 +220,8 @@ export class PacketSock extends Sock implements Tap {
       case "PACKET_MR_PROMISC": {
         const dev = this.net.deviceByIndex(value);
         if (!dev) throw new NetError(Errno.ENODEV);
-        if (this.#promiscuous.has(dev)) return;
-        this.#promiscuous.add(dev);
+        if (this.promiscuous.has(dev)) return;
+        this.promiscuous.add(dev);
         devSetPromiscuity(dev, 1);
         return;
       }
@@ -245,12 +245,12 @@ export class PacketSock extends Sock implements Tap {
   close(): void {
     if (this.dead) return;
     this.dead = true;
-    this.#hooked?.();
-    this.#hooked = null;
-    this.net.unregisterNotifier(this.#notifier);
-    for (const dev of this.#promiscuous) if (dev.registered) devSetPromiscuity(dev, -1);
-    this.#promiscuous.clear();
-    this.#queue.length = 0;
+    this.hooked?.();
+    this.hooked = null;
+    this.net.unregisterNotifier(this.notifier);
+    for (const dev of this.promiscuous) if (dev.registered) devSetPromiscuity(dev, -1);
+    this.promiscuous.clear();
+    this.queue.length = 0;
     this.wake();
   }
 }

@@ -15,37 +15,37 @@ interface Clock {
  * back. Seconds and nanoseconds are kept apart, so that taps hand on integers (see capture/writer.ts) and do not divide.
  */
 export class CaptureStamp {
-  readonly #clock: Clock;
+  private readonly clock: Clock;
   /** virtual time */
   ns: Ns = Number.NEGATIVE_INFINITY;
   /** since 1970, and nanoseconds into that second */
   seconds = 0;
   nanoseconds = 0;
   /** virtual time when that second began */
-  #secondNs: Ns = Number.NEGATIVE_INFINITY;
+  private secondNs: Ns = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /** A frame is seen now. */
   advance(): void {
-    const { now } = this.#clock.sim;
+    const { now } = this.clock.sim;
     if (now <= this.ns) return;
     this.ns = now;
-    const into = now - this.#secondNs;
+    const into = now - this.secondNs;
     if (into < SEC) this.nanoseconds = into | 0;
     else this.#nextSecond();
   }
 
   #nextSecond(): void {
-    const { epochMs } = this.#clock;
+    const { epochMs } = this.clock;
     const epochSeconds = Math.floor(epochMs / 1000);
     const passed = this.ns + (epochMs - epochSeconds * 1000) * MSEC;
     const whole = Math.floor(passed / SEC);
     this.seconds = epochSeconds + whole;
     this.nanoseconds = (passed - whole * SEC) | 0;
-    this.#secondNs = this.ns - this.nanoseconds;
+    this.secondNs = this.ns - this.nanoseconds;
   }
 }
 

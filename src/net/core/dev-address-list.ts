@@ -44,18 +44,18 @@ export function devDelAddress(dev: NetDevice, mac: Uint8Array): void {
 
 /** What a device on top has its lower device listen to on its behalf (dev_uc_sync, dev_mc_sync and their undoing). */
 export class AddressSync {
-  readonly #unicast: Set<string> = new Set();
-  readonly #multicast: Set<string> = new Set();
+  private readonly unicast: Set<string> = new Set();
+  private readonly multicast: Set<string> = new Set();
 
   sync(lower: NetDevice, dev: NetDevice): void {
-    follow(this.#unicast, lower, "ucAddresses", dev.ucAddresses);
-    follow(this.#multicast, lower, "mcAddresses", dev.mcAddresses);
+    follow(this.unicast, lower, "ucAddresses", dev.ucAddresses);
+    follow(this.multicast, lower, "mcAddresses", dev.mcAddresses);
     devSetRxMode(lower);
   }
 
   unsync(lower: NetDevice): void {
-    follow(this.#unicast, lower, "ucAddresses", NOTHING);
-    follow(this.#multicast, lower, "mcAddresses", NOTHING);
+    follow(this.unicast, lower, "ucAddresses", NOTHING);
+    follow(this.multicast, lower, "mcAddresses", NOTHING);
     devSetRxMode(lower);
   }
 }

@@ -25,21 +25,21 @@ const PIECE = 1024;
 const PIECES = 4;
 
 export class KernelLog {
-  readonly #pieces: Piece[] = [];
-  #length = 0;
+  private readonly pieces: Piece[] = [];
+  private _length = 0;
 
   get length(): number {
-    return this.#length;
+    return this._length;
   }
 
   /** Returns how many old ones made room. */
   add(timeNs: Ns, text: string, level: number): number {
     let lost = 0;
-    let piece = this.#pieces.at(-1);
+    let piece = this.pieces.at(-1);
     if (!piece || piece.ends.length === PIECE) {
-      if (this.#pieces.length === PIECES) lost = this.#pieces.shift()!.ends.length;
+      if (this.pieces.length === PIECES) lost = this.pieces.shift()!.ends.length;
       piece = { bytes: new Uint8Array(256), ends: [], times: [], levels: [] };
-      this.#pieces.push(piece);
+      this.pieces.push(piece);
     }
     const bytes = encodeUtf8(text);
     const from = piece.ends.at(-1) ?? 0;
@@ -53,7 +53,7 @@ export class KernelLog {
     piece.ends.push(end);
     piece.times.push(timeNs);
     piece.levels.push(level);
-    this.#length += 1 - lost;
+    this._length += 1 - lost;
     return lost;
   }
 
@@ -61,7 +61,7 @@ export class KernelLog {
   records(from = 0): LogRecord[] {
     const all: LogRecord[] = [];
     let skip = from;
-    for (const { bytes, ends, times, levels } of this.#pieces) {
+    for (const { bytes, ends, times, levels } of this.pieces) {
       for (let i = skip; i < ends.length; i++)
         all.push({ timeNs: times[i]!, text: decodeUtf8(bytes, ends[i - 1] ?? 0, ends[i]!), level: levels[i]! });
       skip = Math.max(0, skip - ends.length);

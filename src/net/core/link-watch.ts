@@ -8,65 +8,65 @@ import { IFF_LOWER_UP, IFF_RUNNING, type NetDevice, OperState } from "./net-devi
 import { wheelExpiry } from "./timer-wheel.ts";
 
 export class LinkWatch {
-  readonly #sim: Sim;
-  readonly #pending: Set<NetDevice> = new Set();
-  readonly #changed: (dev: NetDevice) => void;
+  private readonly sim: Sim;
+  private readonly pending: Set<NetDevice> = new Set();
+  private readonly changed: (dev: NetDevice) => void;
   /** the round for all is due */
-  readonly #timer: Timer;
-  #held = 0;
+  private readonly timer: Timer;
+  private held = 0;
   /** a run waits for the configuration step to end */
-  #due = false;
+  private due = false;
   /** when what is not urgent has its next turn (linkwatch_nextevent) */
-  #nextEvent = 0;
+  private nextEvent = 0;
 
   /** @param changed told of each device that is up, after it was judged (NETDEV_CHANGE) */
   constructor(sim: Sim, changed: (dev: NetDevice) => void) {
-    this.#sim = sim;
-    this.#changed = changed;
-    this.#timer = sim.timer(() => this.#run());
+    this.sim = sim;
+    this.changed = changed;
+    this.timer = sim.timer(() => this.#run());
   }
 
   /** A configuration step begins: events wait for its `release`. */
   hold(): void {
-    this.#held++;
+    this.held++;
   }
 
   release(): void {
-    if (--this.#held === 0 && this.#due) this.#run();
+    if (--this.held === 0 && this.due) this.#run();
   }
 
   /** linkwatch_fire_event: the carrier of `dev` has changed. */
   fire(dev: NetDevice): void {
     const urgent = isUrgent(dev);
-    if (this.#pending.has(dev) && !urgent) return;
-    this.#pending.add(dev);
-    if (urgent || this.#sim.now >= this.#nextEvent) this.#due = true;
-    else if (!this.#timer.pending) this.#timer.mod(wheelExpiry(this.#sim.now, this.#nextEvent));
-    if (this.#due && this.#held === 0) this.#run();
+    if (this.pending.has(dev) && !urgent) return;
+    this.pending.add(dev);
+    if (urgent || this.sim.now >= this.nextEvent) this.due = true;
+    else if (!this.timer.pending) this.timer.mod(wheelExpiry(this.sim.now, this.nextEvent));
+    if (this.due && this.held === 0) this.#run();
   }
 
   /** linkwatch_sync_dev: somebody asks for this device's state, so it is judged at once (rtnl_getlink, carrier_show, ethtool). */
   sync(dev: NetDevice): void {
-    if (this.#pending.delete(dev)) this.#judge(dev);
+    if (this.pending.delete(dev)) this.#judge(dev);
   }
 
   /** The device is gone. */
   forget(dev: NetDevice): void {
-    this.#pending.delete(dev);
+    this.pending.delete(dev);
   }
 
   /** __linkwatch_run_queue */
   #run(): void {
-    this.#due = false;
-    const { now } = this.#sim;
-    const urgentOnly = this.#nextEvent > now;
-    if (!urgentOnly) this.#nextEvent = now + SEC;
-    for (const dev of this.#pending) {
+    this.due = false;
+    const { now } = this.sim;
+    const urgentOnly = this.nextEvent > now;
+    if (!urgentOnly) this.nextEvent = now + SEC;
+    for (const dev of this.pending) {
       if (urgentOnly && !isUrgent(dev)) continue;
-      this.#pending.delete(dev);
+      this.pending.delete(dev);
       this.#judge(dev);
     }
-    if (this.#pending.size > 0 && !this.#timer.pending) this.#timer.mod(wheelExpiry(now, this.#nextEvent));
+    if (this.pending.size > 0 && !this.timer.pending) this.timer.mod(wheelExpiry(now, this.nextEvent));
   }
 
   /** linkwatch_do_dev */
@@ -75,7 +75,7 @@ export class LinkWatch {
     if (dev.up) dev.txActive = dev.carrier;
     dev.net.pathFlush();
     refreshFlags(dev);
-    if (dev.up && dev.registered) this.#changed(dev);
+    if (dev.up && dev.registered) this.changed(dev);
   }
 }
 

@@ -33,7 +33,7 @@ const NO_FIELDS: readonly NeighField[] = [];
 const NO_ENTRIES: LazyMap<number, Neighbour> = new LazyMap();
 
 export class NeighParms {
-  #settings: NeighSettings;
+  private settings: NeighSettings;
   /** by key as a signed 32-bit number; `add` makes a map of its own */
   entries: LazyMap<number, Neighbour> = NO_ENTRIES;
   /** drawn from baseReachableTime, and when */
@@ -43,11 +43,11 @@ export class NeighParms {
   touched: readonly NeighField[] = NO_FIELDS;
 
   constructor(settings: NeighSettings = DEFAULTS) {
-    this.#settings = settings;
+    this.settings = settings;
   }
 
   copy(): NeighParms {
-    return new NeighParms(this.#settings);
+    return new NeighParms(this.settings);
   }
 
   add(neigh: Neighbour): void {
@@ -56,63 +56,63 @@ export class NeighParms {
   }
 
   set(field: NeighField, value: number): void {
-    this.#settings = withSetting(this.#settings, field, value);
+    this.settings = withSetting(this.settings, field, value);
   }
 
   get mcastProbes(): number {
-    return this.#settings.mcastProbes;
+    return this.settings.mcastProbes;
   }
 
   get ucastProbes(): number {
-    return this.#settings.ucastProbes;
+    return this.settings.ucastProbes;
   }
 
   get appProbes(): number {
-    return this.#settings.appProbes;
+    return this.settings.appProbes;
   }
 
   get mcastReprobes(): number {
-    return this.#settings.mcastReprobes;
+    return this.settings.mcastReprobes;
   }
 
   get retransTime(): Ns {
-    return this.#settings.retransTime;
+    return this.settings.retransTime;
   }
 
   get baseReachableTime(): Ns {
-    return this.#settings.baseReachableTime;
+    return this.settings.baseReachableTime;
   }
 
   get delayProbeTime(): Ns {
-    return this.#settings.delayProbeTime;
+    return this.settings.delayProbeTime;
   }
 
   get intervalProbeTime(): Ns {
-    return this.#settings.intervalProbeTime;
+    return this.settings.intervalProbeTime;
   }
 
   get gcStaleTime(): Ns {
-    return this.#settings.gcStaleTime;
+    return this.settings.gcStaleTime;
   }
 
   get queueLenBytes(): number {
-    return this.#settings.queueLenBytes;
+    return this.settings.queueLenBytes;
   }
 
   get proxyQlen(): number {
-    return this.#settings.proxyQlen;
+    return this.settings.proxyQlen;
   }
 
   get anycastDelay(): Ns {
-    return this.#settings.anycastDelay;
+    return this.settings.anycastDelay;
   }
 
   get proxyDelay(): Ns {
-    return this.#settings.proxyDelay;
+    return this.settings.proxyDelay;
   }
 
   get lockTime(): Ns {
-    return this.#settings.lockTime;
+    return this.settings.lockTime;
   }
 }
 

@@ -50,8 +50,8 @@ export class NeighTable {
   readonly ops: NeighOps;
   /** for messages: "arp_cache" */
   readonly name: string;
-  readonly #rng: Rng;
-  #parms: NeighParms = DEFAULT_PARMS;
+  private readonly rng: Rng;
+  private _parms: NeighParms = DEFAULT_PARMS;
   proxies: readonly ProxyEntry[] = NO_PROXIES;
   /** entries that count against the thresholds */
   entries = 0;
@@ -59,30 +59,30 @@ export class NeighTable {
   gcThresh2 = 512;
   gcThresh3 = 1024;
   gcInterval: Ns = 30 * SEC;
-  #lastGc: Ns = 0;
-  #lastFlush: Ns = 0;
+  private lastGc: Ns = 0;
+  private lastFlush: Ns = 0;
   /** made with the first proxied question that waits */
-  #proxyQueue: SkbQueue | null = null;
-  #proxyTimer: Timer | null = null;
+  private proxyQueue: SkbQueue | null = null;
+  private proxyTimer: Timer | null = null;
 
   constructor(net: Net, name: string, ops: NeighOps, rng: Rng) {
     this.net = net;
     this.name = name;
     this.ops = ops;
-    this.#rng = rng;
+    this.rng = rng;
   }
 
   /** net.ipv4.neigh.default.*: what a new device starts with */
   get parms(): NeighParms {
-    if (this.#parms === DEFAULT_PARMS) this.#parms = new NeighParms();
-    return this.#parms;
+    if (this._parms === DEFAULT_PARMS) this._parms = new NeighParms();
+    return this._parms;
   }
 
   /** The device's settings and entries, made when missing (neigh_parms_alloc). */
   parmsOf(dev: NetDevice): NeighParms {
     let parms = dev.neighParms;
     if (!parms) {
-      parms = this.#parms.copy();
+      parms = this._parms.copy();
       parms.lastRand = this.net.now;
       parms.reachableTime = this.#drawReachableTime(parms);
       dev.neighParms = parms;
@@ -117,7 +117,7 @@ export class NeighTable {
 
   #drawReachableTime(parms: NeighParms): Ns {
     const base = parms.baseReachableTime;
-    return base === 0 ? 0 : Math.floor(this.#rng.unit() * base) + Math.floor(base / 2);
+    return base === 0 ? 0 : Math.floor(this.rng.unit() * base) + Math.floor(base / 2);
   }
 
   /** After base_reachable_time was written. */
@@ -159,8 +159,8 @@ export class NeighTable {
   #makeRoom(): boolean {
     const { now } = this.net;
     if (this.entries < this.gcThresh2) return true;
-    if (this.entries < this.gcThresh3 && now - this.#lastFlush <= 5 * SEC) return true;
-    this.#lastFlush = now;
+    if (this.entries < this.gcThresh3 && now - this.lastFlush <= 5 * SEC) return true;
+    this.lastFlush = now;
     let surplus = this.entries - this.gcThresh2;
     for (const [, parms] of this.devices())
       for (const neigh of parms.entries.values()) {
@@ -179,8 +179,8 @@ export class NeighTable {
   /** Forgets entries that are long stale, when there are many (neigh_periodic_work). */
   #periodicWork(): void {
     const { now } = this.net;
-    if (this.entries < this.gcThresh1 || now - this.#lastGc < this.#parms.baseReachableTime / 2) return;
-    this.#lastGc = now;
+    if (this.entries < this.gcThresh1 || now - this.lastGc < this._parms.baseReachableTime / 2) return;
+    this.lastGc = now;
     for (const [, parms] of this.devices())
       for (const neigh of [...parms.entries.values()]) {
         const state = neigh.nudState;
@@ -305,24 +305,24 @@ export class NeighTable {
 
   /** Answers later, after a random part of proxy_delay (pneigh_enqueue). Takes the packet over. */
   proxyEnqueue(parms: NeighParms, skb: SkBuff): void {
-    this.#proxyQueue ??= new SkbQueue();
-    this.#proxyTimer ??= this.net.sim.timer(() => this.#onProxyTimer());
-    if (this.#proxyQueue.length > parms.proxyQlen) {
+    this.proxyQueue ??= new SkbQueue();
+    this.proxyTimer ??= this.net.sim.timer(() => this.#onProxyTimer());
+    if (this.proxyQueue.length > parms.proxyQlen) {
       drop(skb, DropReason.NOT_SPECIFIED);
       return;
     }
-    const at = this.net.now + Math.floor(this.#rng.unit() * parms.proxyDelay);
+    const at = this.net.now + Math.floor(this.rng.unit() * parms.proxyDelay);
     skb.cb0 = 1;
     skb.cb1 = at;
     skb.dst = null;
-    this.#proxyQueue.push(skb);
+    this.proxyQueue.push(skb);
     const due = wheelExpiry(this.net.now, at);
-    if (!this.#proxyTimer.pending || this.#proxyTimer.expires > due) this.#proxyTimer.mod(due);
+    if (!this.proxyTimer.pending || this.proxyTimer.expires > due) this.proxyTimer.mod(due);
   }
 
   #onProxyTimer(): void {
     const { now } = this.net;
-    const queue = this.#proxyQueue!;
+    const queue = this.proxyQueue!;
     let next = Number.POSITIVE_INFINITY;
     for (let n = queue.length; n > 0; n--) {
       const skb = queue.shift()!;
@@ -334,11 +334,11 @@ export class NeighTable {
         queue.push(skb);
       }
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#proxyTimer!.mod(wheelExpiry(now, next));
+    if (next !== Number.POSITIVE_INFINITY) this.proxyTimer!.mod(wheelExpiry(now, next));
   }
 
   #dropProxied(dev: NetDevice): void {
-    const queue = this.#proxyQueue;
+    const queue = this.proxyQueue;
     if (queue === null) return;
     for (let n = queue.length; n > 0; n--) {
       const skb = queue.shift()!;

@@ -76,15 +76,15 @@ export class Neighbour {
   updated: Ns;
   dead = false;
   /** packets for an address that is not known yet */
-  #queue: SkbQueue | null = null;
-  #queueBytes = 0;
-  readonly #timer: Timer;
+  private queue: SkbQueue | null = null;
+  private queueBytes = 0;
+  private readonly timer: Timer;
   /** the link header of packets of this EtherType, 0: not made */
-  #headerFor = 0;
-  #headerGenid = 0;
-  #header: Int32Array = NO_WORDS;
+  private headerFor = 0;
+  private headerGenid = 0;
+  private header: Int32Array = NO_WORDS;
   /** sends its frames in one step; null: step by step */
-  #hop: NeighHop | null = null;
+  private _hop: NeighHop | null = null;
 
   constructor(table: NeighTable, key: number, dev: NetDevice, parms: NeighParms) {
     this.table = table;
@@ -95,17 +95,17 @@ export class Neighbour {
     this.used = sim.now;
     this.updated = sim.now;
     this.confirmed = sim.now - 2 * parms.baseReachableTime;
-    this.#timer = table.net.kernel.timers.timer(expired, this);
+    this.timer = table.net.kernel.timers.timer(expired, this);
   }
 
   /** the first of the packets that wait for its address */
   get firstWaiting(): SkBuff | null {
-    return this.#queue?.head ?? null;
+    return this.queue?.head ?? null;
   }
 
   /** How its frames are sent in one step; null: they are not. */
   get hop(): NeighHop | null {
-    return this.#hop;
+    return this._hop;
   }
 
   get valid(): boolean {
@@ -113,7 +113,7 @@ export class Neighbour {
   }
 
   get inTimer(): boolean {
-    return this.#timer.pending;
+    return this.timer.pending;
   }
 
   get connected(): boolean {
@@ -123,9 +123,9 @@ export class Neighbour {
   /** Sends a packet to the neighbour (neigh_output): skb.data is at the network header. Takes it over. 0 or an errno. `plain`: see NeighHop. */
   output(skb: SkBuff, plain = false): number {
     if ((this.nudState & NUD_CONNECTED) === 0 && this.eventSend(skb)) return 0;
-    const hop = this.#hop;
-    if (hop !== null && this.#headerFor !== 0) {
-      if (!hop.isCurrent()) this.#makeHeader(this.#headerFor);
+    const hop = this._hop;
+    if (hop !== null && this.headerFor !== 0) {
+      if (!hop.isCurrent()) this.#makeHeader(this.headerFor);
       else if (hop.takes(skb)) return hop.send(skb, plain);
     }
     const { dev } = this;
@@ -141,7 +141,7 @@ export class Neighbour {
   /** A packet on its trail is about to leave by this hop (trail.ts): that is where packets of its kind would leave now. */
   leadsBy(hop: NeighHop): boolean {
     return (
-      this.#hop === hop && this.#headerFor !== 0 && hop.isCurrent() && !this.dead && (this.nudState & NUD_VALID) !== 0
+      this._hop === hop && this.headerFor !== 0 && hop.isCurrent() && !this.dead && (this.nudState & NUD_VALID) !== 0
     );
   }
 
@@ -152,8 +152,8 @@ export class Neighbour {
 
   /** The link header with two bytes in front of it, as words (neigh_hh_output, struct hh_cache). */
   #copyHeader(words: Int32Array, w: number, protocol: number): void {
-    if (this.#headerFor !== protocol || this.#headerGenid !== this.table.net.pathGenid) this.#makeHeader(protocol);
-    const header = this.#header;
+    if (this.headerFor !== protocol || this.headerGenid !== this.table.net.pathGenid) this.#makeHeader(protocol);
+    const header = this.header;
     words[w] = header[0]!;
     words[w + 1] = header[1]!;
     words[w + 2] = header[2]!;
@@ -163,13 +163,13 @@ export class Neighbour {
   #makeHeader(protocol: number): void {
     ethernet.emit14(this.ha, this.dev.address, protocol, headerBytes, 2);
     // made anew because something has changed, mostly something else
-    if (!sameWords(this.#header, headerWords)) {
-      this.#header = smallInts(4);
-      this.#header.set(headerWords);
+    if (!sameWords(this.header, headerWords)) {
+      this.header = smallInts(4);
+      this.header.set(headerWords);
     }
-    this.#headerFor = protocol;
-    this.#headerGenid = this.table.net.pathGenid;
-    this.#hop = protocol === ethernet.ETH_P_IP ? (this.dev.ops.hop?.(this.dev, this.#header) ?? null) : null;
+    this.headerFor = protocol;
+    this.headerGenid = this.table.net.pathGenid;
+    this._hop = protocol === ethernet.ETH_P_IP ? (this.dev.ops.hop?.(this.dev, this.header) ?? null) : null;
   }
 
   /**
@@ -212,21 +212,21 @@ export class Neighbour {
   #enqueue(skb: SkBuff): void {
     if (skb.pool.trace !== null) trace(skb, "neighResolveOutput", this.dev, "waits");
     const size = skbTruesize(skb);
-    while (this.#queueBytes + size > this.parms.queueLenBytes) {
-      const oldest = this.#queue?.shift();
+    while (this.queueBytes + size > this.parms.queueLenBytes) {
+      const oldest = this.queue?.shift();
       if (!oldest) break;
-      this.#queueBytes -= skbTruesize(oldest);
+      this.queueBytes -= skbTruesize(oldest);
       drop(oldest, DropReason.NEIGH_QUEUEFULL);
     }
-    this.#queue ??= new SkbQueue();
-    this.#queue.push(skb);
-    this.#queueBytes += size;
+    this.queue ??= new SkbQueue();
+    this.queue.push(skb);
+    this.queueBytes += size;
   }
 
   /** neigh_probe */
   #probe(): void {
     // the packet stays in the queue; the question only reads its source
-    this.table.ops.solicit(this, this.#queue?.tail ?? null);
+    this.table.ops.solicit(this, this.queue?.tail ?? null);
     this.probes++;
   }
 
@@ -236,7 +236,7 @@ export class Neighbour {
   }
 
   #arm(at: Ns): void {
-    this.#timer.mod(wheelExpiry(this.table.net.now, at));
+    this.timer.mod(wheelExpiry(this.table.net.now, at));
   }
 
   /** @internal neigh_timer_handler */
@@ -283,7 +283,7 @@ export class Neighbour {
   #invalidate(): void {
     this.updated = this.table.net.now;
     while (this.nudState === NUD_FAILED) {
-      const skb = this.#queue?.shift();
+      const skb = this.queue?.shift();
       if (!skb) break;
       this.table.ops.errorReport(this, skb);
     }
@@ -291,9 +291,9 @@ export class Neighbour {
   }
 
   #purge(): void {
-    this.#queue?.purge(DropReason.NEIGH_FAILED);
-    this.#queue = null;
-    this.#queueBytes = 0;
+    this.queue?.purge(DropReason.NEIGH_FAILED);
+    this.queue = null;
+    this.queueBytes = 0;
   }
 
   /**
@@ -313,7 +313,7 @@ export class Neighbour {
     }
     if (!admin && old & (NUD_NOARP | NUD_PERMANENT)) return;
     if (!(state & NUD_VALID)) {
-      this.#timer.del();
+      this.timer.del();
       this.nudState = state;
       if (old & (NUD_INCOMPLETE | NUD_PROBE) && state & NUD_FAILED) this.#invalidate();
       return;
@@ -334,21 +334,21 @@ export class Neighbour {
     }
     if (state !== old || changed) this.updated = now;
     if (state !== old) {
-      this.#timer.del();
+      this.timer.del();
       if (state & NUD_PROBE) this.probes = 0;
       if (state & NUD_IN_TIMER) this.#arm(now + (state & NUD_REACHABLE ? this.table.reachableTime(this.parms) : 0));
       this.nudState = state;
     }
     if (changed) {
       ethernet.copyMac(lladdr!, lladdrAt, this.ha, 0);
-      this.#headerFor = 0;
+      this.headerFor = 0;
       if (!(state & NUD_CONNECTED)) this.confirmed = now - 2 * this.parms.baseReachableTime;
     }
     if (state === old || old & NUD_VALID) return;
     while (this.nudState & NUD_VALID) {
-      const skb = this.#queue?.shift();
+      const skb = this.queue?.shift();
       if (!skb) break;
-      this.#queueBytes -= skbTruesize(skb);
+      this.queueBytes -= skbTruesize(skb);
       this.output(skb);
     }
     this.#purge();
@@ -362,7 +362,7 @@ export class Neighbour {
   /** @internal the entry leaves the table (neigh_flush_dev, neigh_destroy) */
   kill(): void {
     this.dead = true;
-    this.#timer.del();
+    this.timer.del();
     this.#purge();
     this.nudState = this.nudState & NUD_VALID ? NUD_NOARP : NUD_NONE;
   }

@@ -226,14 +226,14 @@ export class NetDevice {
   /** how often the carrier came or went (`ip -s -s link`: transns) */
   carrierChanges = 0;
   /** replaced, not changed: nearly all devices share one set */
-  #features: Readonly<Features> = ALL_FEATURES;
+  private _features: Readonly<Features> = ALL_FEATURES;
   gsoMaxSize = 65536;
   readonly ops: NetDeviceOps;
   /** the bridge, or other device, of which it is a port */
   master: NetDevice | null = null;
   /** the device below (vlan, macvlan, vxlan) */
   lower: NetDevice | null = null;
-  #rxHandler: RxHandler | null = null;
+  private _rxHandler: RxHandler | null = null;
   /** what the rx handler keeps about this port */
   rxHandlerData: unknown = null;
   readonly taps: Tap[] = [];
@@ -307,20 +307,20 @@ export class NetDevice {
 
   /** takes received frames before their protocol does: a bridge's, say */
   get rxHandler(): RxHandler | null {
-    return this.#rxHandler;
+    return this._rxHandler;
   }
 
   set rxHandler(handler: RxHandler | null) {
-    this.#rxHandler = handler;
+    this._rxHandler = handler;
     this.net.pathFlush();
   }
 
   get features(): Readonly<Features> {
-    return this.#features;
+    return this._features;
   }
 
   set features(features: Readonly<Features>) {
-    this.#features = features;
+    this._features = features;
     this.net.pathFlush();
   }
 

@@ -79,12 +79,12 @@ export class Kernel {
   costs: PathCosts = { receive: 900, transmit: 500, bridge: 500, forward: 1_600, output: 200, tcpSlowPath: 800 };
   /** wall-clock milliseconds since 1970 when virtual time was 0 (ICMP and IP timestamps) */
   epochMs = 0;
-  #nextNetId = 1;
-  #nextSocketInode = 20_000;
-  readonly #socketCookies: WeakMap<object, number> = new WeakMap();
-  #lastSocketCookie = 0;
+  private nextNetId = 1;
+  private nextSocketInode = 20_000;
+  private readonly socketCookies: WeakMap<object, number> = new WeakMap();
+  private lastSocketCookie = 0;
   /** not WeakMaps of those protocols: what one holds survives minor collections although its lab is gone */
-  readonly #shared: Map<object, object> = new Map();
+  private readonly _shared: Map<object, object> = new Map();
 
   constructor(sim: Sim, rng: Rng) {
     this.sim = sim;
@@ -96,30 +96,30 @@ export class Kernel {
 
   /** What all namespaces of the lab share of a protocol's own, made when the first asks for it. */
   shared<T extends object>(type: new (...args: never[]) => T, make: () => T): T {
-    let made = this.#shared.get(type) as T | undefined;
+    let made = this._shared.get(type) as T | undefined;
     if (!made) {
       made = make();
-      this.#shared.set(type, made);
+      this._shared.set(type, made);
     }
     return made;
   }
 
   /** @internal */
   allocateNetId(): number {
-    return this.#nextNetId++;
+    return this.nextNetId++;
   }
 
   /** @internal a number for a socket that a program holds (sock_alloc) */
   allocateSocketInode(): number {
-    return this.#nextSocketInode++;
+    return this.nextSocketInode++;
   }
 
   /** The number of a socket, or of what stands for one, given when somebody first asks (sock_gen_cookie). */
   socketCookie(sock: object): number {
-    const known = this.#socketCookies.get(sock);
+    const known = this.socketCookies.get(sock);
     if (known !== undefined) return known;
-    this.#socketCookies.set(sock, ++this.#lastSocketCookie);
-    return this.#lastSocketCookie;
+    this.socketCookies.set(sock, ++this.lastSocketCookie);
+    return this.lastSocketCookie;
   }
 
   /** printk: what `dmesg` shows */
@@ -135,12 +135,12 @@ export type PacketTypeFn = (skb: SkBuff, dev: NetDevice) => void;
 /** Receivers by EtherType (ptype_base), those that every namespace has within reach. */
 class PacketTypes {
   ipv4: PacketTypeFn | undefined = undefined;
-  #arp: PacketTypeFn | undefined = undefined;
-  #others: Map<number, PacketTypeFn> | null = null;
+  private arp: PacketTypeFn | undefined = undefined;
+  private others: Map<number, PacketTypeFn> | null = null;
 
   get(type: number): PacketTypeFn | undefined {
     if (type === ETH_P_IP) return this.ipv4;
-    return type === ETH_P_ARP ? this.#arp : this.#others?.get(type);
+    return type === ETH_P_ARP ? this.arp : this.others?.get(type);
   }
 
   has(type: number): boolean {
@@ -149,10 +149,10 @@ class PacketTypes {
 
   set(type: number, receive: PacketTypeFn): void {
     if (type === ETH_P_IP) this.ipv4 = receive;
-    else if (type === ETH_P_ARP) this.#arp = receive;
+    else if (type === ETH_P_ARP) this.arp = receive;
     else {
-      this.#others ??= new Map();
-      this.#others.set(type, receive);
+      this.others ??= new Map();
+      this.others.set(type, receive);
     }
   }
 }
@@ -178,26 +178,26 @@ export const INIT_NET_INODE = 4026531840;
 /** Ids that other namespaces have in one (net->netns_ids). */
 class NsIds extends LazyMap<Net, number> {
   /** they are 0 to size − 1: then the next is known without a look at a thousand */
-  #dense = true;
+  private dense = true;
 
   override set(net: Net, id: number): this {
-    if (id !== this.size) this.#dense = false;
+    if (id !== this.size) this.dense = false;
     return super.set(net, id);
   }
 
   override delete(net: Net): boolean {
     const id = this.get(net);
-    if (id !== undefined && id !== this.size - 1) this.#dense = false;
+    if (id !== undefined && id !== this.size - 1) this.dense = false;
     return super.delete(net);
   }
 
   /** alloc_netid */
   lowestFree(): number {
-    if (this.#dense) return this.size;
+    if (this.dense) return this.size;
     const used = new Set(this.values());
     let id = 0;
     while (used.has(id)) id++;
-    this.#dense = id === this.size;
+    this.dense = id === this.size;
     return id;
   }
 }
@@ -231,18 +231,18 @@ export class Net {
   readonly packetTypes: PacketTypes = new PacketTypes();
   /** AF_PACKET sockets that want IPv4's packets (those that want all are taps); null while nobody ever did */
   ipv4Sniffers: readonly unknown[] | null = null;
-  #notifiers: readonly NetdevNotifier[] = NO_NOTIFIERS;
-  #ownNotifiers = false;
+  private notifiers: readonly NetdevNotifier[] = NO_NOTIFIERS;
+  private ownNotifiers = false;
   /** listeners on all interfaces (-i any) */
   readonly taps: Tap[] = [];
   /** ids that other namespaces have here (link-netnsid): given when first needed */
   readonly nsids: NsIds = new NsIds();
   /** IPv4's group membership, for devices that listen to groups of their own (ip_mc_inc_group); set by netns.ts */
   ipMulticast: { join(dev: NetDevice, group: number): void; leave(dev: NetDevice, group: number): void } | null = null;
-  #macRng: Rng | null = null;
-  #nextIfindex = 1;
+  private _macRng: Rng | null = null;
+  private nextIfindex = 1;
   /** null while the devices are few and have no alternative names */
-  #byName: Map<string, NetDevice> | null = null;
+  private byName: Map<string, NetDevice> | null = null;
   /** the loopback device, there from the start (down) */
   loopback!: NetDevice;
   /**
@@ -265,8 +265,8 @@ export class Net {
 
   /** addresses of devices made here (eth_random_addr) */
   get macRng(): Rng {
-    this.#macRng ??= this.kernel.rng.fork(`mac/${this.id}`);
-    return this.#macRng;
+    this._macRng ??= this.kernel.rng.fork(`mac/${this.id}`);
+    return this._macRng;
   }
 
   /** Some packet socket wants IPv4's packets alone: it is asked for each of them, which a short way does not. */
@@ -313,18 +313,18 @@ export class Net {
   }
 
   deviceByName(name: string): NetDevice | undefined {
-    if (this.#byName !== null) return this.#byName.get(name);
+    if (this.byName !== null) return this.byName.get(name);
     for (const dev of this.devices.values()) if (dev.name === name) return dev;
     return undefined;
   }
 
   /** The names' Map once there is one, or when one is needed. */
   #names(needed: boolean): Map<string, NetDevice> | null {
-    if (this.#byName === null && needed) {
-      this.#byName = new Map();
-      for (const dev of this.devices.values()) this.#byName.set(dev.name, dev);
+    if (this.byName === null && needed) {
+      this.byName = new Map();
+      for (const dev of this.devices.values()) this.byName.set(dev.name, dev);
     }
-    return this.#byName;
+    return this.byName;
   }
 
   deviceByIndex(ifindex: number): NetDevice | undefined {
@@ -333,8 +333,8 @@ export class Net {
 
   /** The next free number; an ifindex is not used twice. */
   allocateIfindex(): number {
-    while (this.devices.has(this.#nextIfindex)) this.#nextIfindex++;
-    return this.#nextIfindex++;
+    while (this.devices.has(this.nextIfindex)) this.nextIfindex++;
+    return this.nextIfindex++;
   }
 
   /** Gives `other` a number here unless it has one (peernet2id_alloc). */
@@ -353,21 +353,21 @@ export class Net {
    * @param own it is this namespace's: a list with it is nobody else's, and must not outlive the lab by being shared
    */
   registerNotifier(notifier: NetdevNotifier, own: boolean = false): void {
-    this.#ownNotifiers ||= own;
-    this.#notifiers = this.#ownNotifiers ? [...this.#notifiers, notifier] : withItem(this.#notifiers, notifier);
+    this.ownNotifiers ||= own;
+    this.notifiers = this.ownNotifiers ? [...this.notifiers, notifier] : withItem(this.notifiers, notifier);
   }
 
   unregisterNotifier(notifier: NetdevNotifier): void {
-    this.#notifiers = this.#notifiers.filter((other) => other !== notifier);
+    this.notifiers = this.notifiers.filter((other) => other !== notifier);
   }
 
   hasNotifier(notifier: NetdevNotifier): boolean {
-    return this.#notifiers.includes(notifier);
+    return this.notifiers.includes(notifier);
   }
 
   notify(event: NetdevEvent, dev: NetDevice): void {
     this.pathFlush();
-    for (const notifier of this.#notifiers) notifier(event, dev);
+    for (const notifier of this.notifiers) notifier(event, dev);
     if (dev.uppers.length > 0) for (const upper of [...dev.uppers]) upper(event);
     if (event !== NETDEV_UNREGISTER) this.linkMessage(dev);
   }
@@ -392,16 +392,16 @@ export class Net {
   removeDevice(dev: NetDevice): void {
     this.pathFlush();
     this.devices.delete(dev.ifindex);
-    this.#byName?.delete(dev.name);
-    for (const name of dev.altNames) this.#byName?.delete(name);
+    this.byName?.delete(dev.name);
+    for (const name of dev.altNames) this.byName?.delete(name);
   }
 
   /** @internal */
   renameDevice(dev: NetDevice, name: string): void {
     this.pathFlush();
-    this.#byName?.delete(dev.name);
+    this.byName?.delete(dev.name);
     dev.name = name;
-    this.#byName?.set(name, dev);
+    this.byName?.set(name, dev);
   }
 
   /** @internal a further name of a device, or it is taken away */

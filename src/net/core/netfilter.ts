@@ -72,42 +72,42 @@ const NO_ENTRIES: readonly (readonly NfHookEntry[])[] = [NONE, NONE, NONE, NONE,
 /** The hook functions of one protocol family in one namespace, by hook point, in order of priority. */
 export class NfHooks {
   /** replaced when a function comes or goes */
-  #entries: readonly (readonly NfHookEntry[])[] = NO_ENTRIES;
+  private _entries: readonly (readonly NfHookEntry[])[] = NO_ENTRIES;
   /** by hook point, made when one is first run: one for each depth of nested runs */
-  #states: NfHookState[][] | null = null;
-  readonly #names: readonly string[];
-  readonly #net: { pathFlush(): void } | null;
-  #depth = 0;
+  private states: NfHookState[][] | null = null;
+  private readonly names: readonly string[];
+  private readonly net: { pathFlush(): void } | null;
+  private depth = 0;
   /** what ended the last run: NF_DROP or NF_STOLEN after `run` said false */
   lastVerdict: number = NF_ACCEPT;
 
   /** @param family NFPROTO_*. @param net its paths are forgotten when a function comes or goes; null: none will come */
   constructor(family: number, net: { pathFlush(): void } | null) {
-    this.#net = net;
-    this.#names = family === NFPROTO_BRIDGE ? BRIDGE_HOOK_NAMES : family === NFPROTO_ARP ? ARP_HOOK_NAMES : HOOK_NAMES;
+    this.net = net;
+    this.names = family === NFPROTO_BRIDGE ? BRIDGE_HOOK_NAMES : family === NFPROTO_ARP ? ARP_HOOK_NAMES : HOOK_NAMES;
   }
 
   /** Adds a function; of equal priorities the first registered runs first. Returns what takes it away again. */
   register(hook: number, entry: NfHookEntry): () => void {
-    const net = this.#net;
+    const net = this.net;
     assert(net !== null, "registered with the hooks that all namespaces share");
-    const list = this.#entries[hook]!.slice();
+    const list = this._entries[hook]!.slice();
     let at = list.findIndex((other) => other.priority > entry.priority);
     if (at < 0) at = list.length;
     list.splice(at, 0, entry);
-    this.#entries = this.#entries.with(hook, list);
+    this._entries = this._entries.with(hook, list);
     net.pathFlush();
     return () => {
-      this.#entries = this.#entries.with(
+      this._entries = this._entries.with(
         hook,
-        this.#entries[hook]!.filter((other) => other !== entry),
+        this._entries[hook]!.filter((other) => other !== entry),
       );
       net.pathFlush();
     };
   }
 
   entries(hook: number): readonly NfHookEntry[] {
-    return this.#entries[hook]!;
+    return this._entries[hook]!;
   }
 
   /**
@@ -123,8 +123,8 @@ export class NfHooks {
     sk: object | null,
     after: number = Number.NEGATIVE_INFINITY,
   ): boolean {
-    if (skb.pool.trace !== null) trace(skb, this.#names[hook]!, indev ?? outdev);
-    const entries = this.#entries[hook]!;
+    if (skb.pool.trace !== null) trace(skb, this.names[hook]!, indev ?? outdev);
+    const entries = this._entries[hook]!;
     return entries.length === 0 || this.#runAll(entries, hook, skb, indev, outdev, sk, after);
   }
 
@@ -137,13 +137,13 @@ export class NfHooks {
     sk: object | null,
     after: number,
   ): boolean {
-    this.#states ??= [];
-    let states = this.#states[hook];
+    this.states ??= [];
+    let states = this.states[hook];
     if (!states) {
       states = [];
-      this.#states[hook] = states;
+      this.states[hook] = states;
     }
-    const depth = this.#depth++;
+    const depth = this.depth++;
     let state = states[depth];
     if (!state) {
       state = { hook, in: null, out: null, sk: null };
@@ -160,7 +160,7 @@ export class NfHooks {
       verdict = entry.fn(skb, state);
       if (verdict !== NF_ACCEPT) break;
     }
-    this.#depth--;
+    this.depth--;
     this.lastVerdict = verdict;
     if (verdict === NF_ACCEPT || verdict === NF_STOP) return true;
     if (verdict === NF_DROP) drop(skb, DropReason.NETFILTER_DROP);

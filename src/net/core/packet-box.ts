@@ -58,37 +58,37 @@ export class PacketBox {
 
 /** What a box had been cut down to when it was done, for who keeps it. */
 export class BoxBounds {
-  readonly #saddrLow: number;
-  readonly #saddrHigh: number;
-  readonly #daddrLow: number;
-  readonly #daddrHigh: number;
-  readonly #sportLow: number;
-  readonly #sportHigh: number;
-  readonly #dportLow: number;
-  readonly #dportHigh: number;
+  private readonly saddrLow: number;
+  private readonly saddrHigh: number;
+  private readonly daddrLow: number;
+  private readonly daddrHigh: number;
+  private readonly sportLow: number;
+  private readonly sportHigh: number;
+  private readonly dportLow: number;
+  private readonly dportHigh: number;
 
   constructor({ saddr, daddr, sport, dport }: PacketBox) {
-    this.#saddrLow = saddr.low;
-    this.#saddrHigh = saddr.high;
-    this.#daddrLow = daddr.low;
-    this.#daddrHigh = daddr.high;
-    this.#sportLow = sport.low;
-    this.#sportHigh = sport.high;
-    this.#dportLow = dport.low;
-    this.#dportHigh = dport.high;
+    this.saddrLow = saddr.low;
+    this.saddrHigh = saddr.high;
+    this.daddrLow = daddr.low;
+    this.daddrHigh = daddr.high;
+    this.sportLow = sport.low;
+    this.sportHigh = sport.high;
+    this.dportLow = dport.low;
+    this.dportHigh = dport.high;
   }
 
   /** Nobody looked at what the packet differs in. Addresses with their highest bit turned. */
   has(saddr: number, daddr: number, sport: number, dport: number): boolean {
     return (
-      daddr >= this.#daddrLow &&
-      daddr <= this.#daddrHigh &&
-      saddr >= this.#saddrLow &&
-      saddr <= this.#saddrHigh &&
-      dport >= this.#dportLow &&
-      dport <= this.#dportHigh &&
-      sport >= this.#sportLow &&
-      sport <= this.#sportHigh
+      daddr >= this.daddrLow &&
+      daddr <= this.daddrHigh &&
+      saddr >= this.saddrLow &&
+      saddr <= this.saddrHigh &&
+      dport >= this.dportLow &&
+      dport <= this.dportHigh &&
+      sport >= this.sportLow &&
+      sport <= this.sportHigh
     );
   }
 }

@@ -40,11 +40,11 @@ export class PathRecord {
   readonly box: PacketBox | null;
   /** of packets that begin connections */
   readonly first: boolean;
-  readonly #onDone: (record: PathRecord, skb: SkBuff) => void;
+  private readonly onDone: (record: PathRecord, skb: SkBuff) => void;
 
   /** @param onDone called when a packet has come to its output with its record still on */
   constructor(onDone: (record: PathRecord, skb: SkBuff) => void, box: PacketBox | null, first: boolean) {
-    this.#onDone = onDone;
+    this.onDone = onDone;
     this.box = box;
     this.first = first;
   }
@@ -68,6 +68,6 @@ export class PathRecord {
   /** The packet is to be sent now: its way is known. */
   done(skb: SkBuff): void {
     skb.record = null;
-    this.#onDone(this, skb);
+    this.onDone(this, skb);
   }
 }

@@ -160,7 +160,7 @@ export class SkBuff {
   /** @internal place among all of the pool */
   slot = 0;
   /** views of `head`, see `view` */
-  #views: Uint8Array[] | null = null;
+  private views: Uint8Array[] | null = null;
 
   constructor(pool: SkbPool, head: Uint8Array) {
     this.pool = pool;
@@ -239,8 +239,8 @@ export class SkBuff {
    * one shape: a new view for each would be 100 bytes of garbage and half of what copying 1,448 bytes takes.
    */
   view(slot: number, from: number, n: number): Uint8Array {
-    this.#views ??= [];
-    const views = this.#views;
+    this.views ??= [];
+    const views = this.views;
     const kept = views[slot];
     if (kept !== undefined && kept.length === n && kept.byteOffset === this.head.byteOffset + from) return kept;
     while (views.length < slot) views.push(NO_BYTES);
@@ -251,13 +251,13 @@ export class SkBuff {
 
   swapHeads(other: SkBuff): void {
     const { head, words } = this;
-    const views = this.#views;
+    const views = this.views;
     this.head = other.head;
     this.words = other.words;
-    this.#views = other.#views;
+    this.views = other.views;
     other.head = head;
     other.words = words;
-    other.#views = views;
+    other.views = views;
   }
 
   /** Forgets connection, mark and route as a packet does that leaves its namespace (skb_scrub_packet). */
@@ -283,11 +283,11 @@ export class SkBuff {
 
 /** Where packets come from and go back to; one for all namespaces of a lab. */
 export class SkbPool {
-  readonly #small: SkBuff[] = [];
-  readonly #large: SkBuff[] = [];
+  private readonly small: SkBuff[] = [];
+  private readonly large: SkBuff[] = [];
   /** all there are, in use or not */
-  readonly #all: SkBuff[] = [];
-  #nextId = 1;
+  private readonly all: SkBuff[] = [];
+  private nextId = 1;
   /** packets handed out and not yet returned */
   inUse = 0;
   /**
@@ -301,7 +301,7 @@ export class SkbPool {
   /** A packet of no bytes with SKB_HEADROOM in front and room for at least `size` bytes (alloc_skb). */
   alloc(size: number): SkBuff {
     const skb = this.#take(size + SKB_HEADROOM);
-    skb.id = this.#nextId++;
+    skb.id = this.nextId++;
     return skb;
   }
 
@@ -384,43 +384,43 @@ export class SkbPool {
     skb.dev = null;
     if (!skb.bare) release(skb);
     this.inUse--;
-    if (skb.head.length === SMALL) this.#small.push(skb);
-    else if (this.#large.length < 256) this.#large.push(skb);
+    if (skb.head.length === SMALL) this.small.push(skb);
+    else if (this.large.length < 256) this.large.push(skb);
     else {
-      const last = this.#all.pop()!;
+      const last = this.all.pop()!;
       last.slot = skb.slot;
-      if (last !== skb) this.#all[skb.slot] = last;
+      if (last !== skb) this.all[skb.slot] = last;
     }
   }
 
   /** Packets that it has, in use or not. */
   get size(): number {
-    return this.#all.length;
+    return this.all.length;
   }
 
   /** Calls `visit` with every packet that is under way or waits somewhere. */
   eachInUse(visit: (skb: SkBuff) => void): void {
-    for (const skb of this.#all) if (!skb.free) visit(skb);
+    for (const skb of this.all) if (!skb.free) visit(skb);
   }
 
   #make(head: Uint8Array): SkBuff {
     const skb = new SkBuff(this, head);
-    skb.slot = this.#all.length;
-    this.#all.push(skb);
+    skb.slot = this.all.length;
+    this.all.push(skb);
     return skb;
   }
 
   #take(bytes: number): SkBuff {
     let skb: SkBuff | undefined;
     if (bytes <= SMALL) {
-      skb = this.#small.pop();
+      skb = this.small.pop();
       if (!skb) {
         this.#growSmall();
-        skb = this.#small.pop()!;
+        skb = this.small.pop()!;
       }
     } else {
       assert(bytes <= LARGE, "a packet of more than 64 KiB");
-      skb = this.#large.pop() ?? this.#make(new Uint8Array(LARGE));
+      skb = this.large.pop() ?? this.#make(new Uint8Array(LARGE));
     }
     this.inUse++;
     skb.free = false;
@@ -447,7 +447,7 @@ export class SkbPool {
   #growSmall(): void {
     const slab = new Uint8Array(SMALL * SMALL_PER_SLAB);
     for (let i = SMALL_PER_SLAB - 1; i >= 0; i--)
-      this.#small.push(this.#make(slab.subarray(i * SMALL, (i + 1) * SMALL)));
+      this.small.push(this.#make(slab.subarray(i * SMALL, (i + 1) * SMALL)));
   }
 }
 

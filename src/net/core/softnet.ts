@@ -21,26 +21,26 @@ class Softnet {
 }
 
 export class Backlog {
-  readonly #sim: Sim;
-  readonly #softnets: readonly Softnet[];
+  private readonly sim: Sim;
+  private readonly softnets: readonly Softnet[];
   /** net.core.netdev_max_backlog */
   maxBacklog = 1000;
   /** frames handled before other softirqs get their turn (net.core.dev_weight) */
   readonly weight: number = 64;
   /** NAPI_STATE_SCHED: it is raised, or at work and looks again before it ends */
-  #scheduled = false;
+  private scheduled = false;
   dropped = 0;
   processed = 0;
 
   constructor(kernel: Kernel) {
     const { sim } = kernel;
-    this.#sim = sim;
-    this.#softnets = sim.cpus.map(() => new Softnet(sim, (softnet) => this.#process(softnet)));
+    this.sim = sim;
+    this.softnets = sim.cpus.map(() => new Softnet(sim, (softnet) => this.#process(softnet)));
   }
 
   /** A frame that is queued now is not dropped. */
   hasRoom(): boolean {
-    return this.#softnets[this.#sim.cpu.id]!.queue.length <= this.maxBacklog;
+    return this.softnets[this.sim.cpu.id]!.queue.length <= this.maxBacklog;
   }
 
   /**
@@ -50,7 +50,7 @@ export class Backlog {
   enqueue(skb: SkBuff, plain = false): boolean {
     skb.plain = plain;
     if (!plain) skb.trail = null;
-    const softnet = this.#softnets[this.#sim.cpu.id]!;
+    const softnet = this.softnets[this.sim.cpu.id]!;
     const { queue } = softnet;
     if (queue.length > this.maxBacklog) {
       this.dropped++;
@@ -77,7 +77,7 @@ export class Backlog {
       const passed = trail === null ? 0 : trail.take(skb, queue.length === 0);
       if (passed === 0) this.#receive(skb);
       else this.processed += passed - 1;
-      if (queue.length === 0 || this.#sim.needResched()) break;
+      if (queue.length === 0 || this.sim.needResched()) break;
     }
     if (queue.length > 0) softnet.softirq.raise();
     else softnet.scheduled = false;

@@ -36,31 +36,31 @@ export class LatestKeys {
 }
 
 export class SysctlTable {
-  readonly #net: Net;
-  readonly #entries: LazyMap<string, SysctlEntry> = new LazyMap();
+  private readonly net: Net;
+  private readonly entries: LazyMap<string, SysctlEntry> = new LazyMap();
   /** nearly all namespaces have the same ones, and share the list */
-  #providers: readonly SysctlProvider[] = NO_PROVIDERS;
-  #ownProviders = false;
+  private providers: readonly SysctlProvider[] = NO_PROVIDERS;
+  private ownProviders = false;
   /** where `register` puts keys: the table, or what a provider fills */
-  #into: { set(key: string, entry: SysctlEntry): unknown } = this.#entries;
+  private into: { set(key: string, entry: SysctlEntry): unknown } = this.entries;
 
   /** @param net its paths are forgotten with every write */
   constructor(net: Net) {
-    this.#net = net;
+    this.net = net;
   }
 
   /** @param key with slashes between the parts, as under /proc/sys: "net/ipv4/ip_forward" */
   register(key: string, entry: SysctlEntry): void {
     const { read, write } = entry;
     if (!write) {
-      this.#into.set(key, entry);
+      this.into.set(key, entry);
       return;
     }
-    this.#into.set(key, {
+    this.into.set(key, {
       read,
       write: (text) => {
         write(text);
-        this.#net.pathFlush();
+        this.net.pathFlush();
       },
     });
   }
@@ -85,21 +85,21 @@ export class SysctlTable {
    * @param own the provider is this namespace's: a list with it is nobody else's, and must not outlive the lab by being shared
    */
   provide(provider: SysctlProvider, own: boolean = false): void {
-    this.#ownProviders ||= own;
-    this.#providers = this.#ownProviders ? [...this.#providers, provider] : withItem(this.#providers, provider);
+    this.ownProviders ||= own;
+    this.providers = this.ownProviders ? [...this.providers, provider] : withItem(this.providers, provider);
   }
 
   #keysOf(provider: SysctlProvider, folder: string): ReadonlyMap<string, SysctlEntry> {
-    const net = this.#net;
+    const net = this.net;
     const latest = net.kernel.sysctlKeys;
     if (latest.provider === provider && latest.net === net && latest.folder === folder) return latest.entries;
-    const before = this.#into;
+    const before = this.into;
     const entries = new Map<string, SysctlEntry>();
-    this.#into = entries;
+    this.into = entries;
     try {
       provider.fill(net, folder);
     } finally {
-      this.#into = before;
+      this.into = before;
     }
     // of a folder that comes and goes nothing is kept: another device may have its name by then
     if (provider.folders === null) {
@@ -112,11 +112,11 @@ export class SysctlTable {
   }
 
   get(key: string): SysctlEntry | undefined {
-    const own = this.#entries.get(key);
+    const own = this.entries.get(key);
     if (own) return own;
     // one that is asked may provide more
-    for (let i = 0; i < this.#providers.length; i++) {
-      const provider = this.#providers[i]!;
+    for (let i = 0; i < this.providers.length; i++) {
+      const provider = this.providers[i]!;
       if (!key.startsWith(provider.prefix)) continue;
       const { length } = provider.prefix;
       const folder = provider.folders === null ? "" : key.slice(length, key.indexOf("/", length));
@@ -128,19 +128,19 @@ export class SysctlTable {
 
   /** Is there a key below `prefix`, which ends with a slash? Without making all keys: each step of a path asks this. */
   hasFolder(prefix: string): boolean {
-    for (const key of this.#entries.keys()) if (key.startsWith(prefix)) return true;
-    return this.#providers.some((provider) => this.#providesBelow(provider, prefix));
+    for (const key of this.entries.keys()) if (key.startsWith(prefix)) return true;
+    return this.providers.some((provider) => this.#providesBelow(provider, prefix));
   }
 
   #providesBelow(provider: SysctlProvider, prefix: string): boolean {
     const { folders } = provider;
     if (provider.prefix.startsWith(prefix))
-      return folders === null || !folders(this.#net)[Symbol.iterator]().next().done;
+      return folders === null || !folders(this.net)[Symbol.iterator]().next().done;
     if (!prefix.startsWith(provider.prefix)) return false;
     const { length } = provider.prefix;
     const folder = folders === null ? "" : prefix.slice(length, prefix.indexOf("/", length));
     if (folders !== null) {
-      if (![...folders(this.#net)].includes(folder)) return false;
+      if (![...folders(this.net)].includes(folder)) return false;
       if (prefix.length === length + folder.length + 1) return true;
     }
     for (const key of this.#keysOf(provider, folder).keys()) if (key.startsWith(prefix)) return true;
@@ -149,10 +149,10 @@ export class SysctlTable {
 
   /** All keys, sorted. */
   keys(): string[] {
-    const keys = [...this.#entries.keys()];
-    for (let i = 0; i < this.#providers.length; i++) {
-      const provider = this.#providers[i]!;
-      for (const folder of provider.folders?.(this.#net) ?? [""]) keys.push(...this.#keysOf(provider, folder).keys());
+    const keys = [...this.entries.keys()];
+    for (let i = 0; i < this.providers.length; i++) {
+      const provider = this.providers[i]!;
+      for (const folder of provider.folders?.(this.net) ?? [""]) keys.push(...this.#keysOf(provider, folder).keys());
     }
     return keys.sort();
   }

@@ -45,37 +45,37 @@ const MOST_LEGS = 8;
 const PATIENCE = 64;
 
 export class Trail {
-  readonly #sim: Sim;
+  private readonly sim: Sim;
   /** Packets of many connections take it: of its legs each looks for the packet's connection. */
   readonly shared: boolean;
-  #strayed = 0;
+  private strayed = 0;
   /** how it begins: from the sender to the first host */
   neigh: Neighbour | null = null;
   hop: NeighHop | null = null;
-  #first: ForwardLeg | null = null;
-  #last: LastLeg | null = null;
+  private first: ForwardLeg | null = null;
+  private last: LastLeg | null = null;
   /** id of the packet whose way is being noted, and of the one that has shown the way to its end: those sent before are elsewhere */
-  #noting = -1;
-  #since = -1;
+  private noting = -1;
+  private since = -1;
 
   constructor(sim: Sim, shared: boolean) {
-    this.#sim = sim;
+    this.sim = sim;
     this.shared = shared;
   }
 
   /** A packet leaves by it; it is noted anew when it is not known, or does not begin like this. */
   begin(skb: SkBuff, neigh: Neighbour, hop: NeighHop): void {
     skb.trail = this;
-    if (this.#last !== null && this.neigh === neigh && this.hop === hop) return;
+    if (this.last !== null && this.neigh === neigh && this.hop === hop) return;
     this.forget();
     this.neigh = neigh;
     this.hop = hop;
-    this.#noting = skb.id;
+    this.noting = skb.id;
   }
 
   /** A packet may begin on it now: it is known, and begins as it did. */
   leads(): boolean {
-    return this.#last !== null && this.hop!.ready && this.neigh!.leadsBy(this.hop!);
+    return this.last !== null && this.hop!.ready && this.neigh!.leadsBy(this.hop!);
   }
 
   /** A packet that has been made for it leaves. Takes it over. */
@@ -88,23 +88,23 @@ export class Trail {
   }
 
   forget(): void {
-    this.#first = null;
-    this.#last = null;
-    this.#noting = -1;
-    this.#strayed = 0;
+    this.first = null;
+    this.last = null;
+    this.noting = -1;
+    this.strayed = 0;
   }
 
   /** The packet's way is being noted: a host that knows it calls `forward` or `arrive`. */
   notes(skb: SkBuff): boolean {
-    return this.#noting === skb.id;
+    return this.noting === skb.id;
   }
 
   /** The packet will pass by this leg. */
   forward(skb: SkBuff, leg: ForwardLeg): void {
     assert(this.notes(skb), "a trail notes one packet's way");
-    let before = this.#first;
+    let before = this.first;
     if (before === null) {
-      this.#first = leg;
+      this.first = leg;
       return;
     }
     let legs = 1;
@@ -116,9 +116,9 @@ export class Trail {
   /** The packet ends by this leg: the trail is known. */
   arrive(skb: SkBuff, leg: LastLeg): void {
     assert(this.notes(skb), "a trail notes one packet's way");
-    this.#since = skb.id;
-    this.#noting = -1;
-    this.#last = leg;
+    this.since = skb.id;
+    this.noting = -1;
+    this.last = leg;
   }
 
   /**
@@ -128,29 +128,29 @@ export class Trail {
    * @returns how many times it would have come out of a backlog on what it has passed; 0: it was not taken over
    */
   take(skb: SkBuff, alone: boolean): number {
-    const last = this.#last;
+    const last = this.last;
     if (last === null) {
-      if (this.#noting !== skb.id) skb.trail = null;
+      if (this.noting !== skb.id) skb.trail = null;
       return 0;
     }
     skb.trail = null;
-    if (!alone || skb.id <= this.#since || skb.pool.trace !== null) {
+    if (!alone || skb.id <= this.since || skb.pool.trace !== null) {
       skb.bare = false;
       return 0;
     }
     let passed = 0;
-    for (let leg = this.#first; leg !== null; leg = leg.next) {
+    for (let leg = this.first; leg !== null; leg = leg.next) {
       if (!leg.leads(skb)) return this.#leave(skb, passed, leg.holds);
       leg.pass(skb);
       passed++;
-      if (this.#sim.needResched()) {
+      if (this.sim.needResched()) {
         skb.bare = false;
         leg.hop.arrive(skb);
         return passed;
       }
     }
     if (!last.leads(skb)) return this.#leave(skb, passed, last.holds);
-    this.#strayed = 0;
+    this.strayed = 0;
     last.pass(skb);
     return passed + 1;
   }
@@ -158,9 +158,9 @@ export class Trail {
   /** It does not lead any further than here: the next packet's way is noted anew, unless only this one has gone astray. */
   #leave(skb: SkBuff, passed: number, holds: boolean): number {
     skb.bare = false;
-    let before = this.#first;
+    let before = this.first;
     for (let i = 1; i < passed; i++) before = before!.next;
-    if (!holds || ++this.#strayed > PATIENCE) this.forget();
+    if (!holds || ++this.strayed > PATIENCE) this.forget();
     if (passed > 0) before!.hop.arrive(skb);
     return passed;
   }

@@ -9,14 +9,14 @@ import type { Kernel } from "./net.ts";
 const WAKE_UP_NS: Ns = 30_000;
 
 export class Work {
-  readonly #timer: Timer;
+  private readonly timer: Timer;
 
   constructor(kernel: Kernel, fn: () => void) {
-    this.#timer = kernel.sim.timer(fn);
+    this.timer = kernel.sim.timer(fn);
   }
 
   /** Idempotent until it has run. */
   schedule(): void {
-    if (!this.#timer.pending) this.#timer.after(WAKE_UP_NS);
+    if (!this.timer.pending) this.timer.after(WAKE_UP_NS);
   }
 }

@@ -123,22 +123,22 @@ export function createIpv4(net: Net): Ipv4 {
 
 /** The functions that lower files call. */
 class Upwards implements Ipv4Ops {
-  readonly #ip4: Ipv4;
+  private readonly ip4: Ipv4;
 
   constructor(ip4: Ipv4) {
-    this.#ip4 = ip4;
+    this.ip4 = ip4;
   }
 
   localDeliver(skb: SkBuff): void {
-    ipLocalDeliver(this.#ip4, skb);
+    ipLocalDeliver(this.ip4, skb);
   }
 
   forward(skb: SkBuff): void {
-    ipForward(this.#ip4, skb);
+    ipForward(this.ip4, skb);
   }
 
   error(skb: SkBuff): void {
-    ipError(this.#ip4, skb);
+    ipError(this.ip4, skb);
   }
 
   discard(skb: SkBuff): void {
@@ -154,7 +154,7 @@ class Upwards implements Ipv4Ops {
   }
 
   icmpSend(skb: SkBuff, type: number, code: number, info: number): void {
-    icmpSend(this.#ip4, skb, type, code, info);
+    icmpSend(this.ip4, skb, type, code, info);
   }
 }
 

@@ -41,27 +41,27 @@ export function createArpTable(ip4: Ipv4): NeighTable {
 }
 
 class ArpOps implements NeighOps {
-  readonly #ip4: Ipv4;
+  private readonly ip4: Ipv4;
 
   constructor(ip4: Ipv4) {
-    this.#ip4 = ip4;
+    this.ip4 = ip4;
   }
 
   construct(neigh: Neighbour): boolean {
-    return arpConstructor(this.#ip4, neigh);
+    return arpConstructor(this.ip4, neigh);
   }
 
   solicit(neigh: Neighbour, skb: SkBuff | null): void {
-    arpSolicit(this.#ip4, neigh, skb);
+    arpSolicit(this.ip4, neigh, skb);
   }
 
   errorReport(_neigh: Neighbour, skb: SkBuff): void {
-    dstLinkFailure(this.#ip4, skb);
+    dstLinkFailure(this.ip4, skb);
     drop(skb, DropReason.NEIGH_FAILED);
   }
 
   proxyRedo(skb: SkBuff): void {
-    arpProcess(this.#ip4, skb, routeScratch.arpFlow);
+    arpProcess(this.ip4, skb, routeScratch.arpFlow);
   }
 }
 

@@ -214,7 +214,7 @@ export class InDevice {
   /** primaries by falling scope, then secondaries */
   addrs: readonly InIfaddr[] = NO_ADDRS;
   /** the first of those that it listens to (mc_list), nearly always 224.0.0.1 alone */
-  #groups: McGroup | null = null;
+  private _groups: McGroup | null = null;
   dead = false;
   /** IFF_NOARP as ARP last saw it */
   noArp = false;
@@ -231,27 +231,27 @@ export class InDevice {
 
   /** What is known of a group; undefined when nobody here listens to it. */
   group(address: number): McGroup | undefined {
-    for (let entry = this.#groups; entry; entry = entry.next) if (entry.group === address) return entry;
+    for (let entry = this._groups; entry; entry = entry.next) if (entry.group === address) return entry;
     return undefined;
   }
 
   /** In the order in which they were joined. */
   groups(): McGroup[] {
     const all: McGroup[] = [];
-    for (let entry = this.#groups; entry; entry = entry.next) all.push(entry);
+    for (let entry = this._groups; entry; entry = entry.next) all.push(entry);
     return all;
   }
 
   addGroup(group: McGroup): void {
     const last = this.groups().at(-1);
     if (last) last.next = group;
-    else this.#groups = group;
+    else this._groups = group;
   }
 
   removeGroup(group: McGroup): void {
     const before = this.groups().find(({ next }) => next === group);
     if (before) before.next = group.next;
-    else if (this.#groups === group) this.#groups = group.next;
+    else if (this._groups === group) this._groups = group.next;
   }
 
   /** IN_DEV_ORCONF: of "all" or of the device. */

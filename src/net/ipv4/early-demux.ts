@@ -22,24 +22,24 @@ import type { UdpSock } from "./udp.ts";
 import type { UdpTable } from "./udp-table.ts";
 
 export class EarlyDemux implements FlowPathCache, Deferred {
-  readonly #ip4: Ipv4;
+  private readonly ip4: Ipv4;
   /** no hook function sees a packet for this host; true of this pathGenid */
-  #open = false;
-  #genid = 0;
+  private open = false;
+  private genid = 0;
   /** packets and bytes of IP that are still to be counted, and those of the packets that have ECN's bits set */
-  #packets = 0;
-  #bytes = 0;
-  #ecn = 0;
+  private packets = 0;
+  private bytes = 0;
+  private ecn = 0;
 
   constructor(ip4: Ipv4) {
-    this.#ip4 = ip4;
+    this.ip4 = ip4;
   }
 
   receive(skb: SkBuff, dev: NetDevice): boolean {
-    const ip4 = this.#ip4;
+    const ip4 = this.ip4;
     const { net } = ip4;
-    if (this.#genid !== net.pathGenid) this.#look();
-    if (!this.#open || dev.rxHandler !== null || !dev.up || skb.pktType !== PACKET_HOST || !isPlainReceived(skb))
+    if (this.genid !== net.pathGenid) this.#look();
+    if (!this.open || dev.rxHandler !== null || !dev.up || skb.pktType !== PACKET_HOST || !isPlainReceived(skb))
       return false;
     if (!this.isStillOpen()) return false;
     const { head, data } = skb;
@@ -85,7 +85,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
 
   /** Of what changes without a new generation: nobody else wants to see it. @internal */
   isStillOpen(): boolean {
-    const ip4 = this.#ip4;
+    const ip4 = this.ip4;
     return (!ip4.hasRaw || ip4.raw.empty) && !ip4.net.sniffsIpv4;
   }
 
@@ -97,131 +97,130 @@ export class EarlyDemux implements FlowPathCache, Deferred {
   }
 
   #look(): void {
-    const { net } = this.#ip4;
+    const { net } = this.ip4;
     const { hooksIpv4 } = net;
-    this.#genid = net.pathGenid;
-    this.#open =
-      hooksIpv4.entries(NF_INET_PRE_ROUTING).length === 0 && hooksIpv4.entries(NF_INET_LOCAL_IN).length === 0;
+    this.genid = net.pathGenid;
+    this.open = hooksIpv4.entries(NF_INET_PRE_ROUTING).length === 0 && hooksIpv4.entries(NF_INET_LOCAL_IN).length === 0;
   }
 
   #count(bytes: number, tos: number): void {
-    if (this.#packets === 0) this.#ip4.net.sim.defer(this);
-    this.#packets++;
-    this.#bytes += bytes;
+    if (this.packets === 0) this.ip4.net.sim.defer(this);
+    this.packets++;
+    this.bytes += bytes;
     if ((tos & 3) === 0) return;
-    this.#ecn++;
-    this.#ip4.mib.countEcn(tos, 1);
+    this.ecn++;
+    this.ip4.mib.countEcn(tos, 1);
   }
 
   /** Counts what has been put off. */
   settle(): void {
-    const { mib } = this.#ip4;
-    mib.ip.InReceives += this.#packets;
-    mib.ip.InDelivers += this.#packets;
-    mib.ipExt.InOctets += this.#bytes;
-    mib.countEcn(0, this.#packets - this.#ecn);
-    this.#packets = 0;
-    this.#bytes = 0;
-    this.#ecn = 0;
+    const { mib } = this.ip4;
+    mib.ip.InReceives += this.packets;
+    mib.ip.InDelivers += this.packets;
+    mib.ipExt.InOctets += this.bytes;
+    mib.countEcn(0, this.packets - this.ecn);
+    this.packets = 0;
+    this.bytes = 0;
+    this.ecn = 0;
   }
 }
 
 /** The end of a trail (core/trail.ts): this host, and a socket there. */
 class UdpLeg implements LastLeg {
   readonly holds = false;
-  readonly #demux: EarlyDemux;
-  readonly #dev: NetDevice;
-  readonly #rt: Rtable;
-  readonly #genid: number;
-  readonly #sock: UdpSock;
-  readonly #udp: UdpTable;
-  readonly #generation: number;
-  readonly #tos: number;
+  private readonly demux: EarlyDemux;
+  private readonly dev: NetDevice;
+  private readonly rt: Rtable;
+  private readonly genid: number;
+  private readonly sock: UdpSock;
+  private readonly udp: UdpTable;
+  private readonly generation: number;
+  private readonly tos: number;
 
   constructor(demux: EarlyDemux, { head, data }: SkBuff, dev: NetDevice, rt: Rtable, sock: UdpSock) {
-    this.#demux = demux;
-    this.#dev = dev;
-    this.#rt = rt;
-    this.#genid = dev.net.pathGenid;
-    this.#sock = sock;
-    this.#udp = rt.ip4.udp;
-    this.#generation = this.#udp.generation;
-    this.#tos = head[data + 1]!;
+    this.demux = demux;
+    this.dev = dev;
+    this.rt = rt;
+    this.genid = dev.net.pathGenid;
+    this.sock = sock;
+    this.udp = rt.ip4.udp;
+    this.generation = this.udp.generation;
+    this.tos = head[data + 1]!;
   }
 
   leads(): boolean {
-    const rt = this.#rt;
+    const rt = this.rt;
     return (
-      this.#genid === this.#dev.net.pathGenid &&
-      this.#generation === this.#udp.generation &&
-      this.#demux.isStillOpen() &&
+      this.genid === this.dev.net.pathGenid &&
+      this.generation === this.udp.generation &&
+      this.demux.isStillOpen() &&
       !rt.expired &&
-      this.#sock.encapRcv === null
+      this.sock.encapRcv === null
     );
   }
 
   pass(skb: SkBuff): void {
-    this.#demux.deliver(skb, this.#dev, this.#tos);
-    this.#sock.receive(skb);
+    this.demux.deliver(skb, this.dev, this.tos);
+    this.sock.receive(skb);
   }
 }
 
 /** The same of a shared trail: whoever among this host's sockets a packet is for. */
 class AnyUdpLeg implements LastLeg {
-  readonly #demux: EarlyDemux;
-  readonly #dev: NetDevice;
-  readonly #rt: Rtable;
-  readonly #genid: number;
-  readonly #tos: number;
+  private readonly demux: EarlyDemux;
+  private readonly dev: NetDevice;
+  private readonly rt: Rtable;
+  private readonly genid: number;
+  private readonly tos: number;
   /** packets from this source to these destinations take the same route here */
-  readonly #source: number;
-  readonly #low: number;
-  readonly #high: number;
-  readonly #udp: UdpTable;
-  #sock: UdpSock | null = null;
+  private readonly source: number;
+  private readonly low: number;
+  private readonly high: number;
+  private readonly udp: UdpTable;
+  private sock: UdpSock | null = null;
 
   constructor(demux: EarlyDemux, { head, data }: SkBuff, dev: NetDevice, rt: Rtable) {
     const saddr = getInt32(head, data + ip.SOURCE);
     const daddr = getInt32(head, data + ip.DESTINATION);
     const span = rt.ip4.fib.spanOf(daddr);
-    this.#demux = demux;
-    this.#dev = dev;
-    this.#rt = rt;
-    this.#genid = dev.net.pathGenid;
-    this.#tos = head[data + 1]!;
-    this.#source = saddr;
-    this.#low = span === null ? daddr ^ SIGN : span.low;
-    this.#high = span === null ? daddr ^ SIGN : span.high;
-    this.#udp = rt.ip4.udp;
+    this.demux = demux;
+    this.dev = dev;
+    this.rt = rt;
+    this.genid = dev.net.pathGenid;
+    this.tos = head[data + 1]!;
+    this.source = saddr;
+    this.low = span === null ? daddr ^ SIGN : span.low;
+    this.high = span === null ? daddr ^ SIGN : span.high;
+    this.udp = rt.ip4.udp;
   }
 
   get holds(): boolean {
-    return this.#genid === this.#dev.net.pathGenid && !this.#rt.expired;
+    return this.genid === this.dev.net.pathGenid && !this.rt.expired;
   }
 
   leads({ words, data }: SkBuff): boolean {
-    const rt = this.#rt;
+    const rt = this.rt;
     const w = data >> 2;
     const saddr = numberOf(words[w + 3]!);
     const daddr = numberOf(words[w + 4]!);
     const ports = numberOf(words[w + 5]!);
     const turned = daddr ^ SIGN;
     if (
-      this.#genid !== this.#dev.net.pathGenid ||
+      this.genid !== this.dev.net.pathGenid ||
       rt.expired ||
-      !this.#demux.isStillOpen() ||
-      saddr !== this.#source ||
-      turned < this.#low ||
-      turned > this.#high
+      !this.demux.isStillOpen() ||
+      saddr !== this.source ||
+      turned < this.low ||
+      turned > this.high
     )
       return false;
-    const sock = this.#udp.lookup(saddr, ports >>> 16, daddr, ports & 0xffff, this.#dev.ifindex);
-    this.#sock = sock;
+    const sock = this.udp.lookup(saddr, ports >>> 16, daddr, ports & 0xffff, this.dev.ifindex);
+    this.sock = sock;
     return sock !== null && sock.encapRcv === null;
   }
 
   pass(skb: SkBuff): void {
-    this.#demux.deliver(skb, this.#dev, this.#tos);
-    this.#sock!.receive(skb);
+    this.demux.deliver(skb, this.dev, this.tos);
+    this.sock!.receive(skb);
   }
 }

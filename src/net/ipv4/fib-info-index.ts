@@ -29,40 +29,40 @@ function mayBeSame(a: FibInfo, b: FibInfo): boolean {
 }
 
 export class FibInfoIndex {
-  readonly #byKey: Map<string, FibInfo> = new Map();
-  readonly #byDevice: Map<NetDevice, Set<FibInfo>> = new Map();
+  private readonly byKey: Map<string, FibInfo> = new Map();
+  private readonly byDevice: Map<NetDevice, Set<FibInfo>> = new Map();
 
   constructor(infos: Iterable<FibInfo>) {
     for (const info of infos) this.add(info);
   }
 
   add(info: FibInfo): void {
-    this.#byKey.set(infoKey(info), info);
+    this.byKey.set(infoKey(info), info);
     for (const { dev } of info.nhs) {
       if (!dev) continue;
-      const known = this.#byDevice.get(dev);
+      const known = this.byDevice.get(dev);
       if (known) known.add(info);
-      else this.#byDevice.set(dev, new Set([info]));
+      else this.byDevice.set(dev, new Set([info]));
     }
   }
 
   delete(info: FibInfo): void {
     const key = infoKey(info);
-    if (this.#byKey.get(key) === info) this.#byKey.delete(key);
+    if (this.byKey.get(key) === info) this.byKey.delete(key);
     for (const { dev } of info.nhs) {
-      const known = dev ? this.#byDevice.get(dev) : undefined;
+      const known = dev ? this.byDevice.get(dev) : undefined;
       known?.delete(info);
-      if (known?.size === 0) this.#byDevice.delete(dev!);
+      if (known?.size === 0) this.byDevice.delete(dev!);
     }
   }
 
   /** The one that `info` may be replaced by. */
   sameAs(info: FibInfo): FibInfo | undefined {
-    return this.#byKey.get(infoKey(info));
+    return this.byKey.get(infoKey(info));
   }
 
   /** Those with a nexthop by `dev`. */
   by(dev: NetDevice): Iterable<FibInfo> {
-    return this.#byDevice.get(dev) ?? [];
+    return this.byDevice.get(dev) ?? [];
   }
 }

@@ -86,21 +86,21 @@ export interface RuledTables {
 }
 
 export class FibRules {
-  readonly #ip4: Ipv4;
-  #rules: FibRule[];
+  private readonly ip4: Ipv4;
+  private rules: FibRule[];
   /** fib_has_custom_rules: the list is really consulted */
   custom = false;
   /** the rule that gave the last answer, for those who trace; null while there are none but the usual ones, or none fits */
   answered: FibRule | null = null;
 
   constructor(ip4: Ipv4) {
-    this.#ip4 = ip4;
-    this.#rules = [...DEFAULT_RULES];
+    this.ip4 = ip4;
+    this.rules = [...DEFAULT_RULES];
   }
 
   /** All rules by priority (RTM_GETRULE). */
   dump(): readonly FibRule[] {
-    return this.#rules;
+    return this.rules;
   }
 
   /**
@@ -117,26 +117,26 @@ export class FibRules {
     if (rule.srcLen > 32 || rule.dstLen > 32) throw new NetError(Errno.EINVAL, "Invalid source or destination prefix");
     if (rule.action === FR_ACT_GOTO && rule.target <= rule.priority)
       throw new NetError(Errno.EINVAL, "Backward goto not supported");
-    if (exclusive && this.#rules.some((other) => sameRule(other, rule))) throw new NetError(Errno.EEXIST);
-    let at = this.#rules.findIndex((other) => other.priority > rule.priority);
-    if (at < 0) at = this.#rules.length;
-    this.#rules.splice(at, 0, rule);
+    if (exclusive && this.rules.some((other) => sameRule(other, rule))) throw new NetError(Errno.EEXIST);
+    let at = this.rules.findIndex((other) => other.priority > rule.priority);
+    if (at < 0) at = this.rules.length;
+    this.rules.splice(at, 0, rule);
     this.custom = true;
-    this.#ip4.rtCacheFlush();
+    this.ip4.rtCacheFlush();
   }
 
   /** fib_nl_delrule: the first rule that agrees in everything that is given. Throws ENOENT. */
   delete(config: FibRuleConfig): void {
-    const at = this.#rules.findIndex((rule) => agrees(rule, config));
+    const at = this.rules.findIndex((rule) => agrees(rule, config));
     if (at < 0) throw new NetError(Errno.ENOENT);
-    this.#rules.splice(at, 1);
+    this.rules.splice(at, 1);
     this.custom = true;
-    this.#ip4.rtCacheFlush();
+    this.ip4.rtCacheFlush();
   }
 
   /** Asks rule after rule (__fib_lookup): 0 or a positive errno. */
   lookup(tables: RuledTables, fl: FlowKey, res: FibResult, flags: number): number {
-    const rules = this.#rules;
+    const rules = this.rules;
     this.answered = null;
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i]!;
@@ -175,8 +175,8 @@ export class FibRules {
   }
 
   #fits(rule: FibRule, fl: FlowKey): boolean {
-    if (rule.iif !== "" && this.#ip4.net.deviceByName(rule.iif)?.ifindex !== fl.iif) return false;
-    if (rule.oif !== "" && this.#ip4.net.deviceByName(rule.oif)?.ifindex !== fl.oif) return false;
+    if (rule.iif !== "" && this.ip4.net.deviceByName(rule.iif)?.ifindex !== fl.iif) return false;
+    if (rule.oif !== "" && this.ip4.net.deviceByName(rule.oif)?.ifindex !== fl.oif) return false;
     if (((rule.mark ^ fl.mark) & rule.markMask) !== 0) return false;
     if (rule.uidRange && (fl.uid < rule.uidRange[0] || fl.uid > rule.uidRange[1])) return false;
     if (rule.srcLen > 0 && ((fl.saddr ^ rule.src) & prefixToMask(rule.srcLen)) !== 0) return false;
@@ -190,7 +190,7 @@ export class FibRules {
 
   /** fib_default_rule_pref: one less than the second rule's. */
   #defaultPriority(): number {
-    const second = this.#rules[1];
+    const second = this.rules[1];
     return second && second.priority > 0 ? second.priority - 1 : 0;
   }
 }

@@ -51,39 +51,39 @@ const FEW_INFOS = 16;
 export class FibTables implements FibTableOps {
   readonly ip4: Ipv4;
   /** null until somebody changes or lists them */
-  #rules: FibRules | null = null;
+  private _rules: FibRules | null = null;
   /** besides local and main */
-  readonly #others: LazyMap<number, FibTable> = new LazyMap();
+  private readonly others: LazyMap<number, FibTable> = new LazyMap();
   /** every FibInfo in use, and by what makes it the same as another */
   readonly infos: LazySet<FibInfo> = new LazySet();
   /** null while there are few: they are looked at one by one */
-  #index: FibInfoIndex | null = null;
+  private index: FibInfoIndex | null = null;
   /** changes with every address (dev_addr_genid): nexthops choose their source again */
   addrGenid = 0;
   /** a route of type local was added by hand (fib_has_custom_local_routes) */
   customLocalRoutes = false;
-  readonly #local: FibTable;
-  readonly #main: FibTable;
+  private readonly local: FibTable;
+  private readonly main: FibTable;
 
   constructor(ip4: Ipv4) {
     this.ip4 = ip4;
-    this.#local = new FibTable(RT_TABLE_LOCAL, this);
-    this.#main = new FibTable(RT_TABLE_MAIN, this);
+    this.local = new FibTable(RT_TABLE_LOCAL, this);
+    this.main = new FibTable(RT_TABLE_MAIN, this);
   }
 
   get rules(): FibRules {
-    this.#rules ??= new FibRules(this.ip4);
-    return this.#rules;
+    this._rules ??= new FibRules(this.ip4);
+    return this._rules;
   }
 
   /** Other rules than the usual ones are there (fib_has_custom_rules): each look-up asks them. */
   get customRules(): boolean {
-    return this.#rules?.custom ?? false;
+    return this._rules?.custom ?? false;
   }
 
   get(id: number): FibTable | undefined {
-    if (id === RT_TABLE_LOCAL) return this.#local;
-    return id === RT_TABLE_MAIN ? this.#main : this.#others.get(id);
+    if (id === RT_TABLE_LOCAL) return this.local;
+    return id === RT_TABLE_MAIN ? this.main : this.others.get(id);
   }
 
   /** The table, made when missing (fib_new_table). */
@@ -91,22 +91,22 @@ export class FibTables implements FibTableOps {
     let table = this.get(id);
     if (!table) {
       table = new FibTable(id, this);
-      this.#others.set(id, table);
+      this.others.set(id, table);
     }
     return table;
   }
 
   /** In the order in which they were made. */
   all(): FibTable[] {
-    return [this.#local, this.#main, ...this.#others.values()];
+    return [this.local, this.main, ...this.others.values()];
   }
 
   /** Fills in `res` (fib_lookup): 0 or a positive errno; ENETUNREACH when nothing fits. */
   lookup(fl: FlowKey, res: FibResult, flags = 0): number {
-    if (this.#rules?.custom) return this.#rules.lookup(this, fl, res, flags);
+    if (this._rules?.custom) return this._rules.lookup(this, fl, res, flags);
     const err = this.#lookupMerged(fl, res, flags);
     if (err === 0) return 0;
-    const dflt = this.#others.get(RT_TABLE_DEFAULT);
+    const dflt = this.others.get(RT_TABLE_DEFAULT);
     const last = dflt ? dflt.lookup(fl, res, flags) : err;
     return last === NO_MATCH ? Errno.ENETUNREACH : last;
   }
@@ -114,10 +114,10 @@ export class FibTables implements FibTableOps {
   /** The longer match of local and main wins; local where they are equally long. */
   #lookupMerged(fl: FlowKey, res: FibResult, flags: number): number {
     const local = localRes;
-    const localErr = this.#local.lookup(fl, local, flags);
-    if (localErr === NO_MATCH) return this.#main.lookup(fl, res, flags);
+    const localErr = this.local.lookup(fl, local, flags);
+    if (localErr === NO_MATCH) return this.main.lookup(fl, res, flags);
     if (local.prefixLen < 32) {
-      const err = this.#main.lookup(fl, res, flags);
+      const err = this.main.lookup(fl, res, flags);
       if (err !== NO_MATCH && res.prefixLen > local.prefixLen) return err;
     }
     res.prefix = local.prefix;
@@ -138,16 +138,16 @@ export class FibTables implements FibTableOps {
     const span = spanScratch;
     span.set(SIGN, ~SIGN);
     if (this.customRules || !span.ordinary(addr)) return null;
-    this.#local.narrow(span, addr);
-    this.#main.narrow(span, addr);
-    this.#others.get(RT_TABLE_DEFAULT)?.narrow(span, addr);
+    this.local.narrow(span, addr);
+    this.main.narrow(span, addr);
+    this.others.get(RT_TABLE_DEFAULT)?.narrow(span, addr);
     return span;
   }
 
   /** Some table has default routes to choose among by what is known of their gateways. */
   get severalDefaults(): boolean {
-    if (this.#local.numDefault > 1 || this.#main.numDefault > 1) return true;
-    for (const table of this.#others.values()) if (table.numDefault > 1) return true;
+    if (this.local.numDefault > 1 || this.main.numDefault > 1) return true;
+    for (const table of this.others.values()) if (table.numDefault > 1) return true;
     return false;
   }
 
@@ -174,7 +174,7 @@ export class FibTables implements FibTableOps {
     const fl = typeFlow;
     fl.daddr = addr;
     const res = typeRes;
-    if (this.#local.lookup(fl, res, 0) !== 0 || res.type !== RTN_LOCAL) return null;
+    if (this.local.lookup(fl, res, 0) !== 0 || res.type !== RTN_LOCAL) return null;
     return res.nh.dev;
   }
 
@@ -196,17 +196,17 @@ export class FibTables implements FibTableOps {
   /** @internal fib_create_info */
   createInfo(config: FibConfig): FibInfo {
     const info = fibCreateInfo(this, config);
-    const same = this.#index ? this.#index.sameAs(info) : findSame(this.infos, info);
+    const same = this.index ? this.index.sameAs(info) : findSame(this.infos, info);
     if (same) return same;
     this.infos.add(info);
-    if (this.#index) this.#index.add(info);
-    else if (this.infos.size > FEW_INFOS) this.#index = new FibInfoIndex(this.infos);
+    if (this.index) this.index.add(info);
+    else if (this.infos.size > FEW_INFOS) this.index = new FibInfoIndex(this.infos);
     return info;
   }
 
   /** Those with a nexthop by `dev`. */
   infosBy(dev: NetDevice): Iterable<FibInfo> {
-    if (this.#index) return this.#index.by(dev);
+    if (this.index) return this.index.by(dev);
     return [...this.infos].filter((info) => info.nhs.some((nh) => nh.dev === dev));
   }
 
@@ -215,7 +215,7 @@ export class FibTables implements FibTableOps {
     if (--info.refs > 0) return;
     info.dead = true;
     this.infos.delete(info);
-    this.#index?.delete(info);
+    this.index?.delete(info);
   }
 
   /** RTM_NEWROUTE: throws NetError (EEXIST, ENETUNREACH "Nexthop has invalid gateway", …). */

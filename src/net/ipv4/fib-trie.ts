@@ -64,24 +64,24 @@ export interface FibTableOps {
 
 export class FibTable {
   readonly id: number;
-  readonly #ops: FibTableOps;
-  #root: Node | null = null;
+  private readonly ops: FibTableOps;
+  private root: Node | null = null;
   /** number of default routes (tb_num_default) */
   numDefault = 0;
 
   constructor(id: number, ops: FibTableOps) {
     this.id = id;
-    this.#ops = ops;
+    this.ops = ops;
   }
 
   get empty(): boolean {
-    return this.#root === null;
+    return this.root === null;
   }
 
   /** Longest match into `res` (fib_table_lookup): 0, NO_MATCH, or the errno of a route's type (EHOSTUNREACH …). */
   lookup(fl: FlowKey, res: FibResult, flags: number): number {
     const key = fl.daddr;
-    let node = this.#root;
+    let node = this.root;
     let best: Node | null = null;
     while (node) {
       const { length } = node;
@@ -121,7 +121,7 @@ export class FibTable {
 
   /** Leaves of `span` the addresses of which `lookup` says what it says of `addr`: the same prefixes cover them. */
   narrow(span: FibSpan, addr: number): void {
-    let node = this.#root;
+    let node = this.root;
     while (node) {
       const { length } = node;
       if (!covers(node, addr)) {
@@ -140,12 +140,12 @@ export class FibTable {
   /** Adds, replaces or appends a route (fib_table_insert). Throws NetError. */
   insert(config: FibConfig): void {
     checkKey(config.dst, config.dstLen);
-    const info = this.#ops.createInfo(config);
+    const info = this.ops.createInfo(config);
     info.refs++;
     try {
       this.#insert(config, info);
     } catch (error) {
-      this.#ops.releaseInfo(info);
+      this.ops.releaseInfo(info);
       throw error;
     }
   }
@@ -171,12 +171,12 @@ export class FibTable {
       if (nlflags & NLM_F_REPLACE) {
         if (match) {
           if (match !== first) throw new NetError(Errno.EEXIST);
-          this.#ops.releaseInfo(info);
+          this.ops.releaseInfo(info);
           return;
         }
         const old = first.info;
         node!.aliases = aliases.with(at, new FibAlias(info, tos, type));
-        this.#ops.releaseInfo(old);
+        this.ops.releaseInfo(old);
         return;
       }
       if (match) throw new NetError(Errno.EEXIST);
@@ -206,7 +206,7 @@ export class FibTable {
       (config.scope === RT_SCOPE_NOWHERE || info.scope === config.scope) &&
       (config.prefsrc === 0 || info.prefsrc === config.prefsrc) &&
       (config.protocol === 0 || info.protocol === config.protocol) &&
-      this.#ops.matchesNexthops(config, info)
+      this.ops.matchesNexthops(config, info)
     );
   }
 
@@ -237,12 +237,12 @@ export class FibTable {
       visit(node.zero);
       visit(node.one);
     };
-    visit(this.#root);
+    visit(this.root);
     return out;
   }
 
   #find(prefix: number, length: number): Node | null {
-    let node = this.#root;
+    let node = this.root;
     while (node && node.length <= length) {
       if (node.length > 0 && (prefix ^ node.prefix) >>> (32 - node.length) !== 0) return null;
       if (node.length === length) return node;
@@ -254,7 +254,7 @@ export class FibTable {
   /** The node of a prefix, made when missing, with a fork above it where two prefixes part. */
   #ensure(prefix: number, length: number): Node {
     let parent: Node | null = null;
-    let node = this.#root;
+    let node = this.root;
     while (node && node.length <= length && covers(node, prefix)) {
       if (node.length === length) return node;
       parent = node;
@@ -280,7 +280,7 @@ export class FibTable {
 
   #attach(parent: Node | null, node: Node): void {
     node.parent = parent;
-    if (!parent) this.#root = node;
+    if (!parent) this.root = node;
     else if ((node.prefix >>> (31 - parent.length)) & 1) parent.one = node;
     else parent.zero = node;
   }
@@ -289,7 +289,7 @@ export class FibTable {
     const alias = node.aliases[at];
     node.aliases = node.aliases.toSpliced(at, 1);
     if (node.length === 0) this.numDefault--;
-    this.#ops.releaseInfo(alias!.info);
+    this.ops.releaseInfo(alias!.info);
     let empty: Node | null = node;
     while (empty && empty.first === null && !(empty.zero && empty.one)) {
       const only: Node | null = empty.zero ?? empty.one;
@@ -298,7 +298,7 @@ export class FibTable {
         this.#attach(parent, only);
         return;
       }
-      if (!parent) this.#root = null;
+      if (!parent) this.root = null;
       else if (parent.zero === empty) parent.zero = null;
       else parent.one = null;
       empty = parent;

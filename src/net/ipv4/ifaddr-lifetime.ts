@@ -32,31 +32,31 @@ export function setIfaLifetime(ip4: Ipv4, ifa: InIfaddr, valid?: number, preferr
 
 /** Looks at every address of the namespace whose time may have come, and again when the next one's comes. */
 export class IfaddrLifetimes {
-  readonly #ip4: Ipv4;
-  readonly #delete: (ifa: InIfaddr) => void;
-  readonly #timer: Timer;
+  private readonly ip4: Ipv4;
+  private readonly delete: (ifa: InIfaddr) => void;
+  private readonly timer: Timer;
 
   /** @param del takes an address away */
   constructor(ip4: Ipv4, del: (ifa: InIfaddr) => void) {
-    this.#ip4 = ip4;
-    this.#delete = del;
-    this.#timer = ip4.net.sim.timer(() => this.#check());
+    this.ip4 = ip4;
+    this.delete = del;
+    this.timer = ip4.net.sim.timer(() => this.#check());
   }
 
   /** An address came or got other life times: look soon (mod_delayed_work 0). */
   kick(ifa: InIfaddr): void {
-    if (ifa.validLft !== INFINITY_LIFE_TIME || this.#timer.pending) this.#timer.after(0);
+    if (ifa.validLft !== INFINITY_LIFE_TIME || this.timer.pending) this.timer.after(0);
   }
 
   /** check_lifetime */
   #check(): void {
-    const { now } = this.#ip4.net;
+    const { now } = this.ip4.net;
     let next = now + CHECK_FREQUENCY;
     let mortal = false;
     for (const ifa of this.#mortals()) {
       const age = Math.floor((now - ifa.changedNs + FUZZ_MINUS) / SEC);
       if (age >= ifa.validLft) {
-        this.#delete(ifa);
+        this.delete(ifa);
         continue;
       }
       mortal = true;
@@ -70,12 +70,12 @@ export class IfaddrLifetimes {
     if (!mortal) return;
     const second = Math.ceil(next / SEC) * SEC;
     if (second < next + FUZZ) next = second;
-    this.#timer.mod(wheelExpiry(now, Math.max(next, now + FUZZ_MAX)));
+    this.timer.mod(wheelExpiry(now, Math.max(next, now + FUZZ_MAX)));
   }
 
   #mortals(): InIfaddr[] {
     const out: InIfaddr[] = [];
-    for (const dev of this.#ip4.net.devices.values())
+    for (const dev of this.ip4.net.devices.values())
       for (const ifa of inDevOf(dev)?.addrs ?? []) if (!(ifa.flags & IFA_F_PERMANENT)) out.push(ifa);
     return out;
   }

@@ -21,19 +21,19 @@ export class InetPeer {
 }
 
 export class InetPeers {
-  readonly #peers: LazyMap<number, InetPeer> = new LazyMap();
+  private readonly peers: LazyMap<number, InetPeer> = new LazyMap();
 
   /** The peer of this address, made when unknown (inet_getpeer_v4); the oldest is forgotten when there are many. */
   get(addr: number, now: Ns): InetPeer {
-    let peer = this.#peers.get(addr | 0);
+    let peer = this.peers.get(addr | 0);
     if (!peer) {
-      if (this.#peers.size >= MAX_PEERS)
-        for (const oldest of this.#peers.keys()) {
-          this.#peers.delete(oldest);
+      if (this.peers.size >= MAX_PEERS)
+        for (const oldest of this.peers.keys()) {
+          this.peers.delete(oldest);
           break;
         }
       peer = new InetPeer(now);
-      this.#peers.set(addr | 0, peer);
+      this.peers.set(addr | 0, peer);
     }
     return peer;
   }

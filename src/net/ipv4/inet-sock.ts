@@ -104,7 +104,7 @@ export class ControlSock extends Sock {
 export abstract class DatagramSock extends Sock {
   readonly ip4: Ipv4;
   readonly received: SkbQueue = new SkbQueue();
-  #rmem = 0;
+  private rmem = 0;
   readonly errors: SockError[] = [];
   /** connected: packets of others are not for us */
   established = false;
@@ -125,7 +125,7 @@ export abstract class DatagramSock extends Sock {
   /** groups joined: ifindex and group */
   readonly memberships: { readonly ifindex: number; readonly group: number }[] = [];
   protected readonly fl: FlowKey = new FlowKey();
-  readonly #cookie: IpCookie = { addr: 0, options: null, ttl: 0, tos: -1, mark: 0, priority: 0, mcTtl: 1 };
+  private readonly _cookie: IpCookie = { addr: 0, options: null, ttl: 0, tos: -1, mark: 0, priority: 0, mcTtl: 1 };
 
   constructor(ip4: Ipv4, type: number, protocol: number) {
     super(ip4.net, AF_INET, type, protocol);
@@ -137,11 +137,11 @@ export abstract class DatagramSock extends Sock {
   /** Queues a packet for the reader (sock_queue_rcv_skb); false: no room, dropped. Takes it over. */
   enqueue(skb: SkBuff): boolean {
     const size = skbTruesize(skb);
-    if (this.#rmem >= this.rcvBuf) {
+    if (this.rmem >= this.rcvBuf) {
       drop(skb, DropReason.SOCKET_RCVBUFF);
       return false;
     }
-    this.#rmem += size;
+    this.rmem += size;
     skb.dst = null;
     this.received.push(skb);
     if (!this.readQueue.empty) this.readQueue.wakeAll();
@@ -172,7 +172,7 @@ export abstract class DatagramSock extends Sock {
   /** The next packet has been read. */
   protected discard(): void {
     const skb = this.received.shift()!;
-    this.#rmem -= skbTruesize(skb);
+    this.rmem -= skbTruesize(skb);
     consumeSkb(skb);
   }
 
@@ -274,11 +274,11 @@ export abstract class DatagramSock extends Sock {
   // --- sending
 
   /** the connected peer as an address, made once */
-  readonly #peer: { addr: number; port: number } = { addr: 0, port: 0 };
+  private readonly peer: { addr: number; port: number } = { addr: 0, port: 0 };
 
   /** What this message's IP header gets. */
   protected cookie(daddr: number): IpCookie {
-    const cookie = this.#cookie;
+    const cookie = this._cookie;
     cookie.addr = daddr;
     cookie.options = this.options;
     cookie.mark = this.mark;
@@ -331,7 +331,7 @@ export abstract class DatagramSock extends Sock {
   protected destination(options: SendOptions): SockAddr {
     if (options.to) return options.to;
     if (!this.established) throw new NetError(Errno.EDESTADDRREQ);
-    const peer = this.#peer;
+    const peer = this.peer;
     peer.addr = this.daddr;
     peer.port = this.dport;
     return peer;

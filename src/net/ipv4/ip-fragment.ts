@@ -77,27 +77,27 @@ interface FragKey {
 
 /** All packets that wait for fragments in one namespace (fqdir). */
 export class IpFragments {
-  readonly #ip4: Ipv4;
-  readonly #queues: LazyMap<number, FragQueue> = new LazyMap();
-  readonly #key: FragKey = { saddr: 0, daddr: 0, id: 0, protocol: 0, user: 0, hash: 0 };
+  private readonly ip4: Ipv4;
+  private readonly _queues: LazyMap<number, FragQueue> = new LazyMap();
+  private readonly key: FragKey = { saddr: 0, daddr: 0, id: 0, protocol: 0, user: 0, hash: 0 };
   /** fragments seen from each source: distance is counted in them (inet_peer.rid) */
-  readonly #rids: LazyMap<number, number> = new LazyMap();
+  private readonly rids: LazyMap<number, number> = new LazyMap();
   memory = 0;
 
   /** Packets that are being put together. */
   get queues(): number {
     let count = 0;
-    for (const first of this.#queues.values()) for (let q: FragQueue | null = first; q; q = q.next) count++;
+    for (const first of this._queues.values()) for (let q: FragQueue | null = first; q; q = q.next) count++;
     return count;
   }
 
   constructor(ip4: Ipv4) {
-    this.#ip4 = ip4;
+    this.ip4 = ip4;
   }
 
   /** Takes a fragment; true when `skb` is now the whole packet. */
   add(skb: SkBuff, user: number): boolean {
-    const { mib } = this.#ip4;
+    const { mib } = this.ip4;
     mib.ip.ReasmReqds++;
     const queue = this.#find(skb, user);
     if (!queue) {
@@ -110,12 +110,12 @@ export class IpFragments {
 
   /** ip_find */
   #find(skb: SkBuff, user: number): FragQueue | null {
-    const { ipfragHighThresh } = this.#ip4.sysctl;
+    const { ipfragHighThresh } = this.ip4.sysctl;
     // a full table refuses what would complete a packet, too
     if (ipfragHighThresh === 0 || this.memory > ipfragHighThresh) return null;
     const { head } = skb;
     const ip = skb.networkHeader;
-    const key = this.#key;
+    const key = this.key;
     key.saddr = ipv4.getSource(head, ip);
     key.daddr = ipv4.getDestination(head, ip);
     key.id = ipv4.getIdentification(head, ip);
@@ -124,7 +124,7 @@ export class IpFragments {
     let h = Math.imul(key.saddr, 0x9e3779b1) ^ key.daddr;
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b) ^ (key.id | (key.protocol << 16) | (user << 24));
     key.hash = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    for (let queue = this.#queues.get(key.hash) ?? null; queue; queue = queue.next)
+    for (let queue = this._queues.get(key.hash) ?? null; queue; queue = queue.next)
       if (
         queue.saddr === key.saddr &&
         queue.daddr === key.daddr &&
@@ -135,22 +135,22 @@ export class IpFragments {
         return queue;
     const made: FragQueue = new FragQueue(
       key,
-      this.#ip4.net.sim.timer(() => this.#expire(made)),
+      this.ip4.net.sim.timer(() => this.#expire(made)),
     );
     this.#arm(made);
-    made.next = this.#queues.get(key.hash) ?? null;
-    this.#queues.set(key.hash, made);
+    made.next = this._queues.get(key.hash) ?? null;
+    this._queues.set(key.hash, made);
     return made;
   }
 
   #arm(queue: FragQueue): void {
-    const { now } = this.#ip4.net;
-    queue.timer.mod(wheelExpiry(now, now + this.#ip4.sysctl.ipfragTime * SEC));
+    const { now } = this.ip4.net;
+    queue.timer.mod(wheelExpiry(now, now + this.ip4.sysctl.ipfragTime * SEC));
   }
 
   /** ip_frag_queue */
   #insert(queue: FragQueue, skb: SkBuff): boolean {
-    const { mib } = this.#ip4;
+    const { mib } = this.ip4;
     if (this.#tooFar(queue)) this.#reinit(queue);
     const { head } = skb;
     const ip = skb.networkHeader;
@@ -209,16 +209,16 @@ export class IpFragments {
 
   /** Too many other fragments of this source came since this packet's last (ip_frag_too_far). */
   #tooFar(queue: FragQueue): boolean {
-    const max = this.#ip4.sysctl.ipfragMaxDist;
+    const max = this.ip4.sysctl.ipfragMaxDist;
     if (max === 0) return false;
     const key = queue.saddr | 0;
-    const rid = (this.#rids.get(key) ?? 0) + 1;
-    if (this.#rids.size >= 4096 && !this.#rids.has(key)) this.#rids.clear();
-    this.#rids.set(key, rid);
+    const rid = (this.rids.get(key) ?? 0) + 1;
+    if (this.rids.size >= 4096 && !this.rids.has(key)) this.rids.clear();
+    this.rids.set(key, rid);
     const start = queue.rid;
     queue.rid = rid;
     if (queue.frags.length === 0 || rid - start <= max) return false;
-    this.#ip4.mib.ip.ReasmFails++;
+    this.ip4.mib.ip.ReasmFails++;
     return true;
   }
 
@@ -239,7 +239,7 @@ export class IpFragments {
 
   #discard(queue: FragQueue, skb: SkBuff, reason: DropReason = DropReason.NOT_SPECIFIED): boolean {
     this.#kill(queue, reason);
-    this.#ip4.mib.ip.ReasmFails++;
+    this.ip4.mib.ip.ReasmFails++;
     drop(skb, reason);
     return false;
   }
@@ -248,10 +248,10 @@ export class IpFragments {
     queue.timer.del();
     this.memory -= queue.memory;
     queue.memory = 0;
-    const first = this.#queues.get(queue.hash) ?? null;
+    const first = this._queues.get(queue.hash) ?? null;
     if (first === queue) {
-      if (queue.next) this.#queues.set(queue.hash, queue.next);
-      else this.#queues.delete(queue.hash);
+      if (queue.next) this._queues.set(queue.hash, queue.next);
+      else this._queues.delete(queue.hash);
     } else for (let other = first; other; other = other.next) if (other.next === queue) other.next = queue.next;
     if (reason !== null) for (const skb of queue.frags) drop(skb, reason);
     else for (const skb of queue.frags) consumeSkb(skb);
@@ -260,7 +260,7 @@ export class IpFragments {
 
   /** ip_frag_reasm: `last` becomes the whole packet. */
   #reassemble(queue: FragQueue, last: SkBuff): boolean {
-    const { mib } = this.#ip4;
+    const { mib } = this.ip4;
     const { frags } = queue;
     const first = frags[0]!;
     const ecn = combinedEcn(queue.ecn);
@@ -316,7 +316,7 @@ export class IpFragments {
 
   /** The rest did not come in time (ip_expire). */
   #expire(queue: FragQueue): void {
-    const ip4 = this.#ip4;
+    const ip4 = this.ip4;
     ip4.mib.ip.ReasmFails++;
     ip4.mib.ip.ReasmTimeout++;
     const first = queue.flags & FIRST_IN ? queue.frags.shift() : undefined;
@@ -328,7 +328,7 @@ export class IpFragments {
 
   /** Only the host for which a packet is says that it did not become whole (RFC 792). */
   #tellTimeout(queue: FragQueue, first: SkBuff): void {
-    const ip4 = this.#ip4;
+    const ip4 = this.ip4;
     const dev = ip4.net.deviceByIndex(queue.iif);
     if (!dev) return;
     const { head } = first;
@@ -349,7 +349,7 @@ export class IpFragments {
 
   /** The namespace goes: nothing may go off any more. */
   destroy(): void {
-    for (const first of [...this.#queues.values()])
+    for (const first of [...this._queues.values()])
       for (let queue: FragQueue | null = first; queue; queue = queue.next) this.#kill(queue, DropReason.NOT_SPECIFIED);
   }
 }

@@ -28,24 +28,24 @@ class IdentTable {
 
 /** A namespace's way into the counters: by a key of its own (net.ipv4.ip_id_key). */
 export class IpIdents {
-  readonly #ids: Uint16Array;
-  readonly #stamps: Float64Array;
-  readonly #rng: Rng;
-  readonly #key: number;
+  private readonly ids: Uint16Array;
+  private readonly stamps: Float64Array;
+  private readonly rng: Rng;
+  private readonly key: number;
   /** the jiffy that it is, and when the next one begins (virtual ns) */
-  #jiffies = 0;
-  #nextJiffy = 0;
+  private jiffies = 0;
+  private nextJiffy = 0;
 
   constructor(kernel: Kernel, rng: Rng) {
     const table = kernel.shared(IdentTable, () => new IdentTable(kernel.rng.fork("ip-idents")));
-    ({ ids: this.#ids, stamps: this.#stamps } = table);
-    this.#rng = rng;
-    this.#key = rng.u32();
+    ({ ids: this.ids, stamps: this.stamps } = table);
+    this.rng = rng;
+    this.key = rng.u32();
   }
 
   /** Which of the counters is that of packets from `saddr` to `daddr`. */
   counter(daddr: number, saddr: number, protocol: number): number {
-    let h = Math.imul(daddr ^ this.#key, 0x9e3779b1);
+    let h = Math.imul(daddr ^ this.key, 0x9e3779b1);
     h = Math.imul((h ^ (h >>> 15)) + saddr, 0x85ebca6b);
     h = Math.imul((h ^ (h >>> 13)) + protocol, 0xc2b2ae35);
     return (h ^ (h >>> 16)) & (BUCKETS - 1);
@@ -54,23 +54,23 @@ export class IpIdents {
   /** The next of `segs` numbers of a counter. */
   count(counter: number, segs: number, { now }: Sim): number {
     // divides once a jiffy
-    if (now >= this.#nextJiffy || now < this.#nextJiffy - JIFFY_NS) {
-      this.#jiffies = Math.floor(now / JIFFY_NS);
-      this.#nextJiffy = jiffyStart(this.#jiffies + 1);
+    if (now >= this.nextJiffy || now < this.nextJiffy - JIFFY_NS) {
+      this.jiffies = Math.floor(now / JIFFY_NS);
+      this.nextJiffy = jiffyStart(this.jiffies + 1);
     }
-    const passed = this.#jiffies - this.#stamps[counter]!;
+    const passed = this.jiffies - this.stamps[counter]!;
     let jump = 0;
     if (passed > 0) {
-      this.#stamps[counter] = this.#jiffies;
-      jump = this.#rng.below(passed);
+      this.stamps[counter] = this.jiffies;
+      jump = this.rng.below(passed);
     }
-    const id = this.#ids[counter]! + jump;
-    this.#ids[counter] = id + segs;
+    const id = this.ids[counter]! + jump;
+    this.ids[counter] = id + segs;
     return id & 0xffff;
   }
 
   random16(): number {
-    return this.#rng.u32() & 0xffff;
+    return this.rng.u32() & 0xffff;
   }
 }
 

@@ -198,70 +198,70 @@ export class Ipv4 {
   tcp: unknown = null;
 
   // What few namespaces ever use is made when it is first needed.
-  #fragments: IpFragments | null = null;
-  #peers: InetPeers | null = null;
-  #icmp: IcmpState | null = null;
-  #igmp: IgmpState | null = null;
-  #lifetimes: IfaddrLifetimes | null = null;
-  #idents: IpIdents | null = null;
-  #raw: RawTable | null = null;
-  #udp: UdpTable | null = null;
-  #ping: PingTable | null = null;
+  private _fragments: IpFragments | null = null;
+  private _peers: InetPeers | null = null;
+  private _icmp: IcmpState | null = null;
+  private _igmp: IgmpState | null = null;
+  private lifetimes: IfaddrLifetimes | null = null;
+  private _idents: IpIdents | null = null;
+  private _raw: RawTable | null = null;
+  private _udp: UdpTable | null = null;
+  private _ping: PingTable | null = null;
 
   changeSysctl(values: Partial<Ipv4Sysctl>): void {
     this.sysctl = withSettings(this.sysctl, values);
   }
 
   get fragments(): IpFragments {
-    this.#fragments ??= makers.fragments(this);
-    return this.#fragments;
+    this._fragments ??= makers.fragments(this);
+    return this._fragments;
   }
 
   get peers(): InetPeers {
-    this.#peers ??= makers.peers(this);
-    return this.#peers;
+    this._peers ??= makers.peers(this);
+    return this._peers;
   }
 
   get icmp(): IcmpState {
-    this.#icmp ??= makers.icmp(this);
-    return this.#icmp;
+    this._icmp ??= makers.icmp(this);
+    return this._icmp;
   }
 
   get idents(): IpIdents {
-    this.#idents ??= makers.idents(this);
-    return this.#idents;
+    this._idents ??= makers.idents(this);
+    return this._idents;
   }
 
   get raw(): RawTable {
-    this.#raw ??= makers.raw(this);
-    return this.#raw;
+    this._raw ??= makers.raw(this);
+    return this._raw;
   }
 
   /** Some raw socket has been there: packets are offered to those. */
   get hasRaw(): boolean {
-    return this.#raw !== null;
+    return this._raw !== null;
   }
 
   get udp(): UdpTable {
-    this.#udp ??= makers.udp(this);
-    return this.#udp;
+    this._udp ??= makers.udp(this);
+    return this._udp;
   }
 
   get ping(): PingTable {
-    this.#ping ??= makers.ping(this);
-    return this.#ping;
+    this._ping ??= makers.ping(this);
+    return this._ping;
   }
 
   get igmp(): IgmpState {
-    this.#igmp ??= makers.igmp(this);
-    return this.#igmp;
+    this._igmp ??= makers.igmp(this);
+    return this._igmp;
   }
 
   /** An address came or got other life times; nothing to watch over while all live for ever. */
   kickLifetimes(ifa: InIfaddr): void {
-    if (this.#lifetimes === null && ifa.validLft === INFINITY_LIFE_TIME) return;
-    this.#lifetimes ??= makers.lifetimes(this);
-    this.#lifetimes.kick(ifa);
+    if (this.lifetimes === null && ifa.validLft === INFINITY_LIFE_TIME) return;
+    this.lifetimes ??= makers.lifetimes(this);
+    this.lifetimes.kick(ifa);
   }
 
   constructor(net: Net) {

@@ -119,12 +119,12 @@ export class MessageCounts extends LazyMap<number, number> {
 export class Mib {
   readonly ip: IpMib = new IpMib();
   readonly ipExt: IpExtMib = new IpExtMib();
-  #udp: UdpMib | null = null;
-  #icmp: IcmpMib | null = null;
-  #linux: LinuxMib | null = null;
+  private _udp: UdpMib | null = null;
+  private _icmp: IcmpMib | null = null;
+  private _linux: LinuxMib | null = null;
   /** "IcmpMsg:" of /proc/net/snmp: by type, received and sent */
-  #icmpMsgIn: MessageCounts | null = null;
-  #icmpMsgOut: MessageCounts | null = null;
+  private _icmpMsgIn: MessageCounts | null = null;
+  private _icmpMsgOut: MessageCounts | null = null;
 
   /** Received packets by the ECN bits of their TOS (RFC 3168 section 5). */
   countEcn(tos: number, packets: number): void {
@@ -145,27 +145,27 @@ export class Mib {
   }
 
   get icmp(): IcmpMib {
-    this.#icmp ??= new IcmpMib();
-    return this.#icmp;
+    this._icmp ??= new IcmpMib();
+    return this._icmp;
   }
 
   get icmpMsgIn(): MessageCounts {
-    this.#icmpMsgIn ??= new MessageCounts();
-    return this.#icmpMsgIn;
+    this._icmpMsgIn ??= new MessageCounts();
+    return this._icmpMsgIn;
   }
 
   get icmpMsgOut(): MessageCounts {
-    this.#icmpMsgOut ??= new MessageCounts();
-    return this.#icmpMsgOut;
+    this._icmpMsgOut ??= new MessageCounts();
+    return this._icmpMsgOut;
   }
 
   get udp(): UdpMib {
-    this.#udp ??= new UdpMib();
-    return this.#udp;
+    this._udp ??= new UdpMib();
+    return this._udp;
   }
 
   get linux(): LinuxMib {
-    this.#linux ??= new LinuxMib();
-    return this.#linux;
+    this._linux ??= new LinuxMib();
+    return this._linux;
   }
 }

@@ -19,41 +19,41 @@ const EREMOTEIO = 121;
 
 /** The ping sockets of one namespace, by identifier. */
 export class PingTable {
-  readonly #socks: LazyMap<number, PingSock[]> = new LazyMap();
-  #rover: number;
+  private readonly socks: LazyMap<number, PingSock[]> = new LazyMap();
+  private rover: number;
 
   constructor(ip4: Ipv4) {
-    this.#rover = ip4.rng.fork("ping").u32() & 0xffff;
+    this.rover = ip4.rng.fork("ping").u32() & 0xffff;
   }
 
   /** ping_get_port: `ident` 0 for the next free one. Throws EADDRINUSE. */
   bind(sock: PingSock, ident: number): void {
     if (ident === 0) {
       for (let i = 0; i < 65536; i++) {
-        this.#rover = (this.#rover + 1) & 0xffff;
-        if (this.#rover !== 0 && !this.#socks.has(this.#rover)) {
-          ident = this.#rover;
+        this.rover = (this.rover + 1) & 0xffff;
+        if (this.rover !== 0 && !this.socks.has(this.rover)) {
+          ident = this.rover;
           break;
         }
       }
       if (ident === 0) throw new NetError(Errno.EADDRINUSE);
-    } else if (this.#socks.get(ident)?.some((other) => other !== sock && !(other.reuseAddr && sock.reuseAddr)))
+    } else if (this.socks.get(ident)?.some((other) => other !== sock && !(other.reuseAddr && sock.reuseAddr)))
       throw new NetError(Errno.EADDRINUSE);
     sock.sport = ident;
-    const list = this.#socks.get(ident);
+    const list = this.socks.get(ident);
     if (list) list.unshift(sock);
-    else this.#socks.set(ident, [sock]);
+    else this.socks.set(ident, [sock]);
   }
 
   unhash(sock: PingSock): void {
-    const list = (this.#socks.get(sock.sport) ?? []).filter((other) => other !== sock);
-    if (list.length > 0) this.#socks.set(sock.sport, list);
-    else this.#socks.delete(sock.sport);
+    const list = (this.socks.get(sock.sport) ?? []).filter((other) => other !== sock);
+    if (list.length > 0) this.socks.set(sock.sport, list);
+    else this.socks.delete(sock.sport);
   }
 
   /** ping_lookup */
   #lookup(skb: SkBuff, ident: number): PingSock | null {
-    const list = this.#socks.get(ident);
+    const list = this.socks.get(ident);
     if (!list) return null;
     const daddr = ipv4.getDestination(skb.head, skb.networkHeader);
     for (const sock of list) {
@@ -83,7 +83,7 @@ export class PingTable {
   }
 
   all(): PingSock[] {
-    return [...this.#socks.values()].flat();
+    return [...this.socks.values()].flat();
   }
 }
 

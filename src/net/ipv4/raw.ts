@@ -21,29 +21,29 @@ import { type Rtable, skbRtable } from "./rtable.ts";
 
 /** The raw sockets of one namespace, by IP protocol. */
 export class RawTable {
-  readonly #socks: LazyMap<number, RawSock[]> = new LazyMap();
+  private readonly socks: LazyMap<number, RawSock[]> = new LazyMap();
 
   hash(sock: RawSock): void {
-    const list = this.#socks.get(sock.sport);
+    const list = this.socks.get(sock.sport);
     if (list) list.unshift(sock);
-    else this.#socks.set(sock.sport, [sock]);
+    else this.socks.set(sock.sport, [sock]);
   }
 
   unhash(sock: RawSock): void {
-    const list = (this.#socks.get(sock.sport) ?? []).filter((other) => other !== sock);
-    if (list.length > 0) this.#socks.set(sock.sport, list);
-    else this.#socks.delete(sock.sport);
+    const list = (this.socks.get(sock.sport) ?? []).filter((other) => other !== sock);
+    if (list.length > 0) this.socks.set(sock.sport, list);
+    else this.socks.delete(sock.sport);
   }
 
   /** There is no raw socket. */
   get empty(): boolean {
-    return this.#socks.size === 0;
+    return this.socks.size === 0;
   }
 
   /** Copies to every socket that wants the packet (raw_local_deliver); skb.data is behind the IP header. */
   localDeliver(skb: SkBuff, protocol: number): boolean {
-    if (this.#socks.size === 0) return false;
-    const list = this.#socks.get(protocol);
+    if (this.socks.size === 0) return false;
+    const list = this.socks.get(protocol);
     if (!list) return false;
     const { head } = skb;
     const ip = skb.networkHeader;
@@ -64,7 +64,7 @@ export class RawTable {
 
   /** An ICMP error for the raw sockets that may have sent the quoted packet (raw_icmp_error). */
   icmpError(skb: SkBuff, protocol: number, type: number, code: number, info: number): void {
-    const list = this.#socks.get(protocol);
+    const list = this.socks.get(protocol);
     if (!list) return;
     const { head, data } = skb;
     const remote = ipv4.getDestination(head, data);
@@ -78,7 +78,7 @@ export class RawTable {
   }
 
   all(): RawSock[] {
-    return [...this.#socks.values()].flat();
+    return [...this.socks.values()].flat();
   }
 }
 

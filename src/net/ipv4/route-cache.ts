@@ -24,15 +24,15 @@ const NO_SPAN_ROUTES: Rtable[] = [];
 
 /** Addresses are signed 32-bit numbers here. */
 export class RouteCache {
-  #mask = 0;
+  private mask = 0;
   /** per entry: destination, source, TOS | interface << 8, generation, source chosen */
-  #keys: Int32Array = NO_KEYS;
-  #routes: (Rtable | null)[] = NO_ROUTES;
-  #pushedOut = 0;
+  private keys: Int32Array = NO_KEYS;
+  private routes: (Rtable | null)[] = NO_ROUTES;
+  private pushedOut = 0;
   /** per span: lowest and highest destination, then as above */
-  #spans: Int32Array = NO_SPANS;
-  #spanRoutes: Rtable[] = NO_SPAN_ROUTES;
-  #nextSpan = 0;
+  private spans: Int32Array = NO_SPANS;
+  private spanRoutes: Rtable[] = NO_SPAN_ROUTES;
+  private nextSpan = 0;
   /** after `find`: the source address that was chosen for a packet without one, and for which destinations (turned: SIGN) this holds */
   saddr = 0;
   low = 0;
@@ -40,7 +40,7 @@ export class RouteCache {
 
   /** The route of an earlier packet with the same key, null when there is none that still counts. */
   find(daddr: number, saddr: number, tos: number, ifindex: number, genid: number): Rtable | null {
-    const keys = this.#keys;
+    const keys = this.keys;
     const slot = this.#slot(daddr, saddr);
     const at = slot * STRIDE;
     if (
@@ -50,7 +50,7 @@ export class RouteCache {
       keys[at + 3] !== genid
     )
       return this.#findSpan(daddr ^ SIGN, saddr, tos | (ifindex << 8), genid);
-    const rt = this.#routes[slot]!;
+    const rt = this.routes[slot]!;
     if (rt.expired) return null;
     this.saddr = keys[at + 4]!;
     this.low = daddr ^ SIGN;
@@ -60,7 +60,7 @@ export class RouteCache {
 
   /** `daddr` with its highest bit turned, so that it compares as an address does. */
   #findSpan(daddr: number, saddr: number, tosIf: number, genid: number): Rtable | null {
-    const spans = this.#spans;
+    const spans = this.spans;
     for (let at = 0, i = 0; at < spans.length; at += SPAN_STRIDE, i++) {
       if (
         daddr < spans[at]! ||
@@ -70,7 +70,7 @@ export class RouteCache {
         spans[at + 4] !== genid
       )
         continue;
-      const rt = this.#spanRoutes[i]!;
+      const rt = this.spanRoutes[i]!;
       if (rt.expired) return null;
       this.saddr = spans[at + 5]!;
       this.low = spans[at]!;
@@ -91,23 +91,23 @@ export class RouteCache {
     chosen: number,
   ): void {
     if (low === high) return;
-    const i = this.#nextSpan;
-    this.#nextSpan = (i + 1) & (SPANS - 1);
+    const i = this.nextSpan;
+    this.nextSpan = (i + 1) & (SPANS - 1);
     const at = i * SPAN_STRIDE;
-    if (at >= this.#spans.length) {
+    if (at >= this.spans.length) {
       const spans = smallInts(at + SPAN_STRIDE);
-      spans.set(this.#spans);
-      this.#spans = spans;
-      this.#spanRoutes = this.#spanRoutes.concat(rt);
+      spans.set(this.spans);
+      this.spans = spans;
+      this.spanRoutes = this.spanRoutes.concat(rt);
     }
-    const spans = this.#spans;
+    const spans = this.spans;
     spans[at] = low;
     spans[at + 1] = high;
     spans[at + 2] = saddr;
     spans[at + 3] = tos | (ifindex << 8);
     spans[at + 4] = genid;
     spans[at + 5] = chosen;
-    this.#spanRoutes[i] = rt;
+    this.spanRoutes[i] = rt;
   }
 
   remember(
@@ -119,39 +119,39 @@ export class RouteCache {
     rt: Rtable,
     chosen: number,
   ): void {
-    if (this.#keys === NO_KEYS) this.#resize(FIRST_ENTRIES);
+    if (this.keys === NO_KEYS) this.#resize(FIRST_ENTRIES);
     let slot = this.#slot(daddr, saddr);
-    const keys = this.#keys;
+    const keys = this.keys;
     let at = slot * STRIDE;
-    if (this.#routes[slot] !== null && keys[at + 3] === genid && ++this.#pushedOut > this.#mask) {
+    if (this.routes[slot] !== null && keys[at + 3] === genid && ++this.pushedOut > this.mask) {
       this.#grow();
       slot = this.#slot(daddr, saddr);
       at = slot * STRIDE;
     }
-    this.#keys[at] = daddr;
-    this.#keys[at + 1] = saddr;
-    this.#keys[at + 2] = tos | (ifindex << 8);
-    this.#keys[at + 3] = genid;
-    this.#keys[at + 4] = chosen;
-    this.#routes[slot] = rt;
+    this.keys[at] = daddr;
+    this.keys[at + 1] = saddr;
+    this.keys[at + 2] = tos | (ifindex << 8);
+    this.keys[at + 3] = genid;
+    this.keys[at + 4] = chosen;
+    this.routes[slot] = rt;
   }
 
   #slot(daddr: number, saddr: number): number {
     const h = Math.imul(daddr ^ Math.imul(saddr, 0x85ebca6b), 0x9e3779b1);
-    return (h >>> 16) & this.#mask;
+    return (h >>> 16) & this.mask;
   }
 
   /** An empty table of twice the size: what it held is soon there again. */
   #grow(): void {
-    this.#pushedOut = 0;
-    const entries = this.#mask + 1;
+    this.pushedOut = 0;
+    const entries = this.mask + 1;
     if (entries >= MOST_ENTRIES) return;
     this.#resize(entries * 2);
   }
 
   #resize(entries: number): void {
-    this.#mask = entries - 1;
-    this.#keys = smallInts(entries * STRIDE);
-    this.#routes = new Array<Rtable | null>(entries).fill(null);
+    this.mask = entries - 1;
+    this.keys = smallInts(entries * STRIDE);
+    this.routes = new Array<Rtable | null>(entries).fill(null);
   }
 }

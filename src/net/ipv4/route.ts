@@ -78,32 +78,32 @@ export class RouteState {
   /** the ways of earlier packets, received and sent */
   readonly inputs: RouteCache = new RouteCache();
   readonly outputs: RouteCache = new RouteCache();
-  readonly #ip4: Ipv4;
+  private readonly ip4: Ipv4;
   /** −1: not drawn yet */
-  #hashSeed = -1;
-  #errors: LazyMap<number, Rtable> | null = null;
-  #inputErrors: LazyMap<number, Rtable> | null = null;
+  private _hashSeed = -1;
+  private _errors: LazyMap<number, Rtable> | null = null;
+  private _inputErrors: LazyMap<number, Rtable> | null = null;
 
   constructor(ip4: Ipv4) {
-    this.#ip4 = ip4;
+    this.ip4 = ip4;
   }
 
   /** of multipath routes */
   get hashSeed(): number {
-    if (this.#hashSeed < 0) this.#hashSeed = this.#ip4.rng.fork("multipath").u32();
-    return this.#hashSeed;
+    if (this._hashSeed < 0) this._hashSeed = this.ip4.rng.fork("multipath").u32();
+    return this._hashSeed;
   }
 
   /** answers of look-ups that failed, by errno */
   get errors(): LazyMap<number, Rtable> {
-    this.#errors ??= new LazyMap();
-    return this.#errors;
+    this._errors ??= new LazyMap();
+    return this._errors;
   }
 
   /** input routes of packets that cannot go on, by errno */
   get inputErrors(): LazyMap<number, Rtable> {
-    this.#inputErrors ??= new LazyMap();
-    return this.#inputErrors;
+    this._inputErrors ??= new LazyMap();
+    return this._inputErrors;
   }
 }
 

@@ -123,7 +123,7 @@ export class Rtable {
   isException = false;
   /** generation of the namespace's routes when made */
   genid: number;
-  #dead = false;
+  private _dead = false;
   inputKind: number = DST_DISCARD;
   outputKind: number = DST_OUTPUT;
   /** the next hop of the packet that went this way last, to be looked up again when it is dead or another's */
@@ -142,11 +142,11 @@ export class Rtable {
 
   /** DST_OBSOLETE_*: true when somebody killed it */
   get dead(): boolean {
-    return this.#dead;
+    return this._dead;
   }
 
   set dead(dead: boolean) {
-    this.#dead = dead;
+    this._dead = dead;
     this.ip4.net.pathFlush();
   }
 

@@ -40,40 +40,40 @@ interface BindBucket {
 const PERTURB_SIZE = 65536;
 
 export class TcpHashtables {
-  readonly #ip4: Ipv4;
-  readonly #rng: Rng;
-  #slots: (InetHashed | null)[] = new Array<InetHashed | null>(64).fill(null);
-  #count = 0;
-  readonly #listeners: Map<number, TcpSock[]> = new Map();
-  readonly #buckets: Map<number, BindBucket> = new Map();
+  private readonly ip4: Ipv4;
+  private readonly rng: Rng;
+  private slots: (InetHashed | null)[] = new Array<InetHashed | null>(64).fill(null);
+  private count = 0;
+  private readonly byPort: Map<number, TcpSock[]> = new Map();
+  private readonly buckets: Map<number, BindBucket> = new Map();
   /** where the search for a port begins, by hash of the destination (table_perturb) */
-  readonly #perturb: Map<number, number> = new Map();
+  private readonly perturb: Map<number, number> = new Map();
   /** all that the established table holds, in order of arrival */
   readonly established: Set<InetHashed> = new Set();
 
   constructor(ip4: Ipv4, rng: Rng) {
-    this.#ip4 = ip4;
-    this.#rng = rng;
+    this.ip4 = ip4;
+    this.rng = rng;
   }
 
   // --- connections ---
 
   /** __inet_ehash_insert */
   insert(sk: InetHashed): void {
-    if ((this.#count + 1) * 2 > this.#slots.length) this.#grow();
-    place(this.#slots, sk);
-    this.#count++;
+    if ((this.count + 1) * 2 > this.slots.length) this.#grow();
+    place(this.slots, sk);
+    this.count++;
     this.established.add(sk);
   }
 
   /** Takes an entry away; harmless when it is not there. */
   remove(sk: InetHashed): void {
     if (!this.established.delete(sk)) return;
-    const slots = this.#slots;
+    const slots = this.slots;
     const mask = slots.length - 1;
     let i = hashOf(sk.rcvSaddr, sk.sport, sk.daddr, sk.dport) & mask;
     while (slots[i] !== sk) i = (i + 1) & mask;
-    this.#count--;
+    this.count--;
     // close the gap, so that look-ups may stop at the first empty slot
     for (let j = (i + 1) & mask; slots[j]; j = (j + 1) & mask) {
       const other = slots[j]!;
@@ -94,7 +94,7 @@ export class TcpHashtables {
 
   /** The connection of a segment that arrived on `dif` (__inet_lookup_established). */
   lookupEstablished(saddr: number, sport: number, daddr: number, dport: number, dif: number): InetHashed | null {
-    const slots = this.#slots;
+    const slots = this.slots;
     const mask = slots.length - 1;
     for (let i = hashOf(daddr, dport, saddr, sport) & mask; ; i = (i + 1) & mask) {
       const sk = slots[i]!;
@@ -111,30 +111,30 @@ export class TcpHashtables {
   }
 
   #grow(): void {
-    const old = this.#slots;
-    this.#slots = new Array<InetHashed | null>(old.length * 2).fill(null);
-    for (const sk of old) if (sk) place(this.#slots, sk);
+    const old = this.slots;
+    this.slots = new Array<InetHashed | null>(old.length * 2).fill(null);
+    for (const sk of old) if (sk) place(this.slots, sk);
   }
 
   // --- listeners ---
 
   addListener(sk: TcpSock): void {
-    const list = this.#listeners.get(sk.sport);
+    const list = this.byPort.get(sk.sport);
     if (list) list.push(sk);
-    else this.#listeners.set(sk.sport, [sk]);
+    else this.byPort.set(sk.sport, [sk]);
   }
 
   removeListener(sk: TcpSock): void {
-    const list = this.#listeners.get(sk.sport);
+    const list = this.byPort.get(sk.sport);
     const at = list ? list.indexOf(sk) : -1;
     if (at < 0) return;
     list!.splice(at, 1);
-    if (list!.length === 0) this.#listeners.delete(sk.sport);
+    if (list!.length === 0) this.byPort.delete(sk.sport);
   }
 
   /** The best listener for a destination; of several with SO_REUSEPORT one by hash (inet_lookup_listener). */
   lookupListener(saddr: number, sport: number, daddr: number, dport: number, dif: number): TcpSock | null {
-    const list = this.#listeners.get(dport);
+    const list = this.byPort.get(dport);
     if (!list) return null;
     let best: TcpSock | null = null;
     let bestScore = -1;
@@ -156,31 +156,31 @@ export class TcpHashtables {
 
   /** All listeners, by port as they came. */
   *listeners(): Generator<TcpSock> {
-    for (const list of this.#listeners.values()) yield* list;
+    for (const list of this.byPort.values()) yield* list;
   }
 
   // --- ports ---
 
   /** Keeps a port for `owner`; `byBind`: bind(2) asked, rather than connect(2). */
   bindPort(owner: PortOwner, port: number, byBind: boolean): void {
-    let bucket = this.#buckets.get(port);
+    let bucket = this.buckets.get(port);
     if (!bucket) {
       bucket = { port, owners: new Set(), byBind };
-      this.#buckets.set(port, bucket);
+      this.buckets.set(port, bucket);
     }
     bucket.byBind ||= byBind;
     bucket.owners.add(owner);
   }
 
   releasePort(owner: PortOwner, port: number): void {
-    const bucket = this.#buckets.get(port);
+    const bucket = this.buckets.get(port);
     if (!bucket?.owners.delete(owner)) return;
-    if (bucket.owners.size === 0) this.#buckets.delete(port);
+    if (bucket.owners.size === 0) this.buckets.delete(port);
   }
 
   /** Hands a port over from a socket to its time-wait socket, say. */
   transferPort(from: PortOwner, to: PortOwner, port: number): void {
-    const bucket = this.#buckets.get(port);
+    const bucket = this.buckets.get(port);
     if (!bucket?.owners.has(from)) return;
     bucket.owners.delete(from);
     bucket.owners.add(to);
@@ -204,7 +204,7 @@ export class TcpHashtables {
 
   /** inet_csk_bind_conflict. `relax` false: nobody at all may share the port, as for one that the kernel picks. */
   #conflicts(sk: TcpSock, address: number, port: number, relax: boolean): boolean {
-    const bucket = this.#buckets.get(port);
+    const bucket = this.buckets.get(port);
     if (!bucket) return false;
     for (const other of bucket.owners) {
       if (other === (sk as PortOwner)) continue;
@@ -220,13 +220,13 @@ export class TcpHashtables {
   }
 
   #reserved(port: number): boolean {
-    for (const [low, high] of this.#ip4.sysctl.localReservedPorts) if (port >= low && port <= high) return true;
+    for (const [low, high] of this.ip4.sysctl.localReservedPorts) if (port >= low && port <= high) return true;
     return false;
   }
 
   /** A free port for bind(2): odd ones first, even ones are for connect(2) (inet_csk_find_open_port). */
   #findOpenPort(sk: TcpSock, address: number): number {
-    const [low, top] = this.#ip4.sysctl.localPortRange;
+    const [low, top] = this.ip4.sysctl.localPortRange;
     const count = top + 1 - low;
     let remaining = count > 1 ? count & ~1 : count;
     // sockets that may share a port look in the upper half first
@@ -237,7 +237,7 @@ export class TcpHashtables {
       remaining = (top + 1 - half) & ~1;
     }
     for (;;) {
-      const offset = this.#rng.below(Math.max(remaining, 1)) | 1;
+      const offset = this.rng.below(Math.max(remaining, 1)) | 1;
       for (let parity = 0; parity < 2; parity++) {
         let port = from + ((offset - parity + remaining) % Math.max(remaining, 1));
         for (let i = 0; i < remaining; i += 2, port += 2) {
@@ -257,11 +257,11 @@ export class TcpHashtables {
    * @param free told each candidate that others use as well; true when this connection may have it
    */
   hashConnect(sk: TcpSock, hash: number, free: (port: number) => boolean): number {
-    const [low, high] = this.#ip4.sysctl.localPortRange;
+    const [low, high] = this.ip4.sysctl.localPortRange;
     let remaining = high + 1 - low;
     if (remaining > 1) remaining &= ~1;
     const index = hash % PERTURB_SIZE;
-    const perturb = this.#perturb.get(index) ?? this.#rng.fork(`perturb/${index}`).u32();
+    const perturb = this.perturb.get(index) ?? this.rng.fork(`perturb/${index}`).u32();
     let offset = ((perturb + Math.floor(hash / PERTURB_SIZE)) >>> 0) % remaining;
     offset &= ~1;
     for (let parity = 0; parity < 2; parity++, offset++) {
@@ -269,10 +269,10 @@ export class TcpHashtables {
       for (let i = 0; i < remaining; i += 2, port += 2) {
         if (port > high) port -= remaining;
         if (this.#reserved(port)) continue;
-        const bucket = this.#buckets.get(port);
+        const bucket = this.buckets.get(port);
         if (bucket && (bucket.byBind || !free(port))) continue;
         this.bindPort(sk, port, false);
-        this.#perturb.set(index, (perturb + Math.max(i, this.#rng.below(8) * 2) + 2) >>> 0);
+        this.perturb.set(index, (perturb + Math.max(i, this.rng.below(8) * 2) + 2) >>> 0);
         return port;
       }
     }

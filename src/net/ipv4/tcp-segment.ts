@@ -61,12 +61,12 @@ export class TxSeg {
 
 /** Records to re-use; one for all connections of a namespace. */
 export class SegPool {
-  #free: TxSeg | null = null;
+  private free: TxSeg | null = null;
 
   take(): TxSeg {
-    const seg = this.#free;
+    const seg = this.free;
     if (!seg) return new TxSeg();
-    this.#free = seg.next;
+    this.free = seg.next;
     seg.flags = 0;
     seg.sacked = 0;
     seg.len = 0;
@@ -91,8 +91,8 @@ export class SegPool {
     assert(!seg.tsQueued, "a segment is freed while it is in the order of sending");
     seg.gen++;
     seg.prev = null;
-    seg.next = this.#free;
-    this.#free = seg;
+    seg.next = this.free;
+    this.free = seg;
   }
 }
 
@@ -132,27 +132,27 @@ const RING_START = 4096;
 
 /** The bytes of a connection's send buffer, by sequence number. */
 export class SendRing {
-  #bytes: Uint8Array = new Uint8Array(0);
-  #base = 0;
-  #length = 0;
+  private bytes: Uint8Array = new Uint8Array(0);
+  private base = 0;
+  private length = 0;
   /** ranges that are pages of a file: first and end sequence numbers */
-  readonly #pages: number[] = [];
+  private readonly pages: number[] = [];
 
   /** Empties it; the next byte appended has sequence number `seq`. */
   reset(seq: number): void {
-    this.#base = seq;
-    this.#length = 0;
-    this.#pages.length = 0;
+    this.base = seq;
+    this.length = 0;
+    this.pages.length = 0;
   }
 
   /** The next `n` bytes appended are pages of a file, from a page's first byte on. */
   notePages(n: number): void {
-    this.#pages.push(this.end, (this.end + n) >>> 0);
+    this.pages.push(this.end, (this.end + n) >>> 0);
   }
 
   /** Offset in its page, plus 1, of the byte at `seq`; 0 when that is not a page of a file. */
   pagePhase(seq: number): number {
-    const pages = this.#pages;
+    const pages = this.pages;
     for (let i = 0; i < pages.length; i += 2)
       if (((seq - pages[i]!) | 0) >= 0 && ((seq - pages[i + 1]!) | 0) < 0) return ((seq - pages[i]!) & 4095) + 1;
     return 0;
@@ -160,58 +160,58 @@ export class SendRing {
 
   /** Sequence number behind the last byte. */
   get end(): number {
-    return (this.#base + this.#length) >>> 0;
+    return (this.base + this.length) >>> 0;
   }
 
   append(source: Uint8Array, from: number, n: number): void {
-    if (this.#length + n > this.#bytes.length) this.#grow(this.#length + n);
-    const mask = this.#bytes.length - 1;
-    const at = ((this.#base + this.#length) >>> 0) & mask;
-    const first = Math.min(n, this.#bytes.length - at);
-    this.#bytes.set(source.subarray(from, from + first), at);
-    if (n > first) this.#bytes.set(source.subarray(from + first, from + n), 0);
-    this.#length += n;
+    if (this.length + n > this.bytes.length) this.#grow(this.length + n);
+    const mask = this.bytes.length - 1;
+    const at = ((this.base + this.length) >>> 0) & mask;
+    const first = Math.min(n, this.bytes.length - at);
+    this.bytes.set(source.subarray(from, from + first), at);
+    if (n > first) this.bytes.set(source.subarray(from + first, from + n), 0);
+    this.length += n;
   }
 
   /** Copies n bytes from sequence number `seq` on to `target[at…]`. */
   copyTo(target: Uint8Array, at: number, seq: number, n: number): void {
-    const start = (seq - this.#base) >>> 0;
-    assert(start + n <= this.#length, "a segment's bytes are no longer in the send buffer");
-    const mask = this.#bytes.length - 1;
+    const start = (seq - this.base) >>> 0;
+    assert(start + n <= this.length, "a segment's bytes are no longer in the send buffer");
+    const mask = this.bytes.length - 1;
     const from = seq & mask;
-    const first = Math.min(n, this.#bytes.length - from);
-    if (n <= 64 && first === n) for (let i = 0; i < n; i++) target[at + i] = this.#bytes[from + i]!;
+    const first = Math.min(n, this.bytes.length - from);
+    if (n <= 64 && first === n) for (let i = 0; i < n; i++) target[at + i] = this.bytes[from + i]!;
     else {
-      target.set(this.#bytes.subarray(from, from + first), at);
-      if (n > first) target.set(this.#bytes.subarray(0, n - first), at + first);
+      target.set(this.bytes.subarray(from, from + first), at);
+      if (n > first) target.set(this.bytes.subarray(0, n - first), at + first);
     }
   }
 
   /** Forgets what lies before `seq`. */
   releaseTo(seq: number): void {
-    const n = (seq - this.#base) | 0;
+    const n = (seq - this.base) | 0;
     if (n <= 0) return;
-    const gone = Math.min(n, this.#length);
-    this.#base = (this.#base + gone) >>> 0;
-    this.#length -= gone;
-    while (this.#pages.length > 0 && ((this.#pages[1]! - this.#base) | 0) <= 0) this.#pages.splice(0, 2);
-    if (this.#length === 0 && this.#bytes.length > 1 << 17) this.#bytes = new Uint8Array(0);
+    const gone = Math.min(n, this.length);
+    this.base = (this.base + gone) >>> 0;
+    this.length -= gone;
+    while (this.pages.length > 0 && ((this.pages[1]! - this.base) | 0) <= 0) this.pages.splice(0, 2);
+    if (this.length === 0 && this.bytes.length > 1 << 17) this.bytes = new Uint8Array(0);
   }
 
   #grow(need: number): void {
-    let size = Math.max(this.#bytes.length, RING_START);
+    let size = Math.max(this.bytes.length, RING_START);
     while (size < need) size *= 2;
     const bytes = new Uint8Array(size);
-    const old = this.#bytes;
+    const old = this.bytes;
     const oldMask = old.length - 1;
-    for (let i = 0; i < this.#length; ) {
-      const from = ((this.#base + i) >>> 0) & oldMask;
-      const to = ((this.#base + i) >>> 0) & (size - 1);
-      const n = Math.min(this.#length - i, old.length - from, size - to);
+    for (let i = 0; i < this.length; ) {
+      const from = ((this.base + i) >>> 0) & oldMask;
+      const to = ((this.base + i) >>> 0) & (size - 1);
+      const n = Math.min(this.length - i, old.length - from, size - to);
       bytes.set(old.subarray(from, from + n), to);
       i += n;
     }
-    this.#bytes = bytes;
+    this.bytes = bytes;
   }
 }
 

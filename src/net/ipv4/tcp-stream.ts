@@ -119,9 +119,9 @@ function takeZerocopy(
 }
 
 export class TcpStreamSock extends TcpSock {
-  #urgInline = false;
+  private _urgInline = false;
   /** a Fast Open that does not wait is on its way (SS_CONNECTING) */
-  #connecting = false;
+  private connecting = false;
 
   constructor(tcp: TcpState) {
     super(tcp);
@@ -200,7 +200,7 @@ export class TcpStreamSock extends TcpSock {
   /** connect(2) to AF_UNSPEC: the connection ends, with a reset where one is due; the socket may connect again. */
   override disconnect(): void {
     tcpDisconnect(this);
-    this.#connecting = false;
+    this.connecting = false;
   }
 
   /** The socket is locked until softirqs have run: an error that the SYN brings back at once finds it so. */
@@ -382,8 +382,8 @@ export class TcpStreamSock extends TcpSock {
     else {
       if (this.state !== TCP_CLOSE) {
         // the first call after the handshake finds it done
-        if (!this.#connecting) throw new NetError(Errno.EISCONN);
-        this.#connecting = false;
+        if (!this.connecting) throw new NetError(Errno.EISCONN);
+        this.connecting = false;
         return { copied: 0, done: false };
       }
       if (!options.to) throw new NetError(Errno.EDESTADDRREQ);
@@ -397,7 +397,7 @@ export class TcpStreamSock extends TcpSock {
     }
     try {
       if (options.dontWait) {
-        this.#connecting = true;
+        this.connecting = true;
         if (errno === Errno.EINPROGRESS && req.copied > 0) return { copied: req.copied, done: true };
         throw new NetError(errno);
       }
@@ -527,7 +527,7 @@ export class TcpStreamSock extends TcpSock {
 
   /** The next byte is urgent: a splice stops before it. */
   get urgentNext(): boolean {
-    return this.urgData !== 0 && !this.#urgInline && this.urgSeq === this.copiedSeq && this.#unread() > 0;
+    return this.urgData !== 0 && !this._urgInline && this.urgSeq === this.copiedSeq && this.#unread() > 0;
   }
 
   /** tcp_inq_hint: a FIN that was read is one more, so that the reader comes back for the end. */
@@ -552,7 +552,7 @@ export class TcpStreamSock extends TcpSock {
     let want = Math.min(this.#unread(), max);
     if (want === 0) return EMPTY;
     let skipUrgent = false;
-    if (this.urgData !== 0 && !this.#urgInline) {
+    if (this.urgData !== 0 && !this._urgInline) {
       const offset = (this.urgSeq - this.copiedSeq) >>> 0;
       if (offset === 0) skipUrgent = true;
       else if (offset < want) want = offset;
@@ -588,7 +588,7 @@ export class TcpStreamSock extends TcpSock {
   }
 
   #recvUrgent(options: RecvOptions): Message {
-    if (this.#urgInline || this.urgData === 0 || this.urgData & URG_READ) throw new NetError(Errno.EINVAL);
+    if (this._urgInline || this.urgData === 0 || this.urgData & URG_READ) throw new NetError(Errno.EINVAL);
     if (!(this.urgData & URG_VALID)) throw new NetError(Errno.EAGAIN);
     const bytes = new Uint8Array([this.urgData & 255]);
     if (!options.peek) this.urgData = URG_READ;
@@ -694,11 +694,11 @@ export class TcpStreamSock extends TcpSock {
   }
 
   get urgInline(): boolean {
-    return this.#urgInline;
+    return this._urgInline;
   }
 
   set urgInline(on: boolean) {
-    this.#urgInline = on;
+    this._urgInline = on;
   }
 
   /** setsockopt TCP_CONGESTION. Throws ENOENT. */
@@ -715,10 +715,10 @@ export class TcpStreamSock extends TcpSock {
   override setOption(name: string, value: number): void {
     tcpSetOption(this, name, value);
     if (name === "TCP_QUICKACK" && value & 1 && ackScheduled(this)) this.quickackNow();
-    if (name === "SO_OOBINLINE") this.#urgInline = value !== 0;
+    if (name === "SO_OOBINLINE") this._urgInline = value !== 0;
   }
 
   override getOption(name: string): number {
-    return name === "SO_OOBINLINE" ? +this.#urgInline : tcpGetOption(this, name);
+    return name === "SO_OOBINLINE" ? +this._urgInline : tcpGetOption(this, name);
   }
 }

@@ -31,7 +31,7 @@ const NOT_COUNTED = -2;
 export class UdpHeaders {
   /** what they were made for; null: not yet, or the socket's options have changed */
   rt: Rtable | null = null;
-  #genid = 0;
+  private genid = 0;
   /** payload of more than this, or any with −1, is made by ipMakeSkb */
   mostBytes = -1;
   /** they go out as they are: unicast, and no hook function looks at them (ipPlainOut) */
@@ -44,28 +44,28 @@ export class UdpHeaders {
   ttlProtocol = 0;
   flags = 0;
   /** which destinations, as far as is known, the route is for, with their highest bit turned (SIGN), and the source that it chooses */
-  #low = 0;
-  #high = -1;
+  private low = 0;
+  private high = -1;
   saddr = 0;
   /** the whole way of what goes there and has none of its own; null: it has not been asked for */
   trail: Trail | null = null;
 
   /** What they were made for is as it was: then the route still counts, too. */
   areFor(rt: Rtable): boolean {
-    return this.rt === rt && this.#genid === rt.ip4.net.pathGenid;
+    return this.rt === rt && this.genid === rt.ip4.net.pathGenid;
   }
 
   /** The route that was found, with the source that it chose, is that of these destinations (route-cache.ts). */
   setSpan(low: number, high: number, saddr: number): void {
-    this.#low = low;
-    this.#high = high;
+    this.low = low;
+    this.high = high;
     this.saddr = saddr;
   }
 
   /** A datagram to the address goes by the route, as it is still good. */
   areForAddress(daddr: number): boolean {
     const turned = daddr ^ SIGN;
-    return turned >= this.#low && turned <= this.#high && this.rt !== null && this.areFor(this.rt);
+    return turned >= this.low && turned <= this.high && this.rt !== null && this.areFor(this.rt);
   }
 
   /** Finds out what datagrams of a socket by this route look like; mostBytes is −1 where each must be looked at by itself. */
@@ -74,11 +74,11 @@ export class UdpHeaders {
     const disc = pmtuDiscOf(ip4, sk);
     const mtu = rt.mtu();
     this.rt = rt;
-    this.#genid = ip4.net.pathGenid;
+    this.genid = ip4.net.pathGenid;
     this.generation++;
     this.mostBytes = -1;
     this.plainOut = false;
-    this.#high = this.#low - 1;
+    this.high = this.low - 1;
     this.trail?.forget();
     // a path MTU that was learned comes and goes with time; the device must complete the checksum
     const ordinary = disc <= IP_PMTUDISC_DO || disc === IP_PMTUDISC_OMIT;
@@ -96,76 +96,76 @@ export class UdpHeaders {
 /** What datagrams to one address and port have in common. */
 export class UdpDestination {
   /** for now only: its datagrams go the way of all by this route */
-  readonly #passing: boolean;
+  private readonly passing: boolean;
   headers: UdpHeaders;
-  #generation = -1;
-  #saddr = -1;
+  private generation = -1;
+  private saddr = -1;
   daddr = -1;
   dport = -1;
   /** addresses and ports as they stand in the headers */
-  #source = 0;
-  #sourceSum = 0;
-  #destination = 0;
-  #ports = 0;
+  private source = 0;
+  private sourceSum = 0;
+  private destination = 0;
+  private ports = 0;
   /** sums of the IP header's halves and the pseudo-header's without what differs by packet */
-  #headerSum = 0;
-  #pseudo = 0;
+  private headerSum = 0;
+  private pseudo = 0;
   /** number of the counter in the table, or as above */
-  #ident = NOT_COUNTED;
-  #idents: IpIdents | null = null;
+  private ident = NOT_COUNTED;
+  private idents: IpIdents | null = null;
   /** its own whole way; null: it has none, or has not been asked for */
-  #trail: Trail | null = null;
+  private trail: Trail | null = null;
 
   constructor(headers: UdpHeaders, passing: boolean) {
     this.headers = headers;
-    this.#passing = passing;
+    this.passing = passing;
   }
 
   /** The whole way of what goes there: its own, or that of all by the route; null: it is not known. */
   get wholeWay(): Trail | null {
-    return this.#passing ? this.headers.trail : this.#trail;
+    return this.passing ? this.headers.trail : this.trail;
   }
 
   /** What it was made for is as it was: a datagram goes there as the last one did, if it is no longer than headers.mostBytes. */
   isCurrent(): boolean {
     const { headers } = this;
     const { rt } = headers;
-    return rt !== null && this.#generation === headers.generation && headers.areFor(rt);
+    return rt !== null && this.generation === headers.generation && headers.areFor(rt);
   }
 
   /** Makes it one for datagrams with these headers between two addresses. */
   address(sk: DatagramSock, headers: UdpHeaders, saddr: number, daddr: number, dport: number): void {
-    if (this.headers !== headers || this.#generation !== headers.generation || this.#saddr !== saddr)
+    if (this.headers !== headers || this.generation !== headers.generation || this.saddr !== saddr)
       this.#begin(sk, headers, saddr);
     else if (this.daddr === daddr && this.dport === dport) return;
-    this.#trail?.forget();
+    this.trail?.forget();
     if (this.dport !== dport) {
       this.dport = dport;
-      this.#ports = wordOf(half(sk.sport), half(dport));
+      this.ports = wordOf(half(sk.sport), half(dport));
     }
     if (this.daddr === daddr) return;
     this.daddr = daddr;
-    this.#destination = numberOf(daddr);
-    const addresses = this.#sourceSum + halves(this.#destination);
-    this.#pseudo = addresses + UDP_HALF;
-    this.#headerSum = addresses + headers.versionTos + headers.df + headers.ttlProtocol;
-    if (this.#ident >= 0) this.#ident = this.#idents!.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
+    this.destination = numberOf(daddr);
+    const addresses = this.sourceSum + halves(this.destination);
+    this.pseudo = addresses + UDP_HALF;
+    this.headerSum = addresses + headers.versionTos + headers.df + headers.ttlProtocol;
+    if (this.ident >= 0) this.ident = this.idents!.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
   }
 
   #begin(sk: DatagramSock, headers: UdpHeaders, saddr: number): void {
     this.headers = headers;
-    this.#generation = headers.generation;
-    this.#saddr = saddr;
+    this.generation = headers.generation;
+    this.saddr = saddr;
     this.daddr = -1;
     this.dport = -1;
-    this.#source = numberOf(saddr);
-    this.#sourceSum = halves(this.#source);
+    this.source = numberOf(saddr);
+    this.sourceSum = halves(this.source);
     // ip_select_ident
-    if (sk.daddr !== 0) this.#ident = COUNTED_BY_SOCKET;
-    else if (headers.df !== 0 && !(headers.flags & IPSKB_IGNORE_DF)) this.#ident = NOT_COUNTED;
+    if (sk.daddr !== 0) this.ident = COUNTED_BY_SOCKET;
+    else if (headers.df !== 0 && !(headers.flags & IPSKB_IGNORE_DF)) this.ident = NOT_COUNTED;
     else {
-      this.#ident = 0;
-      this.#idents = sk.ip4.idents;
+      this.ident = 0;
+      this.idents = sk.ip4.idents;
     }
   }
 
@@ -203,11 +203,11 @@ export class UdpDestination {
     const id = half(this.#identification(sk));
     words[w] = wordOf(headers.versionTos, total);
     words[w + 1] = wordOf(id, headers.df);
-    words[w + 2] = wordOf(headers.ttlProtocol, ~foldSmall(this.#headerSum + total + id));
-    words[w + 3] = this.#source;
-    words[w + 4] = this.#destination;
-    words[w + 5] = this.#ports;
-    words[w + 6] = wordOf(udpLength, foldSmall(this.#pseudo + udpLength));
+    words[w + 2] = wordOf(headers.ttlProtocol, ~foldSmall(this.headerSum + total + id));
+    words[w + 3] = this.source;
+    words[w + 4] = this.destination;
+    words[w + 5] = this.ports;
+    words[w + 6] = wordOf(udpLength, foldSmall(this.pseudo + udpLength));
     putBytes(skb, at + PAYLOAD_AT, payload, payload.length);
     skb.networkHeader = at;
     skb.transportHeader = at + UDP_AT;
@@ -218,13 +218,13 @@ export class UdpDestination {
   }
 
   #identification(sk: DatagramSock): number {
-    const ident = this.#ident;
+    const ident = this.ident;
     if (ident === COUNTED_BY_SOCKET) {
       const id = sk.inetId;
       sk.inetId = (id + 1) & 0xffff;
       return id;
     }
-    return ident === NOT_COUNTED ? 0 : this.#idents!.count(ident, 1, sk.net.kernel.sim);
+    return ident === NOT_COUNTED ? 0 : this.idents!.count(ident, 1, sk.net.kernel.sim);
   }
 
   /** Which way this packet goes, from here to its end, is to be noted. */
@@ -233,8 +233,8 @@ export class UdpDestination {
     const { neigh } = rt;
     const hop = neigh?.hop;
     if (!neigh || !hop || (neigh.key | 0) !== (rt.nexthop(this.daddr) | 0) || !neigh.leadsBy(hop)) return;
-    const trail = this.wholeWay ?? new Trail(sk.net.sim, this.#passing);
-    if (!this.#passing) this.#trail = trail;
+    const trail = this.wholeWay ?? new Trail(sk.net.sim, this.passing);
+    if (!this.passing) this.trail = trail;
     else if (trail.leads()) return;
     else this.headers.trail = trail;
     trail.begin(skb, neigh, hop);

@@ -21,33 +21,33 @@ class RecentPorts {
 
 /** The UDP sockets of one namespace, by local port. Addresses of packets may be signed or unsigned numbers. */
 export class UdpTable {
-  readonly #ip4: Ipv4;
-  readonly #socks: LazyMap<number, UdpSock[]> = new LazyMap();
+  private readonly ip4: Ipv4;
+  private readonly socks: LazyMap<number, UdpSock[]> = new LazyMap();
   /** what was found lately, by the port's last bits: a quarter of a Map's time; null: forgotten, or nothing yet */
-  #recent: RecentPorts | null = null;
+  private recent: RecentPorts | null = null;
   /** raised by whatever may change who gets a datagram */
   generation = 0;
   /** made when a port is to be chosen */
-  #rng: Rng | null = null;
+  private rng: Rng | null = null;
 
   constructor(ip4: Ipv4) {
-    this.#ip4 = ip4;
+    this.ip4 = ip4;
   }
 
   all(): UdpSock[] {
-    return [...this.#socks.values()].flat();
+    return [...this.socks.values()].flat();
   }
 
   /** udp_lib_get_port: `port` 0 for a random free one. Throws EADDRINUSE (EAGAIN when all are taken). */
   getPort(sock: UdpSock, port: number): void {
     if (port === 0) {
-      const [low, high] = this.#ip4.sysctl.localPortRange;
+      const [low, high] = this.ip4.sysctl.localPortRange;
       const count = high - low + 1;
-      this.#rng ??= this.#ip4.rng.fork("udp");
-      const first = this.#rng.below(count);
+      this.rng ??= this.ip4.rng.fork("udp");
+      const first = this.rng.below(count);
       for (let i = 0; i < count; i++) {
         const candidate = low + ((first + i) % count);
-        if (this.#socks.has(candidate) || isReservedPort(this.#ip4, candidate)) continue;
+        if (this.socks.has(candidate) || isReservedPort(this.ip4, candidate)) continue;
         port = candidate;
         break;
       }
@@ -55,15 +55,15 @@ export class UdpTable {
     } else if (this.#inUse(sock, port)) throw new NetError(Errno.EADDRINUSE);
     sock.sport = port;
     this.generation++;
-    this.#recent = null;
-    const list = this.#socks.get(port);
+    this.recent = null;
+    const list = this.socks.get(port);
     if (list) list.unshift(sock);
-    else this.#socks.set(port, [sock]);
+    else this.socks.set(port, [sock]);
   }
 
   /** udp_lib_lport_inuse */
   #inUse(sock: UdpSock, port: number): boolean {
-    for (const other of this.#socks.get(port) ?? []) {
+    for (const other of this.socks.get(port) ?? []) {
       if (other === sock || (other.reuseAddr && sock.reuseAddr)) continue;
       if (other.boundDevIf !== 0 && sock.boundDevIf !== 0 && other.boundDevIf !== sock.boundDevIf) continue;
       if (other.rcvSaddr !== 0 && sock.rcvSaddr !== 0 && other.rcvSaddr !== sock.rcvSaddr) continue;
@@ -76,20 +76,20 @@ export class UdpTable {
 
   unhash(sock: UdpSock): void {
     this.generation++;
-    this.#recent = null;
-    const list = (this.#socks.get(sock.sport) ?? []).filter((other) => other !== sock);
-    if (list.length > 0) this.#socks.set(sock.sport, list);
-    else this.#socks.delete(sock.sport);
+    this.recent = null;
+    const list = (this.socks.get(sock.sport) ?? []).filter((other) => other !== sock);
+    if (list.length > 0) this.socks.set(sock.sport, list);
+    else this.socks.delete(sock.sport);
   }
 
   /** The socket that a unicast datagram is for (__udp4_lib_lookup): bound to its address first, the best match wins. */
   lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
-    this.#recent ??= new RecentPorts();
-    const { ports, lists } = this.#recent;
+    this.recent ??= new RecentPorts();
+    const { ports, lists } = this.recent;
     const slot = dport & (RECENT - 1);
     if (ports[slot] !== dport) {
       ports[slot] = dport;
-      lists[slot] = this.#socks.get(dport);
+      lists[slot] = this.socks.get(dport);
     }
     const list = lists[slot];
     if (!list) return null;
@@ -105,7 +105,7 @@ export class UdpTable {
    * the packet over.
    */
   deliverToMany(skb: SkBuff, saddr: number, sport: number, daddr: number, dport: number): void {
-    const list = this.#socks.get(dport);
+    const list = this.socks.get(dport);
     let first: UdpSock | null = null;
     if (list)
       for (const sock of list) {
@@ -119,7 +119,7 @@ export class UdpTable {
       }
     if (first) receive(first, skb);
     else {
-      this.#ip4.mib.udp.IgnoredMulti++;
+      this.ip4.mib.udp.IgnoredMulti++;
       consumeSkb(skb);
     }
   }

@@ -30,18 +30,18 @@ export type UdpEncapRcv = (skb: SkBuff) => void;
 export class UdpSock extends DatagramSock {
   /** a tunnel device's port: packets go there */
   encapRcv: UdpEncapRcv | null = null;
-  #corked: Uint8Array[] = [];
-  #headers: UdpHeaders = new UdpHeaders();
-  #otherHeaders: UdpHeaders | null = null;
+  private corked: Uint8Array[] = [];
+  private headers: UdpHeaders = new UdpHeaders();
+  private otherHeaders: UdpHeaders | null = null;
   /** where the last datagram went that was not for the peer; the peer, by the route that is kept for it */
-  #latest: UdpDestination | null = null;
-  #peer: UdpDestination | null = null;
-  #dst: Rtable | null = null;
-  readonly #mib: UdpMib;
+  private latest: UdpDestination | null = null;
+  private peerDestination: UdpDestination | null = null;
+  private dst: Rtable | null = null;
+  private readonly mib: UdpMib;
 
   constructor(ip4: Ipv4) {
     super(ip4, SOCK_DGRAM, ipv4.IPPROTO_UDP);
-    this.#mib = ip4.mib.udp;
+    this.mib = ip4.mib.udp;
   }
 
   /** −1: not for this socket. */
@@ -102,7 +102,7 @@ export class UdpSock extends DatagramSock {
     if (options.oob) throw new NetError(Errno.EOPNOTSUPP);
     this.throwError();
     if (this.sndShutdown) throw new NetError(Errno.EPIPE);
-    const known = options.to ? this.#destinationOf(options.to) : this.#peer;
+    const known = options.to ? this.#destinationOf(options.to) : this.peerDestination;
     const ready = known !== null && !options.more && this.#goesAsTheLast(bytes, known) ? known : null;
     if (ready === null || !this.#sendOnTrail(bytes, ready)) this.#sendByRoute(bytes, options, ready);
     return bytes.length;
@@ -110,8 +110,8 @@ export class UdpSock extends DatagramSock {
 
   /** What is known of datagrams to this address; null: it must be found out. */
   #destinationOf({ addr, port }: SockAddr): UdpDestination | null {
-    const headers = this.#headers;
-    const latest = this.#latest;
+    const headers = this.headers;
+    const latest = this.latest;
     if (latest === null || port === 0 || !headers.areForAddress(addr)) return null;
     latest.address(this, headers, headers.saddr, addr, port);
     return latest;
@@ -119,7 +119,7 @@ export class UdpSock extends DatagramSock {
 
   /** By the route of the last datagram there, with the headers that are ready: where nothing has changed since. */
   #goesAsTheLast(bytes: Uint8Array, to: UdpDestination): boolean {
-    return to.isCurrent() && bytes.length <= to.headers.mostBytes && this.#corked.length === 0;
+    return to.isCurrent() && bytes.length <= to.headers.mostBytes && this.corked.length === 0;
   }
 
   /** … on its trail, when that is known (core/trail.ts): ipPlainOut, Neighbour.output and the hop's send in one. False: it is not. */
@@ -135,19 +135,19 @@ export class UdpSock extends DatagramSock {
     mib.OutRequests++;
     mib.OutTransmits++;
     ipExt.OutOctets += skb.tail - skb.data;
-    this.#mib.OutDatagrams++;
+    this.mib.OutDatagrams++;
     trail.start(skb);
     return true;
   }
 
   /** A connected socket's route, while it is good (sk_dst_check); fl is as it was when the route was found. */
   #connectedRoute(to: SockAddr): Rtable | null {
-    return this.established && to.addr === this.daddr && dstCheck(this.#dst) ? this.#dst : null;
+    return this.established && to.addr === this.daddr && dstCheck(this.dst) ? this.dst : null;
   }
 
   #routeTo(to: SockAddr): Rtable {
     const rt = this.route(to.addr, to.port, this.sport);
-    this.#dst = this.established && to.addr === this.daddr && this.#routesAsUsual() ? rt : null;
+    this.dst = this.established && to.addr === this.daddr && this.#routesAsUsual() ? rt : null;
     return rt;
   }
 
@@ -161,9 +161,9 @@ export class UdpSock extends DatagramSock {
     const { outputs } = ip4.route;
     const known = outputs.find(daddr | 0, this.saddr | 0, this.tos, this.boundDevIf, ip4.net.pathGenid);
     if (known === null) return null;
-    this.#dst = this.established && daddr === this.daddr ? known : null;
-    if (!this.established && this.#headers.areFor(known))
-      this.#headers.setSpan(outputs.low, outputs.high, outputs.saddr >>> 0);
+    this.dst = this.established && daddr === this.daddr ? known : null;
+    if (!this.established && this.headers.areFor(known))
+      this.headers.setSpan(outputs.low, outputs.high, outputs.saddr >>> 0);
     fl.daddr = daddr;
     fl.saddr = outputs.saddr >>> 0;
     return known;
@@ -176,10 +176,10 @@ export class UdpSock extends DatagramSock {
   /** Options changed: the next datagram's route and headers are made anew. */
   protected override optionsChanged(): void {
     this.ip4.udp.generation++;
-    this.#headers.rt = null;
-    if (this.#otherHeaders !== null) this.#otherHeaders.rt = null;
-    this.#peer = null;
-    this.#dst = null;
+    this.headers.rt = null;
+    if (this.otherHeaders !== null) this.otherHeaders.rt = null;
+    this.peerDestination = null;
+    this.dst = null;
   }
 
   /**
@@ -196,14 +196,14 @@ export class UdpSock extends DatagramSock {
     if (to.port === 0) throw new NetError(Errno.EINVAL);
     this.#autobind();
     if (options.more) {
-      this.#corked.push(bytes.slice());
+      this.corked.push(bytes.slice());
       return;
     }
     let payload = bytes;
-    const corked = this.#corked.length > 0;
+    const corked = this.corked.length > 0;
     if (corked) {
-      payload = joined(this.#corked, bytes);
-      this.#corked = [];
+      payload = joined(this.corked, bytes);
+      this.corked = [];
     }
     const { ip4 } = this;
     const known = this.#connectedRoute(to) ?? this.#knownRoute(to.addr);
@@ -211,27 +211,27 @@ export class UdpSock extends DatagramSock {
     const headers = this.#headersFor(rt);
     if (!corked && payload.length <= headers.mostBytes) {
       const { saddr, daddr } = this.fl;
-      const isPeer = this.#dst === rt && to.port === this.dport;
-      const destination = (isPeer ? this.#peer : this.#latest) ?? new UdpDestination(headers, !isPeer);
-      if (isPeer) this.#peer = destination;
-      else this.#latest = destination;
+      const isPeer = this.dst === rt && to.port === this.dport;
+      const destination = (isPeer ? this.peerDestination : this.latest) ?? new UdpDestination(headers, !isPeer);
+      if (isPeer) this.peerDestination = destination;
+      else this.latest = destination;
       destination.address(this, headers, saddr, daddr, to.port);
       this.#sendPlain(payload, destination);
       return;
     }
     const err = ipSendSkb(ip4, this.#makeSkb(rt, payload, to, corked));
     if (err !== 0) throw new NetError(err);
-    this.#mib.OutDatagrams++;
+    this.mib.OutDatagrams++;
   }
 
   /** Headers by this route; two are kept, for sockets that send on two sides. */
   #headersFor(rt: Rtable): UdpHeaders {
-    if (this.#headers.areFor(rt)) return this.#headers;
-    const other = this.#otherHeaders;
-    this.#otherHeaders = this.#headers;
-    this.#headers = other ?? new UdpHeaders();
-    if (!this.#headers.areFor(rt)) this.#headers.make(this, rt);
-    return this.#headers;
+    if (this.headers.areFor(rt)) return this.headers;
+    const other = this.otherHeaders;
+    this.otherHeaders = this.headers;
+    this.headers = other ?? new UdpHeaders();
+    if (!this.headers.areFor(rt)) this.headers.make(this, rt);
+    return this.headers;
   }
 
   /** A datagram with the headers that are ready for its destination. */
@@ -246,7 +246,7 @@ export class UdpSock extends DatagramSock {
       if (err !== 0) ip4.mib.ip.OutDiscards++;
     } else err = ipSendSkb(ip4, skb);
     if (err !== 0) throw new NetError(err);
-    this.#mib.OutDatagrams++;
+    this.mib.OutDatagrams++;
   }
 
   /** ip_make_skb and the UDP header. */
@@ -283,7 +283,7 @@ export class UdpSock extends DatagramSock {
       this.encapRcv(skb);
       return;
     }
-    const mib = this.#mib;
+    const mib = this.mib;
     if (this.enqueue(skb)) return;
     mib.RcvbufErrors++;
     mib.InErrors++;
@@ -311,13 +311,13 @@ export class UdpSock extends DatagramSock {
     if (length > 64) buffer.set(skb.view(READ_VIEW, from, length));
     else takeBytes(skb, from, buffer, length);
     this.discard();
-    this.#mib.InDatagrams++;
+    this.mib.InDatagrams++;
     return length;
   }
 
   override recvNow(max: number, options: { errQueue?: boolean; peek?: boolean }): Message | null {
     const message = super.recvNow(max, options);
-    if (message && !options.errQueue && !options.peek) this.#mib.InDatagrams++;
+    if (message && !options.errQueue && !options.peek) this.mib.InDatagrams++;
     return message;
   }
 

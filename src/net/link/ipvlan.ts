@@ -73,29 +73,29 @@ class IpvlanPort {
   readonly devices: NetDevice[] = [];
   mode: IpvlanMode = "l3";
   flag: IpvlanFlag = "bridge";
-  readonly #backlog: SkbQueue = new SkbQueue();
-  readonly #work: Work;
+  private readonly backlog: SkbQueue = new SkbQueue();
+  private readonly work: Work;
 
   constructor(lower: NetDevice) {
     this.lower = lower;
-    this.#work = new Work(lower.net.kernel, () => {
-      for (let skb = this.#backlog.shift(); skb; skb = this.#backlog.shift()) processMulticast(this, skb);
+    this.work = new Work(lower.net.kernel, () => {
+      for (let skb = this.backlog.shift(); skb; skb = this.backlog.shift()) processMulticast(this, skb);
     });
   }
 
   /** ipvlan_multicast_enqueue; skb.dev is the sender, or the device below. */
   enqueue(skb: SkBuff): void {
-    if (this.#backlog.length >= BACKLOG_LIMIT) {
+    if (this.backlog.length >= BACKLOG_LIMIT) {
       skb.dev!.stats.rxDropped++;
       drop(skb, DropReason.NOT_SPECIFIED);
       return;
     }
-    this.#backlog.push(skb);
-    this.#work.schedule();
+    this.backlog.push(skb);
+    this.work.schedule();
   }
 
   purge(): void {
-    for (let skb = this.#backlog.shift(); skb; skb = this.#backlog.shift()) consumeSkb(skb);
+    for (let skb = this.backlog.shift(); skb; skb = this.backlog.shift()) consumeSkb(skb);
   }
 
   /** The device that is up and has an address (ipvlan_ht_addr_lookup). */

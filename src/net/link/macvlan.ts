@@ -65,14 +65,14 @@ class MacvlanPort {
   readonly devices: NetDevice[] = [];
   passthru = false;
   /** broadcasts that wait to be handed out */
-  readonly #broadcasts: SkbQueue = new SkbQueue();
-  readonly #work: Work;
+  private readonly broadcasts: SkbQueue = new SkbQueue();
+  private readonly work: Work;
 
   constructor(lower: NetDevice) {
     this.lower = lower;
     this.permanent = lower.address.slice();
-    this.#work = new Work(lower.net.kernel, () => {
-      for (let skb = this.#broadcasts.shift(); skb; skb = this.#broadcasts.shift()) {
+    this.work = new Work(lower.net.kernel, () => {
+      for (let skb = this.broadcasts.shift(); skb; skb = this.broadcasts.shift()) {
         handOut(this, skb);
         consumeSkb(skb);
       }
@@ -81,17 +81,17 @@ class MacvlanPort {
 
   /** macvlan_broadcast_enqueue */
   enqueue(skb: SkBuff): void {
-    if (this.#broadcasts.length >= BROADCAST_QUEUE_LENGTH) {
+    if (this.broadcasts.length >= BROADCAST_QUEUE_LENGTH) {
       this.lower.stats.rxDropped++;
       return;
     }
-    this.#broadcasts.push(skb.pool.copy(skb));
-    this.#work.schedule();
+    this.broadcasts.push(skb.pool.copy(skb));
+    this.work.schedule();
   }
 
   /** The last device goes. */
   purge(): void {
-    for (let skb = this.#broadcasts.shift(); skb; skb = this.#broadcasts.shift()) consumeSkb(skb);
+    for (let skb = this.broadcasts.shift(); skb; skb = this.broadcasts.shift()) consumeSkb(skb);
   }
 }
 

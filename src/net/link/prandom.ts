@@ -2,7 +2,7 @@
 // Answers to lib/random32.c and include/linux/prandom.h (prandom_u32_state, prandom_seed_state).
 
 export class Prandom {
-  readonly #state: Uint32Array = new Uint32Array(4);
+  private readonly state: Uint32Array = new Uint32Array(4);
 
   constructor(seed: bigint) {
     this.seed(seed);
@@ -12,13 +12,13 @@ export class Prandom {
     const low = Number(seed & 0xffffffffn);
     const i = (Number((seed >> 32n) & 0xffffffffn) ^ (low << 10) ^ low) >>> 0;
     SMALLEST.forEach((least, k) => {
-      this.#state[k] = i < least ? i + least : i;
+      this.state[k] = i < least ? i + least : i;
     });
   }
 
   /** 32 bits */
   u32(): number {
-    const s = this.#state;
+    const s = this.state;
     s[0] = ((s[0]! & 0xfffffffe) << 18) ^ ((((s[0]! << 6) ^ s[0]!) >>> 0) >>> 13);
     s[1] = ((s[1]! & 0xfffffff8) << 2) ^ ((((s[1]! << 2) ^ s[1]!) >>> 0) >>> 27);
     s[2] = ((s[2]! & 0xfffffff0) << 7) ^ ((((s[2]! << 13) ^ s[2]!) >>> 0) >>> 21);
@@ -28,7 +28,7 @@ export class Prandom {
 
   /** @internal for the kernel's own test vectors (prandom_seed_early, prandom_warmup) */
   setState(state: readonly number[]): void {
-    this.#state.set(state);
+    this.state.set(state);
   }
 }
 

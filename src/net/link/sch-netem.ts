@@ -79,18 +79,18 @@ export const NETEM_DEFAULTS: NetemConfig = {
 
 /** A draw that remembers the one before (struct crndstate, get_crandom). */
 class Correlated {
-  #last: bigint;
+  private last: bigint;
 
   constructor(rng: Rng) {
-    this.#last = BigInt(rng.u32());
+    this.last = BigInt(rng.u32());
   }
 
   draw(prng: Prandom, correlation: number): number {
     const value = prng.u32();
     if (correlation === 0) return value;
     const rho = BigInt(correlation) + 1n;
-    this.#last = (BigInt(value) * ((1n << 32n) - rho) + this.#last * rho) >> 32n;
-    return Number(this.#last);
+    this.last = (BigInt(value) * ((1n << 32n) - rho) + this.last * rho) >> 32n;
+    return Number(this.last);
   }
 }
 
@@ -104,20 +104,20 @@ const BAD = 2;
 
 export class Netem extends Sched {
   readonly kind = "netem";
-  readonly #rng: Rng;
-  readonly #prng: Prandom;
-  readonly #timer: Timer;
+  private readonly rng: Rng;
+  private readonly prng: Prandom;
+  private readonly timer: Timer;
   /** reordered: to be sent at once */
-  readonly #front: SkBuff[] = [];
+  private readonly front: SkBuff[] = [];
   /** by the moment to send, those of one moment in order of arrival */
-  readonly #waiting: { skb: SkBuff; at: Ns }[] = [];
-  #backlog = 0;
+  private readonly waiting: { skb: SkBuff; at: Ns }[] = [];
+  private _backlog = 0;
   /** packets since the last one that was reordered */
-  #counter = 0;
+  private counter = 0;
   #config!: NetemConfig;
-  #lossState = TX_IN_GAP;
+  private lossState = TX_IN_GAP;
   /** a copy on its way through is not duplicated again */
-  #duplicating = false;
+  private duplicating = false;
   #delay!: Correlated;
   #loss!: Correlated;
   #duplicate!: Correlated;
@@ -126,9 +126,9 @@ export class Netem extends Sched {
 
   constructor(dev: NetDevice, handle: number, config: NetemConfig) {
     super(dev, handle);
-    this.#rng = dev.net.kernel.rng.fork(`netem/${dev.net.id}/${dev.name}/${handle}`);
-    this.#prng = new Prandom(0n);
-    this.#timer = dev.net.sim.timer(() => this.#dequeue());
+    this.rng = dev.net.kernel.rng.fork(`netem/${dev.net.id}/${dev.name}/${handle}`);
+    this.prng = new Prandom(0n);
+    this.timer = dev.net.sim.timer(() => this.#dequeue());
     this.config = config;
   }
 
@@ -139,23 +139,23 @@ export class Netem extends Sched {
   /** netem_change */
   set config(config: NetemConfig) {
     this.#config = config;
-    this.#counter = 0;
-    this.#lossState = TX_IN_GAP;
+    this.counter = 0;
+    this.lossState = TX_IN_GAP;
     const { seed } = config;
-    this.#prng.seed(seed ?? (BigInt(this.#rng.u32()) << 32n) | BigInt(this.#rng.u32()));
-    this.#delay = new Correlated(this.#rng);
-    this.#loss = new Correlated(this.#rng);
-    this.#duplicate = new Correlated(this.#rng);
-    this.#reorder = new Correlated(this.#rng);
-    this.#corrupt = new Correlated(this.#rng);
+    this.prng.seed(seed ?? (BigInt(this.rng.u32()) << 32n) | BigInt(this.rng.u32()));
+    this.#delay = new Correlated(this.rng);
+    this.#loss = new Correlated(this.rng);
+    this.#duplicate = new Correlated(this.rng);
+    this.#reorder = new Correlated(this.rng);
+    this.#corrupt = new Correlated(this.rng);
   }
 
   override get qlen(): number {
-    return this.#front.length + this.#waiting.length;
+    return this.front.length + this.waiting.length;
   }
 
   override get backlog(): number {
-    return this.#backlog;
+    return this._backlog;
   }
 
   /** netem_enqueue */
@@ -164,8 +164,8 @@ export class Netem extends Sched {
     let copies = 1;
     if (
       config.duplicate > 0 &&
-      !this.#duplicating &&
-      config.duplicate >= this.#duplicate.draw(this.#prng, config.duplicateCorrelation)
+      !this.duplicating &&
+      config.duplicate >= this.#duplicate.draw(this.prng, config.duplicateCorrelation)
     )
       copies++;
     if (this.#isLost()) {
@@ -179,7 +179,7 @@ export class Netem extends Sched {
       return NET_XMIT_SUCCESS;
     }
     const copy = copies > 1 ? skb.pool.copy(skb) : null;
-    if (config.corrupt > 0 && config.corrupt >= this.#corrupt.draw(this.#prng, config.corruptCorrelation)) {
+    if (config.corrupt > 0 && config.corrupt >= this.#corrupt.draw(this.prng, config.corruptCorrelation)) {
       if (skb.gsoSize > 0) return this.#corruptFirst(skb, dev);
       this.#corruptOne(skb);
     }
@@ -191,9 +191,9 @@ export class Netem extends Sched {
       return NET_XMIT_DROP;
     }
     if (copy) {
-      this.#duplicating = true;
+      this.duplicating = true;
       this.enqueue(copy, dev);
-      this.#duplicating = false;
+      this.duplicating = false;
     }
     this.#queue(skb);
     return NET_XMIT_SUCCESS;
@@ -204,47 +204,47 @@ export class Netem extends Sched {
     const { loss, lossCorrelation, lossState, lossGemodel } = this.#config;
     if (lossState) return this.#fourStates(lossState);
     if (lossGemodel) return this.#gilbertElliott(lossGemodel);
-    return loss > 0 && loss >= this.#loss.draw(this.#prng, lossCorrelation);
+    return loss > 0 && loss >= this.#loss.draw(this.prng, lossCorrelation);
   }
 
   /** loss_4state */
   #fourStates([p13, p31, p32, p23, p14]: readonly [number, number, number, number, number]): boolean {
-    const drawn = this.#prng.u32();
-    switch (this.#lossState) {
+    const drawn = this.prng.u32();
+    switch (this.lossState) {
       case TX_IN_GAP:
-        if (drawn < p14) this.#lossState = LOST_IN_GAP;
-        else if (p14 < drawn && drawn < (p13 + p14) >>> 0) this.#lossState = LOST_IN_BURST;
+        if (drawn < p14) this.lossState = LOST_IN_GAP;
+        else if (p14 < drawn && drawn < (p13 + p14) >>> 0) this.lossState = LOST_IN_BURST;
         else return false;
         return true;
       case TX_IN_BURST:
         if (drawn >= p23) return false;
-        this.#lossState = LOST_IN_BURST;
+        this.lossState = LOST_IN_BURST;
         return true;
       case LOST_IN_BURST:
-        if (drawn < p32) this.#lossState = TX_IN_BURST;
-        else if (p32 < drawn && drawn < (p31 + p32) >>> 0) this.#lossState = TX_IN_GAP;
+        if (drawn < p32) this.lossState = TX_IN_BURST;
+        else if (p32 < drawn && drawn < (p31 + p32) >>> 0) this.lossState = TX_IN_GAP;
         else if ((p31 + p32) >>> 0 < drawn) return true;
         return false;
       default:
-        this.#lossState = TX_IN_GAP;
+        this.lossState = TX_IN_GAP;
         return false;
     }
   }
 
   /** loss_gilb_ell */
   #gilbertElliott([p, r, h, k1]: readonly [number, number, number, number]): boolean {
-    const prng = this.#prng;
-    if (this.#lossState === GOOD) {
-      if (prng.u32() < p) this.#lossState = BAD;
+    const prng = this.prng;
+    if (this.lossState === GOOD) {
+      if (prng.u32() < p) this.lossState = BAD;
       return prng.u32() < k1;
     }
-    if (prng.u32() < r) this.#lossState = GOOD;
+    if (prng.u32() < r) this.lossState = GOOD;
     return prng.u32() > h;
   }
 
   #corruptOne(skb: SkBuff): void {
     completeChecksum(skb);
-    skb.head[skb.data + this.#rng.below(skb.len)]! ^= 1 << this.#rng.below(8);
+    skb.head[skb.data + this.rng.below(skb.len)]! ^= 1 << this.rng.below(8);
   }
 
   /** A super-packet is cut up; the first piece is spoilt, and the others go through all this again (netem_segment). */
@@ -264,18 +264,18 @@ export class Netem extends Sched {
   #queue(skb: SkBuff): void {
     const { config } = this;
     const { now } = this.dev.net;
-    this.#backlog += skb.len;
+    this._backlog += skb.len;
     if (
       config.gap === 0 ||
-      this.#counter < config.gap - 1 ||
-      config.reorder < this.#reorder.draw(this.#prng, config.reorderCorrelation)
+      this.counter < config.gap - 1 ||
+      config.reorder < this.#reorder.draw(this.prng, config.reorderCorrelation)
     ) {
       this.#insert(skb, this.#timeToSend(skb.len, now));
-      this.#counter++;
+      this.counter++;
     } else {
-      this.#counter = 0;
+      this.counter = 0;
       this.requeues++;
-      this.#front.unshift(skb);
+      this.front.unshift(skb);
     }
     this.#arm();
   }
@@ -284,7 +284,7 @@ export class Netem extends Sched {
     let delay = this.#drawDelay();
     if (this.#config.rate === 0) return now + delay;
     // with a rate, packets follow one another
-    const last = this.#waiting.at(-1)?.at;
+    const last = this.waiting.at(-1)?.at;
     if (last === undefined) return now + delay + this.#packetTime(length);
     delay = Math.max(0, delay - (last - now));
     return last + delay + this.#packetTime(length);
@@ -302,7 +302,7 @@ export class Netem extends Sched {
   #drawDelay(): Ns {
     const { delayNs, jitterNs, delayCorrelation, distribution } = this.#config;
     if (jitterNs === 0) return delayNs;
-    const drawn = this.#delay.draw(this.#prng, delayCorrelation);
+    const drawn = this.#delay.draw(this.prng, delayCorrelation);
     const table = distribution === null ? undefined : netemTable(distribution);
     if (!table) return (drawn % (2 * jitterNs)) + delayNs - jitterNs;
     const t = table[drawn % table.length]!;
@@ -312,41 +312,41 @@ export class Netem extends Sched {
   }
 
   #insert(skb: SkBuff, at: Ns): void {
-    let place = this.#waiting.length;
-    while (place > 0 && this.#waiting[place - 1]!.at > at) place--;
-    this.#waiting.splice(place, 0, { skb, at });
+    let place = this.waiting.length;
+    while (place > 0 && this.waiting[place - 1]!.at > at) place--;
+    this.waiting.splice(place, 0, { skb, at });
   }
 
   #arm(): void {
-    const first = this.#waiting[0];
-    if (this.#front.length > 0 || (first && first.at <= this.dev.net.now)) this.#dequeue();
-    else if (first) this.#timer.mod(first.at);
+    const first = this.waiting[0];
+    if (this.front.length > 0 || (first && first.at <= this.dev.net.now)) this.#dequeue();
+    else if (first) this.timer.mod(first.at);
   }
 
   /** netem_dequeue: all whose time has come. */
   #dequeue(): void {
     for (;;) {
-      const skb = this.#front.shift() ?? this.#takeDue();
+      const skb = this.front.shift() ?? this.#takeDue();
       if (!skb) break;
-      this.#backlog -= skb.len;
+      this._backlog -= skb.len;
       this.sent(skb);
       devHardStartXmit(skb, this.dev);
     }
-    const next = this.#waiting[0];
-    if (next) this.#timer.mod(next.at);
+    const next = this.waiting[0];
+    if (next) this.timer.mod(next.at);
   }
 
   #takeDue(): SkBuff | undefined {
-    const first = this.#waiting[0];
-    return first && first.at <= this.dev.net.now ? this.#waiting.shift()!.skb : undefined;
+    const first = this.waiting[0];
+    return first && first.at <= this.dev.net.now ? this.waiting.shift()!.skb : undefined;
   }
 
   override reset(): void {
-    for (const { skb } of this.#waiting) drop(skb, DropReason.QDISC_DROP);
-    for (const skb of this.#front) drop(skb, DropReason.QDISC_DROP);
-    this.#waiting.length = 0;
-    this.#front.length = 0;
-    this.#backlog = 0;
-    this.#timer.del();
+    for (const { skb } of this.waiting) drop(skb, DropReason.QDISC_DROP);
+    for (const skb of this.front) drop(skb, DropReason.QDISC_DROP);
+    this.waiting.length = 0;
+    this.front.length = 0;
+    this._backlog = 0;
+    this.timer.del();
   }
 }

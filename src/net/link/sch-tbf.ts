@@ -25,42 +25,42 @@ export interface TbfConfig {
 
 export class Tbf extends Sched {
   readonly kind = "tbf";
-  #config: TbfConfig;
-  readonly #queue: SkbQueue = new SkbQueue();
-  readonly #watchdog: Timer;
-  #backlog = 0;
+  private _config: TbfConfig;
+  private readonly queue: SkbQueue = new SkbQueue();
+  private readonly watchdog: Timer;
+  private _backlog = 0;
   /** what the buckets hold, in ns of sending at their rate */
-  #tokens: Ns;
-  #peakTokens: Ns;
-  #checked: Ns;
+  private tokens: Ns;
+  private peakTokens: Ns;
+  private checked: Ns;
 
   constructor(dev: NetDevice, handle: number, config: TbfConfig) {
     super(dev, handle);
-    this.#config = config;
-    this.#tokens = this.#time(config.burst, config.rate);
-    this.#peakTokens = config.peakRate > 0 ? this.#time(config.mtu, config.peakRate) : 0;
-    this.#checked = dev.net.now;
-    this.#watchdog = dev.net.sim.timer(() => this.#dequeue());
+    this._config = config;
+    this.tokens = this.#time(config.burst, config.rate);
+    this.peakTokens = config.peakRate > 0 ? this.#time(config.mtu, config.peakRate) : 0;
+    this.checked = dev.net.now;
+    this.watchdog = dev.net.sim.timer(() => this.#dequeue());
   }
 
   get config(): TbfConfig {
-    return this.#config;
+    return this._config;
   }
 
   /** tbf_change */
   change(config: TbfConfig): void {
-    this.#config = config;
-    this.#tokens = this.#time(config.burst, config.rate);
-    this.#peakTokens = config.peakRate > 0 ? this.#time(config.mtu, config.peakRate) : 0;
-    this.#checked = this.dev.net.now;
+    this._config = config;
+    this.tokens = this.#time(config.burst, config.rate);
+    this.peakTokens = config.peakRate > 0 ? this.#time(config.mtu, config.peakRate) : 0;
+    this.checked = this.dev.net.now;
   }
 
   override get qlen(): number {
-    return this.#queue.length;
+    return this.queue.length;
   }
 
   override get backlog(): number {
-    return this.#backlog;
+    return this._backlog;
   }
 
   override enqueue(skb: SkBuff, dev: NetDevice): number {
@@ -74,28 +74,28 @@ export class Tbf extends Sched {
   }
 
   #longest(): number {
-    const { burst, peakRate, mtu } = this.#config;
+    const { burst, peakRate, mtu } = this._config;
     return peakRate > 0 ? Math.min(burst, mtu) : burst;
   }
 
   #add(skb: SkBuff, dev: NetDevice): number {
     const tooLong = skb.len > this.#longest();
-    if (tooLong || this.#backlog + skb.len > this.#config.limit) {
+    if (tooLong || this._backlog + skb.len > this._config.limit) {
       this.drops++;
       dev.stats.txDropped++;
       drop(skb, tooLong ? DropReason.QDISC_DROP : DropReason.QDISC_OVERLIMIT);
       return NET_XMIT_DROP;
     }
-    this.#queue.push(skb);
-    this.#backlog += skb.len;
+    this.queue.push(skb);
+    this._backlog += skb.len;
     this.#dequeue();
     return NET_XMIT_SUCCESS;
   }
 
   override reset(): void {
-    this.#queue.purge(DropReason.QDISC_DROP);
-    this.#backlog = 0;
-    this.#watchdog.del();
+    this.queue.purge(DropReason.QDISC_DROP);
+    this._backlog = 0;
+    this.watchdog.del();
   }
 
   #time(bytes: number, rate: number): Ns {
@@ -104,27 +104,27 @@ export class Tbf extends Sched {
 
   /** tbf_dequeue, as often as the tokens allow. */
   #dequeue(): void {
-    const { rate, burst, peakRate, mtu } = this.#config;
+    const { rate, burst, peakRate, mtu } = this._config;
     const full = this.#time(burst, rate);
     for (;;) {
-      const skb = this.#queue.head;
+      const skb = this.queue.head;
       if (!skb) return;
       const { now } = this.dev.net;
-      const passed = Math.min(now - this.#checked, full);
+      const passed = Math.min(now - this.checked, full);
       let peak = 0;
       if (peakRate > 0)
-        peak = Math.min(passed + this.#peakTokens, this.#time(mtu, peakRate)) - this.#time(skb.len, peakRate);
-      const tokens = Math.min(passed + this.#tokens, full) - this.#time(skb.len, rate);
+        peak = Math.min(passed + this.peakTokens, this.#time(mtu, peakRate)) - this.#time(skb.len, peakRate);
+      const tokens = Math.min(passed + this.tokens, full) - this.#time(skb.len, rate);
       if (tokens < 0 || peak < 0) {
         this.overlimits++;
-        this.#watchdog.after(Math.ceil(Math.max(-tokens, -peak)));
+        this.watchdog.after(Math.ceil(Math.max(-tokens, -peak)));
         return;
       }
-      this.#checked = now;
-      this.#tokens = tokens;
-      this.#peakTokens = peak;
-      this.#queue.shift();
-      this.#backlog -= skb.len;
+      this.checked = now;
+      this.tokens = tokens;
+      this.peakTokens = peak;
+      this.queue.shift();
+      this._backlog -= skb.len;
       this.sent(skb);
       devHardStartXmit(skb, this.dev);
     }

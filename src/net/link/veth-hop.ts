@@ -13,27 +13,27 @@ import type { SkBuff } from "../core/skb.ts";
 import type { Backlog } from "../core/softnet.ts";
 
 export class VethHop implements NeighHop, Deferred {
-  readonly #dev: NetDevice;
-  readonly #peer: NetDevice;
-  readonly #net: Net;
-  readonly #peerNet: Net;
-  readonly #genid: number;
-  readonly #peerGenid: number;
-  readonly #sim: Sim;
-  readonly #costs: PathCosts;
-  readonly #backlog: Backlog;
+  private readonly dev: NetDevice;
+  private readonly peer: NetDevice;
+  private readonly net: Net;
+  private readonly peerNet: Net;
+  private readonly genid: number;
+  private readonly peerGenid: number;
+  private readonly sim: Sim;
+  private readonly costs: PathCosts;
+  private readonly backlog: Backlog;
   /** the link header with two bytes in front of it */
-  readonly #h0: number;
-  readonly #h1: number;
-  readonly #h2: number;
-  readonly #h3: number;
+  private readonly h0: number;
+  private readonly h1: number;
+  private readonly h2: number;
+  private readonly h3: number;
   /** longest packet without its link header */
   readonly mostBytes: number;
-  readonly #pktType: number;
-  readonly #crosses: boolean;
+  private readonly pktType: number;
+  private readonly crosses: boolean;
   /** frames and bytes that the devices' counters do not have yet */
-  #frames = 0;
-  #bytes = 0;
+  private frames = 0;
+  private bytes = 0;
 
   /**
    * @param header the link header of IPv4 packets for one neighbour, two bytes in front of it
@@ -41,30 +41,30 @@ export class VethHop implements NeighHop, Deferred {
    */
   constructor(dev: NetDevice, peer: NetDevice, header: Int32Array, pktType: number) {
     const { kernel } = dev.net;
-    this.#dev = dev;
-    this.#peer = peer;
-    this.#net = dev.net;
-    this.#peerNet = peer.net;
-    this.#genid = dev.net.pathGenid;
-    this.#peerGenid = peer.net.pathGenid;
-    this.#sim = kernel.sim;
-    this.#costs = kernel.costs;
-    this.#backlog = kernel.backlog;
-    this.#h0 = header[0]!;
-    this.#h1 = header[1]!;
-    this.#h2 = header[2]!;
-    this.#h3 = header[3]!;
+    this.dev = dev;
+    this.peer = peer;
+    this.net = dev.net;
+    this.peerNet = peer.net;
+    this.genid = dev.net.pathGenid;
+    this.peerGenid = peer.net.pathGenid;
+    this.sim = kernel.sim;
+    this.costs = kernel.costs;
+    this.backlog = kernel.backlog;
+    this.h0 = header[0]!;
+    this.h1 = header[1]!;
+    this.h2 = header[2]!;
+    this.h3 = header[3]!;
     this.mostBytes = peer.mtu + peer.hardHeaderLen + VLAN_HLEN - HEADER_LENGTH;
-    this.#pktType = pktType;
-    this.#crosses = dev.net !== peer.net;
+    this.pktType = pktType;
+    this.crosses = dev.net !== peer.net;
   }
 
   isCurrent(): boolean {
-    return this.#net.pathGenid === this.#genid && this.#peerNet.pathGenid === this.#peerGenid;
+    return this.net.pathGenid === this.genid && this.peerNet.pathGenid === this.peerGenid;
   }
 
   get ready(): boolean {
-    return this.#backlog.hasRoom();
+    return this.backlog.hasRoom();
   }
 
   takes(skb: SkBuff): boolean {
@@ -80,13 +80,13 @@ export class VethHop implements NeighHop, Deferred {
 
   send(skb: SkBuff, plain: boolean): number {
     this.#leave(skb);
-    skb.scrub(this.#crosses);
+    skb.scrub(this.crosses);
     skb.priority = 0;
-    if (this.#land(skb, plain && this.#crosses)) {
+    if (this.#land(skb, plain && this.crosses)) {
       this.#count(skb);
       return 0;
     }
-    this.#dev.stats.txDropped++;
+    this.dev.stats.txDropped++;
     return Errno.ENOBUFS;
   }
 
@@ -105,14 +105,14 @@ export class VethHop implements NeighHop, Deferred {
     const { data, words } = skb;
     const at = data - HEADER_LENGTH;
     const w = (at - 2) >> 2;
-    words[w] = this.#h0;
-    words[w + 1] = this.#h1;
-    words[w + 2] = this.#h2;
-    words[w + 3] = this.#h3;
+    words[w] = this.h0;
+    words[w + 1] = this.h1;
+    words[w + 2] = this.h2;
+    words[w + 3] = this.h3;
     skb.macHeader = at;
-    this.#sim.elapse(this.#costs.transmit);
-    const dev = this.#dev;
-    if (dev.taps.length > 0 || this.#net.taps.length > 0) {
+    this.sim.elapse(this.costs.transmit);
+    const dev = this.dev;
+    if (dev.taps.length > 0 || this.net.taps.length > 0) {
       skb.dev = dev;
       skb.data = at;
       tapSent(skb, dev);
@@ -122,27 +122,27 @@ export class VethHop implements NeighHop, Deferred {
 
   /** False: there was no room, it is dropped. */
   #land(skb: SkBuff, plain: boolean): boolean {
-    skb.dev = this.#peer;
+    skb.dev = this.peer;
     skb.networkHeader = skb.data;
     skb.macLen = HEADER_LENGTH;
-    skb.pktType = this.#pktType;
-    return this.#backlog.enqueue(skb, plain);
+    skb.pktType = this.pktType;
+    return this.backlog.enqueue(skb, plain);
   }
 
   #count(skb: SkBuff): void {
-    if (this.#frames === 0) this.#sim.defer(this);
-    this.#frames++;
-    this.#bytes += skb.tail - skb.data + HEADER_LENGTH;
+    if (this.frames === 0) this.sim.defer(this);
+    this.frames++;
+    this.bytes += skb.tail - skb.data + HEADER_LENGTH;
   }
 
   settle(): void {
-    const { stats } = this.#dev;
-    const { stats: peerStats } = this.#peer;
-    stats.txPackets += this.#frames;
-    stats.txBytes += this.#bytes;
-    peerStats.rxPackets += this.#frames;
-    peerStats.rxBytes += this.#bytes;
-    this.#frames = 0;
-    this.#bytes = 0;
+    const { stats } = this.dev;
+    const { stats: peerStats } = this.peer;
+    stats.txPackets += this.frames;
+    stats.txBytes += this.bytes;
+    peerStats.rxPackets += this.frames;
+    peerStats.rxBytes += this.bytes;
+    this.frames = 0;
+    this.bytes = 0;
   }
 }

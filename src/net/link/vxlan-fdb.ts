@@ -24,7 +24,7 @@ export const VXLAN_FDB_NOARP = 2;
 export class VxlanFdb {
   readonly table: Fdb = new Fdb();
   /** by entry of the table */
-  readonly #remotes: (readonly VxlanRemote[])[] = [];
+  private readonly _remotes: (readonly VxlanRemote[])[] = [];
   /** 0: no limit */
   maxAddresses = 0;
 
@@ -33,7 +33,7 @@ export class VxlanFdb {
   }
 
   remotes(entry: number): readonly VxlanRemote[] {
-    return this.#remotes[entry]!;
+    return this._remotes[entry]!;
   }
 
   /**
@@ -55,25 +55,25 @@ export class VxlanFdb {
       if (how.replace && isGroup(mac, macAt)) throw new NetError(Errno.EOPNOTSUPP);
       if (this.maxAddresses > 0 && this.table.size >= this.maxAddresses) throw new NetError(Errno.ENOSPC);
       const made = this.table.create(mac, macAt, 0, 0, flags, now);
-      this.#remotes[made] = [remote];
+      this._remotes[made] = [remote];
       return;
     }
     if (how.exclusive) throw new NetError(Errno.EEXIST);
     this.table.setFlags(entry, flags);
     this.table.setUpdated(entry, now);
-    const there = this.#remotes[entry]!;
+    const there = this._remotes[entry]!;
     if (how.replace) {
       if (isGroup(mac, macAt)) throw new NetError(Errno.EOPNOTSUPP, "Cannot replace non-unicast fdb entries");
-      this.#remotes[entry] = [remote];
+      this._remotes[entry] = [remote];
     } else if (how.append && isGroup(mac, macAt)) {
       if (there.some((other) => sameRemote(other, remote))) throw new NetError(Errno.EEXIST);
-      this.#remotes[entry] = [...there, remote];
+      this._remotes[entry] = [...there, remote];
     }
   }
 
   /** The station moved to another tunnel end (vxlan_snoop). */
   migrate(entry: number, remote: VxlanRemote): void {
-    this.#remotes[entry] = [remote];
+    this._remotes[entry] = [remote];
   }
 
   /**
@@ -84,9 +84,9 @@ export class VxlanFdb {
     const entry = this.find(mac, 0);
     if (entry < 0) throw new NetError(Errno.ENOENT);
     if (remote) {
-      const rest = this.#remotes[entry]!.filter((other) => !sameRemote(other, remote));
-      const found = rest.length < this.#remotes[entry]!.length;
-      if (found && rest.length > 0) this.#remotes[entry] = rest;
+      const rest = this._remotes[entry]!.filter((other) => !sameRemote(other, remote));
+      const found = rest.length < this._remotes[entry]!.length;
+      if (found && rest.length > 0) this._remotes[entry] = rest;
       if (!found || rest.length > 0) return;
     }
     this.table.delete(entry);

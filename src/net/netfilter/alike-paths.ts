@@ -14,14 +14,14 @@ const PATIENCE = 64;
 
 class AlikePath extends BoxBounds {
   readonly path: FlowPath;
-  readonly #protonum: number;
-  readonly #masqIndex: number;
+  private readonly protonum: number;
+  private readonly masqIndex: number;
 
   constructor(path: FlowPath, box: PacketBox, protonum: number, masqIndex: number) {
     super(box);
     this.path = path;
-    this.#protonum = protonum;
-    this.#masqIndex = masqIndex;
+    this.protonum = protonum;
+    this.masqIndex = masqIndex;
   }
 
   /** Nobody would look at what the connection's packets differ in. */
@@ -32,52 +32,52 @@ class AlikePath extends BoxBounds {
       path.dir === dir &&
       path.status === rows.status(conn) &&
       path.mark === rows.mark(conn) &&
-      this.#protonum === rows.protonum(conn) &&
-      this.#masqIndex === rows.masqIndex(conn) &&
+      this.protonum === rows.protonum(conn) &&
+      this.masqIndex === rows.masqIndex(conn) &&
       this.has(rows.src(conn, dir) ^ SIGN, rows.dst(conn, dir) ^ SIGN, rows.srcU(conn, dir), rows.dstU(conn, dir))
     );
   }
 }
 
 export class AlikePaths {
-  readonly #rows: ConnRows;
+  private readonly rows: ConnRows;
   /** the newest last */
-  #paths: readonly AlikePath[] = [];
+  private paths: readonly AlikePath[] = [];
   /** packets since the last one whose way was known */
-  #unknown = 0;
+  private unknown = 0;
   /** a packet was to show others the way, and has not done so */
-  #unanswered = false;
+  private unanswered = false;
 
   constructor(rows: ConnRows) {
-    this.#rows = rows;
+    this.rows = rows;
   }
 
   /** The way of a connection's packets that would not be told from those that took it; null: none is known. */
   find(conn: number, dir: number, genid: number): FlowPath | null {
-    const rows = this.#rows;
+    const rows = this.rows;
     // V8 leaves this call what it is; a loop would lie in the middle of every packet's way (flows_1000: 20 % more)
-    const alike = this.#paths.findLast((one) => one.isOf(rows, conn, dir, genid));
+    const alike = this.paths.findLast((one) => one.isOf(rows, conn, dir, genid));
     if (alike === undefined || rows.ext(conn) !== null || rows.zone(conn) !== 0) {
-      this.#unknown++;
+      this.unknown++;
       return null;
     }
-    this.#unknown = 0;
+    this.unknown = 0;
     return alike.path;
   }
 
   /** Is the packet for which nothing was found to show others the way? Rules are walked one by one then, without an index. */
   asks(): boolean {
-    if ((this.#unanswered || this.#unknown > PATIENCE) && this.#unknown % PATIENCE !== 0) return false;
-    this.#unanswered = true;
+    if ((this.unanswered || this.unknown > PATIENCE) && this.unknown % PATIENCE !== 0) return false;
+    this.unanswered = true;
     return true;
   }
 
   /** A packet of the connection has taken the way, and others of the box would have. */
   remember(path: FlowPath, box: PacketBox, conn: number): void {
-    this.#unanswered = false;
+    this.unanswered = false;
     if (path.dnat) return;
-    const rows = this.#rows;
+    const rows = this.rows;
     const alike = new AlikePath(path, box, rows.protonum(conn), rows.masqIndex(conn));
-    this.#paths = [...this.#paths.filter((other) => other.path.genid === path.genid), alike].slice(-MOST);
+    this.paths = [...this.paths.filter((other) => other.path.genid === path.genid), alike].slice(-MOST);
   }
 }

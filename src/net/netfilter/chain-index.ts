@@ -23,8 +23,8 @@ const WALKS = 16;
 class Shape {
   readonly fields: number[] = [];
   readonly masks: number[] = [];
-  readonly #hashes: number[] = [];
-  readonly #indexes: number[] = [];
+  private readonly hashes: number[] = [];
+  private readonly indexes: number[] = [];
   mask = 0;
   /** by bucket: where its rules begin in `items` */
   starts: Int32Array = new Int32Array(0);
@@ -35,27 +35,27 @@ class Shape {
   add(values: readonly number[], index: number): void {
     let hash = 0;
     for (const value of values) hash = mix(hash, value);
-    this.#hashes.push(hash);
-    this.#indexes.push(index);
+    this.hashes.push(hash);
+    this.indexes.push(index);
   }
 
   get size(): number {
-    return this.#indexes.length;
+    return this.indexes.length;
   }
 
   /** Sorts the rules into buckets, in their order. */
   finish(): void {
-    const count = this.#indexes.length;
+    const count = this.indexes.length;
     const buckets = this.fields.length === 0 ? 1 : 2 ** Math.ceil(Math.log2(count * 2));
     this.mask = buckets - 1;
     const starts = new Int32Array(buckets + 1);
-    for (const hash of this.#hashes) starts[(hash & this.mask) + 1]!++;
+    for (const hash of this.hashes) starts[(hash & this.mask) + 1]!++;
     for (let i = 0; i < buckets; i++) starts[i + 1]! += starts[i]!;
     const fill = starts.slice();
     const items = new Int32Array(count);
     for (let i = 0; i < count; i++) {
-      const bucket = this.#hashes[i]! & this.mask;
-      items[fill[bucket]!++] = this.#indexes[i]!;
+      const bucket = this.hashes[i]! & this.mask;
+      items[fill[bucket]!++] = this.indexes[i]!;
     }
     const runEnds = new Int32Array(count);
     for (let bucket = 0; bucket < buckets; bucket++)
@@ -76,44 +76,44 @@ function mix(hash: number, value: number): number {
 
 /** Numbers for interface names, of one table; 0 for every other interface. */
 export class InterfaceNumbers {
-  readonly #numbers: Map<string, number> = new Map();
+  private readonly numbers: Map<string, number> = new Map();
 
   of(name: string): number {
-    let number = this.#numbers.get(name);
+    let number = this.numbers.get(name);
     if (number === undefined) {
-      number = this.#numbers.size + 1;
-      this.#numbers.set(name, number);
+      number = this.numbers.size + 1;
+      this.numbers.set(name, number);
     }
     return number;
   }
 
   get size(): number {
-    return this.#numbers.size;
+    return this.numbers.size;
   }
 
   ofDevice(dev: NetDevice | null): number {
-    return dev === null ? 0 : (this.#numbers.get(dev.name) ?? 0);
+    return dev === null ? 0 : (this.numbers.get(dev.name) ?? 0);
   }
 }
 
 export class ChainIndex {
-  readonly #rules: readonly Rule[];
-  readonly #start: number;
-  readonly #end: number;
-  readonly #interfaces: InterfaceNumbers;
+  private readonly rules: readonly Rule[];
+  private readonly start: number;
+  private readonly end: number;
+  private readonly interfaces: InterfaceNumbers;
   /** null: not made, or of no use */
-  #shapes: readonly Shape[] | null = null;
+  private shapes: readonly Shape[] | null = null;
   /** rules that packets may pass one by one before the index is made; Infinity: it is of no use */
-  #patience: number;
+  private patience: number;
   /** after `next`: rules up to here are to be walked one by one */
   runEnd = 0;
 
   private constructor(rules: readonly Rule[], start: number, interfaces: InterfaceNumbers) {
-    this.#rules = rules;
-    this.#start = start;
-    this.#end = start + rules.length;
-    this.#interfaces = interfaces;
-    this.#patience = WALKS * rules.length;
+    this.rules = rules;
+    this.start = start;
+    this.end = start + rules.length;
+    this.interfaces = interfaces;
+    this.patience = WALKS * rules.length;
   }
 
   /** null: the chain is walked as quickly. @param start number of the first rule in the table's program */
@@ -122,10 +122,10 @@ export class ChainIndex {
   }
 
   #make(): void {
-    const rules = this.#rules;
-    const start = this.#start;
-    const interfaces = this.#interfaces;
-    this.#patience = Number.POSITIVE_INFINITY;
+    const rules = this.rules;
+    const start = this.start;
+    const interfaces = this.interfaces;
+    this.patience = Number.POSITIVE_INFINITY;
     const byName: Map<string, Shape> = new Map();
     for (const [i, rule] of rules.entries())
       for (const entry of entriesOf(rule.keys)) {
@@ -144,17 +144,17 @@ export class ChainIndex {
       }
     if (byName.size * RULES_PER_SHAPE > rules.length) return;
     for (const shape of byName.values()) shape.finish();
-    this.#shapes = [...byName.values()];
+    this.shapes = [...byName.values()];
   }
 
   /** The first rule from `from` on that may match; the chain's end when there is none. */
   next(from: number, fields: Int32Array): number {
-    let best = this.#end;
+    let best = this.end;
     let runEnd = best;
-    const shapes = this.#shapes;
+    const shapes = this.shapes;
     if (shapes === null) {
-      this.#patience -= best - from;
-      if (this.#patience < 0) this.#make();
+      this.patience -= best - from;
+      if (this.patience < 0) this.#make();
       this.runEnd = best;
       return from;
     }

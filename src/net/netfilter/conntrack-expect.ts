@@ -41,12 +41,12 @@ export interface Expectation {
 export type ExpectListener = (event: "new" | "destroy", exp: Expectation) => void;
 
 export class ExpectTable {
-  readonly #ct: Conntrack;
+  private readonly ct: Conntrack;
   readonly list: Expectation[] = [];
-  readonly #listeners: Set<ExpectListener> = new Set();
+  private readonly listeners: Set<ExpectListener> = new Set();
 
   constructor(ct: Conntrack) {
-    this.#ct = ct;
+    this.ct = ct;
   }
 
   /** Those that have not been given up. */
@@ -56,7 +56,7 @@ export class ExpectTable {
   }
 
   #expire(): void {
-    for (const exp of [...this.list]) if (exp.timeout <= this.#ct.now) this.remove(exp);
+    for (const exp of [...this.list]) if (exp.timeout <= this.ct.now) this.remove(exp);
   }
 
   /** nf_ct_expect_related. False: another connection expects the same. */
@@ -69,9 +69,9 @@ export class ExpectTable {
     }
     const own = this.list.filter(({ master }) => master === exp.master);
     if (own.length >= exp.helper.policy.maxExpected) this.remove(own[0]!);
-    exp.timeout = this.#ct.now + exp.helper.policy.timeout * SEC;
+    exp.timeout = this.ct.now + exp.helper.policy.timeout * SEC;
     this.list.push(exp);
-    for (const listener of this.#listeners) listener("new", exp);
+    for (const listener of this.listeners) listener("new", exp);
     return true;
   }
 
@@ -79,7 +79,7 @@ export class ExpectTable {
     const at = this.list.indexOf(exp);
     if (at < 0) return;
     this.list.splice(at, 1);
-    for (const listener of this.#listeners) listener("destroy", exp);
+    for (const listener of this.listeners) listener("destroy", exp);
   }
 
   /** The expectation that a first packet fulfils; it is used up by that (nf_ct_find_expectation). */
@@ -103,8 +103,8 @@ export class ExpectTable {
   }
 
   listen(listener: ExpectListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 }
 

@@ -40,31 +40,31 @@ function bucket(hash: number): number {
 }
 
 export class ConntrackHash {
-  readonly #rows: ConnRows;
-  /** hash << #bits | row << 1 | direction; 0 is an empty slot */
-  #slots: Int32Array = NO_SLOTS;
-  #mask = 0;
-  /** the slot where a tuple's search begins is its hash >>> #shift: slots lie in the order of the kernel's buckets */
-  #shift = 0;
+  private readonly rows: ConnRows;
+  /** hash << bits | row << 1 | direction; 0 is an empty slot */
+  private slots: Int32Array = NO_SLOTS;
+  private mask = 0;
+  /** the slot where a tuple's search begins is its hash >>> shift: slots lie in the order of the kernel's buckets */
+  private shift = 0;
   /** how many bits of a slot are row and direction */
-  #bits = 8;
-  #used = 0;
+  private bits = 8;
+  private used = 0;
   /** grows when what is in the table may lie elsewhere */
-  #moves = 0;
-  /** after `lacks`: hashes of the tuple and of the answer, and slots from which on they belong while #moves is what it was */
-  #hash = 0;
-  #slot = 0;
-  #answerHash = 0;
-  #answerSlot = 0;
-  #lackedAt = 0;
+  private moves = 0;
+  /** after `lacks`: hashes of the tuple and of the answer, and slots from which on they belong while moves is what it was */
+  private hash = 0;
+  private slot = 0;
+  private answerHash = 0;
+  private answerSlot = 0;
+  private lackedAt = 0;
 
   constructor(rows: ConnRows) {
-    this.#rows = rows;
+    this.rows = rows;
   }
 
   /** Bytes of memory that it has. */
   get byteLength(): number {
-    return this.#slots.byteLength;
+    return this.slots.byteLength;
   }
 
   /** row << 1 | direction of what has this tuple, −1 when there is none. */
@@ -74,14 +74,14 @@ export class ConntrackHash {
 
   /** The same, of signed addresses and source port << 16 | destination port. */
   findWords(src: number, dst: number, ports: number, protonum: number, zone: number): number {
-    const rows = this.#rows;
-    const slots = this.#slots;
-    const mask = this.#mask;
-    const bits = this.#bits;
+    const rows = this.rows;
+    const slots = this.slots;
+    const mask = this.mask;
+    const bits = this.bits;
     const hash = hashOf(src, dst, ports, (zone << 8) | protonum);
     const tag = hash << bits;
     const low = (1 << bits) - 1;
-    let slot = (hash >>> this.#shift) & mask;
+    let slot = (hash >>> this.shift) & mask;
     for (;;) {
       const value = slots[slot]!;
       if (value === 0) return -1;
@@ -97,10 +97,10 @@ export class ConntrackHash {
 
   /** Stores one direction. The caller has made sure that the tuple is not there. */
   insert(row: number, dir: number): void {
-    if ((this.#used + 1) * 4 > this.#slots.length * 3) this.#rebuild(Math.max(MIN_SLOTS, this.#slots.length * 2));
-    else if (row >>> (this.#bits - 1) !== 0) this.#rebuild(this.#slots.length);
+    if ((this.used + 1) * 4 > this.slots.length * 3) this.#rebuild(Math.max(MIN_SLOTS, this.slots.length * 2));
+    else if (row >>> (this.bits - 1) !== 0) this.#rebuild(this.slots.length);
     this.#put(row, dir);
-    this.#used++;
+    this.used++;
   }
 
   /**
@@ -109,13 +109,13 @@ export class ConntrackHash {
    * is judged: among 100,000 connections each is a cache miss of 130 ns, and so they are waited for together (`npm run bench`: new_flow).
    */
   lacks(src: number, dst: number, ports: number, addr: number, port: number, protonum: number): number {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    const bits = this.#bits;
+    const slots = this.slots;
+    const mask = this.mask;
+    const bits = this.bits;
     const hash = hashOf(src, dst, ports, protonum);
     const answerHash = hashOf(dst, addr, (ports << 16) | port, protonum);
-    let slot = (hash >>> this.#shift) & mask;
-    let answerSlot = (answerHash >>> this.#shift) & mask;
+    let slot = (hash >>> this.shift) & mask;
+    let answerSlot = (answerHash >>> this.shift) & mask;
     let value = slots[slot]!;
     let answer = slots[answerSlot]!;
     const high = -1 << bits;
@@ -127,55 +127,55 @@ export class ConntrackHash {
       if ((answer & high) === answerHash << bits) return 1;
       answerSlot = (answerSlot + 1) & mask;
     }
-    this.#hash = hash;
-    this.#slot = slot;
-    this.#answerHash = answerHash;
-    this.#answerSlot = answerSlot;
-    this.#lackedAt = this.#moves;
+    this.hash = hash;
+    this.slot = slot;
+    this.answerHash = answerHash;
+    this.answerSlot = answerSlot;
+    this.lackedAt = this.moves;
     return 2;
   }
 
   /** Stores both directions of a connection of which the table was just found to lack both. */
   insertLacked(row: number): void {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    const bits = this.#bits;
-    if (this.#lackedAt !== this.#moves || (this.#used + 2) * 4 > slots.length * 3 || row >>> (bits - 1) !== 0) {
+    const slots = this.slots;
+    const mask = this.mask;
+    const bits = this.bits;
+    if (this.lackedAt !== this.moves || (this.used + 2) * 4 > slots.length * 3 || row >>> (bits - 1) !== 0) {
       this.insert(row, 0);
       this.insert(row, 1);
       return;
     }
-    let slot = this.#slot;
+    let slot = this.slot;
     while (slots[slot] !== 0) slot = (slot + 1) & mask;
-    slots[slot] = (this.#hash << bits) | (row << 1);
-    slot = this.#answerSlot;
+    slots[slot] = (this.hash << bits) | (row << 1);
+    slot = this.answerSlot;
     while (slots[slot] !== 0) slot = (slot + 1) & mask;
-    slots[slot] = (this.#answerHash << bits) | (row << 1) | 1;
-    this.#used += 2;
+    slots[slot] = (this.answerHash << bits) | (row << 1) | 1;
+    this.used += 2;
   }
 
   /** Takes one direction out; harmless when it is not there. */
   remove(row: number, dir: number): void {
-    const slots = this.#slots;
-    const mask = this.#mask;
+    const slots = this.slots;
+    const mask = this.mask;
     const hash = this.#hashOf(row, dir);
-    const wanted = (hash << this.#bits) | (row << 1) | dir;
-    let slot = (hash >>> this.#shift) & mask;
+    const wanted = (hash << this.bits) | (row << 1) | dir;
+    let slot = (hash >>> this.shift) & mask;
     while (slots[slot] !== wanted) {
       if (slots[slot] === 0) return;
       slot = (slot + 1) & mask;
     }
-    this.#used--;
-    this.#moves = (this.#moves + 1) | 0;
+    this.used--;
+    this.moves = (this.moves + 1) | 0;
     // backward shift, so that no tombstones are needed
-    const low = (1 << this.#bits) - 1;
+    const low = (1 << this.bits) - 1;
     let hole = slot;
     for (;;) {
       slot = (slot + 1) & mask;
       const moved = slots[slot]!;
       if (moved === 0) break;
       const found = moved & low;
-      const home = (this.#hashOf(found >>> 1, found & 1) >>> this.#shift) & mask;
+      const home = (this.#hashOf(found >>> 1, found & 1) >>> this.shift) & mask;
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
       slots[hole] = moved;
       hole = slot;
@@ -185,30 +185,30 @@ export class ConntrackHash {
 
   /** Takes out all connections that have ended; `left` are still there. */
   sweep(left: number): void {
-    if (this.#used === 0) return;
-    const old = this.#slots;
-    const rows = this.#rows;
-    const low = (1 << this.#bits) - 1;
-    this.#used = 0;
-    this.#moves = (this.#moves + 1) | 0;
+    if (this.used === 0) return;
+    const old = this.slots;
+    const rows = this.rows;
+    const low = (1 << this.bits) - 1;
+    this.used = 0;
+    this.moves = (this.moves + 1) | 0;
     if (left === 0) {
       old.fill(0);
       return;
     }
-    this.#slots = new Int32Array(old.length);
+    this.slots = new Int32Array(old.length);
     for (let slot = 0; slot < old.length; slot++) {
       const found = old[slot]! & low;
       if (old[slot] === 0 || !rows.isLive(found >>> 1)) continue;
       this.#put(found >>> 1, found & 1);
-      this.#used++;
+      this.used++;
     }
   }
 
   /** Rows with a direction in the bucket `first` of a table like the kernel's, or in one of the `count` − 1 after it. */
   inBuckets(first: number, count: number): Set<number> {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    const low = (1 << this.#bits) - 1;
+    const slots = this.slots;
+    const mask = this.mask;
+    const low = (1 << this.bits) - 1;
     const found: Set<number> = new Set();
     const spread = 1 + Math.ceil((count * slots.length) / BUCKETS);
     let slot = Math.floor((first / BUCKETS) * slots.length);
@@ -221,29 +221,29 @@ export class ConntrackHash {
   }
 
   #hashOf(row: number, dir: number): number {
-    const rows = this.#rows;
+    const rows = this.rows;
     const protoZone = (rows.zoneId(row, dir) << 8) | rows.protonum(row);
     return hashOf(rows.src(row, dir), rows.dst(row, dir), rows.ports(row, dir), protoZone);
   }
 
   #put(row: number, dir: number): void {
-    const slots = this.#slots;
-    const mask = this.#mask;
+    const slots = this.slots;
+    const mask = this.mask;
     const hash = this.#hashOf(row, dir);
-    let slot = (hash >>> this.#shift) & mask;
+    let slot = (hash >>> this.shift) & mask;
     while (slots[slot] !== 0) slot = (slot + 1) & mask;
-    slots[slot] = (hash << this.#bits) | (row << 1) | dir;
+    slots[slot] = (hash << this.bits) | (row << 1) | dir;
   }
 
   /** As many slots, and bits for as many rows, as there are now. */
   #rebuild(size: number): void {
-    const old = this.#slots;
-    const low = (1 << this.#bits) - 1;
-    this.#bits = Math.max(8, 33 - Math.clz32(this.#rows.capacity));
-    this.#moves = (this.#moves + 1) | 0;
-    this.#mask = size - 1;
-    this.#shift = Math.clz32(size - 1);
-    this.#slots = new Int32Array(size);
+    const old = this.slots;
+    const low = (1 << this.bits) - 1;
+    this.bits = Math.max(8, 33 - Math.clz32(this.rows.capacity));
+    this.moves = (this.moves + 1) | 0;
+    this.mask = size - 1;
+    this.shift = Math.clz32(size - 1);
+    this.slots = new Int32Array(size);
     for (let slot = 0; slot < old.length; slot++) {
       const value = old[slot]! & low;
       if (old[slot] !== 0) this.#put(value >>> 1, value & 1);

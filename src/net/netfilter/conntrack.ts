@@ -50,9 +50,9 @@ import { TcpTracks } from "./proto-tcp-track.ts";
 import { getTuple, invertTuple, Tuple } from "./tuple.ts";
 
 export class Conntrack {
-  #jiffy = 0;
-  #jiffyFrom: Ns = Number.NEGATIVE_INFINITY;
-  #jiffyTo: Ns = Number.NEGATIVE_INFINITY;
+  private jiffy = 0;
+  private jiffyFrom: Ns = Number.NEGATIVE_INFINITY;
+  private jiffyTo: Ns = Number.NEGATIVE_INFINITY;
   readonly net: Net;
   readonly sysctl: ConntrackSysctl;
   readonly stat: ConntrackStat = newConntrackStat();
@@ -68,52 +68,52 @@ export class Conntrack {
   onConfirm: ((conn: number) => void) | null = null;
   onDestroy: ((conn: number) => void) | null = null;
   readonly events: ConntrackEvents = new ConntrackEvents(this);
-  readonly #handles: Map<number, ConnHandle> = new Map();
+  private readonly handles: Map<number, ConnHandle> = new Map();
   readonly expectations: ExpectTable = new ExpectTable(this);
   /** looks at an established packet of a connection with a helper, or with shifted numbers; a verdict */
   onHelp: ((skb: SkBuff, conn: number) => number) | null = null;
   /** connection helpers by name */
   readonly helpers: Map<string, ConntrackHelper> = new Map();
   /** templates that rules give to packets; skb.ct is −1 for the first, −2 for the second … */
-  readonly #templates: (Template | null)[] = [];
+  private readonly templates: (Template | null)[] = [];
   /** netlink port of the user on whose behalf connections change now; 0: nobody's */
   userPort = 0;
-  readonly #idKey: number;
-  readonly #gc: Timer;
-  readonly #sweep: Timer;
+  private readonly idKey: number;
+  private readonly gc: Timer;
+  private readonly sweep: Timer;
   /** jiffy in which a full table was last searched for what has expired */
-  #searchedAt = -1;
+  private searchedAt = -1;
   /** @internal scratch of icmpError */
   readonly quoted: Tuple = new Tuple();
   /** @internal */
   readonly wanted: Tuple = new Tuple();
-  readonly #tuple: Tuple = new Tuple();
-  readonly #inverse: Tuple = new Tuple();
+  private readonly tuple: Tuple = new Tuple();
+  private readonly inverse: Tuple = new Tuple();
 
   constructor(net: Net) {
     this.net = net;
     // a product that V8 has only seen small is compiled as one that stays below 2^31, and everything around it anew once it does not
     this.#look(2 ** 40);
-    this.#jiffyTo = 0;
+    this.jiffyTo = 0;
     const rng: Rng = net.kernel.rng.fork(`conntrack/${net.id}`);
-    this.#idKey = rng.u32();
+    this.idKey = rng.u32();
     this.rows = new ConnRows(net.kernel.skbs);
     // functions get names first (CONTRIBUTING: a lab that is over is garbage)
     const beforeGrowth = (): void => this.expireAll();
     this.rows.beforeGrowth = beforeGrowth;
     const onFree = (conn: number): void => {
       this.events.drop(conn);
-      if (this.#handles.size > 0) this.#handles.delete(conn);
+      if (this.handles.size > 0) this.handles.delete(conn);
       if (this.rows.protonum(conn) === IPPROTO_TCP) this.tcp.free(conn);
     };
     this.rows.onFree = onFree;
     this.tcp = new TcpTracks(this.rows);
     this.table = new ConntrackHash(this.rows);
-    this.#gc = net.sim.timer(() => this.#collect());
-    this.#sweep = net.sim.timer(() => this.#sweepFull());
+    this.gc = net.sim.timer(() => this.#collect());
+    this.sweep = net.sim.timer(() => this.#sweepFull());
     const onHearing = (isHeard: boolean): void => {
-      if (!isHeard) this.#gc.del();
-      else if (this.size > 0) this.#gc.after(SEC);
+      if (!isHeard) this.gc.del();
+      else if (this.size > 0) this.gc.after(SEC);
     };
     this.events.onHearing = onHearing;
     this.sysctl = new ConntrackSysctl(this);
@@ -126,16 +126,16 @@ export class Conntrack {
   /** The clock that timeouts count by (nfct_time_stamp): 32 bits, wrapping. */
   jiffies(): number {
     const { now } = this.net.kernel.sim;
-    if (now < this.#jiffyFrom || now >= this.#jiffyTo) this.#look(now);
-    return this.#jiffy;
+    if (now < this.jiffyFrom || now >= this.jiffyTo) this.#look(now);
+    return this.jiffy;
   }
 
   /** Divides once a jiffy instead of twice a packet. */
   #look(now: Ns): void {
     const jiffy = Math.floor(now / JIFFY_NS);
-    this.#jiffy = jiffy | 0;
-    this.#jiffyFrom = jiffyStart(jiffy);
-    this.#jiffyTo = this.#jiffyFrom + JIFFY_NS;
+    this.jiffy = jiffy | 0;
+    this.jiffyFrom = jiffyStart(jiffy);
+    this.jiffyTo = this.jiffyFrom + JIFFY_NS;
   }
 
   /** The jiffy that is so many seconds away. */
@@ -173,17 +173,17 @@ export class Conntrack {
   /** For those who trace; null for 0. */
   handle(conn: number): ConnHandle | null {
     if (conn === 0) return null;
-    let handle = this.#handles.get(conn);
+    let handle = this.handles.get(conn);
     if (handle === undefined) {
       handle = new ConnHandle(this, conn);
-      this.#handles.set(conn, handle);
+      this.handles.set(conn, handle);
     }
     return handle;
   }
 
   /** nf_ct_get_id: a number that does not repeat, and does not tell how many there have been. */
   id(conn: number): number {
-    let h = Math.imul(this.rows.seq(conn) ^ this.#idKey, 0x9e3779b1);
+    let h = Math.imul(this.rows.seq(conn) ^ this.idKey, 0x9e3779b1);
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
     return (h ^ (h >>> 13)) >>> 0;
   }
@@ -197,20 +197,20 @@ export class Conntrack {
 
   /** What `skb.ct` is of a packet to which a rule gives `template`. */
   addTemplate(template: Template): number {
-    const free = this.#templates.indexOf(null);
-    const index = free < 0 ? this.#templates.length : free;
-    this.#templates[index] = template;
+    const free = this.templates.indexOf(null);
+    const index = free < 0 ? this.templates.length : free;
+    this.templates[index] = template;
     return -1 - index;
   }
 
   removeTemplate(ct: number): void {
-    this.#templates[-1 - ct] = null;
+    this.templates[-1 - ct] = null;
   }
 
   /** nf_conntrack_in: PRE_ROUTING and LOCAL_OUT. */
   in(skb: SkBuff, state: NfHookState): number {
     if (skb.ct > 0 || (skb.ct === 0 && skb.ctinfo === IP_CT_UNTRACKED)) return NF_ACCEPT;
-    const template = skb.ct < 0 ? (this.#templates[-1 - skb.ct] ?? null) : null;
+    const template = skb.ct < 0 ? (this.templates[-1 - skb.ct] ?? null) : null;
     skb.ct = 0;
     const b = skb.head;
     const iph = skb.networkHeader;
@@ -267,7 +267,7 @@ export class Conntrack {
 
   /** Finds or makes the connection and says what the packet is to it (resolve_normal_ct); 0: there can be none. */
   #resolve(skb: SkBuff, iph: number, template: Template | null): number {
-    const tuple = this.#tuple;
+    const tuple = this.tuple;
     if (!getTuple(skb.head, iph, skb.tail, tuple)) return 0;
     let zone = 0;
     let zoneReply = 0;
@@ -307,7 +307,7 @@ export class Conntrack {
 
   /** A connection not yet in the table (init_conntrack); 0: nothing can answer such a packet. */
   #create(tuple: Tuple, zone: number, template: Template | null, skb: SkBuff): number {
-    if (!invertTuple(this.#inverse, tuple)) return 0;
+    if (!invertTuple(this.inverse, tuple)) return 0;
     if (this.sysctl.max > 0 && this.size >= this.sysctl.max && !this.#earlyDrop(tuple, zone)) {
       this.net.kernel.printk("nf_conntrack: nf_conntrack: table full, dropping packet");
       return TABLE_FULL;
@@ -315,7 +315,7 @@ export class Conntrack {
     const { rows } = this;
     const conn = this.allocate(tuple.protonum);
     rows.setTuple(conn, 0, tuple);
-    rows.setTuple(conn, 1, this.#inverse);
+    rows.setTuple(conn, 1, this.inverse);
     if (template !== null) rows.setZone(conn, templateZone(template, skb), template.zoneDir);
     if (this.expectations.list.length > 0 && this.#fulfil(conn, tuple)) return conn;
     if (template !== null && template.helper !== null) {
@@ -360,14 +360,14 @@ export class Conntrack {
    */
   #earlyDrop(tuple: Tuple, zone: number): boolean {
     // nothing more expires within a jiffy
-    if (this.#searchedAt !== this.jiffies()) this.expireAll();
-    this.#searchedAt = this.jiffies();
+    if (this.searchedAt !== this.jiffies()) this.expireAll();
+    this.searchedAt = this.jiffies();
     if (this.size < this.sysctl.max) return true;
     let dropped = 0;
     for (const conn of this.rows.inOrder([...this.table.inBuckets(bucketOf(tuple, zone), EVICTION_RANGE)]))
       if (!(this.rows.status(conn) & IPS_ASSURED) && this.kill(conn)) dropped++;
     this.stat.earlyDrop += dropped;
-    if (dropped === 0 && !this.#sweep.pending) this.#sweep.after(SWEEP_NS);
+    if (dropped === 0 && !this.sweep.pending) this.sweep.after(SWEEP_NS);
     return dropped > 0;
   }
 
@@ -505,7 +505,7 @@ export class Conntrack {
     if (this.sysctl.timestamp) rows.setStart(conn, this.now);
     this.size++;
     this.events.note(conn, event);
-    if (this.events.isHeard && !this.#gc.pending) this.#gc.after(SEC);
+    if (this.events.isHeard && !this.gc.pending) this.gc.after(SEC);
   }
 
   /** Another connection has the tuple (nf_ct_resolve_clash): for datagrams both packets may live. */
@@ -624,7 +624,7 @@ export class Conntrack {
   /** While somebody listens, endings must be told in time. */
   #collect(): void {
     this.expireAll();
-    if (this.size > 0 && this.events.isHeard) this.#gc.after(SEC);
+    if (this.size > 0 && this.events.isHeard) this.gc.after(SEC);
   }
 
   /** The packet's connection gets a helper before it is confirmed (nft_ct_helper_obj_eval). */

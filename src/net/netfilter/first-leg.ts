@@ -14,42 +14,42 @@ import { type FlowWay, leave, modulo, sumUp, TTL_CHANGE, tapped } from "./flow-l
 import { udpStreamAt } from "./proto-other.ts";
 
 export class FirstLeg implements ForwardLeg {
-  readonly #firsts: FirstPackets;
-  readonly #first: FirstPath;
-  readonly #way: FlowWay;
+  private readonly firsts: FirstPackets;
+  private readonly first: FirstPath;
+  private readonly way: FlowWay;
   next: ForwardLeg | null = null;
   /** the packet's, as the table has them */
-  #saddr = 0;
-  #daddr = 0;
-  #ports = 0;
+  private saddr = 0;
+  private daddr = 0;
+  private ports = 0;
 
   constructor(firsts: FirstPackets, first: FirstPath, way: FlowWay) {
-    this.#firsts = firsts;
-    this.#first = first;
-    this.#way = way;
+    this.firsts = firsts;
+    this.first = first;
+    this.way = way;
   }
 
   get hop(): NeighHop {
-    return this.#way.hop;
+    return this.way.hop;
   }
 
   get holds(): boolean {
-    return this.#way.holds();
+    return this.way.holds();
   }
 
   leads(skb: SkBuff): boolean {
-    const way = this.#way;
-    const first = this.#first;
-    const firsts = this.#firsts;
+    const way = this.way;
+    const first = this.first;
+    const firsts = this.firsts;
     const { path, ct } = way;
     const { words, data } = skb;
     const w = data >> 2;
     const src = numberOf(words[w + 3]!);
     const dst = numberOf(words[w + 4]!);
     const ports = numberOf(words[w + 5]!);
-    this.#saddr = src;
-    this.#daddr = dst;
-    this.#ports = ports;
+    this.saddr = src;
+    this.daddr = dst;
+    this.ports = ports;
     return (
       first.has(src ^ SIGN, dst ^ SIGN, ports >>> 16, ports & 0xffff) &&
       path.learnsAsBefore() &&
@@ -66,8 +66,8 @@ export class FirstLeg implements ForwardLeg {
    * another. All of a new connection's way in one piece was more than there is room for (v8-flags.ts), and took a third longer (new_flow).
    */
   pass(skb: SkBuff): void {
-    const way = this.#way;
-    const firsts = this.#firsts;
+    const way = this.way;
+    const firsts = this.firsts;
     const { path, sim, costs, net, ct } = way;
     const { port, indev } = path;
     const { words, data } = skb;
@@ -94,12 +94,12 @@ export class FirstLeg implements ForwardLeg {
 
     // ipForward, ipOutput
     sim.elapse(costs.forward);
-    firsts.confirm(this.#first, conn, this.#saddr, this.#daddr, this.#ports, streamAt, skb.tail - data);
+    firsts.confirm(this.first, conn, this.saddr, this.daddr, this.ports, streamAt, skb.tail - data);
     const w = data >> 2;
     const source = numberOf(firsts.addr);
     const change = halves(source) - halves(words[w + 3]!);
     words[w + 3] = source;
-    words[w + 5] = wordOf(half(firsts.port), half(this.#ports));
+    words[w + 5] = wordOf(half(firsts.port), half(this.ports));
     // UDP's checksum is the pseudo-header's sum, as it is left to the device
     sumUp(words, w, way.ttlProtocol, modulo(TTL_CHANGE - change), modulo(change));
     leave(skb, way, conn);

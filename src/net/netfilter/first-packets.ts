@@ -64,26 +64,26 @@ export class FirstPath extends BoxBounds {
 }
 
 export class FirstPackets implements Tracker {
-  readonly #ip4: Ipv4;
-  readonly #ct: Conntrack;
-  readonly #nat: Nat;
-  readonly #newPath: (record: PathRecord, skb: SkBuff) => FlowPath | null;
-  readonly #count: (path: FlowPath, bytes: number) => void;
-  readonly #wayOf: (trail: Trail, path: FlowPath, skb: SkBuff) => FlowWay | null;
-  readonly #box: PacketBox = new PacketBox();
-  readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.#box, true);
+  private readonly ip4: Ipv4;
+  private readonly ct: Conntrack;
+  private readonly nat: Nat;
+  private readonly newPath: (record: PathRecord, skb: SkBuff) => FlowPath | null;
+  private readonly count: (path: FlowPath, bytes: number) => void;
+  private readonly wayOf: (trail: Trail, path: FlowPath, skb: SkBuff) => FlowWay | null;
+  private readonly box: PacketBox = new PacketBox();
+  private readonly record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), this.box, true);
   /** made with the first way */
-  #chains: (FirstPath | null)[] | null = null;
+  private chains: (FirstPath | null)[] | null = null;
   /** @internal after isNew: IPS_* of the packet's connection, −1: NAT must choose its source; where its answers come to */
   status = 0;
   addr = 0;
   port = 0;
   /** UDP: jiffy after which traffic makes the packet's connection a stream */
-  #streamAt = 0;
+  private streamAt = 0;
   /** packets since the last one whose way was known */
-  #unknown = 0;
+  private unknown = 0;
   /** of the last plain packet: no way was known, though it might have been; it was new, and so the next one may be */
-  #showsWay = false;
+  private showsWay = false;
   expected = false;
 
   /**
@@ -99,12 +99,12 @@ export class FirstPackets implements Tracker {
     count: (path: FlowPath, bytes: number) => void,
     wayOf: (trail: Trail, path: FlowPath, skb: SkBuff) => FlowWay | null,
   ) {
-    this.#ip4 = ip4;
-    this.#ct = ct;
-    this.#nat = nat;
-    this.#newPath = newPath;
-    this.#count = count;
-    this.#wayOf = wayOf;
+    this.ip4 = ip4;
+    this.ct = ct;
+    this.nat = nat;
+    this.newPath = newPath;
+    this.count = count;
+    this.wayOf = wayOf;
   }
 
   /**
@@ -112,10 +112,10 @@ export class FirstPackets implements Tracker {
    * Addresses and ports as the table has them.
    */
   receive(skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): boolean {
-    const { takesAny } = this.#ct;
+    const { takesAny } = this.ct;
     this.expected = false;
     const first = this.#find(skb, dev, src, dst, ports);
-    this.#showsWay = first === null && takesAny;
+    this.showsWay = first === null && takesAny;
     if (first === null || !takesAny || !this.isNew(first, src, dst, ports)) return false;
     this.#follow(first, skb, dev, src, dst, ports);
     return true;
@@ -126,7 +126,7 @@ export class FirstPackets implements Tracker {
    * make of its source. @internal
    */
   isNew(first: FirstPath, src: number, dst: number, ports: number): boolean {
-    const nat = this.#nat;
+    const nat = this.nat;
     const sport = ports >>> 16;
     let status = 0;
     let addr = src;
@@ -138,11 +138,11 @@ export class FirstPackets implements Tracker {
         port = nat.usualPort;
       }
     }
-    const lacking = this.#ct.table.lacks(src, dst, ports, addr, port, ip.IPPROTO_UDP);
+    const lacking = this.ct.table.lacks(src, dst, ports, addr, port, ip.IPPROTO_UDP);
     // NAT and the table must look at it
     if (lacking === 0) return false;
     this.expected = true;
-    this.#unknown = 0;
+    this.unknown = 0;
     // the answers' tuple is taken
     this.status = lacking === 1 ? -1 : status;
     this.addr = addr;
@@ -152,8 +152,8 @@ export class FirstPackets implements Tracker {
 
   /** A packet that `receive` has not sent on belongs to no known connection, and walks: it may show the way to others. */
   walks(skb: SkBuff, dev: NetDevice): void {
-    if (!this.#showsWay) return;
-    if (++this.#unknown < PATIENCE || this.#unknown % PATIENCE === 0) this.#record.begin(skb, dev);
+    if (!this.showsWay) return;
+    if (++this.unknown < PATIENCE || this.unknown % PATIENCE === 0) this.record.begin(skb, dev);
   }
 
   #find(skb: SkBuff, dev: NetDevice, src: number, dst: number, ports: number): FirstPath | null {
@@ -161,15 +161,15 @@ export class FirstPackets implements Tracker {
     const daddr = dst ^ SIGN;
     const sport = ports >>> 16;
     const dport = ports & 0xffff;
-    if (this.#chains === null) return null;
-    for (let first: FirstPath | null = this.#chains[chainOf(skb, dev)]!; first !== null; first = first.next)
+    if (this.chains === null) return null;
+    for (let first: FirstPath | null = this.chains[chainOf(skb, dev)]!; first !== null; first = first.next)
       if (first.has(saddr, daddr, sport, dport) && this.#leads(first.path, skb, dev)) return first;
     return null;
   }
 
   #leads(path: FlowPath, skb: SkBuff, dev: NetDevice): boolean {
     return (
-      path.genid === this.#ip4.net.pathGenid &&
+      path.genid === this.ip4.net.pathGenid &&
       path.indev === dev &&
       path.tos === skb.head[skb.data + 1] &&
       path.pktType === skb.pktType &&
@@ -184,9 +184,9 @@ export class FirstPackets implements Tracker {
     const { path } = first;
     const bytes = skb.tail - skb.data;
     path.follow(skb, dev, 0, this);
-    this.#count(path, bytes);
+    this.count(path, bytes);
     if (this.status >= 0) {
-      this.confirm(first, skb.ct, src, dst, ports, this.#streamAt, bytes);
+      this.confirm(first, skb.ct, src, dst, ports, this.streamAt, bytes);
       if (this.status & IPS_SRC_NAT) manipUdp(skb, skb.data, this.addr, this.port, true);
     } else if (this.#postRouting(first, skb) !== NF_ACCEPT) {
       drop(skb, DropReason.NETFILTER_DROP);
@@ -194,20 +194,20 @@ export class FirstPackets implements Tracker {
     }
     const { trail } = skb;
     if (trail !== null) this.#noteLeg(trail, first, skb);
-    ipFinishOutput2(this.#ip4, skb, true);
+    ipFinishOutput2(this.ip4, skb, true);
   }
 
   /** The packet's whole way is being noted: it passes here. */
   #noteLeg(trail: Trail, first: FirstPath, skb: SkBuff): void {
-    const way = trail.shared && this.status >= 0 ? this.#wayOf(trail, first.path, skb) : null;
+    const way = trail.shared && this.status >= 0 ? this.wayOf(trail, first.path, skb) : null;
     if (way === null) skb.trail = null;
     else trail.forward(skb, new FirstLeg(this, first, way));
   }
 
   /** @internal nf_conntrack_in: the connection begins. */
   track(skb: SkBuff): void {
-    const ct = this.#ct;
-    this.#streamAt = udpStreamAt(ct);
+    const ct = this.ct;
+    this.streamAt = udpStreamAt(ct);
     skb.ctinfo = IP_CT_NEW;
     if (this.status >= 0) {
       skb.ct = ct.take(ip.IPPROTO_UDP);
@@ -218,7 +218,7 @@ export class FirstPackets implements Tracker {
     const dst = getInt32(head, data + ip.DESTINATION);
     const conn = ct.begin(ip.IPPROTO_UDP, src, dst, getInt32(head, data + TRANSPORT_AT));
     skb.ct = conn;
-    ct.rows.setStreamAt(conn, this.#streamAt);
+    ct.rows.setStreamAt(conn, this.streamAt);
     udpRefresh(ct, conn, skb, IP_CT_NEW);
   }
 
@@ -233,38 +233,38 @@ export class FirstPackets implements Tracker {
     bytes: number,
   ): void {
     const status = bindsDst ? this.status | IPS_DST_NAT_DONE : this.status;
-    this.#ct.confirmLacked(conn, src, dst, ports, this.addr, this.port, status, masqIndex, streamAt, bytes);
-    if (bindsSrc) this.#nat.usualStored(conn);
+    this.ct.confirmLacked(conn, src, dst, ports, this.addr, this.port, status, masqIndex, streamAt, bytes);
+    if (bindsSrc) this.nat.usualStored(conn);
   }
 
   /** A new source that NAT must choose, and a place in the table. */
   #postRouting({ bindsDst, masqIndex, range }: FirstPath, skb: SkBuff): number {
     const conn = skb.ct;
-    const nat = this.#nat;
-    const { rows } = this.#ct;
+    const nat = this.nat;
+    const { rows } = this.ct;
     // the plain answer's tuple is free, and so the null binding of the destination has changed nothing
     if (bindsDst) rows.addStatus(conn, IPS_DST_NAT_DONE);
     if (masqIndex !== 0) rows.setMasqIndex(conn, masqIndex);
     nat.setupInfo(conn, range!, NF_NAT_MANIP_SRC);
     nat.packet(skb, conn, IP_CT_NEW, NF_NAT_MANIP_SRC);
-    return this.#ct.confirm(skb);
+    return this.ct.confirm(skb);
   }
 
   /** A packet has come to its output: others may follow it. */
   #remember(record: PathRecord, skb: SkBuff): void {
     const conn = record.ct;
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     if (conn <= 0 || skb.ct !== conn || record.dst === null || skb.dst !== record.dst || skb.mark !== 0) return;
     const status = rows.status(conn);
     if (!(status & IPS_CONFIRMED) || status & IPS_DST_NAT || rows.mark(conn) !== 0 || rows.ext(conn) !== null) return;
     if (skb.ctinfo !== IP_CT_NEW) return;
-    const path = this.#newPath(record, skb);
+    const path = this.newPath(record, skb);
     if (path === null) return;
-    const first = new FirstPath(path, this.#box, status, this.#nat, rows.masqIndex(conn));
-    this.#chains ??= new Array<FirstPath | null>(CHAINS).fill(null);
+    const first = new FirstPath(path, this.box, status, this.nat, rows.masqIndex(conn));
+    this.chains ??= new Array<FirstPath | null>(CHAINS).fill(null);
     const chain = chainOf(skb, record.indev!);
-    first.next = this.#chains[chain]!;
-    this.#chains[chain] = first;
+    first.next = this.chains[chain]!;
+    this.chains[chain] = first;
     // what has been long there goes, and all that is behind what counts no more
     let last: FirstPath = first;
     for (let i = 1; last.next !== null; i++) {

@@ -43,18 +43,18 @@ export class FlowWay implements Deferred {
   readonly net: Net;
   readonly sim: Sim;
   readonly costs: PathCosts;
-  readonly #mib: Mib;
+  private readonly mib: Mib;
   readonly ct: Conntrack;
   readonly path: FlowPath;
   readonly neigh: Neighbour;
   readonly hop: NeighHop;
   /** what leaves may be no longer */
-  readonly #mostBytes: number;
+  private readonly mostBytes: number;
   /** the half word as it leaves */
   readonly ttlProtocol: number;
   /** packets and bytes of IP that are still to be counted */
-  #packets = 0;
-  #bytes = 0;
+  private packets = 0;
+  private bytes = 0;
 
   constructor(paths: FlowPaths, path: FlowPath, neigh: Neighbour, hop: NeighHop, ttlProtocol: number) {
     const { ip4 } = path.rt;
@@ -62,12 +62,12 @@ export class FlowWay implements Deferred {
     this.net = ip4.net;
     this.sim = ip4.net.sim;
     this.costs = ip4.net.kernel.costs;
-    this.#mib = ip4.mib;
+    this.mib = ip4.mib;
     this.ct = paths.ct;
     this.path = path;
     this.neigh = neigh;
     this.hop = hop;
-    this.#mostBytes = Math.min(path.mtu, hop.mostBytes);
+    this.mostBytes = Math.min(path.mtu, hop.mostBytes);
     this.ttlProtocol = ttlProtocol;
   }
 
@@ -78,7 +78,7 @@ export class FlowWay implements Deferred {
 
   /** Apart from the connection, a packet would go this way now. */
   leads(skb: SkBuff): boolean {
-    return this.holds() && skb.tail - skb.data <= this.#mostBytes && !this.net.sniffsIpv4;
+    return this.holds() && skb.tail - skb.data <= this.mostBytes && !this.net.sniffsIpv4;
   }
 
   /** Its neighbour is the next hop of packets to this address. */
@@ -87,19 +87,19 @@ export class FlowWay implements Deferred {
   }
 
   count(skb: SkBuff): void {
-    if (this.#packets === 0) this.sim.defer(this);
-    this.#packets++;
-    this.#bytes += skb.tail - skb.data;
+    if (this.packets === 0) this.sim.defer(this);
+    this.packets++;
+    this.bytes += skb.tail - skb.data;
   }
 
   /** Counts what has been put off. */
   settle(): void {
-    const mib = this.#mib;
-    this.path.count(mib, this.#packets, this.#bytes);
-    mib.ip.OutTransmits += this.#packets;
-    mib.ipExt.OutOctets += this.#bytes;
-    this.#packets = 0;
-    this.#bytes = 0;
+    const mib = this.mib;
+    this.path.count(mib, this.packets, this.bytes);
+    mib.ip.OutTransmits += this.packets;
+    mib.ipExt.OutOctets += this.bytes;
+    this.packets = 0;
+    this.bytes = 0;
   }
 }
 
@@ -146,16 +146,16 @@ export function leave(skb: SkBuff, way: FlowWay, conn: number): void {
 /** One direction of a connection. */
 export class FlowLeg implements ForwardLeg {
   readonly holds = false;
-  readonly #way: FlowWay;
-  readonly #conn: number;
+  private readonly way: FlowWay;
+  private readonly conn: number;
   /** with the row's number it names the connection for ever */
-  readonly #seq: number;
-  readonly #source: number;
-  readonly #destination: number;
-  readonly #ports: number;
+  private readonly seq: number;
+  private readonly source: number;
+  private readonly destination: number;
+  private readonly ports: number;
   /** by how much the checksums of IP and UDP grow, in ones' complement */
-  readonly #ipChange: number;
-  readonly #udpChange: number;
+  private readonly ipChange: number;
+  private readonly udpChange: number;
   next: ForwardLeg | null = null;
 
   /**
@@ -163,78 +163,78 @@ export class FlowLeg implements ForwardLeg {
    * @param after as they leave
    */
   constructor(way: FlowWay, conn: number, before: HeaderWords, after: HeaderWords) {
-    this.#way = way;
-    this.#conn = conn;
-    this.#seq = way.ct.rows.seq(conn);
-    this.#source = after.word3;
-    this.#destination = after.word4;
-    this.#ports = after.word5;
-    this.#ipChange = modulo(secondHalf(after.word2) - secondHalf(before.word2));
-    this.#udpChange = modulo(secondHalf(after.word6) - secondHalf(before.word6));
+    this.way = way;
+    this.conn = conn;
+    this.seq = way.ct.rows.seq(conn);
+    this.source = after.word3;
+    this.destination = after.word4;
+    this.ports = after.word5;
+    this.ipChange = modulo(secondHalf(after.word2) - secondHalf(before.word2));
+    this.udpChange = modulo(secondHalf(after.word6) - secondHalf(before.word6));
   }
 
   get hop(): NeighHop {
-    return this.#way.hop;
+    return this.way.hop;
   }
 
   leads(skb: SkBuff): boolean {
-    const way = this.#way;
+    const way = this.way;
     const { path, ct } = way;
-    const conn = this.#conn;
+    const conn = this.conn;
     return (
       ct.rows.path(conn, path.dir) === path.id &&
-      ct.rows.seq(conn) === this.#seq &&
+      ct.rows.seq(conn) === this.seq &&
       way.paths.stillLeads(path, conn) &&
       way.leads(skb)
     );
   }
 
   pass(skb: SkBuff): void {
-    const way = this.#way;
-    pass(skb, way, this.#conn);
+    const way = this.way;
+    pass(skb, way, this.conn);
     this.#rewrite(skb, way.ttlProtocol);
-    leave(skb, way, this.#conn);
+    leave(skb, way, this.conn);
   }
 
   /** TTL, addresses, ports, checksums. */
   #rewrite({ words, data }: SkBuff, ttlProtocol: number): void {
     const w = data >> 2;
-    words[w + 3] = this.#source;
-    words[w + 4] = this.#destination;
-    words[w + 5] = this.#ports;
-    sumUp(words, w, ttlProtocol, this.#ipChange, this.#udpChange);
+    words[w + 3] = this.source;
+    words[w + 4] = this.destination;
+    words[w + 5] = this.ports;
+    sumUp(words, w, ttlProtocol, this.ipChange, this.udpChange);
   }
 }
 
 /** All connections whose packets take one way; which one's a packet is, the table says. */
 export class FlowsLeg implements ForwardLeg {
-  readonly #way: FlowWay;
+  private readonly way: FlowWay;
   next: ForwardLeg | null = null;
   /** of the packet: its connection, and what it will say of itself */
-  #conn = 0;
-  #saddr = 0;
-  #daddr = 0;
-  #ports = 0;
+  private conn = 0;
+  private saddr = 0;
+  private daddr = 0;
+  private ports = 0;
   /** whose checksums grow by so much: packets whose source becomes another one, or stays, and whose destination stays */
-  #fromSource = 0;
-  #toSource = 0;
-  #ipChange = 0;
-  #udpChange = 0;
+  private fromSource = 0;
+  private toSource = 0;
+  private ipChange = 0;
+  private udpChange = 0;
 
   constructor(way: FlowWay) {
-    this.#way = way;
+    this.way = way;
   }
 
   get hop(): NeighHop {
-    return this.#way.hop;
+    return this.way.hop;
   }
 
   get holds(): boolean {
-    return this.#way.holds();
+    return this.way.holds();
   }
 
   leads(skb: SkBuff): boolean {
-    const way = this.#way;
+    const way = this.way;
     const { path, ct } = way;
     const { words, data } = skb;
     const w = data >> 2;
@@ -244,10 +244,10 @@ export class FlowsLeg implements ForwardLeg {
     const found = ct.table.findWords(saddr, daddr, ports, IPPROTO_UDP, 0);
     if (found < 0) return false;
     const conn = found >> 1;
-    this.#conn = conn;
-    this.#saddr = saddr;
-    this.#daddr = daddr;
-    this.#ports = ports;
+    this.conn = conn;
+    this.saddr = saddr;
+    this.daddr = daddr;
+    this.ports = ports;
     return (
       (found & 1) === path.dir &&
       (ct.rows.path(conn, path.dir) === path.id || way.paths.joins(path, conn)) &&
@@ -262,8 +262,8 @@ export class FlowsLeg implements ForwardLeg {
    * first-leg.ts): in one with the sender, 1,000 flows took a third longer (flows_1000).
    */
   pass(skb: SkBuff): void {
-    const way = this.#way;
-    const conn = this.#conn;
+    const way = this.way;
+    const conn = this.conn;
     const { path, sim, costs, net, ct, ttlProtocol } = way;
     const { port, indev } = path;
     const { rows } = ct;
@@ -289,26 +289,25 @@ export class FlowsLeg implements ForwardLeg {
     const ports = (answered << 16) | (answered >>> 16);
     const { words, data } = skb;
     const w = data >> 2;
-    if (saddr !== this.#toSource || this.#saddr !== this.#fromSource || daddr !== this.#daddr)
-      this.#change(saddr, daddr);
+    if (saddr !== this.toSource || this.saddr !== this.fromSource || daddr !== this.daddr) this.#change(saddr, daddr);
     words[w + 3] = numberOf(saddr);
-    if (daddr !== this.#daddr) words[w + 4] = numberOf(daddr);
-    if (ports !== this.#ports) words[w + 5] = numberOf(ports);
-    sumUp(words, w, ttlProtocol, this.#ipChange, this.#udpChange);
+    if (daddr !== this.daddr) words[w + 4] = numberOf(daddr);
+    if (ports !== this.ports) words[w + 5] = numberOf(ports);
+    sumUp(words, w, ttlProtocol, this.ipChange, this.udpChange);
     leave(skb, way, conn);
   }
 
   /** By how much the checksums of such a packet grow: UDP's is the pseudo-header's sum, as it is left to the device. */
   #change(saddr: number, daddr: number): void {
     const to = numberOf(saddr);
-    const from = numberOf(this.#saddr);
+    const from = numberOf(this.saddr);
     let change = halves(to) - halves(from);
-    if (daddr !== this.#daddr) change += halves(numberOf(daddr)) - halves(numberOf(this.#daddr));
-    this.#udpChange = modulo(change);
-    this.#ipChange = modulo(TTL_CHANGE - change);
+    if (daddr !== this.daddr) change += halves(numberOf(daddr)) - halves(numberOf(this.daddr));
+    this.udpChange = modulo(change);
+    this.ipChange = modulo(TTL_CHANGE - change);
     // for the next ones only where nothing but the source counts
-    this.#fromSource = daddr === this.#daddr ? this.#saddr : 0;
-    this.#toSource = saddr;
+    this.fromSource = daddr === this.daddr ? this.saddr : 0;
+    this.toSource = saddr;
   }
 }
 

@@ -238,33 +238,33 @@ export class FlowPath {
 }
 
 export class FlowPaths implements FlowPathCache, Deferred, Tracker {
-  readonly #ip4: Ipv4;
+  private readonly ip4: Ipv4;
   /** @internal */ readonly ct: Conntrack;
-  readonly #nat: Nat;
+  private readonly nat: Nat;
   /** by the low bits of their number: a new one takes the oldest one's place */
-  readonly #paths: (FlowPath | null)[] = [];
-  #lastId = 0;
-  readonly #first: FirstPackets;
-  readonly #alike: AlikePaths;
-  readonly #record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), null, false);
-  readonly #boxedRecord: PathRecord = new PathRecord(
+  private readonly paths: (FlowPath | null)[] = [];
+  private lastId = 0;
+  private readonly first: FirstPackets;
+  private readonly alike: AlikePaths;
+  private readonly record: PathRecord = new PathRecord((record, skb) => this.#remember(record, skb), null, false);
+  private readonly boxedRecord: PathRecord = new PathRecord(
     (record, skb) => this.#remember(record, skb),
     new PacketBox(),
     false,
   );
 
-  readonly #before: HeaderWords = new HeaderWords();
-  readonly #after: HeaderWords = new HeaderWords();
+  private readonly before: HeaderWords = new HeaderWords();
+  private readonly after: HeaderWords = new HeaderWords();
 
   /** paths with something to count */
-  #touched: FlowPath | null = null;
+  private touched: FlowPath | null = null;
 
   constructor(ip4: Ipv4, ct: Conntrack, nat: Nat) {
-    this.#ip4 = ip4;
+    this.ip4 = ip4;
     this.ct = ct;
-    this.#nat = nat;
-    this.#alike = new AlikePaths(ct.rows);
-    this.#first = new FirstPackets(
+    this.nat = nat;
+    this.alike = new AlikePaths(ct.rows);
+    this.first = new FirstPackets(
       ip4,
       ct,
       nat,
@@ -276,8 +276,8 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
 
   /** Counts what has been put off (Deferred). */
   settle(): void {
-    for (let path = this.#touched; path !== null; path = path.nextTouched) path.settle(this.#ip4.mib);
-    this.#touched = null;
+    for (let path = this.touched; path !== null; path = path.nextTouched) path.settle(this.ip4.mib);
+    this.touched = null;
   }
 
   /** A frame from the backlog (the place of nf_flow_offload_ip_hook): true when it was sent on its connection's known way. */
@@ -289,7 +289,7 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     const dst = getInt32(head, data + ip.DESTINATION);
     const ports = getInt32(head, data + TRANSPORT_AT);
     const protonum = head[data + 9]!;
-    const first = this.#first;
+    const first = this.first;
     const isUdp = protonum === ip.IPPROTO_UDP;
     // where new connections are coming, their first look at the table waits for all that it must have of it
     const expected = isUdp && first.expected;
@@ -304,19 +304,19 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     const conn = found >> 1;
     const path = this.#pathOf(conn, found & 1) ?? this.#join(conn, found & 1);
     if (path === null || !this.#leads(path, skb, dev, conn)) {
-      const record = path === null && this.#alike.asks() ? this.#boxedRecord : this.#record;
+      const record = path === null && this.alike.asks() ? this.boxedRecord : this.record;
       record.begin(skb, dev);
       return false;
     }
     const { trail } = skb;
-    if (trail !== null) this.#before.take(skb);
+    if (trail !== null) this.before.take(skb);
     path.follow(skb, dev, conn, this);
     this.#count(path, skb.tail - skb.data);
     // ipOutput
-    if (path.snat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
+    if (path.snat) this.nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_SRC);
     this.ct.events.flush(conn);
     if (trail !== null) this.#noteLeg(trail, path, skb, conn);
-    ipFinishOutput2(this.#ip4, skb, true);
+    ipFinishOutput2(this.ip4, skb, true);
     return true;
   }
 
@@ -324,13 +324,13 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
   #pathOf(conn: number, dir: number): FlowPath | null {
     const id = this.ct.rows.path(conn, dir);
     if (id === 0) return null;
-    const path = this.#paths[id & (PATHS - 1)]!;
-    return path.id === id && path.genid === this.#ip4.net.pathGenid ? path : null;
+    const path = this.paths[id & (PATHS - 1)]!;
+    return path.id === id && path.genid === this.ip4.net.pathGenid ? path : null;
   }
 
   /** There is none: it may be another connection's. */
   #join(conn: number, dir: number): FlowPath | null {
-    const path = this.#alike.find(conn, dir, this.#ip4.net.pathGenid);
+    const path = this.alike.find(conn, dir, this.ip4.net.pathGenid);
     if (path !== null) this.ct.rows.setPath(conn, dir, path.id);
     return path;
   }
@@ -344,8 +344,8 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
   #noteLeg(trail: Trail, path: FlowPath, skb: SkBuff, conn: number): void {
     const way = this.#wayOf(trail, path, skb);
     if (way === null) return;
-    this.#after.take(skb);
-    trail.forward(skb, trail.shared ? new FlowsLeg(way) : new FlowLeg(way, conn, this.#before, this.#after));
+    this.after.take(skb);
+    trail.forward(skb, trail.shared ? new FlowsLeg(way) : new FlowLeg(way, conn, this.before, this.after));
   }
 
   /**
@@ -416,9 +416,9 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
    */
   #count(path: FlowPath, bytes: number): void {
     if (path.packets === 0) {
-      if (this.#touched === null) this.#ip4.net.sim.defer(this);
-      path.nextTouched = this.#touched;
-      this.#touched = path;
+      if (this.touched === null) this.ip4.net.sim.defer(this);
+      path.nextTouched = this.touched;
+      this.touched = path;
     }
     path.packets++;
     path.bytes += bytes;
@@ -430,7 +430,7 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     skb.ctinfo = path.ctinfo;
     if (skb.head[skb.data + 9] === ip.IPPROTO_UDP) udpRefresh(this.ct, conn, skb, path.ctinfo);
     else tcpPacket(this.ct, conn, skb, skb.data + TRANSPORT_AT, path.ctinfo, NF_INET_PRE_ROUTING);
-    if (path.dnat) this.#nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_DST);
+    if (path.dnat) this.nat.packet(skb, conn, path.ctinfo, NF_NAT_MANIP_DST);
   }
 
   /** A packet has come to its output: the next one of its connection may follow it. */
@@ -443,17 +443,17 @@ export class FlowPaths implements FlowPathCache, Deferred, Tracker {
     if (!isWay(record)) return;
     const path = this.#numbered(record, skb);
     rows.setPath(conn, ctinfo2dir(record.ctinfo), path.id);
-    if (record.box !== null) this.#alike.remember(path, record.box, conn);
+    if (record.box !== null) this.alike.remember(path, record.box, conn);
   }
 
   #numbered(record: PathRecord, skb: SkBuff): FlowPath {
-    const genid = this.#ip4.net.pathGenid;
-    const paths = this.#paths;
-    for (let i = this.#lastId; i > 0 && i > this.#lastId - 8; i--) {
+    const genid = this.ip4.net.pathGenid;
+    const paths = this.paths;
+    for (let i = this.lastId; i > 0 && i > this.lastId - 8; i--) {
       const path = paths[i & (PATHS - 1)]!;
       if (path.is(record, skb, genid)) return path;
     }
-    const id = ++this.#lastId;
+    const id = ++this.lastId;
     while (paths.length <= (id & (PATHS - 1))) paths.push(null);
     const path = new FlowPath(id, genid, record, skb);
     paths[id & (PATHS - 1)] = path;

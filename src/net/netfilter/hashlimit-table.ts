@@ -49,18 +49,18 @@ export function creditsOf(user: number): number {
 }
 
 export class HashlimitTable {
-  readonly #net: Net;
+  private readonly net: Net;
   readonly config: HashlimitConfig;
-  readonly #buckets: Map<number, Bucket[]> = new Map();
-  #count = 0;
+  private readonly buckets: Map<number, Bucket[]> = new Map();
+  private count = 0;
 
   constructor(net: Net, config: HashlimitConfig) {
-    this.#net = net;
+    this.net = net;
     this.config = config;
   }
 
   #tick(): number {
-    return Math.floor(this.#net.now / JIFFY_NS);
+    return Math.floor(this.net.now / JIFFY_NS);
   }
 
   /** Is a packet of so many bytes within the limit? null: the table is full. */
@@ -70,10 +70,10 @@ export class HashlimitTable {
     const hash = src ^ Math.imul(dst, 31) ^ (sport << 16) ^ dport;
     let bucket = this.#find(hash, src, dst, sport, dport);
     if (!bucket) {
-      if (config.max !== 0 && this.#count >= config.max) return null;
+      if (config.max !== 0 && this.count >= config.max) return null;
       bucket = this.#make(hash, src, dst, sport, dport, tick);
     } else this.#recalculate(bucket, tick);
-    bucket.expires = this.#net.now + config.expire * MSEC;
+    bucket.expires = this.net.now + config.expire * MSEC;
     if (config.rateMatch) {
       bucket.credit += config.bytes ? length : 1;
       return !bucket.wasAbove && bucket.credit <= bucket.cap;
@@ -85,14 +85,14 @@ export class HashlimitTable {
   }
 
   #find(hash: number, src: number, dst: number, sport: number, dport: number): Bucket | undefined {
-    const list = this.#buckets.get(hash);
+    const list = this.buckets.get(hash);
     if (!list) return undefined;
     for (let i = 0; i < list.length; i++) {
       const bucket = list[i]!;
       if (bucket.src !== src || bucket.dst !== dst || bucket.sport !== sport || bucket.dport !== dport) continue;
-      if (bucket.expires > this.#net.now) return bucket;
+      if (bucket.expires > this.net.now) return bucket;
       list.splice(i, 1);
-      this.#count--;
+      this.count--;
       return undefined;
     }
     return undefined;
@@ -125,10 +125,10 @@ export class HashlimitTable {
       bucket.credit = bucket.cap;
       bucket.cost = creditsOf(avg);
     }
-    const list = this.#buckets.get(hash);
+    const list = this.buckets.get(hash);
     if (list) list.push(bucket);
-    else this.#buckets.set(hash, [bucket]);
-    this.#count++;
+    else this.buckets.set(hash, [bucket]);
+    this.count++;
     return bucket;
   }
 
@@ -162,9 +162,9 @@ export class HashlimitTable {
 
   /** What reading the table's file gives (dl_seq_real_show). */
   get text(): string {
-    const { now } = this.#net;
+    const { now } = this.net;
     let text = "";
-    for (const list of this.#buckets.values())
+    for (const list of this.buckets.values())
       for (const bucket of list) {
         if (bucket.expires <= now) continue;
         this.#recalculate(bucket, this.#tick());

@@ -74,29 +74,29 @@ export const MAX_TIMEOUT = 2147483;
 const words = new Int32Array(3);
 
 export class HashSet {
-  readonly #net: Net;
+  private readonly net: Net;
   name: string;
   readonly type: SetType;
   readonly options: SetOptions;
   references = 0;
-  #hashsize: number;
-  #buckets: (SetEntry | undefined)[][];
-  #count = 0;
+  private _hashsize: number;
+  private buckets: (SetEntry | undefined)[][];
+  private count = 0;
   /** lengths of networks in it, longest first, with how many there are of each */
-  readonly #cidrs: { readonly cidr: number; count: number }[] = [];
-  readonly #probe: SetElement = { ip: 0, ip2: 0, proto: 0, port: 0, cidr: 32 };
+  private readonly cidrs: { readonly cidr: number; count: number }[] = [];
+  private readonly probe: SetElement = { ip: 0, ip2: 0, proto: 0, port: 0, cidr: 32 };
 
   constructor(net: Net, name: string, type: SetType, options: SetOptions) {
-    this.#net = net;
+    this.net = net;
     this.name = name;
     this.type = type;
     this.options = options;
-    this.#hashsize = options.hashsize;
-    this.#buckets = [];
+    this._hashsize = options.hashsize;
+    this.buckets = [];
   }
 
   get hashsize(): number {
-    return this.#hashsize;
+    return this._hashsize;
   }
 
   /** hash_ip_same_set and the like: what `create -exist` compares. */
@@ -114,8 +114,8 @@ export class HashSet {
   /** In the order of the kernel's list. */
   get entries(): SetEntry[] {
     const found: SetEntry[] = [];
-    for (let i = 0; i < this.#hashsize; i++)
-      for (const entry of this.#buckets[i] ?? []) if (entry && !this.#isExpired(entry)) found.push(entry);
+    for (let i = 0; i < this._hashsize; i++)
+      for (const entry of this.buckets[i] ?? []) if (entry && !this.#isExpired(entry)) found.push(entry);
     return found;
   }
 
@@ -132,22 +132,22 @@ export class HashSet {
     let total = this.type.memory;
     // each time that a bucket grows its header is counted again
     const grown = BUCKET_HEADER + BUCKET_GROWTH * size;
-    for (const bucket of this.#buckets) if (bucket) total += (bucket.length / BUCKET_GROWTH) * grown;
+    for (const bucket of this.buckets) if (bucket) total += (bucket.length / BUCKET_GROWTH) * grown;
     for (const { comment: text } of this.entries) if (text !== "") total += COMMENT_HEADER + text.length + 1;
     return total;
   }
 
   #isExpired(entry: SetEntry): boolean {
-    return entry.expires !== 0 && entry.expires <= this.#net.now;
+    return entry.expires !== 0 && entry.expires <= this.net.now;
   }
 
   #bucketOf(element: SetElement): number {
     const count = this.type.words(element, words);
-    return jhash2(words, count, this.options.initval) & (this.#hashsize - 1);
+    return jhash2(words, count, this.options.initval) & (this._hashsize - 1);
   }
 
   #find(element: SetElement): SetEntry | undefined {
-    const bucket = this.#buckets[this.#bucketOf(element)];
+    const bucket = this.buckets[this.#bucketOf(element)];
     if (!bucket) return undefined;
     for (let i = 0; i < bucket.length; i++) {
       const entry = bucket[i];
@@ -168,25 +168,25 @@ export class HashSet {
       this.#describe(there, extensions);
       return;
     }
-    if (this.#count >= options.maxelem) {
+    if (this.count >= options.maxelem) {
       this.#collect();
-      if (this.#count >= options.maxelem && options.forceadd) this.#evict(element);
-      if (this.#count >= options.maxelem) {
-        this.#net.kernel.printk(`Set ${this.name} is full, maxelem ${options.maxelem} reached`);
+      if (this.count >= options.maxelem && options.forceadd) this.#evict(element);
+      if (this.count >= options.maxelem) {
+        this.net.kernel.printk(`Set ${this.name} is full, maxelem ${options.maxelem} reached`);
         throw new SetError("HASH_FULL");
       }
     }
     const entry: SetEntry = { ...element, nomatch: false, expires: 0, packets: 0, bytes: 0, comment: "" };
     this.#describe(entry, extensions);
     this.#place(entry);
-    this.#count++;
+    this.count++;
     this.#countCidr(entry.cidr, 1);
   }
 
   #describe(entry: SetEntry, { nomatch, timeout, packets, bytes, comment }: SetExtensions): void {
     entry.nomatch = nomatch ?? false;
     const seconds = timeout ?? this.options.timeout ?? 0;
-    entry.expires = seconds === 0 ? 0 : this.#net.now + seconds * SEC;
+    entry.expires = seconds === 0 ? 0 : this.net.now + seconds * SEC;
     entry.packets = packets ?? 0;
     entry.bytes = bytes ?? 0;
     entry.comment = comment ?? "";
@@ -195,8 +195,8 @@ export class HashSet {
   #place(entry: SetEntry): void {
     for (;;) {
       const index = this.#bucketOf(entry);
-      this.#buckets[index] ??= new Array<SetEntry | undefined>(BUCKET_GROWTH).fill(undefined);
-      const bucket = this.#buckets[index];
+      this.buckets[index] ??= new Array<SetEntry | undefined>(BUCKET_GROWTH).fill(undefined);
+      const bucket = this.buckets[index];
       const free = bucket.findIndex((other) => other === undefined || this.#isExpired(other));
       if (free >= 0) {
         const old = bucket[free];
@@ -217,30 +217,30 @@ export class HashSet {
   /** mtype_resize: twice as many buckets. */
   #resize(): void {
     const { entries } = this;
-    this.#hashsize *= 2;
-    this.#buckets = [];
+    this._hashsize *= 2;
+    this.buckets = [];
     for (const entry of entries) this.#place(entry);
   }
 
   #forget(entry: SetEntry): void {
-    this.#count--;
+    this.count--;
     this.#countCidr(entry.cidr, -1);
   }
 
   /** Drops what has expired. */
   #collect(): void {
-    for (const [index, bucket] of this.#buckets.entries())
+    for (const [index, bucket] of this.buckets.entries())
       bucket?.forEach((entry, i) => {
         if (!entry || !this.#isExpired(entry)) return;
         bucket[i] = undefined;
         this.#forget(entry);
-        if (bucket.every((other) => other === undefined)) delete this.#buckets[index];
+        if (bucket.every((other) => other === undefined)) delete this.buckets[index];
       });
   }
 
   /** forceadd: an element of the bucket makes room. */
   #evict(element: SetElement): void {
-    const bucket = this.#buckets[this.#bucketOf(element)];
+    const bucket = this.buckets[this.#bucketOf(element)];
     const at = bucket?.findIndex((entry) => entry !== undefined) ?? -1;
     if (at < 0) return;
     this.#forget(bucket![at]!);
@@ -249,18 +249,18 @@ export class HashSet {
 
   #countCidr(cidr: number, by: number): void {
     if (this.type.netAt < 0) return;
-    let at = this.#cidrs.findIndex((other) => other.cidr <= cidr);
-    if (at < 0) at = this.#cidrs.length;
-    const known = this.#cidrs[at];
+    let at = this.cidrs.findIndex((other) => other.cidr <= cidr);
+    if (at < 0) at = this.cidrs.length;
+    const known = this.cidrs[at];
     if (known?.cidr === cidr) {
       known.count += by;
-      if (known.count === 0) this.#cidrs.splice(at, 1);
-    } else this.#cidrs.splice(at, 0, { cidr, count: by });
+      if (known.count === 0) this.cidrs.splice(at, 1);
+    } else this.cidrs.splice(at, 0, { cidr, count: by });
   }
 
   delete(element: SetElement, exist: boolean): void {
     const index = this.#bucketOf(element);
-    const bucket = this.#buckets[index];
+    const bucket = this.buckets[index];
     const at = bucket?.findIndex((entry) => entry && same(entry, element) && !this.#isExpired(entry)) ?? -1;
     if (at < 0) {
       if (exist) return;
@@ -273,22 +273,22 @@ export class HashSet {
 
   /** mtype_del: an empty bucket goes, one with room to spare gets smaller. */
   #shrink(index: number): void {
-    const bucket = this.#buckets[index]!;
+    const bucket = this.buckets[index]!;
     const last = bucket.findLastIndex((entry) => entry !== undefined);
     if (last < 0) {
-      delete this.#buckets[index];
+      delete this.buckets[index];
       return;
     }
     const used = bucket.filter((entry) => entry !== undefined);
     if (last + 1 - used.length < BUCKET_GROWTH) return;
     const size = bucket.length - BUCKET_GROWTH;
-    this.#buckets[index] = Array.from({ length: size }, (_, i) => used[i]);
+    this.buckets[index] = Array.from({ length: size }, (_, i) => used[i]);
   }
 
   flush(): void {
-    this.#buckets = [];
-    this.#count = 0;
-    this.#cidrs.length = 0;
+    this.buckets = [];
+    this.count = 0;
+    this.cidrs.length = 0;
   }
 
   /** The entry that an element falls under: an address under the longest network that holds it (mtype_test). */
@@ -296,8 +296,8 @@ export class HashSet {
     const { netAt } = this.type;
     if (netAt < 0 || element.cidr !== 32) return this.#find(element);
     const address = netAt === 0 ? element.ip : element.ip2;
-    for (let i = 0; i < this.#cidrs.length; i++) {
-      const { cidr } = this.#cidrs[i]!;
+    for (let i = 0; i < this.cidrs.length; i++) {
+      const { cidr } = this.cidrs[i]!;
       const masked = (address & prefixToMask(cidr)) >>> 0;
       element.cidr = cidr;
       if (netAt === 0) element.ip = masked;
@@ -311,7 +311,7 @@ export class HashSet {
   /** ip_set_test: is a packet in it, by the rule's query? */
   matches(par: XtPar, query: SetQuery): boolean {
     if (query.dim < this.type.dimensions.length) return false;
-    const probe = this.#probe;
+    const probe = this.probe;
     if (!this.#read(par, query.flags, probe)) return false;
     probe.cidr = 32;
     const entry = this.lookup(probe);
@@ -340,7 +340,7 @@ export class HashSet {
     if (!this.#read(par, flags, element)) return;
     const { netAt } = this.type;
     if (netAt >= 0) {
-      element.cidr = this.#cidrs[0]?.cidr ?? 32;
+      element.cidr = this.cidrs[0]?.cidr ?? 32;
       const mask = prefixToMask(element.cidr);
       if (netAt === 0) element.ip = (element.ip & mask) >>> 0;
       else element.ip2 = (element.ip2 & mask) >>> 0;

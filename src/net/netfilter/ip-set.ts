@@ -13,31 +13,31 @@ const BUCKET_SIZE = 12;
 
 /** All sets of one namespace, by the numbers that rules hold them by. */
 export class IpSets {
-  readonly #net: Net;
+  private readonly net: Net;
   /** a freed number is taken again by the next set */
-  readonly #sets: (HashSet | undefined)[] = [];
-  #random: (() => number) | undefined;
+  private readonly sets: (HashSet | undefined)[] = [];
+  private random: (() => number) | undefined;
 
   constructor(net: Net) {
-    this.#net = net;
+    this.net = net;
   }
 
   get all(): HashSet[] {
-    return this.#sets.filter((set) => set !== undefined);
+    return this.sets.filter((set) => set !== undefined);
   }
 
   /** −1: there is none. */
   indexOf(name: string): number {
-    return this.#sets.findIndex((set) => set?.name === name);
+    return this.sets.findIndex((set) => set?.name === name);
   }
 
   at(index: number): HashSet | undefined {
-    return this.#sets[index];
+    return this.sets[index];
   }
 
   /** Throws SetError. */
   find(name: string): HashSet {
-    return this.#sets[this.indexOf(name)] ?? fail("ENOENT");
+    return this.sets[this.indexOf(name)] ?? fail("ENOENT");
   }
 
   /** Makes a set; `exist`: one that is there and alike is good, too. */
@@ -56,34 +56,34 @@ export class IpSets {
       hashsize: Math.max(hashsize, MIN_HASH_SIZE),
       initval: options.initval ?? this.#draw(),
     };
-    const there = this.#sets[this.indexOf(name)];
+    const there = this.sets[this.indexOf(name)];
     if (there) {
       if (exist && there.type === type && there.isLike(wanted)) return;
       fail("SET_EXIST");
     }
-    const free = this.#sets.indexOf(undefined);
-    this.#sets[free < 0 ? this.#sets.length : free] = new HashSet(this.#net, name, type, wanted);
+    const free = this.sets.indexOf(undefined);
+    this.sets[free < 0 ? this.sets.length : free] = new HashSet(this.net, name, type, wanted);
   }
 
   #draw(): number {
-    if (!this.#random) {
-      const rng = this.#net.kernel.rng.fork("ipset");
+    if (!this.random) {
+      const rng = this.net.kernel.rng.fork("ipset");
       const random = (): number => rng.u32();
-      this.#random = random;
+      this.random = random;
     }
-    return this.#random();
+    return this.random();
   }
 
   destroy(name: string): void {
     const set = this.find(name);
     if (set.references > 0) fail("BUSY");
-    this.#sets[this.indexOf(name)] = undefined;
+    this.sets[this.indexOf(name)] = undefined;
   }
 
   /** All of them, or none when one is in use. */
   destroyAll(): void {
     if (this.all.some((set) => set.references > 0)) fail("BUSY");
-    this.#sets.length = 0;
+    this.sets.length = 0;
   }
 
   rename(name: string, newName: string): void {
@@ -97,22 +97,22 @@ export class IpSets {
   swap(name: string, otherName: string): void {
     const one = this.indexOf(name);
     const two = this.indexOf(otherName);
-    const a = this.#sets[one] ?? fail("ENOENT");
-    const b = this.#sets[two] ?? fail("ENOENT");
+    const a = this.sets[one] ?? fail("ENOENT");
+    const b = this.sets[two] ?? fail("ENOENT");
     if (a.type !== b.type) fail("TYPE_MISMATCH");
     [a.name, b.name] = [b.name, a.name];
     [a.references, b.references] = [b.references, a.references];
-    this.#sets[one] = b;
-    this.#sets[two] = a;
+    this.sets[one] = b;
+    this.sets[two] = a;
   }
 
   /** A rule uses it (ip_set_nfnl_get_byindex); throws ENOENT. Returns what lets it go. */
   use(index: number): () => void {
-    if (!this.#sets[index]) throw new NetError(Errno.ENOENT);
-    this.#sets[index].references++;
+    if (!this.sets[index]) throw new NetError(Errno.ENOENT);
+    this.sets[index].references++;
     // whatever set is at the number by then: a swap hands references over
     return () => {
-      this.#sets[index]!.references--;
+      this.sets[index]!.references--;
     };
   }
 }

@@ -7,29 +7,29 @@ interface Named<T> {
 }
 
 export class NamedTables<T> {
-  readonly #tables: Map<string, Named<T>> = new Map();
+  private readonly tables: Map<string, Named<T>> = new Map();
 
   get names(): string[] {
-    return [...this.#tables.keys()];
+    return [...this.tables.keys()];
   }
 
   get(name: string): T | undefined {
-    return this.#tables.get(name)?.value;
+    return this.tables.get(name)?.value;
   }
 
   /** A rule uses a table, which is made if there is none of the name; `release` ends that. */
   use(name: string, create: () => T): { readonly value: T; release(): void } {
-    let table = this.#tables.get(name);
+    let table = this.tables.get(name);
     if (!table) {
       table = { value: create(), users: 0 };
-      this.#tables.set(name, table);
+      this.tables.set(name, table);
     }
     const used = table;
     used.users++;
     return {
       value: used.value,
       release: () => {
-        if (--used.users === 0) this.#tables.delete(name);
+        if (--used.users === 0) this.tables.delete(name);
       },
     };
   }

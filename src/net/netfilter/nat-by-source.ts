@@ -27,18 +27,18 @@ export function hasSource(rows: ConnRows, conn: number, { src, srcU, protonum }:
 }
 
 export class SourceChains {
-  readonly #rows: ConnRows;
+  private readonly rows: ConnRows;
   /** the latest of each chain; 0: it is empty */
-  #heads: Int32Array = NO_CHAINS;
-  #size = 0;
+  private heads: Int32Array = NO_CHAINS;
+  private size = 0;
 
   constructor(rows: ConnRows) {
-    this.#rows = rows;
+    this.rows = rows;
   }
 
   /** Bytes of memory that it has. */
   get byteLength(): number {
-    return this.#heads.byteLength;
+    return this.heads.byteLength;
   }
 
   /** The latest of the chain in which connections from `tuple`'s source are, besides others; `rows.next` leads on; 0: none. */
@@ -48,7 +48,7 @@ export class SourceChains {
 
   /** The same, of a source's hash. */
   firstOf(hash: number): number {
-    return this.#heads[hash & (this.#heads.length - 1)]!;
+    return this.heads[hash & (this.heads.length - 1)]!;
   }
 
   add(conn: number): void {
@@ -57,36 +57,36 @@ export class SourceChains {
 
   /** The same for who knows its source's hash. */
   addHashed(conn: number, hash: number): void {
-    if (this.#size >= this.#heads.length || this.#heads === NO_CHAINS) this.#grow();
-    this.#size++;
+    if (this.size >= this.heads.length || this.heads === NO_CHAINS) this.#grow();
+    this.size++;
     this.#push(conn, hash);
   }
 
   /** Harmless for one that is in no chain. */
   remove(conn: number): void {
-    const rows = this.#rows;
+    const rows = this.rows;
     if (!rows.isChained(conn)) return;
-    this.#size--;
+    this.size--;
     const next = rows.unchain(conn);
-    if (next >= 0) this.#heads[this.#hashOf(conn) & (this.#heads.length - 1)] = next;
+    if (next >= 0) this.heads[this.#hashOf(conn) & (this.heads.length - 1)] = next;
   }
 
   #hashOf(conn: number): number {
-    const rows = this.#rows;
+    const rows = this.rows;
     return hashOfSource(rows.src(conn, 0), rows.srcU(conn, 0), rows.protonum(conn), rows.zoneId(conn, 0));
   }
 
   #push(conn: number, hash: number): void {
-    const chain = hash & (this.#heads.length - 1);
-    this.#rows.chain(conn, this.#heads[chain]!);
-    this.#heads[chain] = conn;
+    const chain = hash & (this.heads.length - 1);
+    this.rows.chain(conn, this.heads[chain]!);
+    this.heads[chain] = conn;
   }
 
   /** Each chain is divided into two; from its end on, so that the order stays. */
   #grow(): void {
-    const rows = this.#rows;
-    const old = this.#heads;
-    this.#heads = new Int32Array(Math.max(MIN_CHAINS, old.length * 2));
+    const rows = this.rows;
+    const old = this.heads;
+    this.heads = new Int32Array(Math.max(MIN_CHAINS, old.length * 2));
     for (let first of old) {
       let last = 0;
       for (; first !== 0; first = rows.next(first)) last = first;

@@ -88,59 +88,59 @@ export interface NatChain {
 }
 
 export class Nat {
-  readonly #ip4: Ipv4;
-  readonly #ct: Conntrack;
-  readonly #rng: Rng;
-  readonly #chains: NatChain[][] = [[], [], [], [], []];
-  #users = 0;
-  #unregister: (() => void)[] = [];
+  private readonly ip4: Ipv4;
+  private readonly ct: Conntrack;
+  private readonly rng: Rng;
+  private readonly chains: NatChain[][] = [[], [], [], [], []];
+  private users = 0;
+  private unregister: (() => void)[] = [];
   /** confirmed connections by their source */
-  readonly #bySource: SourceChains;
-  readonly #current: Tuple = new Tuple();
-  readonly #fresh: Tuple = new Tuple();
-  readonly #scratch: Tuple = new Tuple();
-  readonly #other: Tuple = new Tuple();
-  readonly #null: NatRange = natRange();
+  private readonly bySource: SourceChains;
+  private readonly current: Tuple = new Tuple();
+  private readonly fresh: Tuple = new Tuple();
+  private readonly scratch: Tuple = new Tuple();
+  private readonly other: Tuple = new Tuple();
+  private readonly null: NatRange = natRange();
   /** where the last new connection was to be mapped; null: nowhere */
   lastRange: NatRange | null = null;
   /** after `usualSource` */
   usualAddr = 0;
   usualPort = 0;
-  #usualHash = 0;
+  private usualHash = 0;
 
   constructor(ip4: Ipv4, ct: Conntrack) {
-    this.#ip4 = ip4;
-    this.#ct = ct;
-    this.#bySource = new SourceChains(ct.rows);
-    this.#rng = ip4.net.kernel.rng.fork(`nat/${ip4.net.id}`);
+    this.ip4 = ip4;
+    this.ct = ct;
+    this.bySource = new SourceChains(ct.rows);
+    this.rng = ip4.net.kernel.rng.fork(`nat/${ip4.net.id}`);
     const onConfirm = (conn: number): void => {
-      if (ct.rows.status(conn) & IPS_SRC_NAT_DONE) this.#bySource.add(conn);
+      if (ct.rows.status(conn) & IPS_SRC_NAT_DONE) this.bySource.add(conn);
     };
     ct.onConfirm = onConfirm;
-    const onDestroy = (conn: number): void => this.#bySource.remove(conn);
+    const onDestroy = (conn: number): void => this.bySource.remove(conn);
     ct.onDestroy = onDestroy;
   }
 
   /** nf_nat_register_fn: the first nat chain brings the hooks of all four points. Returns what takes the chain away. */
   registerChain(hook: number, chain: NatChain): () => void {
-    const list = this.#chains[hook]!.slice();
+    const list = this.chains[hook]!.slice();
     let at = list.findIndex((other) => other.priority > chain.priority);
     if (at < 0) at = list.length;
     list.splice(at, 0, chain);
-    this.#chains[hook] = list;
-    if (this.#users++ === 0) this.#registerHooks();
+    this.chains[hook] = list;
+    if (this.users++ === 0) this.#registerHooks();
     return () => {
-      this.#chains[hook] = this.#chains[hook]!.filter((other) => other !== chain);
-      if (--this.#users > 0) return;
-      for (const unregister of this.#unregister) unregister();
-      this.#unregister = [];
+      this.chains[hook] = this.chains[hook]!.filter((other) => other !== chain);
+      if (--this.users > 0) return;
+      for (const unregister of this.unregister) unregister();
+      this.unregister = [];
     };
   }
 
   #registerHooks(): void {
-    const { hooksIpv4 } = this.#ip4.net;
+    const { hooksIpv4 } = this.ip4.net;
     const hook = (point: number, priority: number, name: string, fn: NfHookFn): void => {
-      this.#unregister.push(hooksIpv4.register(point, { priority, name: `nf_nat ${name}`, memo: true, fn }));
+      this.unregister.push(hooksIpv4.register(point, { priority, name: `nf_nat ${name}`, memo: true, fn }));
     };
     hook(NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, "PREROUTING", (skb, state) => this.#preRouting(skb, state));
     hook(NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, "POSTROUTING", (skb, state) => this.#natFn(skb, state));
@@ -163,9 +163,9 @@ export class Nat {
     if (verdict !== NF_ACCEPT) return verdict;
     const conn = nfCtGet(skb);
     if (conn === 0) return verdict;
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     const dir = ctinfo2dir(skb.ctinfo);
-    if (rows.dst(conn, dir) !== rows.src(conn, 1 - dir) && ipRouteMeHarder(this.#ip4, skb) !== 0) return NF_DROP;
+    if (rows.dst(conn, dir) !== rows.src(conn, 1 - dir) && ipRouteMeHarder(this.ip4, skb) !== 0) return NF_DROP;
     return verdict;
   }
 
@@ -184,9 +184,9 @@ export class Nat {
   /** An error about a translated packet is translated, and what it quotes too. */
   #icmpError(skb: SkBuff, state: NfHookState, conn: number): number {
     const manip = hook2manip(state.hook);
-    if (!natIcmpError(this.#ct.rows, skb, conn, skb.ctinfo, manip, this.#other, this.#scratch)) return NF_DROP;
+    if (!natIcmpError(this.ct.rows, skb, conn, skb.ctinfo, manip, this.other, this.scratch)) return NF_DROP;
     if (skb.pool.trace !== null)
-      trace(skb, "nfNatIcmpReplyTranslation", state.in ?? state.out, "", null, this.#ct.handle(conn));
+      trace(skb, "nfNatIcmpReplyTranslation", state.in ?? state.out, "", null, this.ct.handle(conn));
     return NF_ACCEPT;
   }
 
@@ -194,19 +194,19 @@ export class Nat {
   #inetFn(skb: SkBuff, state: NfHookState, conn: number): number {
     const { ctinfo } = skb;
     const { hook } = state;
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     const manip = hook2manip(hook);
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
     const begins = ctinfo === IP_CT_NEW || ctinfo === IP_CT_RELATED || ctinfo === IP_CT_RELATED_REPLY;
     if (begins && !(rows.status(conn) & done)) {
       if (skb.record !== null && !skb.record.first) skb.record = null;
-      const chains = this.#chains[hook]!;
+      const chains = this.chains[hook]!;
       for (let i = 0; i < chains.length && !(rows.status(conn) & done); i++) {
         const verdict = chains[i]!.fn(skb, state);
         if (verdict !== NF_ACCEPT) return verdict;
         if (skb.pool.trace !== null && rows.status(conn) & done) {
           const what = manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT";
-          trace(skb, "nfNatSetupInfo", state.in ?? state.out, what, null, this.#ct.handle(conn));
+          trace(skb, "nfNatSetupInfo", state.in ?? state.out, what, null, this.ct.handle(conn));
         }
       }
       if (!(rows.status(conn) & done)) {
@@ -220,7 +220,7 @@ export class Nat {
       rows.masqIndex(conn) !== state.out?.ifindex
     ) {
       // MASQUERADE took the address of another interface than the one by which the packet now leaves
-      this.#ct.killAcct(conn, ctinfo, skb);
+      this.ct.killAcct(conn, ctinfo, skb);
       return NF_DROP;
     }
     this.packet(skb, conn, ctinfo, manip);
@@ -232,7 +232,7 @@ export class Nat {
     const dir = ctinfo2dir(ctinfo);
     let bit = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT;
     if (dir === 1) bit ^= IPS_NAT_MASK;
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     if (!(rows.status(conn) & bit)) return;
     if (rows.protonum(conn) === ip.IPPROTO_UDP) {
       const source = manip === NF_NAT_MANIP_SRC;
@@ -240,19 +240,19 @@ export class Nat {
       const port = source ? rows.dstU(conn, 1 - dir) : rows.srcU(conn, 1 - dir);
       manipUdp(skb, skb.networkHeader, address, port, source);
     } else {
-      invertTuple(this.#scratch, rows.tuple(conn, 1 - dir, this.#other));
-      manipPacket(skb, skb.networkHeader, this.#scratch, manip, this.#scratch.protonum);
+      invertTuple(this.scratch, rows.tuple(conn, 1 - dir, this.other));
+      manipPacket(skb, skb.networkHeader, this.scratch, manip, this.scratch.protonum);
     }
     const what = manip === NF_NAT_MANIP_SRC ? "SNAT" : "DNAT";
     if (skb.pool.trace !== null)
-      trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, what, null, this.#ct.handle(conn));
+      trace(skb, "nfNatManipPkt", skb.dev ?? skbRtable(skb)?.dev ?? null, what, null, this.ct.handle(conn));
   }
 
   /** The connection stays as it is, but its tuple is taken (nf_nat_alloc_null_binding). */
   nullBinding(conn: number, manip: number): number {
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     const address = manip === NF_NAT_MANIP_SRC ? rows.dst(conn, 1) : rows.src(conn, 1);
-    const range = this.#null;
+    const range = this.null;
     range.flags = NF_NAT_RANGE_MAP_IPS;
     range.minAddr = address;
     range.maxAddr = address;
@@ -263,19 +263,19 @@ export class Nat {
 
   /** Maps a connection whose first packet is on its way into `range` (nf_nat_setup_info). */
   setupInfo(conn: number, range: NatRange, manip: number): number {
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     const status = rows.status(conn);
     this.lastRange = range;
     if (status & IPS_CONFIRMED) return NF_ACCEPT;
     const done = manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT_DONE : IPS_DST_NAT_DONE;
     if (status & done) return NF_DROP;
-    const current = this.#current;
-    const fresh = this.#fresh;
-    invertTuple(current, rows.tuple(conn, 1, this.#other));
+    const current = this.current;
+    const fresh = this.fresh;
+    invertTuple(current, rows.tuple(conn, 1, this.other));
     this.#uniqueTuple(fresh, current, range, conn, manip);
     if (!fresh.equals(current)) {
-      invertTuple(this.#other, fresh);
-      rows.setTuple(conn, 1, this.#other);
+      invertTuple(this.other, fresh);
+      rows.setTuple(conn, 1, this.other);
       rows.addStatus(conn, manip === NF_NAT_MANIP_SRC ? IPS_SRC_NAT : IPS_DST_NAT);
     }
     rows.addStatus(conn, done);
@@ -292,12 +292,12 @@ export class Nat {
     this.usualAddr = src;
     this.usualPort = srcU;
     const hash = hashOfSource(src, srcU, protonum, 0);
-    this.#usualHash = hash;
+    this.usualHash = hash;
     if (range === null) return IPS_SRC_NAT_DONE;
     if (range.flags !== NF_NAT_RANGE_MAP_IPS) return -1;
     if (addressInRange(src, range)) return IPS_SRC_NAT_DONE;
-    const { rows } = this.#ct;
-    const other = this.#bySource.firstOf(hash);
+    const { rows } = this.ct;
+    const other = this.bySource.firstOf(hash);
     if (other === 0) {
       if (range.minAddr !== range.maxAddr) return -1;
       this.usualAddr = range.minAddr | 0;
@@ -317,7 +317,7 @@ export class Nat {
 
   /** A connection with the source that usualSource was asked about last is in the table now. */
   usualStored(conn: number): void {
-    this.#bySource.addHashed(conn, this.#usualHash);
+    this.bySource.addHashed(conn, this.usualHash);
   }
 
   /** get_unique_tuple: what an outgoing packet of the connection shall look like, so that answers can be told apart. */
@@ -348,11 +348,11 @@ export class Nat {
 
   /** The mapping that this source has already, if it lies in the range (find_appropriate_src). */
   #appropriateSource(result: Tuple, orig: Tuple, range: NatRange, conn: number): boolean {
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     const zone = rows.zoneId(conn, 0);
-    for (let other = this.#bySource.first(orig, zone); other !== 0; other = rows.next(other)) {
+    for (let other = this.bySource.first(orig, zone); other !== 0; other = rows.next(other)) {
       if (!hasSource(rows, other, orig, zone)) continue;
-      invertTuple(result, rows.tuple(other, 1, this.#other));
+      invertTuple(result, rows.tuple(other, 1, this.other));
       result.dst = orig.dst;
       result.dstU = orig.dstU;
       if (inRange(result, range)) return true;
@@ -365,7 +365,7 @@ export class Nat {
     if (!(range.flags & NF_NAT_RANGE_MAP_IPS)) return;
     let address = range.minAddr | 0;
     if (address !== (range.maxAddr | 0)) {
-      const other = range.flags & NF_NAT_RANGE_PERSISTENT ? 0 : tuple.dst ^ this.#ct.rows.zone(conn);
+      const other = range.flags & NF_NAT_RANGE_PERSISTENT ? 0 : tuple.dst ^ this.ct.rows.zone(conn);
       const span = (range.maxAddr >>> 0) - (range.minAddr >>> 0) + 1;
       address = (address + Math.floor((mix(tuple.src, other) / 4294967296) * span)) | 0;
     }
@@ -396,7 +396,7 @@ export class Nat {
     if (!isIcmp && !hasPorts(tuple.protonum)) return;
     let off = 0;
     if (range.flags & NF_NAT_RANGE_PROTO_OFFSET) off = (key - range.baseProto) & 0xffff;
-    else if (range.flags & PROTO_RANDOM_ALL || manip !== NF_NAT_MANIP_DST) off = this.#rng.below(65536);
+    else if (range.flags & PROTO_RANDOM_ALL || manip !== NF_NAT_MANIP_DST) off = this.rng.below(65536);
     let attempts = Math.min(size, MAX_ATTEMPTS);
     for (;;) {
       for (let i = 0; i < attempts; i++, off = (off + 1) & 0xffff) {
@@ -407,26 +407,26 @@ export class Nat {
       }
       if (attempts >= size || attempts < 16) return;
       attempts = Math.floor(attempts / 2);
-      off = this.#rng.below(65536);
+      off = this.rng.below(65536);
     }
   }
 
   /** Would the answers to `tuple` be taken for another connection's? */
   #used(tuple: Tuple, conn: number): boolean {
-    invertTuple(this.#scratch, tuple);
-    return this.#ct.tupleTaken(this.#scratch, conn);
+    invertTuple(this.scratch, tuple);
+    return this.ct.tupleTaken(this.scratch, conn);
   }
 
   /** The same, for a tuple that is not changed: two first packets, one from each side, may meet (nf_nat_used_tuple_new). */
   #usedNew(tuple: Tuple, conn: number): boolean {
     if (!this.#used(tuple, conn)) return false;
-    const { rows } = this.#ct;
+    const { rows } = this.ct;
     if (tuple.protonum !== ip.IPPROTO_UDP || rows.status(conn) & (IPS_NAT_MASK | IPS_SEQ_ADJUST)) return true;
     const zone = rows.zoneId(conn, 0);
-    let found = this.#ct.find(tuple, zone);
+    let found = this.ct.find(tuple, zone);
     if (found < 0) {
-      invertTuple(this.#scratch, tuple);
-      found = this.#ct.find(this.#scratch, zone);
+      invertTuple(this.scratch, tuple);
+      found = this.ct.find(this.scratch, zone);
       if (found < 0) return false;
     }
     const other = found >> 1;
@@ -436,16 +436,16 @@ export class Nat {
 
   /** With few attempts left, a TCP connection in TIME_WAIT makes room (nf_nat_used_tuple_harder). */
   #usedHarder(tuple: Tuple, conn: number, attemptsLeft: number): boolean {
-    invertTuple(this.#scratch, tuple);
-    const ct = this.#ct;
+    invertTuple(this.scratch, tuple);
+    const ct = this.ct;
     const { rows, tcp } = ct;
     if (
       attemptsLeft > HARDER_THRESHOLD ||
       tuple.protonum !== ip.IPPROTO_TCP ||
       tcpState(ct, conn) !== TcpState.SYN_SENT
     )
-      return ct.tupleTaken(this.#scratch, conn);
-    const found = ct.find(this.#scratch, rows.zoneId(conn, 0));
+      return ct.tupleTaken(this.scratch, conn);
+    const found = ct.find(this.scratch, rows.zoneId(conn, 0));
     if (found < 0) return false;
     const other = found >> 1;
     if ((found & 1) === 0 || tcpState(ct, other) < TcpState.TIME_WAIT) return true;

@@ -58,12 +58,12 @@ export class Netfilter {
   readonly recent: NamedTables<RecentList> = new NamedTables();
   readonly hashlimit: NamedTables<HashlimitTable> = new NamedTables();
   /** net.netfilter.nf_log_all_netns */
-  #logAllNetns = false;
-  readonly #flowPaths: FlowPaths;
-  #ctUsers = 0;
-  #ctHooks: (() => void)[] = [];
-  #masqueradeUsers = 0;
-  #watching = false;
+  private logAllNetns = false;
+  private readonly flowPaths: FlowPaths;
+  private ctUsers = 0;
+  private ctHooks: (() => void)[] = [];
+  private masqueradeUsers = 0;
+  private watching = false;
 
   constructor(net: Net, ip4: Ipv4) {
     this.net = net;
@@ -72,7 +72,7 @@ export class Netfilter {
     const ctAttach = (skb: SkBuff, from: SkBuff): void => this.ct.attach(skb, from);
     net.ctAttach = ctAttach;
     this.nat = new Nat(ip4, this.ct);
-    this.#flowPaths = new FlowPaths(ip4, this.ct, this.nat);
+    this.flowPaths = new FlowPaths(ip4, this.ct, this.nat);
     this.ct.helpers.set(FTP_HELPER.name, FTP_HELPER);
     const onHelp = (skb: SkBuff, conn: number): number => this.#help(skb, conn);
     this.ct.onHelp = onHelp;
@@ -85,9 +85,9 @@ export class Netfilter {
   #registerLogAllNetns(): void {
     this.net.sysctl.registerInt(
       LOG_ALL_NETNS,
-      () => (this.#logAllNetns ? 1 : 0),
+      () => (this.logAllNetns ? 1 : 0),
       (value) => {
-        this.#logAllNetns = value !== 0;
+        this.logAllNetns = value !== 0;
       },
       0,
       1,
@@ -159,22 +159,22 @@ export class Netfilter {
 
   /** True while connections are tracked. */
   get tracking(): boolean {
-    return this.#ctUsers > 0;
+    return this.ctUsers > 0;
   }
 
   /** Tracks connections until the returned function is called (nf_ct_netns_get, nf_ct_netns_put). */
   useConntrack(): () => void {
-    if (this.#ctUsers++ === 0) {
+    if (this.ctUsers++ === 0) {
       this.#hookConntrack();
-      this.net.flowPaths = this.#flowPaths;
+      this.net.flowPaths = this.flowPaths;
     }
     let released = false;
     return () => {
       if (released) return;
       released = true;
-      if (--this.#ctUsers > 0) return;
-      for (const unregister of this.#ctHooks) unregister();
-      this.#ctHooks = [];
+      if (--this.ctUsers > 0) return;
+      for (const unregister of this.ctHooks) unregister();
+      this.ctHooks = [];
       this.net.flowPaths = null;
     };
   }
@@ -182,7 +182,7 @@ export class Netfilter {
   #hookConntrack(): void {
     const { ct } = this;
     const hook = (point: number, priority: number, name: string, fn: NfHookFn): void => {
-      this.#ctHooks.push(this.net.hooksIpv4.register(point, { priority, name, memo: true, fn }));
+      this.ctHooks.push(this.net.hooksIpv4.register(point, { priority, name, memo: true, fn }));
     };
     const defrag: NfHookFn = (skb, state) => this.#defrag(skb, state);
     hook(NF_INET_PRE_ROUTING, NF_IP_PRI_CONNTRACK_DEFRAG, "nf_defrag", defrag);
@@ -221,9 +221,9 @@ export class Netfilter {
 
   /** nf_nat_masquerade_inet_register_notifiers */
   #watchMasquerade(): () => void {
-    this.#masqueradeUsers++;
-    if (!this.#watching) {
-      this.#watching = true;
+    this.masqueradeUsers++;
+    if (!this.watching) {
+      this.watching = true;
       this.net.registerNotifier((event, dev) => {
         if (event === NETDEV_DOWN) this.#flushMasquerade((conn) => this.ct.rows.masqIndex(conn) === dev.ifindex);
       }, true);
@@ -237,12 +237,12 @@ export class Netfilter {
       this.ip4.inetaddrNotifiers = [...this.ip4.inetaddrNotifiers, watch];
     }
     return () => {
-      this.#masqueradeUsers--;
+      this.masqueradeUsers--;
     };
   }
 
   #flushMasquerade(test: (conn: number) => boolean): void {
-    if (this.#masqueradeUsers > 0) this.ct.killWhere(test);
+    if (this.masqueradeUsers > 0) this.ct.killWhere(test);
   }
 }
 

@@ -81,32 +81,32 @@ export type TraceListener = (message: TraceMessage) => void;
 export type TableListener = (changes: readonly TableChange[], generation: Generation) => void;
 
 export class NfMonitor {
-  readonly #traces: TraceListener[] = [];
-  readonly #tables: TableListener[] = [];
+  private readonly traces: TraceListener[] = [];
+  private readonly tables: TableListener[] = [];
   /** @internal somebody listens to packets */ tracing = false;
   /** the process that asks for the next transactions */
   actor: Actor = { pid: 0, name: "" };
 
   get watching(): boolean {
-    return this.#tables.length > 0;
+    return this.tables.length > 0;
   }
 
   /** Listens to traced packets until the returned function is called. */
   listenTrace(listener: TraceListener): () => void {
-    return this.#add(this.#traces, listener);
+    return this.#add(this.traces, listener);
   }
 
   listenTables(listener: TableListener): () => void {
-    return this.#add(this.#tables, listener);
+    return this.#add(this.tables, listener);
   }
 
   #add<Listener>(list: Listener[], listener: Listener): () => void {
     list.push(listener);
-    this.tracing = this.#traces.length > 0;
+    this.tracing = this.traces.length > 0;
     return () => {
       const at = list.indexOf(listener);
       if (at >= 0) list.splice(at, 1);
-      this.tracing = this.#traces.length > 0;
+      this.tracing = this.traces.length > 0;
     };
   }
 
@@ -115,11 +115,11 @@ export class NfMonitor {
     const { skb } = par;
     const packet = first && verdict !== "stolen" ? packetOf(par) : null;
     const message: TraceMessage = { id: traceId(skb), chain, rule, verdict, mark: skb.mark >>> 0, packet };
-    for (const listener of [...this.#traces]) listener(message);
+    for (const listener of [...this.traces]) listener(message);
   }
 
   tell(changes: readonly TableChange[], number: number): void {
-    for (const listener of [...this.#tables]) listener(changes, { ...this.actor, number });
+    for (const listener of [...this.tables]) listener(changes, { ...this.actor, number });
   }
 }
 

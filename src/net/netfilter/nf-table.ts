@@ -72,7 +72,7 @@ export class Table {
   readonly objects: Map<string, NftObject> = new Map();
   /** names of the sets that stand in rules (nf_tables_set_alloc_name) */
   readonly anonymous: Set<string> = new Set();
-  #lastHandle = 0;
+  private lastHandle = 0;
   /** @internal its chains' `hooks` and `level` hold */ sound = false;
   /** @internal made when a packet comes; null: a rule has changed since */ compiled: CompiledTable | null = null;
 
@@ -94,6 +94,6 @@ export class Table {
 
   /** nf_tables_alloc_handle: chains, rules, sets and objects are numbered together. */
   nextHandle(): number {
-    return ++this.#lastHandle;
+    return ++this.lastHandle;
   }
 }

@@ -30,12 +30,12 @@ export const JUMP_STACK_SIZE = 16;
 export class NfTables {
   /** by tableKey, in the order of their making */
   readonly tables: Map<string, Table> = new Map();
-  #lastHandle = 0;
+  private lastHandle = 0;
   readonly env: XtEnv;
   /** traced packets and changes, for those who listen */
   readonly monitor: NfMonitor = new NfMonitor();
   /** of the transaction under way; null: nobody listens */
-  #changes: TableChange[] | null = null;
+  private changes: TableChange[] | null = null;
   /** counts transactions */
   generation = 1;
 
@@ -46,23 +46,23 @@ export class NfTables {
   /** Applies all steps, or none: then the errors say which steps failed and why. */
   commit(ops: readonly TableOp[], checkOnly = false): OpError[] {
     const first = this.#attempt(ops, false, checkOnly);
-    if (first.length > 0 || this.#lastValid) return first;
+    if (first.length > 0 || this.lastValid) return first;
     // the rules are sound one by one but not together: find the step that made it so
     return this.#attempt(ops, true, checkOnly);
   }
 
-  #lastValid = true;
+  private lastValid = true;
   /** rules of the transaction under way */
-  readonly #fresh: { readonly chain: Chain; readonly rule: Rule }[] = [];
+  private readonly fresh: { readonly chain: Chain; readonly rule: Rule }[] = [];
 
   #attempt(ops: readonly TableOp[], validateEach: boolean, checkOnly: boolean): OpError[] {
     const undo: (() => void)[] = [];
     const onCommit: (() => void)[] = [];
     const errors: OpError[] = [];
     const touched: Set<string> = new Set();
-    this.#lastValid = true;
-    this.#fresh.length = 0;
-    this.#changes = this.monitor.watching ? [] : null;
+    this.lastValid = true;
+    this.fresh.length = 0;
+    this.changes = this.monitor.watching ? [] : null;
     for (const [index, op] of ops.entries()) {
       touched.add(op.table);
       if (!op.type.startsWith("RULE_") && op.type !== "CHAIN_USER_ADD") this.#unsound(op.table);
@@ -79,11 +79,11 @@ export class NfTables {
         for (const table of touched) if (!this.#staysSound(table)) this.#validate(table);
       } catch (error) {
         if (!(error instanceof NetError)) throw error;
-        this.#lastValid = false;
+        this.lastValid = false;
         if (validateEach) errors.push({ index: ops.length - 1, errno: error.errno, at: undefined });
       }
     }
-    if (errors.length > 0 || !this.#lastValid || checkOnly) {
+    if (errors.length > 0 || !this.lastValid || checkOnly) {
       for (const step of undo.reverse()) step();
       for (const table of touched) this.#unsound(table);
       return errors;
@@ -91,7 +91,7 @@ export class NfTables {
     // nf_tables_commit: a transaction in which nothing changes does not count
     if (ops.every((op) => op.type === "TABLE_ADD") && undo.length === 0) return [];
     this.generation++;
-    if (this.#changes !== null) this.monitor.tell(this.#changes, this.generation);
+    if (this.changes !== null) this.monitor.tell(this.changes, this.generation);
     for (const step of onCommit) step();
     for (const name of touched) this.#activate(name);
     return [];
@@ -125,11 +125,11 @@ export class NfTables {
           if (op.dormant !== undefined) this.#setDormant(this.#table(op.table), op.dormant, undo, onCommit);
           return;
         }
-        const table = new Table(op.table, ++this.#lastHandle);
+        const table = new Table(op.table, ++this.lastHandle);
         table.dormant = op.dormant ?? false;
         table.comment = op.comment ?? null;
         this.tables.set(op.table, table);
-        this.#changes?.push({ isNew: true, table, kind: "table" });
+        this.changes?.push({ isNew: true, table, kind: "table" });
         undo.push(() => this.tables.delete(op.table));
         return;
       }
@@ -148,12 +148,12 @@ export class NfTables {
       case "SET_FLUSH":
       case "ELEM_ADD":
       case "ELEM_DEL":
-        applyToSets(this.#table(op.table), op, undo, this.#changes);
+        applyToSets(this.#table(op.table), op, undo, this.changes);
         return;
       case "OBJ_ADD":
       case "OBJ_DEL":
       case "OBJ_RESET":
-        applyToObjects(this.#table(op.table), op, undo, this.#changes);
+        applyToObjects(this.#table(op.table), op, undo, this.changes);
         return;
       case "CHAIN_DEL":
         this.#deleteChain(this.#chain(op.table, op.chain), undo, onCommit);
@@ -182,7 +182,7 @@ export class NfTables {
         if (at < 0) throw new NftError(Errno.ENOENT, "position");
         const rule = this.#newRule(chain, op.rule, op.packets, op.bytes);
         rules.splice(at, 0, rule);
-        this.#fresh.push({ chain, rule });
+        this.fresh.push({ chain, rule });
         this.#ruleChanged(true, chain, rule, op.type === "RULE_INSERT");
         undo.push(() => {
           rules.splice(at, 1);
@@ -197,7 +197,7 @@ export class NfTables {
         const old = rules[index]!;
         const rule = this.#newRule(chain, op.rule, op.packets, op.bytes, old.handle);
         rules[index] = rule;
-        this.#fresh.push({ chain, rule });
+        this.fresh.push({ chain, rule });
         this.#ruleChanged(false, chain, old);
         this.#ruleChanged(true, chain, rule);
         undo.push(() => {
@@ -231,12 +231,12 @@ export class NfTables {
   }
 
   #ruleChanged(isNew: boolean, chain: Chain, rule: Rule, inserted = false): void {
-    this.#changes?.push({ isNew, table: chain.table, kind: "rule", chain, rule, inserted });
+    this.changes?.push({ isNew, table: chain.table, kind: "rule", chain, rule, inserted });
   }
 
   #chainChanged(chain: Chain, exclusive: boolean): void {
     const { table, name, policy } = chain;
-    this.#changes?.push({ isNew: true, table, kind: "chain", chain, name, policy, exclusive });
+    this.changes?.push({ isNew: true, table, kind: "chain", chain, name, policy, exclusive });
   }
 
   /** nf_tables_updtable: its chains leave their hooks, or come back to them. */
@@ -311,12 +311,12 @@ export class NfTables {
 
   #chainGone(chain: Chain): void {
     const { table, name, policy } = chain;
-    this.#changes?.push({ isNew: false, table, kind: "chain", chain, name, policy, exclusive: false });
+    this.changes?.push({ isNew: false, table, kind: "chain", chain, name, policy, exclusive: false });
   }
 
   /** nft_flush_table: what is in a table goes first. */
   #tableGone(table: Table): void {
-    const changes = this.#changes;
+    const changes = this.changes;
     if (changes === null) return;
     for (const chain of table.chains.values()) for (const rule of chain.rules) this.#ruleChanged(false, chain, rule);
     for (const set of table.sets.values()) changes.push({ isNew: false, table, kind: "set", set });
@@ -402,7 +402,7 @@ export class NfTables {
   #staysSound(name: string): boolean {
     const table = this.tables.get(name);
     if (!table) return true;
-    return table.sound && this.#fresh.every(({ chain, rule }) => chain.table !== table || fits(chain, rule));
+    return table.sound && this.fresh.every(({ chain, rule }) => chain.table !== table || fits(chain, rule));
   }
 
   /** nft_table_validate: from every base chain, jumps end and targets may stand at its hook. Throws EMLINK, EINVAL. */

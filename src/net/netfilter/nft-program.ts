@@ -174,25 +174,25 @@ class Frame {
 
 /** A base chain ready to run. */
 export class ChainProgram {
-  readonly #chain: Chain;
-  readonly #monitor: NfMonitor;
-  readonly #frames: Frame[] = [];
-  #depth = 0;
+  private readonly chain: Chain;
+  private readonly monitor: NfMonitor;
+  private readonly frames: Frame[] = [];
+  private depth = 0;
   /** the packet under way has been told of to those who listen to the monitor */
-  #told = false;
+  private told = false;
 
   constructor(chain: Chain, monitor: NfMonitor) {
-    this.#chain = chain;
-    this.#monitor = monitor;
+    this.chain = chain;
+    this.monitor = monitor;
   }
 
   /** Runs a packet through; returns NF_ACCEPT, NF_DROP or NF_STOLEN. */
   run(skb: SkBuff, state: NfHookState): number {
-    const depth = this.#depth++;
-    let frame = this.#frames[depth];
+    const depth = this.depth++;
+    let frame = this.frames[depth];
     if (!frame) {
       frame = new Frame();
-      this.#frames[depth] = frame;
+      this.frames[depth] = frame;
     }
     const { par } = frame;
     const b = skb.head;
@@ -206,11 +206,11 @@ export class ChainProgram {
     par.fragoff = ((b[iph + 6]! << 8) | b[iph + 7]!) & 0x1fff;
     par.protonum = b[iph + 9]!;
     par.hotdrop = false;
-    this.#told = false;
-    const { table } = this.#chain;
+    this.told = false;
+    const { table } = this.chain;
     table.compiled ??= compileTable(table);
     const verdict = this.#walk(frame, table.compiled);
-    this.#depth--;
+    this.depth--;
     return verdict;
   }
 
@@ -220,10 +220,10 @@ export class ChainProgram {
     const b = skb.head;
     if (compiled.asksTcpFlags && par.protonum === IPPROTO_TCP) skb.record = null;
     let top = 0;
-    let index = this.#chain.start;
+    let index = this.chain.start;
     /** whoever traces sees every rule that Linux would look at, so no index */
     const tracing = skb.pool.trace !== null;
-    const listened = this.#monitor.tracing;
+    const listened = this.monitor.tracing;
     /** what the rules look at of a first packet: all of them, so that the box is right */
     const box = skb.record === null ? null : skb.record.box;
     const noIndex = tracing || listened || box !== null;
@@ -254,7 +254,7 @@ export class ChainProgram {
         runEnd = indexOfChain === null ? TO_THE_END : -1;
         continue;
       }
-      if (tracing) traceRule(par, this.#chain.table, index, "look", "");
+      if (tracing) traceRule(par, this.chain.table, index, "look", "");
       const flags = words[at + FLAGS]!;
       if (flags & HAS_PROTO && (par.protonum !== words[at + PROTO]) !== ((flags & IPT_INV_PROTO) !== 0)) {
         index++;
@@ -308,11 +308,11 @@ export class ChainProgram {
         else skb.record.count(rule);
       }
       let to = words[at + JUMP]!;
-      if (tracing) traceRule(par, this.#chain.table, index, "match", rule.action);
+      if (tracing) traceRule(par, this.chain.table, index, "match", rule.action);
       if (next === TARGET) {
         par.held = false;
         const verdict = targets[index]!(par);
-        if (tracing) traceRule(par, this.#chain.table, index, "verdict", verdict);
+        if (tracing) traceRule(par, this.chain.table, index, "verdict", verdict);
         if (listened) this.#tell(par, rule, index, verdict);
         hasFields = false; // it may have changed the packet
         switch (verdict) {
@@ -358,19 +358,19 @@ export class ChainProgram {
   /** nft_trace_packet: of a packet with nftrace set, a rule that matched. */
   #tell(par: XtPar, rule: Rule, index: number, verdict: RuleAction | number): void {
     if (!par.skb.nfTrace || (verdict === XT_CONTINUE && rule.breaks && !par.held)) return;
-    this.#notify(par, chainAt(this.#chain.table, index), rule, monitorVerdict(par, rule, verdict));
+    this.#notify(par, chainAt(this.chain.table, index), rule, monitorVerdict(par, rule, verdict));
   }
 
   #notify(par: XtPar, chain: Chain, rule: Rule | null, verdict: TraceVerdict): void {
-    this.#monitor.trace(par, chain, rule, verdict, !this.#told);
-    this.#told = true;
+    this.monitor.trace(par, chain, rule, verdict, !this.told);
+    this.told = true;
   }
 
   #policy(par: XtPar): number {
-    const chain = this.#chain;
+    const chain = this.chain;
     const { skb } = par;
     if (skb.pool.trace !== null) traceChainEnd(par, chain);
-    if (this.#monitor.tracing && skb.nfTrace)
+    if (this.monitor.tracing && skb.nfTrace)
       this.#notify(par, chain, null, chain.policy === NF_DROP ? "drop" : "accept");
     if (chain.counting) {
       chain.packets++;

@@ -40,20 +40,20 @@ export function packedState(word: number): number {
 }
 
 export class PackedTracks {
-  readonly #rows: ConnRows;
-  readonly #pages: Int32Array[] = [];
-  /** records from 1 to #top − 1 have been used */
-  #top = 1;
+  private readonly rows: ConnRows;
+  private readonly pages: Int32Array[] = [];
+  /** records from 1 to top − 1 have been used */
+  private top = 1;
   /** free ones, linked by their first word */
-  #free = 0;
+  private _free = 0;
 
   constructor(rows: ConnRows) {
-    this.#rows = rows;
+    this.rows = rows;
   }
 
   /** Bytes of memory that it has. */
   get byteLength(): number {
-    return this.#pages.length * ((PACKED_WORDS * 4) << PAGE);
+    return this.pages.length * ((PACKED_WORDS * 4) << PAGE);
   }
 
   /** Packs the windows at `words[at]`, whose bytes begin at `byte`. Returns the record's number, or 0 when they do not fit. */
@@ -68,7 +68,7 @@ export class PackedTracks {
     if (from < 0) return 0;
 
     const record = this.#alloc();
-    const page = this.#pages[record >>> PAGE]!;
+    const page = this.pages[record >>> PAGE]!;
     const to = (record & IN_PAGE) * PACKED_WORDS;
     page[to] = words[at + END]!;
     page[to + 1] = words[at + SIDE_WORDS + END]!;
@@ -79,7 +79,7 @@ export class PackedTracks {
       page[to + 3 + dir * 2] = (room << 16) | unacked(words, at, dir, bytes[byte + SIDE_FLAGS + dir]!);
     }
     page[to + 6] = ((words[at + LAST_END]! - words[at + LAST_SEQ]!) << 16) | words[at + LAST_WIN]!;
-    this.#rows.setPacked(
+    this.rows.setPacked(
       conn,
       bytes[byte + STATE]! |
         (bytes[byte + LAST_DIR]! << 4) |
@@ -96,9 +96,9 @@ export class PackedTracks {
 
   /** Fills blank windows with those of a record, which is free then. */
   unpack(conn: number, record: number, words: Int32Array, at: number, bytes: Uint8Array, byte: number): void {
-    const page = this.#pages[record >>> PAGE]!;
+    const page = this.pages[record >>> PAGE]!;
     const of = (record & IN_PAGE) * PACKED_WORDS;
-    const word = this.#rows.packed(conn);
+    const word = this.rows.packed(conn);
     bytes[byte + STATE] = packedState(word);
     bytes[byte + LAST_DIR] = (word >>> 4) & 1;
     bytes[byte + LAST_INDEX] = (word >>> 5) & 7;
@@ -129,18 +129,18 @@ export class PackedTracks {
   }
 
   free(record: number): void {
-    this.#pages[record >>> PAGE]![(record & IN_PAGE) * PACKED_WORDS] = this.#free;
-    this.#free = record;
+    this.pages[record >>> PAGE]![(record & IN_PAGE) * PACKED_WORDS] = this._free;
+    this._free = record;
   }
 
   #alloc(): number {
-    const record = this.#free;
+    const record = this._free;
     if (record !== 0) {
-      this.#free = this.#pages[record >>> PAGE]![(record & IN_PAGE) * PACKED_WORDS]!;
+      this._free = this.pages[record >>> PAGE]![(record & IN_PAGE) * PACKED_WORDS]!;
       return record;
     }
-    if (this.#top >>> PAGE >= this.#pages.length) this.#pages.push(new Int32Array(PACKED_WORDS << PAGE));
-    return this.#top++;
+    if (this.top >>> PAGE >= this.pages.length) this.pages.push(new Int32Array(PACKED_WORDS << PAGE));
+    return this.top++;
   }
 }
 

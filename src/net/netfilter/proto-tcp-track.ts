@@ -57,21 +57,21 @@ export const NONE_SET = 5;
  * Sequence numbers are signed here, so that V8 boxes none.
  */
 export class TcpTracks {
-  readonly #rows: ConnRows;
-  readonly #packed: PackedTracks;
+  private readonly rows: ConnRows;
+  private readonly packed: PackedTracks;
   words: Int32Array = NO_WORDS;
   bytes: Uint8Array = NO_BYTES;
-  #top = 1;
-  readonly #free: number[] = [];
+  private top = 1;
+  private readonly _free: number[] = [];
 
   constructor(rows: ConnRows) {
-    this.#rows = rows;
-    this.#packed = new PackedTracks(rows);
+    this.rows = rows;
+    this.packed = new PackedTracks(rows);
   }
 
   /** Bytes of memory that it has. */
   get byteLength(): number {
-    return this.words.byteLength + this.#packed.byteLength;
+    return this.words.byteLength + this.packed.byteLength;
   }
 
   at(track: number): number {
@@ -88,15 +88,15 @@ export class TcpTracks {
 
   /** The number of a connection's windows, unpacked; 0: it has none. */
   track(conn: number): number {
-    const track = this.#rows.track(conn);
+    const track = this.rows.track(conn);
     return track >= 0 ? track : this.#unpack(conn, -track);
   }
 
   /** The state, without unpacking anything; NONE while nothing is known of the connection. */
   stateOf(conn: number): number {
-    const track = this.#rows.track(conn);
+    const track = this.rows.track(conn);
     if (track === 0) return TcpState.NONE;
-    return track > 0 ? this.state(track) : packedState(this.#rows.packed(conn));
+    return track > 0 ? this.state(track) : packedState(this.rows.packed(conn));
   }
 
   state(track: number): number {
@@ -127,9 +127,9 @@ export class TcpTracks {
 
   /** Blank windows for a connection that has none. */
   alloc(conn: number): number {
-    if (this.#free.length === 0 && this.#top << TRACK >= this.words.length) this.#makeRoom();
-    const track = this.#free.pop() ?? this.#top++;
-    this.#rows.setTrack(conn, track);
+    if (this._free.length === 0 && this.top << TRACK >= this.words.length) this.#makeRoom();
+    const track = this._free.pop() ?? this.top++;
+    this.rows.setTrack(conn, track);
     this.words[(track << TRACK) + CONN] = conn;
     this.clear(track);
     return track;
@@ -137,10 +137,10 @@ export class TcpTracks {
 
   /** Harmless for a connection without windows. */
   free(conn: number): void {
-    const track = this.#rows.track(conn);
+    const track = this.rows.track(conn);
     if (track > 0) this.#close(track);
-    else if (track < 0) this.#packed.free(-track);
-    this.#rows.setTrack(conn, 0);
+    else if (track < 0) this.packed.free(-track);
+    this.rows.setTrack(conn, 0);
   }
 
   clear(track: number): void {
@@ -158,12 +158,12 @@ export class TcpTracks {
 
   #close(track: number): void {
     this.words[(track << TRACK) + CONN] = 0;
-    this.#free.push(track);
+    this._free.push(track);
   }
 
   #unpack(conn: number, record: number): number {
     const track = this.alloc(conn);
-    this.#packed.unpack(conn, record, this.words, this.at(track), this.bytes, this.byteAt(track));
+    this.packed.unpack(conn, record, this.words, this.at(track), this.bytes, this.byteAt(track));
     return track;
   }
 
@@ -172,7 +172,7 @@ export class TcpTracks {
     const tracks = this.words.length >> TRACK;
     if (tracks >= PACKED_FROM) {
       this.#packAll();
-      if (this.#free.length * 2 >= tracks) return;
+      if (this._free.length * 2 >= tracks) return;
     }
     const words = new Int32Array(Math.max(32, tracks + (tracks >> 1)) << TRACK);
     words.set(this.words);
@@ -183,13 +183,13 @@ export class TcpTracks {
   #packAll(): void {
     const { words, bytes } = this;
     // from the last on, so that the free ones are taken from the first on
-    for (let track = this.#top - 1; track > 0; track--) {
+    for (let track = this.top - 1; track > 0; track--) {
       const at = track << TRACK;
       const conn = words[at + CONN]!;
       if (conn === 0) continue;
-      const record = this.#packed.pack(conn, words, at, bytes, this.byteAt(track));
+      const record = this.packed.pack(conn, words, at, bytes, this.byteAt(track));
       if (record === 0) continue;
-      this.#rows.setTrack(conn, -record);
+      this.rows.setTrack(conn, -record);
       this.#close(track);
     }
   }

@@ -20,33 +20,33 @@ const LIST_TOTAL = 100;
 const INITIAL_JIFFIES = 2 ** 32 - 300 * 250;
 
 export class RecentList {
-  readonly #net: Net;
+  private readonly net: Net;
   /** moments kept of an address */
-  #keep: number;
+  private keep: number;
   /** least recently seen first */
   readonly entries: Map<number, RecentEntry> = new Map();
 
   constructor(net: Net, keep: number) {
-    this.#net = net;
-    this.#keep = keep;
+    this.net = net;
+    this.keep = keep;
   }
 
   /** A rule asks for more moments than are kept: the list begins anew. */
   keepAtLeast(keep: number): void {
-    if (keep <= this.#keep) return;
-    this.#keep = keep;
+    if (keep <= this.keep) return;
+    this.keep = keep;
     this.entries.clear();
   }
 
   add(address: number, ttl: number): void {
     if (this.entries.size >= LIST_TOTAL) this.entries.delete(this.entries.keys().next().value!);
-    this.entries.set(address, { ttl, stamps: [this.#net.now], index: 1 });
+    this.entries.set(address, { ttl, stamps: [this.net.now], index: 1 });
   }
 
   /** recent_entry_update */
   see(address: number, entry: RecentEntry): void {
-    entry.index %= this.#keep;
-    entry.stamps[entry.index++] = this.#net.now;
+    entry.index %= this.keep;
+    entry.stamps[entry.index++] = this.net.now;
     this.entries.delete(address);
     this.entries.set(address, entry);
   }
@@ -58,7 +58,7 @@ export class RecentList {
   }
 
   #last({ stamps, index }: RecentEntry): Ns {
-    return stamps[(index - 1 + this.#keep) % this.#keep]!;
+    return stamps[(index - 1 + this.keep) % this.keep]!;
   }
 
   /** What reading the list's file gives (recent_seq_show). */

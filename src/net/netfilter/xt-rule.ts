@@ -66,7 +66,7 @@ export class XtRule extends Rule {
   override readonly memo: boolean;
   override readonly boxes: readonly BoxFn[] | null;
   override readonly memoTarget: boolean;
-  readonly #instances: XtInstance<unknown>[] = [];
+  private readonly instances: XtInstance<unknown>[] = [];
 
   /** Throws NetError: ENOENT (no such extension), EINVAL and others (it may not stand there). */
   constructor(spec: RuleSpec, base: XtCheck, packets = 0, bytes = 0) {
@@ -99,7 +99,7 @@ export class XtRule extends Rule {
     if (!ext) throw new NetError(Errno.ENOENT);
     xtCheck(ext, kind, check);
     const instance = ext.create(spec.info as never, check);
-    this.#instances.push(instance);
+    this.instances.push(instance);
     return instance.fn;
   }
 
@@ -120,8 +120,8 @@ export class XtRule extends Rule {
   }
 
   override destroy(): void {
-    for (const instance of this.#instances) instance.destroy?.();
-    this.#instances.length = 0;
+    for (const instance of this.instances) instance.destroy?.();
+    this.instances.length = 0;
   }
 }
 

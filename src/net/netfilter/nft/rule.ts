@@ -63,9 +63,9 @@ export class NftRule extends Rule {
   readonly stmts: readonly NftStmt[];
   readonly comment: string | null;
   /** sets that stand in the rule itself, by their statement's reference */
-  readonly #own: Map<NftSetRef, NftSet> = new Map();
-  readonly #used: NftSet[] = [];
-  readonly #releases: (() => void)[] = [];
+  private readonly own: Map<NftSetRef, NftSet> = new Map();
+  private readonly used: NftSet[] = [];
+  private readonly releases: (() => void)[] = [];
 
   /** Throws NetError: ENOENT (set, object), EOPNOTSUPP (not in this chain). */
   constructor(stmts: readonly NftStmt[], comment: string | null, check: XtCheck) {
@@ -74,7 +74,7 @@ export class NftRule extends Rule {
     this.keys = nftKeys(stmts);
     this.comment = comment;
     this.#checkChain(check.chain, check.hookMask);
-    const compiler = new Compiler(check.env, check.chain.table, this.#own, this.#used, this.#releases);
+    const compiler = new Compiler(check.env, check.chain.table, this.own, this.used, this.releases);
     try {
       const steps = stmts.map((stmt) => compiler.step(stmt));
       this.target = (par) => {
@@ -89,7 +89,7 @@ export class NftRule extends Rule {
       this.destroy();
       throw error;
     }
-    for (const set of this.#used) set.users++;
+    for (const set of this.used) set.users++;
   }
 
   #checkChain(chain: Chain, hookMask: number): void {
@@ -117,7 +117,7 @@ export class NftRule extends Rule {
   override jumps(): readonly string[] {
     const names: string[] = [];
     for (const { chain } of this.#verdicts()) if (chain !== "") names.push(chain);
-    for (const set of this.#used) names.push(...set.jumps());
+    for (const set of this.used) names.push(...set.jumps());
     return names;
   }
 
@@ -131,45 +131,45 @@ export class NftRule extends Rule {
 
   /** Sets that stand in the rule itself, as the kernel names them. */
   anonymousSets(): readonly string[] {
-    return [...this.#own.values()].map(({ anonymousName }) => anonymousName);
+    return [...this.own.values()].map(({ anonymousName }) => anonymousName);
   }
 
   override destroy(): void {
-    for (const release of this.#releases) release();
-    this.#releases.length = 0;
-    for (const set of this.#used) set.users = Math.max(0, set.users - 1);
-    this.#used.length = 0;
+    for (const release of this.releases) release();
+    this.releases.length = 0;
+    for (const set of this.used) set.users = Math.max(0, set.users - 1);
+    this.used.length = 0;
   }
 }
 
 class Compiler implements LoadContext {
   readonly env: XtEnv;
-  readonly #table: Table;
-  readonly #own: Map<NftSetRef, NftSet>;
-  readonly #used: NftSet[];
-  readonly #releases: (() => void)[];
+  private readonly table: Table;
+  private readonly own: Map<NftSetRef, NftSet>;
+  private readonly used: NftSet[];
+  private readonly releases: (() => void)[];
 
   constructor(env: XtEnv, table: Table, own: Map<NftSetRef, NftSet>, used: NftSet[], releases: (() => void)[]) {
     this.env = env;
-    this.#table = table;
-    this.#own = own;
-    this.#used = used;
-    this.#releases = releases;
+    this.table = table;
+    this.own = own;
+    this.used = used;
+    this.releases = releases;
   }
 
   set(ref: NftSetRef): NftSet {
     if ("elements" in ref) {
-      const known = this.#own.get(ref);
+      const known = this.own.get(ref);
       if (known) return known;
-      const own = new NftSet(ref.spec, this.#table.nextHandle(), ref.elements);
-      own.anonymousName = this.#table.takeAnonymousName(ref.spec.dataTypes === null ? "__set" : "__map");
-      this.#releases.push(() => this.#table.anonymous.delete(own.anonymousName));
-      this.#own.set(ref, own);
+      const own = new NftSet(ref.spec, this.table.nextHandle(), ref.elements);
+      own.anonymousName = this.table.takeAnonymousName(ref.spec.dataTypes === null ? "__set" : "__map");
+      this.releases.push(() => this.table.anonymous.delete(own.anonymousName));
+      this.own.set(ref, own);
       return own;
     }
-    const named = this.#table.sets.get(ref.name);
+    const named = this.table.sets.get(ref.name);
     if (!named) throw new NftError(Errno.ENOENT, "set");
-    this.#used.push(named);
+    this.used.push(named);
     return named;
   }
 
@@ -194,13 +194,13 @@ class Compiler implements LoadContext {
       case "reject":
         return this.#reject(stmt);
       case "nat":
-        return compileNat(stmt, this, this.#table, this.#releases);
+        return compileNat(stmt, this, this.table, this.releases);
       case "assign":
         this.#track(stmt.to);
         this.#track(stmt.value);
         return compileAssign(stmt.to, stmt.value, this);
       case "notrack":
-        this.#releases.push(this.env.useConntrack());
+        this.releases.push(this.env.useConntrack());
         return notrackStep;
       case "object":
         return this.#object(stmt);
@@ -211,7 +211,7 @@ class Compiler implements LoadContext {
 
   /** What asks conntrack makes the namespace track (nf_ct_netns_get). */
   #track(expr: NftExpr): void {
-    if (expr.kind === "ct") this.#releases.push(this.env.useConntrack());
+    if (expr.kind === "ct") this.releases.push(this.env.useConntrack());
     else if (expr.kind === "concat") for (const part of expr.parts) this.#track(part);
     else if (expr.kind === "bitwise") this.#track(expr.left);
     else if (expr.kind === "map") this.#track(expr.key);
@@ -251,7 +251,7 @@ class Compiler implements LoadContext {
       case "return":
         return () => XT_RETURN;
       default: {
-        const { chains } = this.#table;
+        const { chains } = this.table;
         const code = verdict.verdict === "jump" ? XT_JUMP : XT_GOTO;
         return (par) => {
           par.chain = chains.get(verdict.chain)!;
@@ -266,7 +266,7 @@ class Compiler implements LoadContext {
     const set = this.set(ref);
     const scratch: NftScalar[] = [];
     const { net } = this.env;
-    const { chains } = this.#table;
+    const { chains } = this.table;
     return (par) => {
       if (!key(par, scratch)) return XT_CONTINUE;
       const element = set.find(scratch, net.now);
@@ -308,7 +308,7 @@ class Compiler implements LoadContext {
   }
 
   #check(): XtCheck {
-    return { env: this.env, table: this.#table.name, chain: null as never, hookMask: 0, proto: 0, invProto: false };
+    return { env: this.env, table: this.table.name, chain: null as never, hookMask: 0, proto: 0, invProto: false };
   }
 
   #reject({ with: how, code }: Extract<NftStmt, { kind: "reject" }>): Step {
@@ -327,7 +327,7 @@ class Compiler implements LoadContext {
   }
 
   #object(stmt: Extract<NftStmt, { kind: "object" }>): Step {
-    const object = this.#table.objects.get(objectKey(stmt));
+    const object = this.table.objects.get(objectKey(stmt));
     if (!object) throw new NftError(Errno.ENOENT, "name");
     switch (object.type) {
       case "counter":
@@ -337,7 +337,7 @@ class Compiler implements LoadContext {
       case "limit":
         return limitStep(this.env, object);
       default: {
-        this.#releases.push(this.env.useConntrack());
+        this.releases.push(this.env.useConntrack());
         const { ct } = this.env;
         return ({ skb }) => {
           ct.setHelper(skb, object.helper);

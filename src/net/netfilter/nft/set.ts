@@ -33,9 +33,9 @@ export class NftSet {
   /** rules that look here */
   users = 0;
   /** made when a packet comes; null: an element has come or gone since */
-  #exact: Trie | null = null;
-  #sorted: NftElement[] = [];
-  #ready = false;
+  private exact: Trie | null = null;
+  private sorted: NftElement[] = [];
+  private ready = false;
 
   constructor(spec: SetSpec, handle: number, elements: readonly NftElement[] = []) {
     this.spec = spec;
@@ -59,7 +59,7 @@ export class NftSet {
 
   /** Call after `elements` has changed. */
   changed(): void {
-    this.#ready = false;
+    this.ready = false;
   }
 
   /** Those that have not expired. */
@@ -69,19 +69,19 @@ export class NftSet {
 
   /** The element in which the key lies; undefined: none. */
   find(key: readonly NftScalar[], now: number): NftElement | undefined {
-    if (!this.#ready) this.#prepare();
+    if (!this.ready) this.#prepare();
     const element =
-      this.#exact !== null ? this.#findExact(key) : key.length === 1 ? this.#search(key[0]!) : this.#walk(key);
+      this.exact !== null ? this.#findExact(key) : key.length === 1 ? this.#search(key[0]!) : this.#walk(key);
     return element !== undefined && element.expires > now ? element : undefined;
   }
 
   #prepare(): void {
-    this.#ready = true;
+    this.ready = true;
     const isExact = this.elements.every(({ key }) => key.every(({ low, high }) => low === high));
-    this.#exact = null;
+    this.exact = null;
     if (!isExact) {
-      this.#sorted = [...this.elements];
-      if (this.spec.keyTypes.length === 1) this.#sorted.sort((a, b) => (a.key[0]!.low < b.key[0]!.low ? -1 : 1));
+      this.sorted = [...this.elements];
+      if (this.spec.keyTypes.length === 1) this.sorted.sort((a, b) => (a.key[0]!.low < b.key[0]!.low ? -1 : 1));
       return;
     }
     const root: Trie = new Map();
@@ -98,11 +98,11 @@ export class NftSet {
       }
       node.set(element.key[last]!.low, element);
     }
-    this.#exact = root;
+    this.exact = root;
   }
 
   #findExact(key: readonly NftScalar[]): NftElement | undefined {
-    let node: Trie | NftElement | undefined = this.#exact!;
+    let node: Trie | NftElement | undefined = this.exact!;
     for (let i = 0; i < key.length; i++) {
       if (!(node instanceof Map)) return undefined;
       node = node.get(key[i]!);
@@ -113,7 +113,7 @@ export class NftSet {
   /** Intervals do not overlap: the last that begins at or before the value is the only one that may hold it. */
   #search(value: NftScalar): NftElement | undefined {
     if (typeof value === "string") return this.#walk([value]);
-    const sorted = this.#sorted;
+    const sorted = this.sorted;
     let low = 0;
     let high = sorted.length;
     while (low < high) {
@@ -126,7 +126,7 @@ export class NftSet {
   }
 
   #walk(key: readonly NftScalar[]): NftElement | undefined {
-    const elements = this.#sorted;
+    const elements = this.sorted;
     for (let e = 0; e < elements.length; e++) {
       const parts = elements[e]!.key;
       let i = 0;
