@@ -4,18 +4,20 @@
 
 /** A row is 2 ** ROW words. V8 puts an array 16 bytes behind a cache line's begin: twelve words are one line, four the next. */
 export const ROW = 4;
-// Words of a row. First what each packet asks for; a direction's tuple is source, destination, ports.
+// Words of a row, put together with its first one's number by `|`, for which V8, unlike for `+`, does not look whether the sum is too large.
+// First what each packet asks for; a direction's tuple is source, destination, ports.
 export const TUPLE_WORDS = 3;
 export const STATUS = 6;
-/** zone << 16 | masquerading interface */
-export const ZONE = 7;
+/** its place in the order in which connections came into the table */
+export const SEQ = 7;
 export const TIMEOUT = 8;
 /** UDP: jiffy after which traffic is a stream; TCP: number in TcpTracks, or negated of packed windows */
 export const PROTO = 9;
 export const PATH = 10;
 /** TCP: what few bits of packed windows say */
 export const PACKED = 12;
-export const SEQ = 13;
+/** zone << 16 | masquerading interface */
+export const ZONE = 13;
 export const NEXT = 14;
 export const PREV = 15;
 

@@ -110,10 +110,10 @@ export class ConnRows {
     let row = this.free;
     if (row === 0) row = this._top++;
     else {
-      this.free = this.words[(row << ROW) + NEXT]!;
+      this.free = this.words[(row << ROW) | NEXT]!;
       this.freeCount--;
     }
-    this.words[(row << ROW) + STATUS] =
+    this.words[(row << ROW) | STATUS] =
       (protonum << 24) | IN_USE | ((NF_CT_ZONE_DIR_ORIG | NF_CT_ZONE_DIR_REPL) << ZONE_DIR_SHIFT);
     return row;
   }
@@ -162,18 +162,18 @@ export class ConnRows {
 
   /** A confirmed row, in use and not ended. */
   isLive(row: number): boolean {
-    return (this.words[(row << ROW) + STATUS]! & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED;
+    return (this.words[(row << ROW) | STATUS]! & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED;
   }
 
   /** Numbers the row in the order in which connections come into the table. */
   enlist(row: number): void {
-    this.words[(row << ROW) + SEQ] = this.nextSeq;
+    this.words[(row << ROW) | SEQ] = this.nextSeq;
     this.nextSeq = (this.nextSeq + 1) | 0;
   }
 
   /** The number that `enlist` gave; with the row it names one connection for ever. */
   seq(row: number): number {
-    return this.words[(row << ROW) + SEQ]!;
+    return this.words[(row << ROW) | SEQ]!;
   }
 
   /** Sorts rows by the order in which they came into the table. */
@@ -182,25 +182,25 @@ export class ConnRows {
   }
 
   status(row: number): number {
-    return this.words[(row << ROW) + STATUS]! & 0xffff;
+    return this.words[(row << ROW) | STATUS]! & 0xffff;
   }
 
   addStatus(row: number, bits: number): void {
-    this.words[(row << ROW) + STATUS]! |= bits;
+    this.words[(row << ROW) | STATUS]! |= bits;
     this.#forgetPaths(row);
   }
 
   protonum(row: number): number {
-    return this.words[(row << ROW) + STATUS]! >>> 24;
+    return this.words[(row << ROW) | STATUS]! >>> 24;
   }
 
   /** Directions to which the zone applies (both: 3). */
   zoneDir(row: number): number {
-    return (this.words[(row << ROW) + STATUS]! >> ZONE_DIR_SHIFT) & 3;
+    return (this.words[(row << ROW) | STATUS]! >> ZONE_DIR_SHIFT) & 3;
   }
 
   zone(row: number): number {
-    return this.words[(row << ROW) + ZONE]! >>> 16;
+    return this.words[(row << ROW) | ZONE]! >>> 16;
   }
 
   setZone(row: number, zone: number, zoneDir: number): void {
@@ -216,43 +216,43 @@ export class ConnRows {
 
   /** Signed: so that it is a small integer to V8 and never a boxed one. */
   src(row: number, dir: number): number {
-    return this.words[(row << ROW) + dir * TUPLE_WORDS]!;
+    return this.words[(row << ROW) | (dir * TUPLE_WORDS)]!;
   }
 
   /** Signed. */
   dst(row: number, dir: number): number {
-    return this.words[(row << ROW) + dir * TUPLE_WORDS + 1]!;
+    return this.words[(row << ROW) | (dir * TUPLE_WORDS + 1)]!;
   }
 
   srcU(row: number, dir: number): number {
-    return this.words[(row << ROW) + dir * TUPLE_WORDS + 2]! >>> 16;
+    return this.words[(row << ROW) | (dir * TUPLE_WORDS + 2)]! >>> 16;
   }
 
   dstU(row: number, dir: number): number {
-    return this.words[(row << ROW) + dir * TUPLE_WORDS + 2]! & 0xffff;
+    return this.words[(row << ROW) | (dir * TUPLE_WORDS + 2)]! & 0xffff;
   }
 
   /** Both 16-bit parts: source << 16 | destination, signed. */
   ports(row: number, dir: number): number {
-    return this.words[(row << ROW) + dir * TUPLE_WORDS + 2]!;
+    return this.words[(row << ROW) | (dir * TUPLE_WORDS + 2)]!;
   }
 
   /** Fills `into` with a direction's tuple. */
   tuple(row: number, dir: number, into: Tuple): Tuple {
     const words = this.words;
-    const at = (row << ROW) + dir * TUPLE_WORDS;
+    const at = (row << ROW) | (dir * TUPLE_WORDS);
     const ports = words[at + 2]!;
     into.src = words[at]!;
     into.dst = words[at + 1]!;
     into.srcU = ports >>> 16;
     into.dstU = ports & 0xffff;
-    into.protonum = words[(row << ROW) + STATUS]! >>> 24;
+    into.protonum = words[(row << ROW) | STATUS]! >>> 24;
     return into;
   }
 
   setTuple(row: number, dir: number, tuple: Tuple): void {
     const words = this.words;
-    const at = (row << ROW) + dir * TUPLE_WORDS;
+    const at = (row << ROW) | (dir * TUPLE_WORDS);
     words[at] = tuple.src;
     words[at + 1] = tuple.dst;
     words[at + 2] = (tuple.srcU << 16) | tuple.dstU;
@@ -273,12 +273,12 @@ export class ConnRows {
   /** Is this the direction's tuple? */
   hasTuple(row: number, dir: number, src: number, dst: number, ports: number, protonum: number): boolean {
     const words = this.words;
-    const at = (row << ROW) + dir * TUPLE_WORDS;
+    const at = (row << ROW) | (dir * TUPLE_WORDS);
     return (
       words[at] === src &&
       words[at + 1] === dst &&
       words[at + 2] === ports &&
-      words[(row << ROW) + STATUS]! >>> 24 === protonum
+      words[(row << ROW) | STATUS]! >>> 24 === protonum
     );
   }
 
@@ -289,53 +289,53 @@ export class ConnRows {
 
   /** Jiffy when the connection is forgotten; while unconfirmed, jiffies after confirmation. */
   timeout(row: number): number {
-    return this.words[(row << ROW) + TIMEOUT]!;
+    return this.words[(row << ROW) | TIMEOUT]!;
   }
 
   setExpires(row: number, jiffy: number): void {
-    this.words[(row << ROW) + TIMEOUT] = jiffy;
+    this.words[(row << ROW) | TIMEOUT] = jiffy;
   }
 
   /** UDP: jiffy after which traffic makes it a stream (nf_conn.proto.udp.stream_ts). */
   streamAt(row: number): number {
-    return this.words[(row << ROW) + PROTO]!;
+    return this.words[(row << ROW) | PROTO]!;
   }
 
   setStreamAt(row: number, jiffy: number): void {
-    this.words[(row << ROW) + PROTO] = jiffy;
+    this.words[(row << ROW) | PROTO] = jiffy;
   }
 
   /** TCP: number of what is kept of its windows (TcpTracks), negative when they are packed (PackedTracks); 0: none yet. */
   track(row: number): number {
-    return this.words[(row << ROW) + PROTO]!;
+    return this.words[(row << ROW) | PROTO]!;
   }
 
   setTrack(row: number, track: number): void {
-    this.words[(row << ROW) + PROTO] = track;
+    this.words[(row << ROW) | PROTO] = track;
   }
 
   /** TCP: the word of packed windows that lies here. */
   packed(row: number): number {
-    return this.words[(row << ROW) + PACKED]!;
+    return this.words[(row << ROW) | PACKED]!;
   }
 
   setPacked(row: number, word: number): void {
-    this.words[(row << ROW) + PACKED] = word;
+    this.words[(row << ROW) | PACKED] = word;
   }
 
   /** By direction: what the path cache knows of the packets' way; 0 for a new connection. */
   path(row: number, dir: number): number {
-    return this.words[(row << ROW) + PATH + dir]!;
+    return this.words[(row << ROW) | PATH | dir]!;
   }
 
   /** The connection is another to those who judge its packets: they walk again. */
   #forgetPaths(row: number): void {
-    this.words[(row << ROW) + PATH] = 0;
-    this.words[(row << ROW) + PATH + 1] = 0;
+    this.words[(row << ROW) | PATH] = 0;
+    this.words[(row << ROW) | PATH | 1] = 0;
   }
 
   setPath(row: number, dir: number, path: number): void {
-    this.words[(row << ROW) + PATH + dir] = path;
+    this.words[(row << ROW) | PATH | dir] = path;
   }
 
   mark(row: number): number {
@@ -354,28 +354,28 @@ export class ConnRows {
 
   /** ifindex of the interface whose address MASQUERADE took; 0 none. */
   masqIndex(row: number): number {
-    const index = this.words[(row << ROW) + ZONE]! & 0xffff;
+    const index = this.words[(row << ROW) | ZONE]! & 0xffff;
     return index === MASQ_ELSEWHERE ? this.largeMasq.get(row)! : index;
   }
 
   setMasqIndex(row: number, ifindex: number): void {
-    const at = (row << ROW) + ZONE;
+    const at = (row << ROW) | ZONE;
     if (ifindex >= MASQ_ELSEWHERE) this.largeMasq.set(row, ifindex);
     this.words[at] = (this.words[at]! & ~0xffff) | Math.min(ifindex, MASQ_ELSEWHERE);
   }
 
   /** Neighbours in the chain of connections with like sources (nat_bysource); 0: none. */
   next(row: number): number {
-    return this.words[(row << ROW) + NEXT]!;
+    return this.words[(row << ROW) | NEXT]!;
   }
 
   prev(row: number): number {
-    return this.words[(row << ROW) + PREV]!;
+    return this.words[(row << ROW) | PREV]!;
   }
 
   /** Is the row in such a chain? */
   isChained(row: number): boolean {
-    return (this.words[(row << ROW) + STATUS]! & CHAINED) !== 0;
+    return (this.words[(row << ROW) | STATUS]! & CHAINED) !== 0;
   }
 
   /** The row comes into a chain, before the one that was its first; 0: none was. */
@@ -405,17 +405,17 @@ export class ConnRows {
 
   /** Somebody listened when the connection began (nf_conntrack_ecache). */
   tells(row: number): boolean {
-    return (this.words[(row << ROW) + STATUS]! & TELLS) !== 0;
+    return (this.words[(row << ROW) | STATUS]! & TELLS) !== 0;
   }
 
   setTells(row: number): void {
-    this.words[(row << ROW) + STATUS]! |= TELLS;
+    this.words[(row << ROW) | STATUS]! |= TELLS;
   }
 
   /** nf_conntrack_acct: counters from now on, by direction. */
   addCounters(row: number): void {
     if (this.acct.length < this.capacity * 4) this.acct = grown(this.acct, this.capacity * 4);
-    this.words[(row << ROW) + STATUS]! |= HAS_ACCT;
+    this.words[(row << ROW) | STATUS]! |= HAS_ACCT;
     this.clearCounters(row);
   }
 
@@ -425,7 +425,7 @@ export class ConnRows {
 
   /** False while accounting was off when the connection began. */
   hasCounters(row: number): boolean {
-    return (this.words[(row << ROW) + STATUS]! & HAS_ACCT) !== 0;
+    return (this.words[(row << ROW) | STATUS]! & HAS_ACCT) !== 0;
   }
 
   count(row: number, dir: number, bytes: number): void {
@@ -444,27 +444,27 @@ export class ConnRows {
   /** nf_conntrack_timestamp: ns when the connection began. */
   setStart(row: number, ns: number): void {
     if (this.times.length < this.capacity * 2) this.times = grown(this.times, this.capacity * 2);
-    this.words[(row << ROW) + STATUS]! |= HAS_TIMES;
+    this.words[(row << ROW) | STATUS]! |= HAS_TIMES;
     this.times[row * 2] = ns;
     this.times[row * 2 + 1] = 0;
   }
 
   setStop(row: number, ns: number): void {
-    if (this.words[(row << ROW) + STATUS]! & HAS_TIMES) this.times[row * 2 + 1] = ns;
+    if (this.words[(row << ROW) | STATUS]! & HAS_TIMES) this.times[row * 2 + 1] = ns;
   }
 
   /** 0: not noted. */
   startNs(row: number): number {
-    return this.words[(row << ROW) + STATUS]! & HAS_TIMES ? this.times[row * 2]! : 0;
+    return this.words[(row << ROW) | STATUS]! & HAS_TIMES ? this.times[row * 2]! : 0;
   }
 
   stopNs(row: number): number {
-    return this.words[(row << ROW) + STATUS]! & HAS_TIMES ? this.times[row * 2 + 1]! : 0;
+    return this.words[(row << ROW) | STATUS]! & HAS_TIMES ? this.times[row * 2 + 1]! : 0;
   }
 
   /** What few connections have; null: this one has none of it. */
   ext(row: number): ConnExt | null {
-    return this.words[(row << ROW) + STATUS]! & HAS_EXT ? this._ext.get(row)! : null;
+    return this.words[(row << ROW) | STATUS]! & HAS_EXT ? this._ext.get(row)! : null;
   }
 
   /** The connection's extensions, made when they are first needed. */
@@ -473,7 +473,7 @@ export class ConnRows {
     if (ext === null) {
       ext = { helper: null, master: 0, seqadj: null, ftp: null };
       this._ext.set(row, ext);
-      this.words[(row << ROW) + STATUS]! |= HAS_EXT;
+      this.words[(row << ROW) | STATUS]! |= HAS_EXT;
       this.#forgetPaths(row);
     }
     return ext;
@@ -496,7 +496,7 @@ export class ConnRows {
     let kept = 0;
     for (let i = 0; i < this.looseCount; i++) {
       const row = loose[i]!;
-      const word = this.words[(row << ROW) + STATUS]!;
+      const word = this.words[(row << ROW) | STATUS]!;
       // noted twice and free by now; or confirmed since
       if (!(word & IN_USE) || (word & (IPS_CONFIRMED | IPS_DYING)) === IPS_CONFIRMED) continue;
       if (held.has(row)) loose[kept++] = row;

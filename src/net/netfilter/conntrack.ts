@@ -547,7 +547,7 @@ export class Conntrack {
     const { rows } = this;
     const status = rows.status(conn);
     if (!(status & IPS_FIXED_TIMEOUT))
-      rows.setExpires(conn, status & IPS_CONFIRMED ? this.inSeconds(seconds) : spanOf(seconds));
+      rows.setExpires(conn, (spanOf(seconds) + (status & IPS_CONFIRMED ? this.jiffies() : 0)) | 0);
     if (rows.hasCounters(conn)) rows.count(conn, ctinfo2dir(ctinfo), skb.tail - skb.networkHeader);
   }
 

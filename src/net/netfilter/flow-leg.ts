@@ -15,6 +15,19 @@ import { PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import type { ForwardLeg } from "../core/trail.ts";
 import type { Mib } from "../ipv4/mib.ts";
 import type { Conntrack } from "./conntrack.ts";
+import {
+  CONN,
+  DESTINATION,
+  IP_CHANGE,
+  NEW_DESTINATION,
+  NEW_PORTS,
+  NEW_SOURCE,
+  PORTS,
+  SEQ,
+  SOURCE,
+  UDP_CHANGE,
+} from "./flow-line.ts";
+import { FlowLines } from "./flow-lines.ts";
 import type { FlowPath, FlowPaths } from "./flow-paths.ts";
 import { udpRefresh } from "./proto-other.ts";
 
@@ -206,20 +219,14 @@ export class FlowLeg implements ForwardLeg {
   }
 }
 
-/** All connections whose packets take one way; which one's a packet is, the table says. */
+/** All connections whose packets take one way; which one's a packet is, the table says, or its line of what the table has said. */
 export class FlowsLeg implements ForwardLeg {
   private readonly way: FlowWay;
   next: ForwardLeg | null = null;
-  /** of the packet: its connection, and what it will say of itself */
+  private readonly lines: FlowLines = new FlowLines();
+  /** the packet's line and connection */
+  private at = 0;
   private conn = 0;
-  private saddr = 0;
-  private daddr = 0;
-  private ports = 0;
-  /** whose checksums grow by so much: packets whose source becomes another one, or stays, and whose destination stays */
-  private fromSource = 0;
-  private toSource = 0;
-  private ipChange = 0;
-  private udpChange = 0;
 
   constructor(way: FlowWay) {
     this.way = way;
@@ -236,25 +243,56 @@ export class FlowsLeg implements ForwardLeg {
   leads(skb: SkBuff): boolean {
     const way = this.way;
     const { path, ct } = way;
+    const { rows } = ct;
     const { words, data } = skb;
     const w = data >> 2;
-    const saddr = numberOf(words[w + 3]!);
-    const daddr = numberOf(words[w + 4]!);
-    const ports = numberOf(words[w + 5]!);
-    const found = ct.table.findWords(saddr, daddr, ports, IPPROTO_UDP, 0);
-    if (found < 0) return false;
-    const conn = found >> 1;
+    const source = words[w + 3]!;
+    const destination = words[w + 4]!;
+    const ports = words[w + 5]!;
+    const at = this.lines.find(source, destination, ports);
+    const lines = this.lines.words;
+    let conn = lines[at | CONN]!;
+    this.at = at;
     this.conn = conn;
-    this.saddr = saddr;
-    this.daddr = daddr;
-    this.ports = ports;
-    return (
-      (found & 1) === path.dir &&
-      (ct.rows.path(conn, path.dir) === path.id || way.paths.joins(path, conn)) &&
-      way.paths.stillLeads(path, conn) &&
-      way.leadsTo(ct.rows.src(conn, 1 - path.dir)) &&
-      way.leads(skb)
-    );
+    if (conn === 0 || rows.seq(conn) !== lines[at | SEQ] || rows.path(conn, path.dir) !== path.id) {
+      if (!this.#learns(source, destination, ports)) return false;
+      conn = this.conn;
+    }
+    return way.paths.stillLeads(path, conn) && way.leads(skb);
+  }
+
+  /** Which connection the packet is of is found out anew. False: of none that takes this way. */
+  #learns(source: number, destination: number, ports: number): boolean {
+    const way = this.way;
+    const { path, ct, paths } = way;
+    const found = ct.table.findWords(numberOf(source), numberOf(destination), numberOf(ports), IPPROTO_UDP, 0);
+    const conn = found >> 1;
+    const { rows } = ct;
+    const reply = 1 - path.dir;
+    if (found < 0 || (found & 1) !== path.dir || !way.leadsTo(rows.src(conn, reply))) return false;
+    if (rows.path(conn, path.dir) !== path.id && !paths.joins(path, conn)) return false;
+    const at = this.lines.take(this.at, source, destination, ports);
+    const lines = this.lines.words;
+    const newSource = numberOf(rows.dst(conn, reply));
+    const newDestination = numberOf(rows.src(conn, reply));
+    const answered = rows.ports(conn, reply);
+    lines[at | NEW_SOURCE] = newSource;
+    lines[at | NEW_DESTINATION] = newDestination;
+    lines[at | NEW_PORTS] = numberOf((answered << 16) | (answered >>> 16));
+    // UDP's checksum is the pseudo-header's sum, as it is left to the device
+    const change = halves(newSource) - halves(source) + halves(newDestination) - halves(destination);
+    lines[at | IP_CHANGE] = modulo(TTL_CHANGE - change);
+    lines[at | UDP_CHANGE] = modulo(change);
+    this.at = at;
+    this.conn = conn;
+    if (this.lines.keeps) {
+      lines[at | SOURCE] = source;
+      lines[at | DESTINATION] = destination;
+      lines[at | PORTS] = ports;
+      lines[at | CONN] = conn;
+      lines[at | SEQ] = rows.seq(conn);
+    }
+    return true;
   }
 
   /**
@@ -263,10 +301,10 @@ export class FlowsLeg implements ForwardLeg {
    */
   pass(skb: SkBuff): void {
     const way = this.way;
-    const conn = this.conn;
     const { path, sim, costs, net, ct, ttlProtocol } = way;
     const { port, indev } = path;
-    const { rows } = ct;
+    const { at, conn } = this;
+    const lines = this.lines.words;
 
     // netifReceiveSkb
     sim.elapse(costs.receive);
@@ -282,32 +320,13 @@ export class FlowsLeg implements ForwardLeg {
 
     // ipForward, ipOutput: TTL, addresses, ports, checksums
     sim.elapse(costs.forward);
-    const reply = 1 - path.dir;
-    const saddr = rows.dst(conn, reply);
-    const daddr = rows.src(conn, reply);
-    const answered = rows.ports(conn, reply);
-    const ports = (answered << 16) | (answered >>> 16);
     const { words, data } = skb;
     const w = data >> 2;
-    if (saddr !== this.toSource || this.saddr !== this.fromSource || daddr !== this.daddr) this.#change(saddr, daddr);
-    words[w + 3] = numberOf(saddr);
-    if (daddr !== this.daddr) words[w + 4] = numberOf(daddr);
-    if (ports !== this.ports) words[w + 5] = numberOf(ports);
-    sumUp(words, w, ttlProtocol, this.ipChange, this.udpChange);
+    words[w + 3] = lines[at | NEW_SOURCE]!;
+    words[w + 4] = lines[at | NEW_DESTINATION]!;
+    words[w + 5] = lines[at | NEW_PORTS]!;
+    sumUp(words, w, ttlProtocol, lines[at | IP_CHANGE]!, lines[at | UDP_CHANGE]!);
     leave(skb, way, conn);
-  }
-
-  /** By how much the checksums of such a packet grow: UDP's is the pseudo-header's sum, as it is left to the device. */
-  #change(saddr: number, daddr: number): void {
-    const to = numberOf(saddr);
-    const from = numberOf(this.saddr);
-    let change = halves(to) - halves(from);
-    if (daddr !== this.daddr) change += halves(numberOf(daddr)) - halves(numberOf(this.daddr));
-    this.udpChange = modulo(change);
-    this.ipChange = modulo(TTL_CHANGE - change);
-    // for the next ones only where nothing but the source counts
-    this.fromSource = daddr === this.daddr ? this.saddr : 0;
-    this.toSource = saddr;
   }
 }
 
