@@ -174,6 +174,7 @@ class AnyUdpLeg implements LastLeg {
   private readonly tos: number;
   /** packets from this source to these destinations take the same route here */
   private readonly source: number;
+  private readonly sourceWord: number;
   private readonly low: number;
   private readonly high: number;
   private readonly udp: UdpTable;
@@ -189,6 +190,7 @@ class AnyUdpLeg implements LastLeg {
     this.genid = dev.net.pathGenid;
     this.tos = head[data + 1]!;
     this.source = saddr;
+    this.sourceWord = numberOf(saddr);
     this.low = span === null ? daddr ^ SIGN : span.low;
     this.high = span === null ? daddr ^ SIGN : span.high;
     this.udp = rt.ip4.udp;
@@ -201,7 +203,6 @@ class AnyUdpLeg implements LastLeg {
   leads({ words, data }: SkBuff): boolean {
     const rt = this.rt;
     const w = data >> 2;
-    const saddr = numberOf(words[w + 3]!);
     const daddr = numberOf(words[w + 4]!);
     const ports = numberOf(words[w + 5]!);
     const turned = daddr ^ SIGN;
@@ -209,12 +210,12 @@ class AnyUdpLeg implements LastLeg {
       this.genid !== this.dev.net.pathGenid ||
       rt.expired ||
       !this.demux.isStillOpen() ||
-      saddr !== this.source ||
+      words[w + 3] !== this.sourceWord ||
       turned < this.low ||
       turned > this.high
     )
       return false;
-    const sock = this.udp.lookup(saddr, ports >>> 16, daddr, ports & 0xffff, this.dev.ifindex);
+    const sock = this.udp.lookup(this.source, ports >>> 16, daddr, ports & 0xffff, this.dev.ifindex);
     this.sock = sock;
     return sock !== null && sock.encapRcv === null;
   }

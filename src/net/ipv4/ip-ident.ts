@@ -18,8 +18,8 @@ const BUCKETS = 2048;
 /** The counters, which all namespaces of a lab share (ip_idents). */
 class IdentTable {
   readonly ids: Uint16Array = new Uint16Array(BUCKETS);
-  /** jiffies of each counter's last use (ip_tstamps) */
-  readonly stamps: Float64Array = new Float64Array(BUCKETS);
+  /** jiffies of each counter's last use, of 32 bits (ip_tstamps) */
+  readonly stamps: Int32Array = new Int32Array(BUCKETS);
 
   constructor(rng: Rng) {
     for (let i = 0; i < BUCKETS; i++) this.ids[i] = rng.u32();
@@ -29,10 +29,10 @@ class IdentTable {
 /** A namespace's way into the counters: by a key of its own (net.ipv4.ip_id_key). */
 export class IpIdents {
   private readonly ids: Uint16Array;
-  private readonly stamps: Float64Array;
+  private readonly stamps: Int32Array;
   private readonly rng: Rng;
   private readonly key: number;
-  /** the jiffy that it is, and when the next one begins (virtual ns) */
+  /** the jiffy that it is (32 bits, wrapping), and when the next one begins (virtual ns) */
   private jiffies = 0;
   private nextJiffy = 0;
 
@@ -55,18 +55,19 @@ export class IpIdents {
   count(counter: number, segs: number, { now }: Sim): number {
     // divides once a jiffy
     if (now >= this.nextJiffy || now < this.nextJiffy - JIFFY_NS) {
-      this.jiffies = Math.floor(now / JIFFY_NS);
-      this.nextJiffy = jiffyStart(this.jiffies + 1);
+      const jiffies = Math.floor(now / JIFFY_NS);
+      this.jiffies = jiffies | 0;
+      this.nextJiffy = jiffyStart(jiffies + 1);
     }
-    const passed = this.jiffies - this.stamps[counter]!;
-    let jump = 0;
-    if (passed > 0) {
-      this.stamps[counter] = this.jiffies;
-      jump = this.rng.below(passed);
+    const { jiffies, stamps, ids } = this;
+    const passed = (jiffies - stamps[counter]!) | 0;
+    let id = ids[counter]!;
+    if (passed !== 0) {
+      stamps[counter] = jiffies;
+      id = (id + this.rng.below(passed >>> 0)) & 0xffff;
     }
-    const id = this.ids[counter]! + jump;
-    this.ids[counter] = id + segs;
-    return id & 0xffff;
+    ids[counter] = id + segs;
+    return id;
   }
 
   random16(): number {

@@ -99,9 +99,10 @@ export class UdpDestination {
   private readonly passing: boolean;
   headers: UdpHeaders;
   private generation = -1;
-  private saddr = -1;
-  daddr = -1;
-  dport = -1;
+  /** signed: small integers to V8; 0: not yet any */
+  private saddr = 0;
+  daddr = 0;
+  dport = 0;
   /** addresses and ports as they stand in the headers */
   private source = 0;
   private sourceSum = 0;
@@ -133,7 +134,7 @@ export class UdpDestination {
     return rt !== null && this.generation === headers.generation && headers.areFor(rt);
   }
 
-  /** Makes it one for datagrams with these headers between two addresses. */
+  /** Makes it one for datagrams with these headers between two addresses (signed numbers). */
   address(sk: DatagramSock, headers: UdpHeaders, saddr: number, daddr: number, dport: number): void {
     if (this.headers !== headers || this.generation !== headers.generation || this.saddr !== saddr)
       this.#begin(sk, headers, saddr);
@@ -149,15 +150,15 @@ export class UdpDestination {
     const addresses = this.sourceSum + halves(this.destination);
     this.pseudo = addresses + UDP_HALF;
     this.headerSum = addresses + headers.versionTos + headers.df + headers.ttlProtocol;
-    if (this.ident >= 0) this.ident = this.idents!.counter(daddr | 0, saddr | 0, ipv4.IPPROTO_UDP);
+    if (this.ident >= 0) this.ident = this.idents!.counter(daddr, saddr, ipv4.IPPROTO_UDP);
   }
 
   #begin(sk: DatagramSock, headers: UdpHeaders, saddr: number): void {
     this.headers = headers;
     this.generation = headers.generation;
     this.saddr = saddr;
-    this.daddr = -1;
-    this.dport = -1;
+    this.daddr = 0;
+    this.dport = 0;
     this.source = numberOf(saddr);
     this.sourceSum = halves(this.source);
     // ip_select_ident

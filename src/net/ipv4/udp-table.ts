@@ -14,16 +14,34 @@ import type { UdpSock } from "./udp.ts";
 /** A power of two. */
 const RECENT = 8;
 
+/** What was found while the table's generation was this one. */
 class RecentPorts {
+  generation = 0;
   readonly ports: Int32Array = smallInts(RECENT);
   readonly lists: (readonly UdpSock[] | undefined)[] = new Array(RECENT).fill(undefined);
+  /** the one socket that gets all that comes to the port, whoever sent it; null: the list must be asked */
+  readonly takers: (UdpSock | null)[] = new Array(RECENT).fill(null);
+
+  forget(generation: number): void {
+    this.generation = generation;
+    this.ports.fill(0);
+    this.lists.fill(undefined);
+    this.takers.fill(null);
+  }
+
+  remember(slot: number, port: number, list: readonly UdpSock[] | undefined): void {
+    const only = list?.length === 1 ? list[0]! : null;
+    this.ports[slot] = port;
+    this.lists[slot] = list;
+    this.takers[slot] = only?.takesAny ? only : null;
+  }
 }
 
 /** The UDP sockets of one namespace, by local port. Addresses of packets may be signed or unsigned numbers. */
 export class UdpTable {
   private readonly ip4: Ipv4;
   private readonly socks: LazyMap<number, UdpSock[]> = new LazyMap();
-  /** what was found lately, by the port's last bits: a quarter of a Map's time; null: forgotten, or nothing yet */
+  /** what was found lately, by the port's last bits: a quarter of a Map's time; null: nothing yet */
   private recent: RecentPorts | null = null;
   /** raised by whatever may change who gets a datagram */
   generation = 0;
@@ -55,7 +73,6 @@ export class UdpTable {
     } else if (this.#inUse(sock, port)) throw new NetError(Errno.EADDRINUSE);
     sock.sport = port;
     this.generation++;
-    this.recent = null;
     const list = this.socks.get(port);
     if (list) list.unshift(sock);
     else this.socks.set(port, [sock]);
@@ -76,7 +93,6 @@ export class UdpTable {
 
   unhash(sock: UdpSock): void {
     this.generation++;
-    this.recent = null;
     const list = (this.socks.get(sock.sport) ?? []).filter((other) => other !== sock);
     if (list.length > 0) this.socks.set(sock.sport, list);
     else this.socks.delete(sock.sport);
@@ -85,13 +101,22 @@ export class UdpTable {
   /** The socket that a unicast datagram is for (__udp4_lib_lookup): bound to its address first, the best match wins. */
   lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
     this.recent ??= new RecentPorts();
-    const { ports, lists } = this.recent;
+    const { recent } = this;
+    if (recent.generation !== this.generation) recent.forget(this.generation);
     const slot = dport & (RECENT - 1);
-    if (ports[slot] !== dport) {
-      ports[slot] = dport;
-      lists[slot] = this.socks.get(dport);
-    }
-    const list = lists[slot];
+    if (recent.ports[slot] !== dport) recent.remember(slot, dport, this.socks.get(dport));
+    const taker = recent.takers[slot]!;
+    return taker === null ? this.#search(recent.lists[slot], saddr, sport, daddr, dport, ifindex) : taker;
+  }
+
+  #search(
+    list: readonly UdpSock[] | undefined,
+    saddr: number,
+    sport: number,
+    daddr: number,
+    dport: number,
+    ifindex: number,
+  ): UdpSock | null {
     if (!list) return null;
     if (list.length === 1) {
       const sock = list[0]!;

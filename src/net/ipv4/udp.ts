@@ -44,6 +44,11 @@ export class UdpSock extends DatagramSock {
     this.mib = ip4.mib.udp;
   }
 
+  /** Whoever sends to its port sends to it: it is bound to no address and no device, and has no peer. */
+  get takesAny(): boolean {
+    return this.rcvSaddr === 0 && this.daddr === 0 && this.dport === 0 && this.boundDevIf === 0 && !this.ipv6Only;
+  }
+
   /** −1: not for this socket. */
   score(bound: number, saddr: number, sport: number, ifindex: number): number {
     if ((this.rcvSaddr | 0) !== (bound | 0) || this.ipv6Only) return -1;
@@ -112,8 +117,9 @@ export class UdpSock extends DatagramSock {
   #destinationOf({ addr, port }: SockAddr): UdpDestination | null {
     const headers = this.headers;
     const latest = this.latest;
-    if (latest === null || port === 0 || !headers.areForAddress(addr)) return null;
-    latest.address(this, headers, headers.saddr, addr, port);
+    // 0.0.0.0 is this host, whatever a route's destinations are
+    if (latest === null || port === 0 || addr === 0 || !headers.areForAddress(addr)) return null;
+    latest.address(this, headers, headers.saddr, addr | 0, port);
     return latest;
   }
 
@@ -162,8 +168,7 @@ export class UdpSock extends DatagramSock {
     const known = outputs.find(daddr | 0, this.saddr | 0, this.tos, this.boundDevIf, ip4.net.pathGenid);
     if (known === null) return null;
     this.dst = this.established && daddr === this.daddr ? known : null;
-    if (!this.established && this.headers.areFor(known))
-      this.headers.setSpan(outputs.low, outputs.high, outputs.saddr >>> 0);
+    if (!this.established && this.headers.areFor(known)) this.headers.setSpan(outputs.low, outputs.high, outputs.saddr);
     fl.daddr = daddr;
     fl.saddr = outputs.saddr >>> 0;
     return known;
@@ -215,7 +220,7 @@ export class UdpSock extends DatagramSock {
       const destination = (isPeer ? this.peerDestination : this.latest) ?? new UdpDestination(headers, !isPeer);
       if (isPeer) this.peerDestination = destination;
       else this.latest = destination;
-      destination.address(this, headers, saddr, daddr, to.port);
+      destination.address(this, headers, saddr | 0, daddr | 0, to.port);
       this.#sendPlain(payload, destination);
       return;
     }
@@ -278,7 +283,7 @@ export class UdpSock extends DatagramSock {
 
   /** A datagram for this socket (udp_queue_rcv_skb): skb.data is at the UDP header. Takes the packet over. */
   receive(skb: SkBuff): void {
-    if (this.encapRcv) {
+    if (this.encapRcv !== null) {
       skb.pull(udp.HEADER_LENGTH);
       this.encapRcv(skb);
       return;
@@ -302,7 +307,7 @@ export class UdpSock extends DatagramSock {
   /** Puts the next datagram's payload into `buffer` (what is longer is cut); its bytes, or −1 when none waits. */
   recvInto(buffer: Uint8Array): number {
     const skb = this.received.head;
-    if (!skb) {
+    if (skb === null) {
       this.throwError();
       return -1;
     }

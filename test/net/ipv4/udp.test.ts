@@ -54,6 +54,50 @@ describe("sending", () => {
     }
   });
 
+  test("0.0.0.0 is this host, also after a datagram by the default route", () => {
+    const { lab, a, b } = pair();
+    a.route("0.0.0.0/0", { via: "10.0.0.2" });
+    b.sysctl("ip_forward", 1);
+    const here = udp(a, "0.0.0.0", 53);
+    const client = udp(a, "0.0.0.0", 4000);
+    for (let i = 0; i < 3; i++) client.sendNow(bytes("away"), { to: { addr: ip("192.0.2.1"), port: 53 } });
+    client.sendNow(bytes("here"), { to: { addr: 0, port: 53 } });
+    lab.run(0.1);
+    expect(a.received(here).map(text)).toEqual(["here from 127.0.0.1:4000"]);
+  });
+
+  test("a socket that gets all of its port gets it no longer once it is connected, or another one is there", () => {
+    const { lab, a, b } = pair();
+    const server = udp(b, "0.0.0.0", 53);
+    const client = udp(a, "0.0.0.0", 4000);
+    const send = (what: string): void => void client.sendNow(bytes(what), { to: { addr: ip("10.0.0.2"), port: 53 } });
+    const arrived = (sock: UdpSock): string[] => {
+      lab.run(0.1);
+      return b.received(sock).map((message) => text(message).slice(0, 1));
+    };
+    for (const what of ["1", "2", "3"]) send(what);
+    expect(arrived(server)).toEqual(["1", "2", "3"]);
+    server.connectStart({ addr: ip("10.0.0.9"), port: 4000 });
+    send("4");
+    expect(arrived(server)).toEqual([]);
+    server.disconnect();
+    send("5");
+    expect(arrived(server)).toEqual(["5"]);
+    server.setOption("SO_REUSEADDR", 1);
+    const nearer = b.socket(2) as UdpSock;
+    nearer.setOption("SO_REUSEADDR", 1);
+    nearer.bind({ addr: ip("10.0.0.2"), port: 53 });
+    send("6");
+    expect(arrived(server)).toEqual([]);
+    expect(arrived(nearer)).toEqual(["6"]);
+    nearer.close();
+    send("7");
+    expect(arrived(server)).toEqual(["7"]);
+    server.setOption("SO_BINDTODEVICE", b.dev("lo").ifindex);
+    send("8");
+    expect(arrived(server)).toEqual([]);
+  });
+
   test("a connected socket that is connected elsewhere, or gets other options, sends by what holds now", () => {
     const { lab, a, b } = pair();
     b.addr("10.0.0.3/24", "eth0");
