@@ -150,6 +150,9 @@ export class Sim {
   inThread = false;
   /** the machine's CPUs, and the one that runs */
   readonly cpus: readonly [Cpu, Cpu] = [new Cpu(0), new Cpu(1)];
+  /** the same ones: what is asked several times a packet is not looked for in an array */
+  private readonly cpu0: Cpu = this.cpus[0];
+  private readonly cpu1: Cpu = this.cpus[1];
   cpu: Cpu = this.cpus[0];
   /** when the running step began; no step begins before it. The clock of another CPU may be a step ahead */
   private begun: Ns = 0;
@@ -159,6 +162,8 @@ export class Sim {
   private _inSoftirq = false;
   private seq = 0;
   private readonly heap: Timer[] = [];
+  /** when the first timer of the heap goes off */
+  private due: Ns = Number.POSITIVE_INFINITY;
   private readonly deferred: Deferred[] = [];
 
   constructor() {
@@ -272,18 +277,15 @@ export class Sim {
 
   /** A softirq's work of many steps lets others come first: something is due elsewhere before this CPU's clock. */
   needResched(): boolean {
-    const next = this.heap[0];
-    if (next !== undefined && next.expires < this.now) return true;
-    const { cpus } = this;
-    const other = this.cpu === cpus[0] ? cpus[1] : cpus[0];
+    if (this.due < this.now) return true;
+    const other = this.cpu === this.cpu0 ? this.cpu1 : this.cpu0;
     return other.raised > 0 && other.clock < this.now;
   }
 
   /** Among the CPUs with raised softirqs the one whose clock is least far; null when no softirq is raised. */
   #busyCpu(): Cpu | null {
-    // by index: to take an array apart goes through an iterator, for each softirq
-    const a = this.cpus[0];
-    const b = this.cpus[1];
+    const a = this.cpu0;
+    const b = this.cpu1;
     if (a.raised === 0) return b.raised === 0 ? null : b;
     return b.raised === 0 || a.clock <= b.clock ? a : b;
   }
@@ -361,6 +363,7 @@ export class Sim {
     timer.seq = this.seq++;
     this.heap.push(timer);
     this.#up(this.heap.length - 1, timer);
+    this.due = this.heap[0]!.expires;
   }
 
   /** @internal */
@@ -369,11 +372,13 @@ export class Sim {
     const slot = timer.slot;
     const last = heap.pop()!;
     timer.slot = -1;
-    if (last === timer) return;
-    heap[slot] = last;
-    last.slot = slot;
-    if (slot > 0 && before(last, heap[(slot - 1) >> 1]!)) this.#up(slot, last);
-    else this.#down(slot, last);
+    if (last !== timer) {
+      heap[slot] = last;
+      last.slot = slot;
+      if (slot > 0 && before(last, heap[(slot - 1) >> 1]!)) this.#up(slot, last);
+      else this.#down(slot, last);
+    }
+    this.due = heap.length > 0 ? heap[0]!.expires : Number.POSITIVE_INFINITY;
   }
 
   #up(slot: number, timer: Timer): void {

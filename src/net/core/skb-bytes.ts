@@ -1,35 +1,57 @@
-// Payload into packets and out of them.
+// Payload into packets and out of them: words where they come to lie at a multiple of four, eight bytes a round. For each round V8 looks
+// anew of what class an array is and where its bytes are, and for `i + 1`, unlike for `i | 1`, whether it is too large a number: half of
+// the instructions of a round of four bytes (`npm run bench`: forward_60B).
 
 import { LITTLE_ENDIAN } from "../../wire/layout.ts";
 import { LOOP_COPY, moveBytes, type SkBuff } from "./skb.ts";
 
-/** Copies `n` bytes into a packet; words where they come to lie at a multiple of four: two thirds of the time for a small payload. */
+/** Copies `n` bytes into a packet. */
 export function putBytes(skb: SkBuff, at: number, source: Uint8Array, n: number): void {
   const { head, words } = skb;
-  if (n > LOOP_COPY || (at & 3) !== 0 || !LITTLE_ENDIAN) {
+  if (n > LOOP_COPY || (at & 3) !== 0 || LITTLE_ENDIAN === false) {
     moveBytes(head, at, source, 0, n);
     return;
   }
+  const w = at >> 2;
   let i = 0;
-  for (let w = at >> 2; i + 3 < n; i += 4)
-    words[w++] = source[i]! | (source[i + 1]! << 8) | (source[i + 2]! << 16) | (source[i + 3]! << 24);
-  for (; i < n; i++) head[at + i] = source[i]!;
+  for (; i <= n - 8; i = (i + 8) | 0) {
+    const to = (w + (i >> 2)) | 0;
+    words[to] = source[i]! | (source[i | 1]! << 8) | (source[i | 2]! << 16) | (source[i | 3]! << 24);
+    words[(to + 1) | 0] = source[i | 4]! | (source[i | 5]! << 8) | (source[i | 6]! << 16) | (source[i | 7]! << 24);
+  }
+  for (; i <= n - 4; i = (i + 4) | 0)
+    words[(w + (i >> 2)) | 0] = source[i]! | (source[i | 1]! << 8) | (source[i | 2]! << 16) | (source[i | 3]! << 24);
+  for (; i < n; i = (i + 1) | 0) head[(at + i) | 0] = source[i]!;
 }
 
-/** Copies `n` bytes out of a packet, in the same way. */
+/** Copies `n` bytes out of a packet. */
 export function takeBytes(skb: SkBuff, from: number, target: Uint8Array, n: number): void {
   const { head, words } = skb;
-  if ((from & 3) !== 0 || !LITTLE_ENDIAN) {
+  if ((from & 3) !== 0 || LITTLE_ENDIAN === false) {
     moveBytes(target, 0, head, from, n);
     return;
   }
+  const w = from >> 2;
   let i = 0;
-  for (let w = from >> 2; i + 3 < n; i += 4) {
-    const word = words[w++]!;
-    target[i] = word;
-    target[i + 1] = word >>> 8;
-    target[i + 2] = word >>> 16;
-    target[i + 3] = word >>> 24;
+  for (; i <= n - 8; i = (i + 8) | 0) {
+    const at = (w + (i >> 2)) | 0;
+    const a = words[at]!;
+    const b = words[(at + 1) | 0]!;
+    target[i] = a;
+    target[i | 1] = a >>> 8;
+    target[i | 2] = a >>> 16;
+    target[i | 3] = a >>> 24;
+    target[i | 4] = b;
+    target[i | 5] = b >>> 8;
+    target[i | 6] = b >>> 16;
+    target[i | 7] = b >>> 24;
   }
-  for (; i < n; i++) target[i] = head[from + i]!;
+  for (; i <= n - 4; i = (i + 4) | 0) {
+    const a = words[(w + (i >> 2)) | 0]!;
+    target[i] = a;
+    target[i | 1] = a >>> 8;
+    target[i | 2] = a >>> 16;
+    target[i | 3] = a >>> 24;
+  }
+  for (; i < n; i = (i + 1) | 0) target[i] = head[(from + i) | 0]!;
 }

@@ -414,7 +414,7 @@ export class SkbPool {
     let skb: SkBuff | undefined;
     if (bytes <= SMALL) {
       skb = this.small.pop();
-      if (!skb) {
+      if (skb === undefined) {
         this.#growSmall();
         skb = this.small.pop()!;
       }
@@ -602,7 +602,10 @@ export function consumeSkb(skb: SkBuff): void {
   skb.pool.consume(skb);
 }
 
-/** Queue of packets, first in first out, linked through `skb.next` (sk_buff_head). */
+/**
+ * Queue of packets, first in first out, linked through `skb.next` (sk_buff_head). Asks for null, not for truth, of which V8 does not know that
+ * it is one of two things: ten instructions each time.
+ */
 export class SkbQueue {
   head: SkBuff | null = null;
   tail: SkBuff | null = null;
@@ -610,8 +613,8 @@ export class SkbQueue {
 
   push(skb: SkBuff): void {
     skb.next = null;
-    if (this.tail) this.tail.next = skb;
-    else this.head = skb;
+    if (this.tail === null) this.head = skb;
+    else this.tail.next = skb;
     this.tail = skb;
     this.length++;
   }
@@ -626,10 +629,11 @@ export class SkbQueue {
 
   shift(): SkBuff | null {
     const skb = this.head;
-    if (!skb) return null;
-    this.head = skb.next;
-    if (!this.head) this.tail = null;
-    skb.next = null;
+    if (skb === null) return null;
+    const { next } = skb;
+    this.head = next;
+    if (next === null) this.tail = null;
+    else skb.next = null;
     this.length--;
     return skb;
   }

@@ -22,7 +22,8 @@ class Softnet {
 
 export class Backlog {
   private readonly sim: Sim;
-  private readonly softnets: readonly Softnet[];
+  private readonly softnet0: Softnet;
+  private readonly softnet1: Softnet;
   /** net.core.netdev_max_backlog */
   maxBacklog = 1000;
   /** frames handled before other softirqs get their turn (net.core.dev_weight) */
@@ -35,12 +36,19 @@ export class Backlog {
   constructor(kernel: Kernel) {
     const { sim } = kernel;
     this.sim = sim;
-    this.softnets = sim.cpus.map(() => new Softnet(sim, (softnet) => this.#process(softnet)));
+    const process = (softnet: Softnet): void => this.#process(softnet);
+    this.softnet0 = new Softnet(sim, process);
+    this.softnet1 = new Softnet(sim, process);
+  }
+
+  /** The running CPU's. */
+  #softnet(): Softnet {
+    return this.sim.cpu.id === 0 ? this.softnet0 : this.softnet1;
   }
 
   /** A frame that is queued now is not dropped. */
   hasRoom(): boolean {
-    return this.softnets[this.sim.cpu.id]!.queue.length <= this.maxBacklog;
+    return this.#softnet().queue.length <= this.maxBacklog;
   }
 
   /**
@@ -50,7 +58,7 @@ export class Backlog {
   enqueue(skb: SkBuff, plain = false): boolean {
     skb.plain = plain;
     if (!plain) skb.trail = null;
-    const softnet = this.softnets[this.sim.cpu.id]!;
+    const softnet = this.#softnet();
     const { queue } = softnet;
     if (queue.length > this.maxBacklog) {
       this.dropped++;
@@ -70,7 +78,7 @@ export class Backlog {
     const { queue } = softnet;
     for (let i = 0; i < this.weight; i++) {
       const skb = queue.shift();
-      if (!skb) break;
+      if (skb === null) break;
       this.processed++;
       skb.record = null;
       const { trail } = skb;
