@@ -79,7 +79,7 @@ export class FirstLeg implements ForwardLeg {
     if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
     if (port !== null) {
       const { br } = port;
-      if (path.trackedInBridge) {
+      if (path.trackedInBridge === true) {
         streamAt = udpStreamAt(ct);
         conn = ct.take(ip.IPPROTO_UDP);
       }
@@ -87,7 +87,7 @@ export class FirstLeg implements ForwardLeg {
       sim.elapse(costs.receive);
       if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
     }
-    if (!path.trackedInBridge) {
+    if (path.trackedInBridge !== true) {
       streamAt = udpStreamAt(ct);
       conn = ct.take(ip.IPPROTO_UDP);
     }

@@ -120,18 +120,19 @@ export class FlowWay implements Deferred {
 function pass(skb: SkBuff, way: FlowWay, conn: number): void {
   const { path, sim, costs, net, ct } = way;
   const { port, indev } = path;
+  const tracked = path.trackedInBridge === true;
 
   // netifReceiveSkb
   sim.elapse(costs.receive);
   if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
   if (port !== null) {
     const { br } = port;
-    if (path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+    if (tracked) udpRefresh(ct, conn, skb, path.ctinfo);
     if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
     sim.elapse(costs.receive);
     if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
   }
-  if (!path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+  if (!tracked) udpRefresh(ct, conn, skb, path.ctinfo);
 
   // ipForward, ipOutput
   sim.elapse(costs.forward);
@@ -303,6 +304,8 @@ export class FlowsLeg implements ForwardLeg {
     const way = this.way;
     const { path, sim, costs, net, ct, ttlProtocol } = way;
     const { port, indev } = path;
+    // not a look for truth: ten instructions less
+    const tracked = path.trackedInBridge === true;
     const { at, conn } = this;
     const lines = this.lines.words;
 
@@ -311,12 +314,12 @@ export class FlowsLeg implements ForwardLeg {
     if (indev.taps.length > 0 || net.taps.length > 0) tapped(skb, indev, path.pktType);
     if (port !== null) {
       const { br } = port;
-      if (path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+      if (tracked) udpRefresh(ct, conn, skb, path.ctinfo);
       if (path.fdbEntry >= 0) br.fdb.setUpdated(path.fdbEntry, sim.now);
       sim.elapse(costs.receive);
       if (br.dev.taps.length > 0 || net.taps.length > 0) tapped(skb, br.dev, PACKET_HOST);
     }
-    if (!path.trackedInBridge) udpRefresh(ct, conn, skb, path.ctinfo);
+    if (!tracked) udpRefresh(ct, conn, skb, path.ctinfo);
 
     // ipForward, ipOutput: TTL, addresses, ports, checksums
     sim.elapse(costs.forward);
