@@ -358,11 +358,16 @@ export class Sim {
   /** @internal */
   arm(timer: Timer, at: Ns): void {
     assert(!Number.isNaN(at), "a timer is armed for NaN");
-    if (timer.slot >= 0) this.disarm(timer);
+    const { slot } = timer;
+    const later = slot >= 0 && at >= timer.expires;
     timer.expires = at;
     timer.seq = this.seq++;
-    this.heap.push(timer);
-    this.#up(this.heap.length - 1, timer);
+    if (later) this.#down(slot, timer);
+    else if (slot >= 0) this.#up(slot, timer);
+    else {
+      this.heap.push(timer);
+      this.#up(this.heap.length - 1, timer);
+    }
     this.due = this.heap[0]!.expires;
   }
 
