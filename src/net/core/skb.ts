@@ -379,10 +379,10 @@ export class SkbPool {
 
   /** Takes the buffer back, untold: consumeSkb and drop are for packets. */
   consume(skb: SkBuff): void {
-    assert(!skb.free, "a packet is freed twice");
+    assert(skb.free === false, "a packet is freed twice");
     skb.free = true;
     skb.dev = null;
-    if (!skb.bare) release(skb);
+    if (skb.bare !== true) release(skb);
     this.inUse--;
     if (skb.head.length === SMALL) this.small.push(skb);
     else if (this.large.length < 256) this.large.push(skb);
@@ -437,7 +437,7 @@ export class SkbPool {
     skb.csumOffset = 0;
     skb.macLen = 0;
     skb.tstampNs = 0;
-    if (skb.bare) {
+    if (skb.bare === true) {
       skb.bare = false;
       skb.trail = null;
     } else reset(skb);

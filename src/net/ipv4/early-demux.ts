@@ -6,12 +6,12 @@
 
 import type { Deferred } from "../../sim/sim.ts";
 import * as ip from "../../wire/ipv4.ts";
-import { get16, getInt32, numberOf } from "../../wire/layout.ts";
+import { firstHalf, get16, getInt32, half, numberOf, secondHalf } from "../../wire/layout.ts";
 import { deliverToTaps } from "../core/dev.ts";
 import type { FlowPathCache } from "../core/net.ts";
 import type { NetDevice } from "../core/net-device.ts";
 import { NF_INET_LOCAL_IN, NF_INET_PRE_ROUTING } from "../core/netfilter.ts";
-import { SIGN } from "../core/packet-box.ts";
+import { SIGN, type Span } from "../core/packet-box.ts";
 import { isPlainReceived } from "../core/plain.ts";
 import { ipHeaderIsValid, PACKET_HOST, type SkBuff } from "../core/skb.ts";
 import type { LastLeg, Trail } from "../core/trail.ts";
@@ -175,8 +175,9 @@ class AnyUdpLeg implements LastLeg {
   /** packets from this source to these destinations take the same route here */
   private readonly source: number;
   private readonly sourceWord: number;
-  private readonly low: number;
-  private readonly high: number;
+  /** their addresses, as they lie in headers, have these bits in common */
+  private readonly mask: number;
+  private readonly prefix: number;
   private readonly udp: UdpTable;
   private sock: UdpSock | null = null;
 
@@ -191,8 +192,9 @@ class AnyUdpLeg implements LastLeg {
     this.tos = head[data + 1]!;
     this.source = saddr;
     this.sourceWord = numberOf(saddr);
-    this.low = span === null ? daddr ^ SIGN : span.low;
-    this.high = span === null ? daddr ^ SIGN : span.high;
+    const hostBits = span === null ? 0 : blockWithin(span, daddr ^ SIGN);
+    this.mask = numberOf(~hostBits);
+    this.prefix = numberOf(daddr & ~hostBits);
     this.udp = rt.ip4.udp;
   }
 
@@ -203,19 +205,19 @@ class AnyUdpLeg implements LastLeg {
   leads({ words, data }: SkBuff): boolean {
     const rt = this.rt;
     const w = data >> 2;
-    const daddr = numberOf(words[w + 4]!);
-    const ports = numberOf(words[w + 5]!);
-    const turned = daddr ^ SIGN;
     if (
       this.genid !== this.dev.net.pathGenid ||
       rt.expired ||
       !this.demux.isStillOpen() ||
       words[w + 3] !== this.sourceWord ||
-      turned < this.low ||
-      turned > this.high
+      (words[w + 4]! & this.mask) !== this.prefix
     )
       return false;
-    const sock = this.udp.lookup(this.source, ports >>> 16, daddr, ports & 0xffff, this.dev.ifindex);
+    const ports = words[w + 5]!;
+    const dport = half(secondHalf(ports));
+    const sock =
+      this.udp.takerOf(dport) ??
+      this.udp.lookup(this.source, half(firstHalf(ports)), numberOf(words[w + 4]!), dport, this.dev.ifindex);
     this.sock = sock;
     return sock !== null && sock.encapRcv === null;
   }
@@ -225,3 +227,17 @@ class AnyUdpLeg implements LastLeg {
     this.sock!.receive(skb);
   }
 }
+
+/** The low bits by which an address differs from others of the largest block of a power of two that lies in the span, too. */
+function blockWithin({ low, high }: Span, turned: number): number {
+  let bits = 0;
+  while (bits !== MOST_HOST_BITS) {
+    const more = (bits << 1) | 1;
+    if ((turned & ~more) < low || (turned | more) > high) break;
+    bits = more;
+  }
+  return bits;
+}
+
+/** Half of all addresses; one more, and signs would not tell any more what lies in the span. */
+const MOST_HOST_BITS = 0x7fffffff;

@@ -2,6 +2,7 @@
 // others count in one of many hashed counters, which jump by a random part of the time passed. Answers to
 // include/net/ip.h (ip_select_ident_segs) and net/ipv4/route.c (__ip_select_ident, ip_idents_reserve).
 
+import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
 import type { Sim } from "../../sim/sim.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -15,30 +16,31 @@ import type { Ipv4 } from "./ipv4.ts";
 
 const BUCKETS = 2048;
 
-/** The counters, which all namespaces of a lab share (ip_idents). */
+/**
+ * The counters, which all namespaces of a lab share (ip_idents): of each its value and, 32 bits of it, the jiffy of its last use
+ * (ip_tstamps).
+ */
 class IdentTable {
-  readonly ids: Uint16Array = new Uint16Array(BUCKETS);
-  /** jiffies of each counter's last use, of 32 bits (ip_tstamps) */
-  readonly stamps: Int32Array = new Int32Array(BUCKETS);
+  readonly counters: Int32Array = new Int32Array(BUCKETS * 2);
 
   constructor(rng: Rng) {
-    for (let i = 0; i < BUCKETS; i++) this.ids[i] = rng.u32();
+    for (let i = 0; i < BUCKETS; i++) this.counters[i * 2] = rng.u32() & 0xffff;
   }
 }
 
 /** A namespace's way into the counters: by a key of its own (net.ipv4.ip_id_key). */
 export class IpIdents {
-  private readonly ids: Uint16Array;
-  private readonly stamps: Int32Array;
+  private readonly counters: Int32Array;
   private readonly rng: Rng;
   private readonly key: number;
-  /** the jiffy that it is (32 bits, wrapping), and when the next one begins (virtual ns) */
+  /** the jiffy that it is (32 bits, wrapping), and from when to when (virtual ns) */
   private jiffies = 0;
-  private nextJiffy = 0;
+  private jiffyFrom = 0;
+  private jiffyTo = 0;
 
   constructor(kernel: Kernel, rng: Rng) {
     const table = kernel.shared(IdentTable, () => new IdentTable(kernel.rng.fork("ip-idents")));
-    ({ ids: this.ids, stamps: this.stamps } = table);
+    this.counters = table.counters;
     this.rng = rng;
     this.key = rng.u32();
   }
@@ -53,21 +55,25 @@ export class IpIdents {
 
   /** The next of `segs` numbers of a counter. */
   count(counter: number, segs: number, { now }: Sim): number {
-    // divides once a jiffy
-    if (now >= this.nextJiffy || now < this.nextJiffy - JIFFY_NS) {
-      const jiffies = Math.floor(now / JIFFY_NS);
-      this.jiffies = jiffies | 0;
-      this.nextJiffy = jiffyStart(jiffies + 1);
-    }
-    const { jiffies, stamps, ids } = this;
-    const passed = (jiffies - stamps[counter]!) | 0;
-    let id = ids[counter]!;
+    if (now < this.jiffyFrom || now >= this.jiffyTo) this.#look(now);
+    const { jiffies, counters } = this;
+    const at = counter << 1;
+    const passed = (jiffies - counters[at | 1]!) | 0;
+    let id = counters[at]!;
     if (passed !== 0) {
-      stamps[counter] = jiffies;
+      counters[at | 1] = jiffies;
       id = (id + this.rng.below(passed >>> 0)) & 0xffff;
     }
-    ids[counter] = id + segs;
+    counters[at] = (id + segs) & 0xffff;
     return id;
+  }
+
+  /** Divides once a jiffy. */
+  #look(now: Ns): void {
+    const jiffies = Math.floor(now / JIFFY_NS);
+    this.jiffies = jiffies | 0;
+    this.jiffyFrom = jiffyStart(jiffies);
+    this.jiffyTo = jiffyStart(jiffies + 1);
   }
 
   random16(): number {

@@ -8,6 +8,7 @@ import { ETH_P_IP } from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { half, numberOf, wordOf } from "../../wire/layout.ts";
 import * as udp from "../../wire/udp.ts";
+import type { Net } from "../core/net.ts";
 import { SIGN } from "../core/packet-box.ts";
 import { CHECKSUM_PARTIAL, type SkBuff } from "../core/skb.ts";
 import { putBytes } from "../core/skb-bytes.ts";
@@ -29,6 +30,8 @@ const NOT_COUNTED = -2;
 
 /** What datagrams by one route have in common. */
 export class UdpHeaders {
+  /** the socket's namespace */
+  private readonly net: Net;
   /** what they were made for; null: not yet, or the socket's options have changed */
   rt: Rtable | null = null;
   private genid = 0;
@@ -50,9 +53,18 @@ export class UdpHeaders {
   /** the whole way of what goes there and has none of its own; null: it has not been asked for */
   trail: Trail | null = null;
 
+  constructor(net: Net) {
+    this.net = net;
+  }
+
   /** What they were made for is as it was: then the route still counts, too. */
   areFor(rt: Rtable): boolean {
-    return this.rt === rt && this.genid === rt.ip4.net.pathGenid;
+    return this.rt === rt && this.genid === this.net.pathGenid;
+  }
+
+  /** … whatever it was. */
+  areCurrent(): boolean {
+    return this.rt !== null && this.genid === this.net.pathGenid;
   }
 
   /** The route that was found, with the source that it chose, is that of these destinations (route-cache.ts). */
@@ -65,7 +77,7 @@ export class UdpHeaders {
   /** A datagram to the address goes by the route, as it is still good. */
   areForAddress(daddr: number): boolean {
     const turned = daddr ^ SIGN;
-    return turned >= this.low && turned <= this.high && this.rt !== null && this.areFor(this.rt);
+    return turned >= this.low && turned <= this.high && this.areCurrent();
   }
 
   /** Finds out what datagrams of a socket by this route look like; mostBytes is −1 where each must be looked at by itself. */
@@ -106,6 +118,7 @@ export class UdpDestination {
   /** addresses and ports as they stand in the headers */
   private source = 0;
   private sourceSum = 0;
+  private sourcePort = 0;
   private destination = 0;
   private ports = 0;
   /** sums of the IP header's halves and the pseudo-header's without what differs by packet */
@@ -124,14 +137,13 @@ export class UdpDestination {
 
   /** The whole way of what goes there: its own, or that of all by the route; null: it is not known. */
   get wholeWay(): Trail | null {
-    return this.passing ? this.headers.trail : this.trail;
+    return this.passing === true ? this.headers.trail : this.trail;
   }
 
   /** What it was made for is as it was: a datagram goes there as the last one did, if it is no longer than headers.mostBytes. */
   isCurrent(): boolean {
     const { headers } = this;
-    const { rt } = headers;
-    return rt !== null && this.generation === headers.generation && headers.areFor(rt);
+    return this.generation === headers.generation && headers.areCurrent();
   }
 
   /** Makes it one for datagrams with these headers between two addresses (signed numbers). */
@@ -142,7 +154,7 @@ export class UdpDestination {
     this.trail?.forget();
     if (this.dport !== dport) {
       this.dport = dport;
-      this.ports = wordOf(half(sk.sport), half(dport));
+      this.ports = wordOf(this.sourcePort, half(dport));
     }
     if (this.daddr === daddr) return;
     this.daddr = daddr;
@@ -161,6 +173,7 @@ export class UdpDestination {
     this.dport = 0;
     this.source = numberOf(saddr);
     this.sourceSum = halves(this.source);
+    this.sourcePort = half(sk.sport);
     // ip_select_ident
     if (sk.daddr !== 0) this.ident = COUNTED_BY_SOCKET;
     else if (headers.df !== 0 && !(headers.flags & IPSKB_IGNORE_DF)) this.ident = NOT_COUNTED;

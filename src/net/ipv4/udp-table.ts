@@ -37,12 +37,16 @@ class RecentPorts {
   }
 }
 
+/** Of a table that has not been asked: of no generation. */
+const NOTHING_RECENT = new RecentPorts();
+NOTHING_RECENT.generation = -1;
+
 /** The UDP sockets of one namespace, by local port. Addresses of packets may be signed or unsigned numbers. */
 export class UdpTable {
   private readonly ip4: Ipv4;
   private readonly socks: LazyMap<number, UdpSock[]> = new LazyMap();
-  /** what was found lately, by the port's last bits: a quarter of a Map's time; null: nothing yet */
-  private recent: RecentPorts | null = null;
+  /** what was found lately, by the port's last bits: a quarter of a Map's time */
+  private recent: RecentPorts = NOTHING_RECENT;
   /** raised by whatever may change who gets a datagram */
   generation = 0;
   /** made when a port is to be chosen */
@@ -100,13 +104,24 @@ export class UdpTable {
 
   /** The socket that a unicast datagram is for (__udp4_lib_lookup): bound to its address first, the best match wins. */
   lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
-    this.recent ??= new RecentPorts();
+    if (this.recent.generation !== this.generation) this.#forget();
     const { recent } = this;
-    if (recent.generation !== this.generation) recent.forget(this.generation);
     const slot = dport & (RECENT - 1);
     if (recent.ports[slot] !== dport) recent.remember(slot, dport, this.socks.get(dport));
     const taker = recent.takers[slot]!;
     return taker === null ? this.#search(recent.lists[slot], saddr, sport, daddr, dport, ifindex) : taker;
+  }
+
+  /** The socket that gets whatever comes to the port, if it has been looked up lately; null: `lookup` must be asked. */
+  takerOf(dport: number): UdpSock | null {
+    const { recent } = this;
+    const slot = dport & (RECENT - 1);
+    return recent.generation === this.generation && recent.ports[slot] === dport ? recent.takers[slot]! : null;
+  }
+
+  #forget(): void {
+    if (this.recent === NOTHING_RECENT) this.recent = new RecentPorts();
+    this.recent.forget(this.generation);
   }
 
   #search(

@@ -31,7 +31,7 @@ export class UdpSock extends DatagramSock {
   /** a tunnel device's port: packets go there */
   encapRcv: UdpEncapRcv | null = null;
   private corked: Uint8Array[] = [];
-  private headers: UdpHeaders = new UdpHeaders();
+  private headers: UdpHeaders;
   private otherHeaders: UdpHeaders | null = null;
   /** where the last datagram went that was not for the peer; the peer, by the route that is kept for it */
   private latest: UdpDestination | null = null;
@@ -42,6 +42,7 @@ export class UdpSock extends DatagramSock {
   constructor(ip4: Ipv4) {
     super(ip4, SOCK_DGRAM, ipv4.IPPROTO_UDP);
     this.mib = ip4.mib.udp;
+    this.headers = new UdpHeaders(ip4.net);
   }
 
   /** Whoever sends to its port sends to it: it is bound to no address and no device, and has no peer. */
@@ -107,7 +108,7 @@ export class UdpSock extends DatagramSock {
     if (options.oob) throw new NetError(Errno.EOPNOTSUPP);
     this.throwError();
     if (this.sndShutdown) throw new NetError(Errno.EPIPE);
-    const known = options.to ? this.#destinationOf(options.to) : this.peerDestination;
+    const known = options.to === undefined ? this.#knownPeer() : this.#destinationOf(options.to);
     const ready = known !== null && !options.more && this.#goesAsTheLast(bytes, known) ? known : null;
     if (ready === null || !this.#sendOnTrail(bytes, ready)) this.#sendByRoute(bytes, options, ready);
     return bytes.length;
@@ -123,9 +124,15 @@ export class UdpSock extends DatagramSock {
     return latest;
   }
 
-  /** By the route of the last datagram there, with the headers that are ready: where nothing has changed since. */
+  /** The same of the peer. */
+  #knownPeer(): UdpDestination | null {
+    const peer = this.peerDestination;
+    return peer?.isCurrent() ? peer : null;
+  }
+
+  /** By the route of the last datagram there, with the headers that are ready. */
   #goesAsTheLast(bytes: Uint8Array, to: UdpDestination): boolean {
-    return to.isCurrent() && bytes.length <= to.headers.mostBytes && this.corked.length === 0;
+    return bytes.length <= to.headers.mostBytes && this.corked.length === 0;
   }
 
   /** … on its trail, when that is known (core/trail.ts): ipPlainOut, Neighbour.output and the hop's send in one. False: it is not. */
@@ -234,7 +241,7 @@ export class UdpSock extends DatagramSock {
     if (this.headers.areFor(rt)) return this.headers;
     const other = this.otherHeaders;
     this.otherHeaders = this.headers;
-    this.headers = other ?? new UdpHeaders();
+    this.headers = other ?? new UdpHeaders(this.ip4.net);
     if (!this.headers.areFor(rt)) this.headers.make(this, rt);
     return this.headers;
   }
