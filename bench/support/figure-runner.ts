@@ -94,7 +94,7 @@ export class FigureProcess {
   constructor({ key, once }: Figure) {
     this.key = key;
     this.child = fork(fileURLToPath(new URL("./figure-process.js", import.meta.url)), [key], {
-      execArgv: once ? [] : [COMPILE_ALIKE],
+      execArgv: once ? [] : [COMPILE_ALIKE, "--expose-gc"],
     });
   }
 

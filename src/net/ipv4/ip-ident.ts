@@ -30,6 +30,7 @@ class IdentTable {
 
 /** A namespace's way into the counters: by a key of its own (net.ipv4.ip_id_key). */
 export class IpIdents {
+  private readonly sim: Sim;
   private readonly counters: Int32Array;
   private readonly rng: Rng;
   private readonly key: number;
@@ -40,6 +41,7 @@ export class IpIdents {
 
   constructor(kernel: Kernel, rng: Rng) {
     const table = kernel.shared(IdentTable, () => new IdentTable(kernel.rng.fork("ip-idents")));
+    this.sim = kernel.sim;
     this.counters = table.counters;
     this.rng = rng;
     this.key = rng.u32();
@@ -54,7 +56,8 @@ export class IpIdents {
   }
 
   /** The next of `segs` numbers of a counter. */
-  count(counter: number, segs: number, { now }: Sim): number {
+  count(counter: number, segs: number): number {
+    const { now } = this.sim;
     if (now < this.jiffyFrom || now >= this.jiffyTo) this.#look(now);
     const { jiffies, counters } = this;
     const at = counter << 1;
@@ -104,6 +107,6 @@ export function ipSelectIdentHashed(ip4: Ipv4, head: Uint8Array, at: number, seg
     getInt32(head, at + ipv4.SOURCE),
     ipv4.getProtocol(head, at),
   );
-  const id = idents.count(counter, segs, ip4.net.kernel.sim);
+  const id = idents.count(counter, segs);
   ipv4.setIdentification(head, at, id);
 }

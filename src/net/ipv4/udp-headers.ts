@@ -151,7 +151,7 @@ export class UdpDestination {
     if (this.headers !== headers || this.generation !== headers.generation || this.saddr !== saddr)
       this.#begin(sk, headers, saddr);
     else if (this.daddr === daddr && this.dport === dport) return;
-    this.trail?.forget();
+    if (this.trail !== null) this.trail.forget();
     if (this.dport !== dport) {
       this.dport = dport;
       this.ports = wordOf(this.sourcePort, half(dport));
@@ -238,7 +238,7 @@ export class UdpDestination {
       sk.inetId = (id + 1) & 0xffff;
       return id;
     }
-    return ident === NOT_COUNTED ? 0 : this.idents!.count(ident, 1, sk.net.kernel.sim);
+    return ident === NOT_COUNTED ? 0 : this.idents!.count(ident, 1);
   }
 
   /** Which way this packet goes, from here to its end, is to be noted. */

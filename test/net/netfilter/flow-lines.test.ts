@@ -75,7 +75,7 @@ describe("what a leg knows of connections", () => {
         destination: numberOf((0xc6120000 + Math.floor(i / ports)) | 0),
         ports: numberOf((40000 << 16) | (9999 + (i % ports))),
       }));
-      for (let round = 0; round < 4; round++) headers.forEach((one, i) => pass(lines, one, i + 1));
+      for (let round = 0; round < 4; round++) for (const [i, one] of headers.entries()) pass(lines, one, i + 1);
       let looks = 0;
       const { words } = lines;
       lines.words = new Proxy(words, {
