@@ -33,10 +33,9 @@ export interface ForwardLeg {
 
 /** The host with the socket. */
 export interface LastLeg {
-  leads(skb: SkBuff): boolean;
+  /** It comes to the socket, and is taken over. False: it does not, and is as it was. */
+  pass(skb: SkBuff): boolean;
   readonly holds: boolean;
-  /** It comes to the socket. Takes it over. */
-  pass(skb: SkBuff): void;
 }
 
 /** More hosts than this on a way are not remembered. */
@@ -149,9 +148,8 @@ export class Trail {
         return passed;
       }
     }
-    if (!last.leads(skb)) return this.#leave(skb, passed, last.holds);
+    if (!last.pass(skb)) return this.#leave(skb, passed, last.holds);
     this.strayed = 0;
-    last.pass(skb);
     return passed + 1;
   }
 

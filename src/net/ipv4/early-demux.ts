@@ -148,7 +148,7 @@ class UdpLeg implements LastLeg {
     this.tos = head[data + 1]!;
   }
 
-  leads(): boolean {
+  #leads(): boolean {
     const rt = this.rt;
     return (
       this.genid === this.dev.net.pathGenid &&
@@ -159,9 +159,11 @@ class UdpLeg implements LastLeg {
     );
   }
 
-  pass(skb: SkBuff): void {
+  pass(skb: SkBuff): boolean {
+    if (!this.#leads()) return false;
     this.demux.deliver(skb, this.dev, this.tos);
     this.sock.receive(skb);
+    return true;
   }
 }
 
@@ -179,7 +181,6 @@ class AnyUdpLeg implements LastLeg {
   private readonly mask: number;
   private readonly prefix: number;
   private readonly udp: UdpTable;
-  private sock: UdpSock | null = null;
 
   constructor(demux: EarlyDemux, { head, data }: SkBuff, dev: NetDevice, rt: Rtable) {
     const saddr = getInt32(head, data + ip.SOURCE);
@@ -202,7 +203,8 @@ class AnyUdpLeg implements LastLeg {
     return this.genid === this.dev.net.pathGenid && !this.rt.expired;
   }
 
-  leads({ words, data }: SkBuff): boolean {
+  /** Who gets it; null: it does not come here, or to nobody. */
+  #socketOf({ words, data }: SkBuff): UdpSock | null {
     const rt = this.rt;
     const w = data >> 2;
     if (
@@ -212,19 +214,21 @@ class AnyUdpLeg implements LastLeg {
       words[w + 3] !== this.sourceWord ||
       (words[w + 4]! & this.mask) !== this.prefix
     )
-      return false;
+      return null;
     const ports = words[w + 5]!;
     const dport = half(secondHalf(ports));
     const sock =
       this.udp.takerOf(dport) ??
       this.udp.lookup(this.source, half(firstHalf(ports)), numberOf(words[w + 4]!), dport, this.dev.ifindex);
-    this.sock = sock;
-    return sock !== null && sock.encapRcv === null;
+    return sock !== null && sock.encapRcv === null ? sock : null;
   }
 
-  pass(skb: SkBuff): void {
+  pass(skb: SkBuff): boolean {
+    const sock = this.#socketOf(skb);
+    if (sock === null) return false;
     this.demux.deliver(skb, this.dev, this.tos);
-    this.sock!.receive(skb);
+    sock.receive(skb);
+    return true;
   }
 }
 
