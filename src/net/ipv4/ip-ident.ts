@@ -2,15 +2,13 @@
 // others count in one of many hashed counters, which jump by a random part of the time passed. Answers to
 // include/net/ip.h (ip_select_ident_segs) and net/ipv4/route.c (__ip_select_ident, ip_idents_reserve).
 
-import type { Ns } from "../../base/time.ts";
 import type { Rng } from "../../sim/rng.ts";
-import type { Sim } from "../../sim/sim.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import { getInt32 } from "../../wire/layout.ts";
+import { JiffyClock } from "../core/jiffy-clock.ts";
 import type { Kernel } from "../core/net.ts";
 import type { SkBuff } from "../core/skb.ts";
 import type { Sock } from "../core/sock.ts";
-import { JIFFY_NS, jiffyStart } from "../core/timer-wheel.ts";
 import { IPSKB_IGNORE_DF } from "./ip-cb.ts";
 import type { Ipv4 } from "./ipv4.ts";
 
@@ -30,18 +28,14 @@ class IdentTable {
 
 /** A namespace's way into the counters: by a key of its own (net.ipv4.ip_id_key). */
 export class IpIdents {
-  private readonly sim: Sim;
+  private readonly clock: JiffyClock;
   private readonly counters: Int32Array;
   private readonly rng: Rng;
   private readonly key: number;
-  /** the jiffy that it is (32 bits, wrapping), and from when to when (virtual ns) */
-  private jiffies = 0;
-  private jiffyFrom = 0;
-  private jiffyTo = 0;
 
   constructor(kernel: Kernel, rng: Rng) {
     const table = kernel.shared(IdentTable, () => new IdentTable(kernel.rng.fork("ip-idents")));
-    this.sim = kernel.sim;
+    this.clock = new JiffyClock(kernel.sim);
     this.counters = table.counters;
     this.rng = rng;
     this.key = rng.u32();
@@ -57,26 +51,18 @@ export class IpIdents {
 
   /** The next of `segs` numbers of a counter. */
   count(counter: number, segs: number): number {
-    const { now } = this.sim;
-    if (now < this.jiffyFrom || now >= this.jiffyTo) this.#look(now);
-    const { jiffies, counters } = this;
+    const { counters } = this;
     const at = counter << 1;
+    const jiffies = this.clock.jiffies();
     const passed = (jiffies - counters[at | 1]!) | 0;
     let id = counters[at]!;
-    if (passed !== 0) {
+    // below 0: the last one's CPU was ahead
+    if (passed > 0) {
       counters[at | 1] = jiffies;
-      id = (id + this.rng.below(passed >>> 0)) & 0xffff;
+      id = (id + this.rng.below(passed)) & 0xffff;
     }
     counters[at] = (id + segs) & 0xffff;
     return id;
-  }
-
-  /** Divides once a jiffy. */
-  #look(now: Ns): void {
-    const jiffies = Math.floor(now / JIFFY_NS);
-    this.jiffies = jiffies | 0;
-    this.jiffyFrom = jiffyStart(jiffies);
-    this.jiffyTo = jiffyStart(jiffies + 1);
   }
 
   random16(): number {

@@ -10,11 +10,12 @@ import type { Rng } from "../../sim/rng.ts";
 import type { Timer } from "../../sim/sim.ts";
 import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, OFFSET_MASK } from "../../wire/ipv4.ts";
 import { get16 } from "../../wire/layout.ts";
+import { JiffyClock } from "../core/jiffy-clock.ts";
 import type { Net } from "../core/net.ts";
 import { NF_ACCEPT, NF_DROP, type NfHookState } from "../core/netfilter.ts";
 import type { PathRecord } from "../core/path-record.ts";
 import type { SkBuff } from "../core/skb.ts";
-import { HZ, JIFFY_NS, jiffyStart } from "../core/timer-wheel.ts";
+import { HZ, JIFFY_NS } from "../core/timer-wheel.ts";
 import {
   ctinfo2dir,
   IP_CT_ESTABLISHED,
@@ -50,9 +51,7 @@ import { TcpTracks } from "./proto-tcp-track.ts";
 import { getTuple, invertTuple, Tuple } from "./tuple.ts";
 
 export class Conntrack {
-  private jiffy = 0;
-  private jiffyFrom: Ns = Number.NEGATIVE_INFINITY;
-  private jiffyTo: Ns = Number.NEGATIVE_INFINITY;
+  private readonly clock: JiffyClock;
   readonly net: Net;
   readonly sysctl: ConntrackSysctl;
   readonly stat: ConntrackStat = newConntrackStat();
@@ -92,9 +91,7 @@ export class Conntrack {
 
   constructor(net: Net) {
     this.net = net;
-    // a product that V8 has only seen small is compiled as one that stays below 2^31, and everything around it anew once it does not
-    this.#look(2 ** 40);
-    this.jiffyTo = 0;
+    this.clock = new JiffyClock(net.sim);
     const rng: Rng = net.kernel.rng.fork(`conntrack/${net.id}`);
     this.idKey = rng.u32();
     this.rows = new ConnRows(net.kernel.skbs);
@@ -125,17 +122,7 @@ export class Conntrack {
 
   /** The clock that timeouts count by (nfct_time_stamp): 32 bits, wrapping. */
   jiffies(): number {
-    const { now } = this.net.kernel.sim;
-    if (now < this.jiffyFrom || now >= this.jiffyTo) this.#look(now);
-    return this.jiffy;
-  }
-
-  /** Divides once a jiffy instead of twice a packet. */
-  #look(now: Ns): void {
-    const jiffy = Math.floor(now / JIFFY_NS);
-    this.jiffy = jiffy | 0;
-    this.jiffyFrom = jiffyStart(jiffy);
-    this.jiffyTo = this.jiffyFrom + JIFFY_NS;
+    return this.clock.jiffies();
   }
 
   /** The jiffy that is so many seconds away. */
