@@ -162,7 +162,7 @@ export class Sim {
   private _inSoftirq = false;
   private seq = 0;
   private readonly heap: Timer[] = [];
-  /** when the first timer of the heap goes off */
+  /** when the first timer of the heap goes off; Infinity: there is none */
   private due: Ns = Number.POSITIVE_INFINITY;
   private readonly deferred: Deferred[] = [];
 
@@ -341,7 +341,7 @@ export class Sim {
 
   /** When something happens next by itself: now while softirqs are raised, Infinity when nothing will. */
   get nextEvent(): Ns {
-    return this.#busyCpu() ? this.now : (this.heap[0]?.expires ?? Number.POSITIVE_INFINITY);
+    return this.#busyCpu() ? this.now : this.due;
   }
 
   /** True when nothing will ever happen again by itself. */

@@ -35,6 +35,7 @@ export interface ForwardLeg {
 export interface LastLeg {
   /** It comes to the socket, and is taken over. False: it does not, and is as it was. */
   pass(skb: SkBuff): boolean;
+  /** as of a host that forwards */
   readonly holds: boolean;
 }
 

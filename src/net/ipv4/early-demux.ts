@@ -174,10 +174,8 @@ class AnyUdpLeg implements LastLeg {
   private readonly rt: Rtable;
   private readonly genid: number;
   private readonly tos: number;
-  /** packets from this source to these destinations take the same route here */
+  /** Packets from this source to these destinations take the same route here: the one's word in headers, the bits that the others' have in common. */
   private readonly source: number;
-  private readonly sourceWord: number;
-  /** their addresses, as they lie in headers, have these bits in common */
   private readonly mask: number;
   private readonly prefix: number;
   private readonly udp: UdpTable;
@@ -191,8 +189,7 @@ class AnyUdpLeg implements LastLeg {
     this.rt = rt;
     this.genid = dev.net.pathGenid;
     this.tos = head[data + 1]!;
-    this.source = saddr;
-    this.sourceWord = numberOf(saddr);
+    this.source = numberOf(saddr);
     const hostBits = span === null ? 0 : blockWithin(span, daddr ^ SIGN);
     this.mask = numberOf(~hostBits);
     this.prefix = numberOf(daddr & ~hostBits);
@@ -211,7 +208,7 @@ class AnyUdpLeg implements LastLeg {
       this.genid !== this.dev.net.pathGenid ||
       rt.expired ||
       !this.demux.isStillOpen() ||
-      words[w + 3] !== this.sourceWord ||
+      words[w + 3] !== this.source ||
       (words[w + 4]! & this.mask) !== this.prefix
     )
       return null;
@@ -219,7 +216,7 @@ class AnyUdpLeg implements LastLeg {
     const dport = half(secondHalf(ports));
     const sock =
       this.udp.takerOf(dport) ??
-      this.udp.lookup(this.source, half(firstHalf(ports)), numberOf(words[w + 4]!), dport, this.dev.ifindex);
+      this.udp.lookup(numberOf(this.source), half(firstHalf(ports)), numberOf(words[w + 4]!), dport, this.dev.ifindex);
     return sock !== null && sock.encapRcv === null ? sock : null;
   }
 

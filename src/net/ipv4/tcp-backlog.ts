@@ -45,17 +45,8 @@ function continues(tail: SkBuff, skb: SkBuff): boolean {
   const a = tail.transportHeader;
   const b = skb.transportHeader;
   const length = skb.data - b;
-  return tail.data - a === length && sameOptions(tail, a, skb, b, length);
-}
-
-/** … whose length is a multiple of four, and so is where they lie but behind a tunnel's header. */
-function sameOptions(tail: SkBuff, a: number, skb: SkBuff, b: number, length: number): boolean {
-  if (((a | b) & 3) !== 0) {
-    for (let i = 20; i < length; i++) if (tail.head[a + i] !== skb.head[b + i]) return false;
-    return true;
-  }
-  const to = (b + length) >> 2;
-  for (let i = (a + 20) >> 2, j = (b + 20) >> 2; j < to; i++, j++) if (tail.words[i] !== skb.words[j]) return false;
+  if (tail.data - a !== length) return false;
+  for (let i = 20; i < length; i++) if (tail.head[a + i] !== skb.head[b + i]) return false;
   return true;
 }
 

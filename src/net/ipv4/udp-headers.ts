@@ -59,7 +59,7 @@ export class UdpHeaders {
 
   /** What they were made for is as it was: then the route still counts, too. */
   areFor(rt: Rtable): boolean {
-    return this.rt === rt && this.genid === this.net.pathGenid;
+    return this.rt === rt && this.areCurrent();
   }
 
   /** … whatever it was. */

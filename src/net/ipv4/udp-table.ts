@@ -104,12 +104,7 @@ export class UdpTable {
 
   /** The socket that a unicast datagram is for (__udp4_lib_lookup): bound to its address first, the best match wins. */
   lookup(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
-    if (this.recent.generation !== this.generation) this.#forget();
-    const { recent } = this;
-    const slot = dport & (RECENT - 1);
-    if (recent.ports[slot] !== dport) recent.remember(slot, dport, this.socks.get(dport));
-    const taker = recent.takers[slot]!;
-    return taker === null ? this.#search(recent.lists[slot], saddr, sport, daddr, dport, ifindex) : taker;
+    return this.takerOf(dport) ?? this.#search(saddr, sport, daddr, dport, ifindex);
   }
 
   /** The socket that gets whatever comes to the port, if it has been looked up lately; null: `lookup` must be asked. */
@@ -119,25 +114,24 @@ export class UdpTable {
     return recent.generation === this.generation && recent.ports[slot] === dport ? recent.takers[slot]! : null;
   }
 
-  #forget(): void {
-    if (this.recent === NOTHING_RECENT) this.recent = new RecentPorts();
-    this.recent.forget(this.generation);
-  }
-
-  #search(
-    list: readonly UdpSock[] | undefined,
-    saddr: number,
-    sport: number,
-    daddr: number,
-    dport: number,
-    ifindex: number,
-  ): UdpSock | null {
+  #search(saddr: number, sport: number, daddr: number, dport: number, ifindex: number): UdpSock | null {
+    const list = this.#listOf(dport);
     if (!list) return null;
     if (list.length === 1) {
       const sock = list[0]!;
       return sock.score(sock.rcvSaddr === 0 ? 0 : daddr, saddr, sport, ifindex) < 0 ? null : sock;
     }
     return best(list, daddr, saddr, sport, daddr, dport, ifindex) ?? best(list, 0, saddr, sport, daddr, dport, ifindex);
+  }
+
+  /** The sockets of a port, which is remembered with its taker. */
+  #listOf(port: number): readonly UdpSock[] | undefined {
+    if (this.recent === NOTHING_RECENT) this.recent = new RecentPorts();
+    const { recent, generation } = this;
+    if (recent.generation !== generation) recent.forget(generation);
+    const slot = port & (RECENT - 1);
+    if (recent.ports[slot] !== port) recent.remember(slot, port, this.socks.get(port));
+    return recent.lists[slot];
   }
 
   /**
