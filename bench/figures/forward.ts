@@ -19,7 +19,8 @@ import type { Batch, Figure } from "./figure.ts";
 
 const FRAMES = 2000;
 /** With captures, so that files are long as large ones are: what is left at the end is written in no other thread. */
-const CAPTURED_FRAMES = 10_000;
+const CAPTURED_SMALL = 40_000;
+const CAPTURED_LARGE = 10_000;
 
 /** Sends and receives; every datagram must have arrived. */
 function oneFlow(path: NatPath, payloadBytes: number, frames = FRAMES): Batch {
@@ -48,10 +49,10 @@ function oneFlow(path: NatPath, payloadBytes: number, frames = FRAMES): Batch {
 const NO_OPTIONS = {};
 
 /** Two captures into files, as two tcpdumps write them; the last frames are checked when the figure is done. */
-async function withCaptures(payloadBytes: number): Promise<Batch> {
+async function withCaptures(payloadBytes: number, frames: number): Promise<Batch> {
   const path = await natPath();
   const captures = captureToFiles(path);
-  const batch = oneFlow(path, payloadBytes, CAPTURED_FRAMES);
+  const batch = oneFlow(path, payloadBytes, frames);
   return {
     units: batch.units,
     run() {
@@ -62,7 +63,7 @@ async function withCaptures(payloadBytes: number): Promise<Batch> {
     before: captures.renew,
     check() {
       batch.check!();
-      for (const { name, file } of captures.files) checkCapture(name, file, payloadBytes);
+      for (const { name, file } of captures.files) checkCapture(name, file, payloadBytes, frames);
       captures.remove();
     },
   };
@@ -82,8 +83,11 @@ export function captureToFiles(path: NatPath): CaptureFiles {
   const folder = mkdtempSync(join(tmpdir(), "vethlab-bench-"));
   const captures = ["docker0", "eth0"].map((name) => {
     const file = join(folder, `${name}.pcap`);
-    let behind = new WriteBehind(openSync(file, "w"));
-    const writer = new CaptureWriter({ sink: (piece) => void behind.append(piece) });
+    let behind = new WriteBehind(openSync(file, "w+"));
+    const writer = new CaptureWriter({
+      sink: (piece) => void behind.append(piece),
+      room: (bytes) => behind.room(bytes),
+    });
     const tap: Tap = {
       capture: (skb, _dev, _outgoing, stamp) => captureFrame(writer, skb, stamp),
     };
@@ -97,7 +101,7 @@ export function captureToFiles(path: NatPath): CaptureFiles {
       behind.close();
       // a file that is cut to nothing and written anew is put on the disk when it is closed (ext4's auto_da_alloc), in the next run's time
       unlinkSync(file);
-      behind = new WriteBehind(openSync(file, "w"));
+      behind = new WriteBehind(openSync(file, "w+"));
       // the writer stays, with its chunk as large as it has become: as in a capture that goes on
       behind.append(emptyCapture());
     };
@@ -116,13 +120,12 @@ export function captureToFiles(path: NatPath): CaptureFiles {
 }
 
 /** Count, addresses, checksums of all frames in a file. */
-function checkCapture(name: string, file: string, payloadBytes: number): void {
+function checkCapture(name: string, file: string, payloadBytes: number, count: number): void {
   const capture = readCapture(new Uint8Array(readFileSync(file)));
   const { bytes } = capture;
   // now and then a machine asks its neighbour whether it is still there
   const frames = capture.frames.filter(({ from }) => ethernet.getEtherType(bytes, from) !== ethernet.ETH_P_ARP);
-  if (frames.length !== CAPTURED_FRAMES)
-    throw new Error(`${name}: ${frames.length} frames in the file instead of ${CAPTURED_FRAMES}`);
+  if (frames.length !== count) throw new Error(`${name}: ${frames.length} frames in the file instead of ${count}`);
   const source = name === "docker0" ? CONTAINER : HOST;
   for (const { from, to } of frames) {
     const at = from + 14;
@@ -260,12 +263,17 @@ export const forwardFigures: readonly Figure[] = [
     unit: UNIT,
     prepare: async () => oneFlow(await natPath(), 18),
   },
-  { key: "forward_60B_pcap", title: "… with both captures in files", unit: UNIT, prepare: () => withCaptures(18) },
+  {
+    key: "forward_60B_pcap",
+    title: "… with both captures in files",
+    unit: UNIT,
+    prepare: () => withCaptures(18, CAPTURED_SMALL),
+  },
   {
     key: "forward_1442B_pcap",
     title: "1,442-byte frames with both captures",
     unit: UNIT,
-    prepare: () => withCaptures(1400),
+    prepare: () => withCaptures(1400, CAPTURED_LARGE),
   },
   { key: "flows_1000", title: "1,000 flows", unit: UNIT, prepare: () => manyFlows(1000) },
   { key: "flows_1000000", title: "1,000,000 flows", unit: UNIT, prepare: () => manyFlows(1_000_000) },

@@ -30,7 +30,11 @@ export interface CaptureWriterOptions {
   readonly nanoseconds?: boolean;
   /** Receives the file piece by piece; each piece is valid only during the call. */
   readonly sink?: (piece: Uint8Array) => void;
+  /** Where the sink would have the next piece: memory of so many bytes or more. Null: anywhere. */
+  readonly room?: (bytes: number) => Uint8Array | null;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 export class CaptureWriter {
   /** Frames written so far. */
@@ -40,11 +44,16 @@ export class CaptureWriter {
   private readonly startSeconds: number;
   private readonly nanoseconds: boolean;
   private readonly sink: ((piece: Uint8Array) => void) | undefined;
+  private readonly room: ((bytes: number) => Uint8Array | null) | undefined;
   private readonly full: Uint8Array[] = [];
+  /** this writer's own memory, and where it writes, which may be the sink's */
+  private own: Uint8Array = NO_BYTES;
   private chunk!: Uint8Array;
   /** the same bytes, for numbers at any offset and for words */
   private out!: DataView;
   private chunkWords!: Int32Array;
+  /** what is not handed over begins there, and ends there */
+  private start: number = CHUNK_START;
   private used: number = CHUNK_START;
   /** less the length of a frame: where its record begins at the latest to find room in the chunk */
   private lastStart!: number;
@@ -57,8 +66,9 @@ export class CaptureWriter {
     this.startSeconds = options.startSeconds ?? 0;
     this.nanoseconds = options.nanoseconds ?? false;
     this.sink = options.sink;
+    this.room = options.room;
     this.mostByWords = LITTLE_ENDIAN ? this.snapLength : -1;
-    this.takeChunk(FIRST_CHUNK);
+    this.takeOwn(FIRST_CHUNK);
     this.used = emitFileHeader(this.chunk, CHUNK_START, this.linkType, this.snapLength, this.nanoseconds);
   }
 
@@ -221,9 +231,14 @@ export class CaptureWriter {
 
   /** Hands what is written so far to the sink. */
   flush(): void {
-    if (this.sink === undefined || this.used === CHUNK_START) return;
-    this.sink(this.chunk.subarray(CHUNK_START, this.used));
-    this.used = CHUNK_START;
+    if (this.sink === undefined || this.used === this.start) return;
+    this.sink(this.chunk.subarray(this.start, this.used));
+    if (this.chunk === this.own) this.used = CHUNK_START;
+    else {
+      // the memory is the sink's again
+      this.start = this.used;
+      this.lastStart = -1;
+    }
   }
 
   /** Makes room for a record and returns where its bytes go; its header comes in front of them. */
@@ -248,24 +263,36 @@ export class CaptureWriter {
 
   /** A chunk that a record of so many bytes finds room in. */
   private nextChunk(length: number): void {
-    const needed = CHUNK_START + RECORD_HEADER_LENGTH + length + SLACK;
+    const needed = RECORD_HEADER_LENGTH + length + SLACK;
     const largest = this.sink === undefined ? LARGEST_CHUNK : SINK_CHUNK;
-    const size = Math.max(needed, Math.min(this.chunk.length * 2, largest));
-    if (this.sink !== undefined) {
-      this.flush();
-      if (size > this.chunk.length) this.takeChunk(size);
+    const size = Math.max(CHUNK_START + needed, Math.min(this.own.length * 2, largest));
+    if (this.sink === undefined) {
+      if (this.used > CHUNK_START) this.full.push(this.chunk.subarray(CHUNK_START, this.used));
+      this.takeOwn(size);
       return;
     }
-    if (this.used > CHUNK_START) this.full.push(this.chunk.subarray(CHUNK_START, this.used));
-    this.takeChunk(size);
-    this.used = CHUNK_START;
+    this.flush();
+    const room = this.room?.(needed);
+    if (room) {
+      if (room.buffer !== this.chunk.buffer) this.writeInto(new Uint8Array(room.buffer));
+      this.start = room.byteOffset;
+      this.used = room.byteOffset;
+      this.lastStart = room.byteOffset + room.length - RECORD_HEADER_LENGTH - SLACK;
+    } else if (size > this.own.length || this.chunk !== this.own) this.takeOwn(size);
   }
 
-  private takeChunk(bytes: number): void {
-    this.chunk = new Uint8Array(bytes);
-    this.out = new DataView(this.chunk.buffer);
-    this.chunkWords = new Int32Array(this.chunk.buffer, 0, bytes >> 2);
-    this.lastStart = bytes - RECORD_HEADER_LENGTH - SLACK;
+  private takeOwn(bytes: number): void {
+    if (this.sink === undefined || this.own.length < bytes) this.own = new Uint8Array(bytes);
+    this.writeInto(this.own);
+    this.start = CHUNK_START;
+    this.used = CHUNK_START;
+    this.lastStart = this.own.length - RECORD_HEADER_LENGTH - SLACK;
+  }
+
+  private writeInto(chunk: Uint8Array): void {
+    this.chunk = chunk;
+    this.out = new DataView(chunk.buffer);
+    this.chunkWords = new Int32Array(chunk.buffer, 0, chunk.length >> 2);
   }
 }
 

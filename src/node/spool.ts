@@ -61,6 +61,10 @@ export class SpooledFile implements Store {
     return this.#behind.append(bytes);
   }
 
+  room(bytes: number): Uint8Array | null {
+    return this.#behind.room(bytes);
+  }
+
   read(into: Uint8Array, from: number): void {
     const behind = this.#behind;
     const inFile = behind.finish() ? into.length : Math.max(0, Math.min(into.length, behind.written - from));

@@ -6,8 +6,12 @@
 // tells: it is one writer's, pieces are written one at a time, and a write(2) moves the end of a file behind the bytes that it has copied
 // (generic_perform_write, mm/filemap.c; ext4_da_write_end). Where the end does not come, the same bytes are written to the same place here,
 // which does no harm if they were only late, and throws what the pool has been told.
+//
+// Who makes much of it makes it where it is written from (`room`): of two captures' frames of 60 bytes a twelfth of the time was a copy into
+// the piece, and of frames of 1,442 bytes a fifth.
 
-import { closeSync, fstatSync, ftruncateSync, write, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, readSync, write, writeSync } from "node:fs";
+import { HALF_WORD } from "../capture/pcap-lengths.ts";
 
 /** What writes: node:fs, or a test's disk. */
 export interface Disk {
@@ -28,27 +32,38 @@ const REAL: Disk = { write, writeSync };
 const BOUNDARY = 1 << 16;
 /** So few wakings of a thread, which cost 20 us each; what is larger than a processor's second cache takes longer to write. */
 const PIECE = 4 * BOUNDARY;
-/** How often, and how many times, it is asked whether a piece has come: for a quarter of a second, as a sleep takes four times as long. */
+/** Behind a piece, for a record of 64 KiB that goes beyond its end. */
+const BEYOND = BOUNDARY + 1024;
+/** How often it is asked at once whether a piece has come, some 3 us apart: a fifth of a millisecond, as long as a sleep takes all in all. */
+const MOST_LOOKS = 64;
+const LOOK_APART = 2000;
+/** … and how many times behind a sleep: for a quarter of a second, as a sleep takes four times as long. */
 const POLL_MS = 0.05;
 const MOST_POLLS = 1000;
 /** New memory costs a first touch of each page: so many pieces wait for the next file. */
 const MOST_SPARE = 4;
 
 const sleep = new Int32Array(new SharedArrayBuffer(4));
+const oneByte = new Uint8Array(1);
 const spare: Uint8Array[] = [];
-const newPiece = (): Uint8Array => spare.pop() ?? new Uint8Array(PIECE);
+const newMemory = (): Uint8Array => spare.pop() ?? new Uint8Array(2 * HALF_WORD + PIECE + BEYOND);
 
 export class WriteBehind {
   readonly #fd: number;
   readonly #disk: Disk;
   /** so many bytes lie in the file */
   #written = 0;
-  /** behind them comes what the pool has been given */
-  #away: Uint8Array = newPiece();
+  /** behind them comes what the pool has been given, from #awayStart on */
+  #away: Uint8Array = newMemory();
+  #awayStart = 0;
   #awayBytes = 0;
-  /** and then what it will get next */
-  #piece: Uint8Array = newPiece();
+  /** and then what it will get next: the piece's memory, where the piece begins in it, how much there is, and where it will end */
+  #memory: Uint8Array = newMemory();
+  #start = 0;
   #used = 0;
+  #limit = 0;
+  /** somebody may be writing behind what there is */
+  #lent = false;
   /** what the system has said */
   #error: unknown = null;
   /** pieces that the pool has not answered for, and whether one of them may still be written */
@@ -60,40 +75,55 @@ export class WriteBehind {
     if (this.#late && this.#mayClose()) closeSync(this.#fd);
   };
 
-  /** @param fd an empty regular file that nobody else writes to; is closed by `close` */
+  /** @param fd an empty regular file, open for both, that nobody else writes to; is closed by `close` */
   constructor(fd: number, disk: Disk = REAL) {
     this.#fd = fd;
     this.#disk = disk;
+    this.#beginPiece();
+  }
+
+  /**
+   * Memory of `bytes` or more in which what comes next may be made; what is appended from its beginning is not copied. Nobody writes there
+   * any more once it is appended, or anything else is. Null: there is none, and it may be made anywhere. The file's bytes lie two behind
+   * where they lie to its words, as CaptureWriter would have them.
+   */
+  room(bytes: number): Uint8Array | null {
+    const at = this.#start + this.#used;
+    const end = Math.max(this.#start + this.#limit, at + bytes);
+    if (this.#error !== null || end > this.#memory.length) return null;
+    this.#lent = true;
+    return this.#memory.subarray(at, end);
   }
 
   /** Adds to the end; the bytes are only lent. False: the disk has no more room, and nothing was added. */
   append(bytes: Uint8Array): boolean {
     if (this.#error !== null) return false;
     const { length } = bytes;
-    // it ends at a boundary of the file
-    const room = PIECE - ((this.#written + this.#awayBytes) % BOUNDARY) - this.#used;
-    if (length < room) {
-      this.#piece.set(bytes, this.#used);
+    if (bytes.buffer === this.#memory.buffer && bytes.byteOffset === this.#start + this.#used && this.#lent) {
+      if (this.#used + length >= this.#limit && !this.#arrive()) return false;
+      this.#lent = false;
       this.#used += length;
+      if (this.#used >= this.#limit) this.#send();
+      return true;
+    }
+    if (this.#lent) this.#leaveMemory();
+    const room = this.#limit - this.#used;
+    if (length < room) {
+      this.#add(bytes);
       return true;
     }
     if (!this.#arrive()) return false;
     if (length - room >= PIECE) return this.finish() && this.#writeNow(bytes);
-    this.#piece.set(bytes.subarray(0, room), this.#used);
-    this.#used += room;
+    this.#add(bytes.subarray(0, room));
     this.#send();
-    this.#piece.set(bytes.subarray(room));
-    this.#used = length - room;
+    this.#add(bytes.subarray(room));
     return true;
   }
 
   /** Everything is in the file; false: but for `rest`. */
   finish(): boolean {
     if (this.#error !== null || !this.#arrive()) return false;
-    if (this.#used === 0) return true;
-    if (!this.#writeNow(this.#piece.subarray(0, this.#used))) return false;
-    this.#used = 0;
-    return true;
+    return this.#used === 0 || this.#writeNow(this.#piece);
   }
 
   /** After `finish`: how much is in the file, … */
@@ -103,7 +133,7 @@ export class WriteBehind {
 
   /** … what found no room behind it, and why. */
   get rest(): Uint8Array {
-    return Buffer.concat([this.#away.subarray(0, this.#awayBytes), this.#piece.subarray(0, this.#used)]);
+    return Buffer.concat([this.#awayPiece, this.#piece]);
   }
 
   get error(): unknown {
@@ -120,7 +150,9 @@ export class WriteBehind {
     if (this.#error === null) this.#arrive();
     this.#closed = true;
     if (this.#mayClose()) closeSync(this.#fd);
-    if (this.#error === null && spare.length < MOST_SPARE) spare.push(this.#away, this.#piece);
+    if (this.#error !== null || spare.length >= MOST_SPARE) return;
+    spare.push(this.#away);
+    if (!this.#lent) spare.push(this.#memory);
   }
 
   /** Another file might get its number, and what the pool is late with. */
@@ -128,49 +160,100 @@ export class WriteBehind {
     return this.#closed && (!this.#late || this.#unanswered === 0);
   }
 
-  /** The pool gets the piece, which is full; the one before has come. */
-  #send(): void {
-    const full = this.#piece;
-    this.#piece = this.#away;
-    this.#away = full;
-    this.#awayBytes = this.#used;
+  get #piece(): Uint8Array {
+    return this.#memory.subarray(this.#start, this.#start + this.#used);
+  }
+
+  get #awayPiece(): Uint8Array {
+    return this.#away.subarray(this.#awayStart, this.#awayStart + this.#awayBytes);
+  }
+
+  /** An empty one, behind what is in the file or on its way there. */
+  #beginPiece(): void {
+    const from = this.#written + this.#awayBytes;
+    if (this.#lent) this.#memory = newMemory();
+    this.#lent = false;
+    this.#start = HALF_WORD + (from & 3);
     this.#used = 0;
+    this.#limit = PIECE - (from % BOUNDARY);
+  }
+
+  #add(bytes: Uint8Array): void {
+    this.#memory.set(bytes, this.#start + this.#used);
+    this.#used += bytes.length;
+  }
+
+  /** Whoever has it keeps it. */
+  #leaveMemory(): void {
+    const memory = newMemory();
+    memory.set(this.#piece, this.#start);
+    this.#memory = memory;
+    this.#lent = false;
+  }
+
+  /** The pool gets the piece, which is full; the one before has come. What is beyond its end begins the next one. */
+  #send(): void {
+    const full = this.#memory;
+    this.#memory = this.#away;
+    this.#away = full;
+    this.#awayStart = this.#start;
+    this.#awayBytes = this.#limit;
+    const beyond = full.subarray(this.#start + this.#limit, this.#start + this.#used);
+    this.#beginPiece();
+    this.#add(beyond);
     this.#unanswered++;
-    this.#disk.write(this.#fd, full, 0, this.#awayBytes, this.#written, this.#answered);
+    this.#disk.write(this.#fd, full, this.#awayStart, this.#awayBytes, this.#written, this.#answered);
   }
 
   /** What the pool was given lies in the file. */
   #arrive(): boolean {
     if (this.#awayBytes === 0) return true;
     const end = this.#written + this.#awayBytes;
-    for (let polls = 0; fstatSync(this.#fd).size < end; polls++) {
-      if (polls === MOST_POLLS) return this.#writeAgain();
-      Atomics.wait(sleep, 0, 0, POLL_MS);
+    for (let polls = 0; !this.#reaches(end); polls++) {
+      if (polls === MOST_LOOKS + MOST_POLLS) return this.#writeAgain();
+      if (polls < MOST_LOOKS) for (let i = 0; i < LOOK_APART; i++) Atomics.load(sleep, 0);
+      else Atomics.wait(sleep, 0, 0, POLL_MS);
     }
     this.#written = end;
     this.#awayBytes = 0;
     return true;
   }
 
+  /** The file has so many bytes. Its last byte is asked for, because fstat makes objects. */
+  #reaches(length: number): boolean {
+    return readSync(this.#fd, oneByte, 0, 1, length - 1) === 1;
+  }
+
   /** The pool has failed, or is late: then it may come to this piece after all, which nobody else may use. */
   #writeAgain(): boolean {
     this.#late = true;
-    if (!this.#writeNow(this.#away.subarray(0, this.#awayBytes))) return false;
+    try {
+      writeWhole(this.#fd, this.#awayPiece, this.#written, this.#disk);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#written += this.#awayBytes;
     this.#awayBytes = 0;
-    this.#away = new Uint8Array(PIECE);
+    this.#away = newMemory();
     return true;
   }
 
+  /** Nothing is on its way; a piece begins behind it. */
   #writeNow(bytes: Uint8Array): boolean {
     try {
       writeWhole(this.#fd, bytes, this.#written, this.#disk);
-      this.#written += bytes.length;
-      return true;
     } catch (error) {
-      this.#error = error;
-      ftruncateSync(this.#fd, this.#written);
-      return false;
+      return this.#fail(error);
     }
+    this.#written += bytes.length;
+    this.#beginPiece();
+    return true;
+  }
+
+  #fail(error: unknown): false {
+    this.#error = error;
+    ftruncateSync(this.#fd, this.#written);
+    return false;
   }
 }
 

@@ -9,13 +9,16 @@ import type { FileNode } from "./vfs.ts";
 /** Files of fewer bytes double. */
 export const GROWS_IN_BLOCKS: number = 1 << 20;
 const BLOCK = 1 << 20;
-/** What comes in larger pieces is not collected in a block before it is stored. */
-const LARGE_PIECE = 1 << 16;
 
 /** Where a large file's bytes may lie instead of in memory: a file on the real disk. */
 export interface Store {
   /** Adds to the end; the bytes are only lent. False: there is no room, and nothing was added. */
   append(bytes: Uint8Array): boolean;
+  /**
+   * Memory of `bytes` or more in which what comes next may be made; what is appended from its beginning is not copied. Nobody writes there
+   * any more once it is appended, or anything else is. Null: there is none, and it may be made anywhere.
+   */
+  room(bytes: number): Uint8Array | null;
   /** Fills `into` with what lies there from the byte `from` on. */
   read(into: Uint8Array, from: number): void;
   /** Nobody wants it any more. */
@@ -105,10 +108,8 @@ class Tail {
   /** Adds to the end of a file of `size` bytes; false when the file is not what lies here (it was cut). */
   append(bytes: Uint8Array, size: number): boolean {
     if (size !== this.#size) return false;
+    if (this.#putAway() && this.#stores(bytes)) return true;
     const { length } = bytes;
-    if (this.#open !== null && (length >= LARGE_PIECE || this.#bytes + length > BLOCK)) {
-      if (this.#putAway() && length >= LARGE_PIECE && this.#stores(bytes)) return true;
-    }
     const last = this.#blocks.at(-1);
     const here = last === undefined ? 0 : Math.min(length, last.length - this.#used);
     if (here > 0) last!.set(here === length ? bytes : bytes.subarray(0, here), this.#used);
@@ -121,6 +122,11 @@ class Tail {
     this.#used = length - here;
     this.#bytes += this.#used;
     return true;
+  }
+
+  /** Where the next bytes of a file of `size` bytes may be made (Store.room). */
+  room(bytes: number, size: number): Uint8Array | null {
+    return size === this.#size && this.#putAway() ? this.#open!.room(bytes) : null;
   }
 
   /** What lies here, when that is a file of `size` bytes. */
@@ -142,11 +148,8 @@ class Tail {
   /** What lies in memory goes to the store. False: there is none, or no room. */
   #putAway(): boolean {
     if (this.#open === null || !this.#stores(this.#front)) return false;
-    this.#front = this.#front.subarray(0, 0);
-    // of blocks there is one, as it is put away when it is full
-    if (this.#bytes > 0 && !this.#stores(this.#blocks[0]!.subarray(0, this.#bytes))) return false;
-    this.#bytes = 0;
-    this.#used = 0;
+    // blocks there are only where there is no store
+    if (this.#front.length > 0) this.#front = this.#front.subarray(0, 0);
     return true;
   }
 

@@ -425,6 +425,13 @@ export class RegularFile extends OpenFile {
     node.mtimeNs = this.#clock.now;
   }
 
+  /** Memory in which what is written next may be made, so that it is not copied (Store.room); null: anywhere. */
+  room(bytes: number): Uint8Array | null {
+    const { size } = this.node;
+    if (!this.#flags.write || size < GROWS_IN_BLOCKS || this.#at !== size) return null;
+    return tailOf(this.node, this.#makeStore).room(bytes, size);
+  }
+
   #put(bytes: Uint8Array, end: number): void {
     const { node } = this;
     if (end > node.data.length) {

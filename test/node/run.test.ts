@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readCapture } from "../../src/capture/read.ts";
+import { countFrames, readCapture } from "../../src/capture/read.ts";
 import { CLI, temporaryFolder, vethlab } from "../support/cli.ts";
 
 const PAIR = `ip netns add box
@@ -92,6 +92,37 @@ describe("vethlab run", () => {
     expect(lstatSync(join(out, "link")).isSymbolicLink()).toBe(true);
     expect(statSync(join(out, "there")).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(out, "new")).every((byte) => byte === 0)).toBe(true);
+  });
+
+  it("keeps large captures on the disk while they grow, whatever their frames and however tcpdump hands them over", () => {
+    const folder = temporaryFolder();
+    const path = script(
+      folder,
+      `${PAIR}
+       for how in "-w kept.pcap" "-U -w flushed.pcap"; do tcpdump -i veth0 $how 2>/dev/null & done
+       tcpdump -i veth0 -w - > piped.pcap 2>/dev/null &
+       sleep 1
+       ping -q -f -c 60 -s 40000 10.0.0.2 > /dev/null
+       ping -q -f -c 12000 -s 18 10.0.0.2 > /dev/null
+       # looked at, and then longer
+       cmp kept.pcap piped.pcap > /dev/null 2>&1
+       ping -q -i 0.3 -c 10 10.0.0.2 > /dev/null
+       ping -q -f -c 1000 -s 1400 10.0.0.2 > /dev/null
+       sleep 2; kill %2 %3 %4; sleep 1
+       cmp kept.pcap piped.pcap && cmp kept.pcap flushed.pcap && echo same; ls\n`,
+    );
+    const { status, stdout, stderr } = vethlab(["run", path, "--out", join(folder, "out"), "--quiet"]);
+    expect(stderr).toBe("");
+    expect([status, stdout.split("\n").slice(-7)]).toEqual([
+      0,
+      ["same", "flushed.pcap", "kept.pcap", "pair.pcap", "piped.pcap", "s.sh", ""],
+    ]);
+    const [kept, piped, flushed] = ["kept", "piped", "flushed"].map((name) =>
+      readFileSync(join(folder, "out", `${name}.pcap`)),
+    );
+    expect(countFrames([kept!])).toBe(2 * (60 * 28 + 12_000 + 10 + 1000) + 2);
+    expect(kept!.equals(piped!)).toBe(true);
+    expect(kept!.equals(flushed!)).toBe(true);
   });
 
   it("ends with the script's exit status", () => {

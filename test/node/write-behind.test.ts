@@ -68,7 +68,7 @@ describe("a file that is written by another thread", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(size, fc.boolean()), { maxLength: 12 }), (steps) => {
         const path = join(folder, "file");
-        const behind = new WriteBehind(openSync(path, "w"));
+        const behind = new WriteBehind(openSync(path, "w+"));
         let length = 0;
         for (const [bytes, finish] of steps) {
           const piece = numbered(bytes, length);
@@ -88,10 +88,76 @@ describe("a file that is written by another thread", () => {
     );
   });
 
+  it("takes what was made in its own memory as it takes anything else", () => {
+    const step = fc.record({
+      bytes: fc.oneof(fc.nat(2000), fc.nat(70_000), fc.nat(300_000)),
+      // … which somebody may have, and not use in the end
+      how: fc.constantFrom("elsewhere", "in room", "in room", "in room", "elsewhere, having room", "finish"),
+    });
+    let inPlace = 0;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const path = join(folder, "file");
+        const behind = new WriteBehind(openSync(path, "w+"));
+        let length = 0;
+        for (const { bytes, how } of steps) {
+          if (how === "finish") {
+            // with somebody in the middle of making more
+            behind.room(1)?.fill(0xee);
+            expect(behind.finish()).toBe(true);
+            continue;
+          }
+          const room = how === "elsewhere" ? null : behind.room(bytes);
+          const piece = numbered(bytes, length);
+          if (room !== null) {
+            expect(room.length).toBeGreaterThanOrEqual(bytes);
+            expect((room.byteOffset - length - 2) & 3).toBe(0);
+          }
+          if (how === "in room" && room !== null) {
+            room.set(piece);
+            expect(behind.append(room.subarray(0, bytes))).toBe(true);
+            inPlace++;
+          } else {
+            room?.fill(0xee);
+            expect(behind.append(piece)).toBe(true);
+            room?.fill(0xdd);
+          }
+          length += bytes;
+        }
+        expect(behind.finish()).toBe(true);
+        behind.close();
+        expect(readFileSync(path).equals(numbered(length, 0))).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+    expect(inPlace).toBeGreaterThan(100);
+  });
+
+  it("has no room when the disk has none, and keeps what was made there", () => {
+    const path = join(folder, "file");
+    const behind = new WriteBehind(
+      openSync(path, "w+"),
+      fullAt(() => 400_000),
+    );
+    let length = 0;
+    for (;;) {
+      const room = behind.room(60_000);
+      if (room === null) break;
+      room.set(numbered(60_000, length));
+      if (!behind.append(room.subarray(0, 60_000))) break;
+      length += 60_000;
+    }
+    expect(length).toBeGreaterThan(400_000);
+    expect(behind.room(1)).toBe(null);
+    expect(behind.finish()).toBe(false);
+    expect(Buffer.concat([readFileSync(path), behind.rest]).equals(numbered(length, 0))).toBe(true);
+    behind.close();
+  });
+
   it("does not wait for a thread that does not come, and is not harmed when it comes after all", () => {
     const { disk, asleep } = sleepingPool();
     const path = join(folder, "file");
-    const fd = openSync(path, "w");
+    const fd = openSync(path, "w+");
     const behind = new WriteBehind(fd, disk);
     for (let at = 0; at < MIB; at += 100_000) expect(behind.append(numbered(100_000, at))).toBe(true);
     expect(behind.finish()).toBe(true);

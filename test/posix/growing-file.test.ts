@@ -32,6 +32,7 @@ class Disk {
         content = Buffer.concat([content, bytes]);
         return true;
       },
+      room: () => null,
       read: (into, from) => {
         expect(from + into.length).toBeLessThanOrEqual(content.length);
         into.set(content.subarray(from, from + into.length));

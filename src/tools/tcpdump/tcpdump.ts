@@ -187,6 +187,7 @@ class Session implements Tap {
       snapLength: this.#options.snapLength,
       nanoseconds: this.#options.nanoseconds,
       sink: (piece) => this.#take(piece),
+      room: (bytes) => (this.#stdioBytes === 0 ? (this.#file?.room(bytes) ?? null) : null),
     });
     this.#writer.flush();
     if (this.#options.packetBuffered) this.#writeOut();
