@@ -313,7 +313,8 @@ export class SkbPool {
     const skb = this.#take(room);
     // the whole used part of the buffer, so that every offset stays what it was
     const start = Math.min(from.data, from.macHeader >= 0 ? from.macHeader : from.data);
-    copyBytes(skb.head, from.head, start, from.tail);
+    if (from.tail - start > LOOP_COPY) copyBytes(skb.head, from.head, start, from.tail);
+    else copyWords(skb.words, from.words, start >> 2, (from.tail + 3) >> 2);
     skb.data = from.data;
     skb.tail = from.tail;
     skb.macHeader = from.macHeader;
@@ -496,6 +497,21 @@ function reset(skb: SkBuff): void {
   skb.cb3 = 0;
   skb.nfTrace = false;
   skb.dstPendingConfirm = false;
+}
+
+/**
+ * Copies the words from … to of `source` to the same places of `target`. Of what a TCP segment costs that is cut from a larger packet
+ * a fifteenth was its headers, byte by byte (`npm run bench`: tcp_segments).
+ */
+function copyWords(target: Int32Array, source: Int32Array, from: number, to: number): void {
+  let w = from;
+  for (; w <= to - 4; w = (w + 4) | 0) {
+    target[w] = source[w]!;
+    target[(w + 1) | 0] = source[(w + 1) | 0]!;
+    target[(w + 2) | 0] = source[(w + 2) | 0]!;
+    target[(w + 3) | 0] = source[(w + 3) | 0]!;
+  }
+  for (; w < to; w = (w + 1) | 0) target[w] = source[w]!;
 }
 
 /** Copies from … to of `source` to the same offsets of `target`. */

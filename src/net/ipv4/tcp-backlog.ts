@@ -46,7 +46,19 @@ function continues(tail: SkBuff, skb: SkBuff): boolean {
   const b = skb.transportHeader;
   const length = skb.data - b;
   if (tail.data - a !== length) return false;
-  for (let i = 20; i < length; i++) if (tail.head[a + i] !== skb.head[b + i]) return false;
+  return sameOptions(tail, a, skb, b, length);
+}
+
+/** Options are words, and nearly always lie so. */
+function sameOptions(one: SkBuff, a: number, other: SkBuff, b: number, headerLength: number): boolean {
+  if (((a | b) & 3) === 0) {
+    const { words: x } = one;
+    const { words: y } = other;
+    for (let i = 20; i < headerLength; i = (i + 4) | 0)
+      if (x[((a + i) | 0) >> 2] !== y[((b + i) | 0) >> 2]) return false;
+    return true;
+  }
+  for (let i = 20; i < headerLength; i++) if (one.head[a + i] !== other.head[b + i]) return false;
   return true;
 }
 
