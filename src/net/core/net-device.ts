@@ -2,6 +2,7 @@
 // include/linux/netdevice.h (struct net_device, net_device_ops).
 
 import { smallBytes } from "../../base/bytes.ts";
+import { DOUBLE_ZERO } from "../../base/double.ts";
 import { withSettings } from "../../base/settings.ts";
 import type { CaptureStamp } from "./capture-stamp.ts";
 import type { NeighParms } from "./neigh-parms.ts";
@@ -245,8 +246,8 @@ export class NetDevice {
   readonly stats: NetDeviceStats = {
     rxPackets: 0,
     txPackets: 0,
-    rxBytes: 0,
-    txBytes: 0,
+    rxBytes: DOUBLE_ZERO,
+    txBytes: DOUBLE_ZERO,
     rxErrors: 0,
     txErrors: 0,
     rxDropped: 0,

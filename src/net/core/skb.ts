@@ -3,6 +3,7 @@
 // packet path allocates nothing. There are no shared clones: whoever hands one frame to two receivers copies it.
 
 import { assert } from "../../base/assert.ts";
+import { DOUBLE_ZERO } from "../../base/double.ts";
 import type { TraceRule, TraceSink } from "../../sim/trace.ts";
 import { headerIsValid } from "../../wire/checksum.ts";
 import { updateChecksum } from "../../wire/ipv4.ts";
@@ -122,9 +123,9 @@ export class SkBuff {
   cloneOf: { readonly gen: number } | null = null;
   cloneGen = 0;
   /** TCP's own (TCP_SKB_CB): sequence numbers, flags, state */
-  seq = 0;
-  endSeq = 0;
-  ackSeq = 0;
+  seq: number = DOUBLE_ZERO;
+  endSeq: number = DOUBLE_ZERO;
+  ackSeq: number = DOUBLE_ZERO;
   tcpFlags = 0;
   sacked = 0;
   txStampUs = 0;

@@ -1,6 +1,7 @@
 // What IPv4 counts in one network namespace, by the names of /proc/net/snmp (RFC 4293, RFC 4113). Answers to
 // net/ipv4/proc.c. Tcp's group belongs to TCP; TcpExt and IpExt are left out but for the few that tools show.
 
+import { DOUBLE_ZERO } from "../../base/double.ts";
 import { LazyMap } from "../../base/lazy.ts";
 
 /** The "Ip:" line of /proc/net/snmp, in its order, without Forwarding and DefaultTTL. */
@@ -79,8 +80,8 @@ export class IpExtMib {
   OutMcastPkts = 0;
   InBcastPkts = 0;
   OutBcastPkts = 0;
-  InOctets = 0;
-  OutOctets = 0;
+  InOctets: number = DOUBLE_ZERO;
+  OutOctets: number = DOUBLE_ZERO;
   InMcastOctets = 0;
   OutMcastOctets = 0;
   InBcastOctets = 0;

@@ -3,6 +3,7 @@
 // retransmission queue of net/ipv4/tcp.c and tcp_output.c, whose skbs share page fragments in the same way.
 
 import { assert } from "../../base/assert.ts";
+import { DOUBLE_ZERO } from "../../base/double.ts";
 
 /** TCP_SKB_CB(skb)->sacked */
 export const TCPCB_SACKED_ACKED = 1;
@@ -44,7 +45,7 @@ export class TxSeg {
   tsFlags = 0;
   tsKey = 0;
   /** when it was (last) handed to the IP layer, virtual ns; 0 never */
-  sentNs = 0;
+  sentNs: number = DOUBLE_ZERO;
   // delivery-rate sampling: the connection's state when it was sent
   firstTxMstamp = 0;
   deliveredMstamp = 0;

@@ -1,6 +1,7 @@
 // What TCP keeps for one connection (struct tcp_sock with inet_connection_sock), and the questions that its figures answer
 // at once. Answers to include/linux/tcp.h and include/net/tcp.h. The system calls are in tcp-stream.ts.
 
+import { DOUBLE_ZERO } from "../../base/double.ts";
 import type { Ns } from "../../base/time.ts";
 import type { Timer } from "../../sim/sim.ts";
 import { WaitQueue } from "../../sim/task.ts";
@@ -43,8 +44,8 @@ export * from "./tcp-state.ts";
 /** What a segment that arrived says, beside its bytes (struct tcp_options_received). */
 export class TcpOptionsReceived {
   tsRecentStamp = 0;
-  tsRecent = 0;
-  rcvTsval = 0;
+  tsRecent: number = DOUBLE_ZERO;
+  rcvTsval: number = DOUBLE_ZERO;
   rcvTsecr = 0;
   sawTstamp = false;
   tstampOk = false;
@@ -79,7 +80,7 @@ export class RateSample {
   losses = 0;
   ackedSacked = 0;
   priorInFlight = 0;
-  lastEndSeq = 0;
+  lastEndSeq: number = DOUBLE_ZERO;
   isAppLimited = false;
   isRetrans = false;
   isAckDelayed = false;
@@ -217,27 +218,27 @@ export abstract class TcpSock extends Sock {
   tcpHeaderLen = 20;
   gsoSegs = 0;
   predFlags = 0;
-  bytesReceived = 0;
+  bytesReceived: number = DOUBLE_ZERO;
   segsIn = 0;
   dataSegsIn = 0;
-  rcvNxt = 0;
-  copiedSeq = 0;
-  rcvWup = 0;
-  sndNxt = 0;
+  rcvNxt: number = DOUBLE_ZERO;
+  copiedSeq: number = DOUBLE_ZERO;
+  rcvWup: number = DOUBLE_ZERO;
+  sndNxt: number = DOUBLE_ZERO;
   segsOut = 0;
   dataSegsOut = 0;
-  bytesSent = 0;
-  bytesAcked = 0;
+  bytesSent: number = DOUBLE_ZERO;
+  bytesAcked: number = DOUBLE_ZERO;
   bytesRetrans = 0;
   dsackDups = 0;
-  sndUna = 0;
-  sndSml = 0;
+  sndUna: number = DOUBLE_ZERO;
+  sndSml: number = DOUBLE_ZERO;
   rcvTstamp = 0;
   lsndtime = 0;
   lastOowAckTime = 0;
-  compressedAckRcvNxt = 0;
+  compressedAckRcvNxt: number = DOUBLE_ZERO;
   tsoffset = 0;
-  sndWl1 = 0;
+  sndWl1: number = DOUBLE_ZERO;
   sndWnd = 0;
   maxWindow = 0;
   mssCache: number = TCP_MSS_DEFAULT;
@@ -248,7 +249,7 @@ export abstract class TcpSock extends Sock {
   compressedAck = 0;
   dupAckCounter = 0;
   tlpRetrans = false;
-  tlpHighSeq = 0;
+  tlpHighSeq: number = DOUBLE_ZERO;
   nonagle = 0;
   recvmsgInq = false;
   thinLto = false;
@@ -273,24 +274,24 @@ export abstract class TcpSock extends Sock {
   firstTxMstamp = 0;
   deliveredMstamp = 0;
   rcvWnd = 0;
-  writeSeq = 0;
-  pushedSeq = 0;
+  writeSeq: number = DOUBLE_ZERO;
+  pushedSeq: number = DOUBLE_ZERO;
   lostOut = 0;
   sackedOut = 0;
   packetsOut = 0;
   retransOut = 0;
   maxPacketsOut = 0;
-  cwndUsageSeq = 0;
+  cwndUsageSeq: number = DOUBLE_ZERO;
   /** µs, shifted as the kernel keeps them: srtt << 3, mdev << 2 */
   srttUs = 0;
   mdevUs = 0;
   mdevMaxUs = 0;
   rttvarUs = 0;
-  rttSeq = 0;
+  rttSeq: number = DOUBLE_ZERO;
   rttMin: MinMax = newMinMax();
   urgData = 0;
   urgSeq = 0;
-  sndUp = 0;
+  sndUp: number = DOUBLE_ZERO;
   ecnFlags = 0;
   reordering = 3;
   reordSeen = 0;
@@ -307,7 +308,7 @@ export abstract class TcpSock extends Sock {
   prrDelivered = 0;
   prrOut = 0;
   priorSsthresh = 0;
-  highSeq = 0;
+  highSeq: number = DOUBLE_ZERO;
   retransStamp = 0;
   retransHint: TxSeg | null = null;
   highestSack: TxSeg | null = null;
@@ -318,7 +319,7 @@ export abstract class TcpSock extends Sock {
   // RACK (RFC 8985)
   rackMstamp = 0;
   rackRttUs = 0;
-  rackEndSeq = 0;
+  rackEndSeq: number = DOUBLE_ZERO;
   rackLastDelivered = 0;
   rackReoWndSteps = 1;
   rackReoWndPersist = 0;
@@ -330,18 +331,18 @@ export abstract class TcpSock extends Sock {
   linger2 = 0;
   // receiver auto-tuning
   rcvRttEstUs = 0;
-  rcvRttEstSeq = 0;
+  rcvRttEstSeq: number = DOUBLE_ZERO;
   rcvRttEstTime = 0;
   rcvRttLastTsecr = 0;
   rcvqSpace = 0;
-  rcvqSpaceSeq = 0;
+  rcvqSpaceSeq: number = DOUBLE_ZERO;
   rcvqSpaceTime = 0;
   // clock (tcp_mstamp_refresh)
   clockCacheNs: Ns = 0;
   /** µs */
   mstamp = 0;
   /** earliest departure of the next packet (tcp_wstamp_ns) */
-  wstampNs: Ns = 0;
+  wstampNs: Ns = DOUBLE_ZERO;
   notsentLowat = 0;
   readonly rxOpt: TcpOptionsReceived = new TcpOptionsReceived();
   readonly rs: RateSample = new RateSample();

@@ -1,6 +1,7 @@
 // A table of one namespace with its chains, sets and named objects. Answers to struct nft_table and nft_chain of
 // net/netfilter/nf_tables.h. Families: ip, and of inet what concerns IPv4.
 
+import { DOUBLE_ZERO } from "../../base/double.ts";
 import { NF_ACCEPT } from "../core/netfilter.ts";
 import type { NftObject } from "./nft/expr.ts";
 import type { NftSet } from "./nft/set.ts";
@@ -32,7 +33,7 @@ export class Chain {
   /** counted since somebody asked for it (iptables -P, -Z, iptables-restore) */
   counting = false;
   packets = 0;
-  bytes = 0;
+  bytes: number = DOUBLE_ZERO;
   rules: Rule[] = [];
   /** @internal where it begins in the table's compiled rules */ start = 0;
   /** @internal hook points (bits) from which packets may come here, perhaps more, while the table is `sound` */ hooks = 0;

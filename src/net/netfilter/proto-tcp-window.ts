@@ -197,8 +197,8 @@ export function tcpInWindow(
     const overshot = (end - words[sender + MAX_END]! + 1) >>> 0;
     if (
       receiverWin !== 0 &&
-      after(end, words[sender + END]! - receiverWin - 1) &&
-      after(sack, words[receiver + END]! - ackWindow - 1) &&
+      after(end, (words[sender + END]! - receiverWin - 1) | 0) &&
+      after(sack, (words[receiver + END]! - ackWindow - 1) | 0) &&
       overshot <= receiverWin &&
       before(sack, words[receiver + END]! + 1)
     ) {
@@ -209,8 +209,9 @@ export function tcpInWindow(
     return outside(ct, track, dir, OUT_OF_WINDOW);
   }
   if (!before(sack, words[receiver + END]! + 1)) return outside(ct, track, dir, OUT_OF_WINDOW);
-  if (receiverWin !== 0 && !after(end, words[sender + END]! - receiverWin - 1)) return outside(ct, track, dir, IGNORED);
-  if (!after(sack, words[receiver + END]! - ackWindow - 1)) return outside(ct, track, dir, IGNORED);
+  if (receiverWin !== 0 && !after(end, (words[sender + END]! - receiverWin - 1) | 0))
+    return outside(ct, track, dir, IGNORED);
+  if (!after(sack, (words[receiver + END]! - ackWindow - 1) | 0)) return outside(ct, track, dir, IGNORED);
 
   if (!(flags & SYN)) win <<= tcp.scale(track, dir);
   const offered = win + ((sack - ack) | 0);
@@ -227,7 +228,8 @@ export function tcpInWindow(
   }
   if (receiverWin !== 0 && after(end, words[sender + MAX_END]!))
     words[receiver + MAX_WIN] = receiverWin + ((end - words[sender + MAX_END]!) | 0);
-  if (after(sack + win, words[receiver + MAX_END]! - 1)) words[receiver + MAX_END] = sack + win + (win === 0 ? 1 : 0);
+  if (after((sack + win) | 0, (words[receiver + MAX_END]! - 1) | 0))
+    words[receiver + MAX_END] = sack + win + (win === 0 ? 1 : 0);
   if (ack === words[receiver + END]) tcp.setFlags(track, other, tcp.flags(track, other) & ~FLAG_DATA_UNACKED);
 
   if (index === ACK_SET) noteAck(ct, track, dir, seq, ack, end, rawWin);

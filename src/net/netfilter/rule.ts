@@ -1,6 +1,7 @@
 // A rule as the evaluator (nft-program.ts) sees it, whoever wrote it: what it asks of the header, functions for the rest, and
 // what becomes of a packet that matches. iptables' rules are in xt-rule.ts. Answers to struct nft_rule.
 
+import { DOUBLE_ZERO } from "../../base/double.ts";
 import type { RuleKey } from "./rule-keys.ts";
 import type { BoxFn, MatchFn, TargetFn, XtCheck } from "./x-tables.ts";
 
@@ -54,7 +55,7 @@ export abstract class Rule {
   /** what nft -a shows */
   handle = 0;
   packets: number;
-  bytes: number;
+  bytes: number = DOUBLE_ZERO;
   readonly header: IptIp = ANY_HEADER;
   /** null: the header is all */
   readonly match: MatchFn | null = null;
