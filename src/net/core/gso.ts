@@ -6,7 +6,15 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import * as tcp from "../../wire/tcp.ts";
 import * as udp from "../../wire/udp.ts";
 import type { NetDevice } from "./net-device.ts";
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, consumeSkb, SEGMENT_VIEWS, SKB_GSO_TCPV4, type SkBuff } from "./skb.ts";
+import {
+  CHECKSUM_NONE,
+  CHECKSUM_PARTIAL,
+  consumeSkb,
+  ipSendCheck,
+  SEGMENT_VIEWS,
+  SKB_GSO_TCPV4,
+  type SkBuff,
+} from "./skb.ts";
 
 /** Fills in a checksum left to offload (skb_checksum_help): csumStart … tail is summed, the result goes to csumOffset. */
 export function completeChecksum(skb: SkBuff): void {
@@ -74,7 +82,7 @@ function shorten(segment: SkBuff, at: number, i: number): void {
   const { head } = segment;
   ipv4.setTotalLength(head, at, segment.tail - at);
   ipv4.setIdentification(head, at, (ipv4.getIdentification(head, at) + i) & 0xffff);
-  ipv4.updateChecksum(head, at);
+  ipSendCheck(segment, at);
 }
 
 /**
