@@ -18,7 +18,7 @@ import { CONTAINER, HOST, type NatPath, natPath, OUTSIDE, PORT } from "../suppor
 import type { Batch, Figure } from "./figure.ts";
 
 const FRAMES = 2000;
-/** With captures, so that files are long as large ones are: what is left at the end is written in no other thread. */
+/** With captures, of small and of large frames, so that files are long as large ones are: what is left at the end is written in no other thread. */
 const CAPTURED_SMALL = 40_000;
 const CAPTURED_LARGE = 10_000;
 

@@ -48,7 +48,7 @@ export class CaptureWriter {
   private readonly full: Uint8Array[] = [];
   /** this writer's own memory, and where it writes, which may be the sink's */
   private own: Uint8Array = NO_BYTES;
-  private chunk!: Uint8Array;
+  private chunk: Uint8Array = NO_BYTES;
   /** the same bytes, for numbers at any offset and for words */
   private out!: DataView;
   private chunkWords!: Int32Array;
@@ -233,7 +233,7 @@ export class CaptureWriter {
   flush(): void {
     if (this.sink === undefined || this.used === this.start) return;
     this.sink(this.chunk.subarray(this.start, this.used));
-    if (this.chunk === this.own) this.used = CHUNK_START;
+    if (this.chunk.buffer === this.own.buffer) this.used = CHUNK_START;
     else {
       // the memory is the sink's again
       this.start = this.used;
@@ -273,26 +273,25 @@ export class CaptureWriter {
     }
     this.flush();
     const room = this.room?.(needed);
-    if (room) {
-      if (room.buffer !== this.chunk.buffer) this.writeInto(new Uint8Array(room.buffer));
-      this.start = room.byteOffset;
-      this.used = room.byteOffset;
-      this.lastStart = room.byteOffset + room.length - RECORD_HEADER_LENGTH - SLACK;
-    } else if (size > this.own.length || this.chunk !== this.own) this.takeOwn(size);
+    if (room) this.writeInto(room);
+    else this.takeOwn(size);
   }
 
   private takeOwn(bytes: number): void {
     if (this.sink === undefined || this.own.length < bytes) this.own = new Uint8Array(bytes);
-    this.writeInto(this.own);
-    this.start = CHUNK_START;
-    this.used = CHUNK_START;
-    this.lastStart = this.own.length - RECORD_HEADER_LENGTH - SLACK;
+    this.writeInto(this.own.subarray(CHUNK_START));
   }
 
-  private writeInto(chunk: Uint8Array): void {
-    this.chunk = chunk;
-    this.out = new DataView(chunk.buffer);
-    this.chunkWords = new Int32Array(chunk.buffer, 0, chunk.length >> 2);
+  /** What comes next goes where `room` shows. */
+  private writeInto({ buffer, byteOffset, length }: Uint8Array): void {
+    if (this.chunk.buffer !== buffer) {
+      this.chunk = new Uint8Array(buffer);
+      this.out = new DataView(buffer);
+      this.chunkWords = new Int32Array(buffer, 0, buffer.byteLength >> 2);
+    }
+    this.start = byteOffset;
+    this.used = byteOffset;
+    this.lastStart = byteOffset + length - RECORD_HEADER_LENGTH - SLACK;
   }
 }
 

@@ -48,20 +48,20 @@ const oneByte = new Uint8Array(1);
 const spare: Uint8Array[] = [];
 const newMemory = (): Uint8Array => spare.pop() ?? new Uint8Array(2 * HALF_WORD + PIECE + BEYOND);
 
+/** Where in its memory a piece begins that begins there in the file: frames of Ethernet lie to words as CaptureWriter would have them. */
+const startIn = (from: number): number => HALF_WORD + (from & 3);
+
 export class WriteBehind {
   readonly #fd: number;
   readonly #disk: Disk;
   /** so many bytes lie in the file */
   #written = 0;
-  /** behind them comes what the pool has been given, from #awayStart on */
+  /** behind them comes what the pool has been given: memory with so many bytes of the file (startIn) */
   #away: Uint8Array = newMemory();
-  #awayStart = 0;
   #awayBytes = 0;
-  /** and then what it will get next: the piece's memory, where the piece begins in it, how much there is, and where it will end */
+  /** and then the piece that it will get next */
   #memory: Uint8Array = newMemory();
-  #start = 0;
   #used = 0;
-  #limit = 0;
   /** somebody may be writing behind what there is */
   #lent = false;
   /** what the system has said */
@@ -79,13 +79,11 @@ export class WriteBehind {
   constructor(fd: number, disk: Disk = REAL) {
     this.#fd = fd;
     this.#disk = disk;
-    this.#beginPiece();
   }
 
   /**
    * Memory of `bytes` or more in which what comes next may be made; what is appended from its beginning is not copied. Nobody writes there
-   * any more once it is appended, or anything else is. Null: there is none, and it may be made anywhere. The file's bytes lie two behind
-   * where they lie to its words, as CaptureWriter would have them.
+   * any more once it is appended, or anything else is. Null: there is none, and it may be made anywhere.
    */
   room(bytes: number): Uint8Array | null {
     const at = this.#start + this.#used;
@@ -123,7 +121,12 @@ export class WriteBehind {
   /** Everything is in the file; false: but for `rest`. */
   finish(): boolean {
     if (this.#error !== null || !this.#arrive()) return false;
-    return this.#used === 0 || this.#writeNow(this.#piece);
+    if (this.#used === 0) return true;
+    if (!this.#writeNow(this.#piece)) return false;
+    this.#used = 0;
+    // the next piece begins where somebody may be writing
+    if (this.#lent) this.#leaveMemory();
+    return true;
   }
 
   /** After `finish`: how much is in the file, … */
@@ -160,22 +163,28 @@ export class WriteBehind {
     return this.#closed && (!this.#late || this.#unanswered === 0);
   }
 
+  /** Where the piece begins in the file, … */
+  get #from(): number {
+    return this.#written + this.#awayBytes;
+  }
+
+  /** … in its memory, … */
+  get #start(): number {
+    return startIn(this.#from);
+  }
+
+  /** … and how long it is when it is full. */
+  get #limit(): number {
+    return PIECE - (this.#from % BOUNDARY);
+  }
+
   get #piece(): Uint8Array {
     return this.#memory.subarray(this.#start, this.#start + this.#used);
   }
 
   get #awayPiece(): Uint8Array {
-    return this.#away.subarray(this.#awayStart, this.#awayStart + this.#awayBytes);
-  }
-
-  /** An empty one, behind what is in the file or on its way there. */
-  #beginPiece(): void {
-    const from = this.#written + this.#awayBytes;
-    if (this.#lent) this.#memory = newMemory();
-    this.#lent = false;
-    this.#start = HALF_WORD + (from & 3);
-    this.#used = 0;
-    this.#limit = PIECE - (from % BOUNDARY);
+    const start = startIn(this.#written);
+    return this.#away.subarray(start, start + this.#awayBytes);
   }
 
   #add(bytes: Uint8Array): void {
@@ -193,16 +202,14 @@ export class WriteBehind {
 
   /** The pool gets the piece, which is full; the one before has come. What is beyond its end begins the next one. */
   #send(): void {
-    const full = this.#memory;
-    this.#memory = this.#away;
-    this.#away = full;
-    this.#awayStart = this.#start;
-    this.#awayBytes = this.#limit;
-    const beyond = full.subarray(this.#start + this.#limit, this.#start + this.#used);
-    this.#beginPiece();
-    this.#add(beyond);
+    const full = this.#piece;
+    const bytes = this.#limit;
+    [this.#memory, this.#away] = [this.#away, this.#memory];
+    this.#awayBytes = bytes;
+    this.#used = 0;
+    this.#add(full.subarray(bytes));
     this.#unanswered++;
-    this.#disk.write(this.#fd, full, this.#awayStart, this.#awayBytes, this.#written, this.#answered);
+    this.#disk.write(this.#fd, full, 0, bytes, this.#written, this.#answered);
   }
 
   /** What the pool was given lies in the file. */
@@ -227,33 +234,22 @@ export class WriteBehind {
   /** The pool has failed, or is late: then it may come to this piece after all, which nobody else may use. */
   #writeAgain(): boolean {
     this.#late = true;
-    try {
-      writeWhole(this.#fd, this.#awayPiece, this.#written, this.#disk);
-    } catch (error) {
-      return this.#fail(error);
-    }
-    this.#written += this.#awayBytes;
+    if (!this.#writeNow(this.#awayPiece)) return false;
     this.#awayBytes = 0;
     this.#away = newMemory();
     return true;
   }
 
-  /** Nothing is on its way; a piece begins behind it. */
   #writeNow(bytes: Uint8Array): boolean {
     try {
       writeWhole(this.#fd, bytes, this.#written, this.#disk);
+      this.#written += bytes.length;
+      return true;
     } catch (error) {
-      return this.#fail(error);
+      this.#error = error;
+      ftruncateSync(this.#fd, this.#written);
+      return false;
     }
-    this.#written += bytes.length;
-    this.#beginPiece();
-    return true;
-  }
-
-  #fail(error: unknown): false {
-    this.#error = error;
-    ftruncateSync(this.#fd, this.#written);
-    return false;
   }
 }
 

@@ -55,6 +55,7 @@ export abstract class Rule {
   /** what nft -a shows */
   handle = 0;
   packets: number;
+  /** a double, whatever the constructor begins with */
   bytes: number = DOUBLE_ZERO;
   readonly header: IptIp = ANY_HEADER;
   /** null: the header is all */

@@ -187,7 +187,7 @@ class Session implements Tap {
       snapLength: this.#options.snapLength,
       nanoseconds: this.#options.nanoseconds,
       sink: (piece) => this.#take(piece),
-      room: (bytes) => (this.#stdioBytes === 0 ? (this.#file?.room(bytes) ?? null) : null),
+      room: (bytes) => this.#room(bytes),
     });
     this.#writer.flush();
     if (this.#options.packetBuffered) this.#writeOut();
@@ -419,6 +419,12 @@ class Session implements Tap {
     }
     this.#stdio.push(piece.slice());
     this.#stdioBytes += piece.length;
+  }
+
+  /** The file's own memory, if what comes next is next in it, too. */
+  #room(bytes: number): Uint8Array | null {
+    if (this.#file === null || this.#stdioBytes > 0) return null;
+    return this.#file.room(bytes);
   }
 
   /** fflush(3) of the capture file. */
