@@ -19,7 +19,8 @@ import {
   NFPROTO_BRIDGE,
   type NfHookState,
 } from "../core/netfilter.ts";
-import { drop, ipHeaderIsValid, PACKET_HOST, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
+import { drop, PACKET_HOST, PACKET_OTHERHOST, type SkBuff } from "../core/skb.ts";
+import { ipHeaderIsValid } from "../core/skb-ip-header.ts";
 import type { SysctlProvider } from "../core/sysctl.ts";
 import {
   brDevQueuePushXmit,

@@ -6,15 +6,8 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import * as tcp from "../../wire/tcp.ts";
 import * as udp from "../../wire/udp.ts";
 import type { NetDevice } from "./net-device.ts";
-import {
-  CHECKSUM_NONE,
-  CHECKSUM_PARTIAL,
-  consumeSkb,
-  ipSendCheck,
-  SEGMENT_VIEWS,
-  SKB_GSO_TCPV4,
-  type SkBuff,
-} from "./skb.ts";
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, consumeSkb, SEGMENT_VIEWS, SKB_GSO_TCPV4, type SkBuff } from "./skb.ts";
+import { ipSendCheck } from "./skb-ip-header.ts";
 
 /** Fills in a checksum left to offload (skb_checksum_help): csumStart … tail is summed, the result goes to csumOffset. */
 export function completeChecksum(skb: SkBuff): void {

@@ -5,12 +5,10 @@
 import { assert } from "../../base/assert.ts";
 import { DOUBLE_ZERO } from "../../base/double.ts";
 import type { TraceRule, TraceSink } from "../../sim/trace.ts";
-import { headerIsValid } from "../../wire/checksum.ts";
-import { updateChecksum } from "../../wire/ipv4.ts";
-import { LITTLE_ENDIAN } from "../../wire/layout.ts";
 import type { DropReason } from "./drop-reason.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { PathRecord } from "./path-record.ts";
+import { copyWords } from "./skb-bytes.ts";
 import { CHECKSUM_NONE, LARGE, LOOP_COPY, PACKET_HOST, SKB_HEADROOM, SMALL, SMALL_PER_SLAB } from "./skb-constants.ts";
 import type { Trail } from "./trail.ts";
 
@@ -19,7 +17,6 @@ export {
   CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
   CHECKSUM_UNNECESSARY,
-  LOOP_COPY,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_LOOPBACK,
@@ -314,7 +311,7 @@ export class SkbPool {
     const skb = this.#take(room);
     // the whole used part of the buffer, so that every offset stays what it was
     const start = Math.min(from.data, from.macHeader >= 0 ? from.macHeader : from.data);
-    if (from.tail - start > LOOP_COPY) copyBytes(skb.head, from.head, start, from.tail);
+    if (from.tail - start > LOOP_COPY) skb.head.set(from.head.subarray(start, from.tail), start);
     else copyWords(skb.words, from.words, start >> 2, (from.tail + 3) >> 2);
     skb.data = from.data;
     skb.tail = from.tail;
@@ -498,86 +495,6 @@ function reset(skb: SkBuff): void {
   skb.cb3 = 0;
   skb.nfTrace = false;
   skb.dstPendingConfirm = false;
-}
-
-/**
- * Copies the words from … to of `source` to the same places of `target`. Of what a TCP segment costs that is cut from a larger packet
- * a fifteenth was its headers, byte by byte (`npm run bench`: tcp_segments).
- */
-function copyWords(target: Int32Array, source: Int32Array, from: number, to: number): void {
-  let w = from;
-  for (; w <= to - 4; w = (w + 4) | 0) {
-    target[w] = source[w]!;
-    target[(w + 1) | 0] = source[(w + 1) | 0]!;
-    target[(w + 2) | 0] = source[(w + 2) | 0]!;
-    target[(w + 3) | 0] = source[(w + 3) | 0]!;
-  }
-  for (; w < to; w = (w + 1) | 0) target[w] = source[w]!;
-}
-
-/** Copies from … to of `source` to the same offsets of `target`. */
-export function copyBytes(target: Uint8Array, source: Uint8Array, from: number, to: number): void {
-  moveBytes(target, from, source, from, to - from);
-}
-
-/** Copies `n` bytes between any two offsets. */
-export function moveBytes(target: Uint8Array, at: number, source: Uint8Array, from: number, n: number): void {
-  if (n > LOOP_COPY) {
-    target.set(n === source.length ? source : source.subarray(from, from + n), at);
-    return;
-  }
-  let i = 0;
-  for (; i + 3 < n; i += 4) {
-    target[at + i] = source[from + i]!;
-    target[at + i + 1] = source[from + i + 1]!;
-    target[at + i + 2] = source[from + i + 2]!;
-    target[at + i + 3] = source[from + i + 3]!;
-  }
-  for (; i < n; i++) target[at + i] = source[from + i]!;
-}
-
-/** Folded sum of the IPv4 header at `at`, in this machine's byte order: 0xffff for a good one (ip_fast_csum). */
-export function ipHeaderSum(skb: SkBuff, at: number): number {
-  const { words } = skb;
-  const w = at >> 2;
-  const a = words[w]!;
-  const b = words[w + 1]!;
-  const c = words[w + 2]!;
-  const d = words[w + 3]!;
-  const e = words[w + 4]!;
-  const total =
-    (a & 0xffff) +
-    (a >>> 16) +
-    (b & 0xffff) +
-    (b >>> 16) +
-    (c & 0xffff) +
-    (c >>> 16) +
-    (d & 0xffff) +
-    (d >>> 16) +
-    (e & 0xffff) +
-    (e >>> 16);
-  const once = (total & 0xffff) + (total >>> 16);
-  return (once & 0xffff) + (once >>> 16);
-}
-
-/** The IPv4 header at `at` sums to all ones. */
-export function ipHeaderIsValid(skb: SkBuff, at: number, headerLength: number): boolean {
-  if (headerLength === 20 && (at & 3) === 0) return ipHeaderSum(skb, at) === 0xffff;
-  return headerIsValid(skb.head, at, headerLength);
-}
-
-/** Computes and stores the IPv4 header's checksum (ip_send_check). */
-export function ipSendCheck(skb: SkBuff, at: number): void {
-  const { head } = skb;
-  if (head[at] !== 0x45 || (at & 3) !== 0) {
-    updateChecksum(head, at);
-    return;
-  }
-  head[at + 10] = 0;
-  head[at + 11] = 0;
-  const check = ~ipHeaderSum(skb, at);
-  head[at + 10] = LITTLE_ENDIAN ? check : check >>> 8;
-  head[at + 11] = LITTLE_ENDIAN ? check >>> 8 : check;
 }
 
 /** Tells whoever traces that the packet is at `where` (a kernel function in camel case); costs a comparison otherwise. */

@@ -3,7 +3,8 @@
 
 import * as ipv4 from "../../wire/ipv4.ts";
 import { completeChecksum } from "../core/gso.ts";
-import { consumeSkb, moveBytes, type SkBuff, trace } from "../core/skb.ts";
+import { consumeSkb, type SkBuff, trace } from "../core/skb.ts";
+import { moveBytes } from "../core/skb-bytes.ts";
 import { IPSKB_FRAG_PMTU } from "./ip-cb.ts";
 import { ipOptionsFragment } from "./ip-options.ts";
 import type { Ipv4 } from "./ipv4.ts";

@@ -19,7 +19,6 @@ import type { PathRecord } from "../core/path-record.ts";
 import {
   consumeSkb,
   drop,
-  ipHeaderIsValid,
   PACKET_BROADCAST,
   PACKET_HOST,
   PACKET_MULTICAST,
@@ -27,6 +26,7 @@ import {
   type SkBuff,
   trace,
 } from "../core/skb.ts";
+import { ipHeaderIsValid } from "../core/skb-ip-header.ts";
 import { inDevOf } from "./devconf.ts";
 import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from "./fib-types.ts";
 import { peerErrorAllow } from "./inet-peer.ts";

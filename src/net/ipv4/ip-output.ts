@@ -18,12 +18,12 @@ import {
   CHECKSUM_NONE,
   CHECKSUM_UNNECESSARY,
   drop,
-  ipSendCheck,
   PACKET_LOOPBACK,
   SKB_GSO_UDP_L4,
   type SkBuff,
   trace,
 } from "../core/skb.ts";
+import { ipSendCheck } from "../core/skb-ip-header.ts";
 import type { Sock } from "../core/sock.ts";
 import { RT_SCOPE_LINK, RTN_MULTICAST } from "./fib-types.ts";
 import { IPSKB_FORWARDED, IPSKB_IGNORE_DF, IPSKB_REROUTED } from "./ip-cb.ts";
