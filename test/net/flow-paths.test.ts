@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it, vi } from "vitest";
 import { SEC } from "../../src/base/time.ts";
 import { bridgeOf } from "../../src/net/bridge/br-private.ts";
-import { AF_INET, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../src/net/core/sock.ts";
+import { AF_INET, type SendOptions, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from "../../src/net/core/sock.ts";
 import { UdpSock } from "../../src/net/ipv4/udp.ts";
 import { AlikePaths } from "../../src/net/netfilter/alike-paths.ts";
 import { FirstLeg } from "../../src/net/netfilter/first-leg.ts";
@@ -209,10 +209,14 @@ type Step =
       readonly tos: number;
     }
   | {
-      /** datagrams of a connected socket, some at once; then other flows' may come between */
+      /** datagrams of a connected socket, some at once; then other flows' may come between; before each, some to other addresses than its peer's */
       readonly kind: "flow";
       readonly from: number;
       readonly bytes: number;
+      readonly aside: readonly string[];
+      /** before the datagram: MSG_MORE with so many bytes of its own; 0: none */
+      readonly held: number;
+      readonly tos: number;
       readonly times: number;
       readonly atOnce: number;
       readonly between: readonly { readonly ns: number; readonly from: number }[];
@@ -255,6 +259,7 @@ const FLOWS: readonly (readonly [string, string, string, number])[] = [
   ["c1", "0.0.0.0", "172.17.0.12", 1000],
   ["far", "0.0.0.0", "10.0.0.2", 2000],
   ["c2", "0.0.0.0", "10.9.9.9", 1002],
+  ["c1", "0.0.0.0", "10.0.0.1", 1000],
 ];
 
 /** Who receives behind the host or the router, besides. */
@@ -268,8 +273,17 @@ const INNER: readonly (readonly [string, number])[] = [
 
 const flow: fc.Arbitrary<Step> = fc.record({
   kind: fc.constant("flow" as const),
-  from: fc.constantFrom(0, 0, 0, 1, 2, 2, 2, 3, 4, 5),
+  from: fc.constantFrom(0, 0, 0, 1, 2, 2, 2, 3, 4, 5, 6, 6),
   bytes: fc.constantFrom(0, 18, 18, 600, 1400, 2000),
+  aside: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    {
+      weight: 1,
+      arbitrary: fc.array(fc.constantFrom("10.0.0.1", "10.9.1.1", "10.8.0.2", "172.17.0.12"), { maxLength: 3 }),
+    },
+  ),
+  held: fc.constantFrom(0, 0, 0, 0, 0, 5),
+  tos: fc.constantFrom(0, 0, 0, 0, 0, 16),
   times: fc.constantFrom(1, 2, 5),
   atOnce: fc.constantFrom(1, 1, 1, 3),
   between: fc.array(
@@ -547,17 +561,21 @@ class World {
     );
   }
 
-  async #flow({ from, bytes, times, atOnce, between }: Step & { readonly kind: "flow" }): Promise<string> {
+  async #flow(step: Step & { readonly kind: "flow" }): Promise<string> {
+    const { from, bytes, times, atOnce, between, aside, held, tos } = step;
     const { sim } = this.lab.engine;
     let said = "";
-    const send = (sock: UdpSock, length: number): void => {
+    const send = (sock: UdpSock, length: number, options: SendOptions = {}): void => {
       try {
-        sock.sendNow(new Uint8Array(length).fill(length), {});
+        sock.sendNow(new Uint8Array(length).fill(length), options);
       } catch (error) {
         said += String(error);
       }
     };
+    if (this.flows[from]!.tos !== tos) this.flows[from]!.setOption("IP_TOS", tos);
     for (let i = 0; i < times; i++) {
+      for (const addr of aside) send(this.flows[from]!, 20, { to: { addr: parseIpv4(addr)!, port: 1000 } });
+      if (held > 0) send(this.flows[from]!, held, { more: true });
       for (const one of between) sim.after(one.ns, () => send(this.flows[one.from]!, 18));
       for (let j = 0; j < atOnce; j++) send(this.flows[from]!, bytes + j);
       if (between.length > 0) await this.lab.advance(SEC / 1000);
@@ -624,7 +642,7 @@ async function behaveAlike(steps: readonly Step[]): Promise<void> {
 
 /** What the counts below are sure of, whatever is drawn besides: this alone has more than RUNS of each. */
 const PLAIN: readonly Step[] = Array.from({ length: 8 }, (_, i): readonly Step[] => [
-  { kind: "flow", from: 2, bytes: 18, times: 20, atOnce: 1, between: [] },
+  { kind: "flow", from: 2, bytes: 18, aside: [], held: 0, tos: 0, times: 20, atOnce: 1, between: [] },
   { kind: "round", from: 0, first: 0, count: 5, rounds: 9, bytes: 18, nearer: 4 },
   { kind: "fresh", from: 0, first: 0x8000 + 64 * i, stride: 1, count: 40, port: 1000, bytes: 1, tos: 0 },
   { kind: "fresh", from: 1, first: 0x900, stride: 1, count: 40, port: 1000, bytes: 1, tos: 0 },

@@ -31,6 +31,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
   private packets = 0;
   private bytes = 0;
   private ecn = 0;
+  private latest: UdpLeg | null = null;
 
   constructor(ip4: Ipv4) {
     this.ip4 = ip4;
@@ -93,8 +94,16 @@ export class EarlyDemux implements FlowPathCache, Deferred {
   /** The packet's whole way is being noted: it ends here, if at a socket of UDP. */
   #noteLeg(trail: Trail, skb: SkBuff, dev: NetDevice, rt: Rtable, sock: UdpSock | null): void {
     if (sock !== null && trail.notes(skb))
-      trail.arrive(skb, trail.shared ? new AnyUdpLeg(this, skb, dev, rt) : new UdpLeg(this, skb, dev, rt, sock));
+      trail.arrive(skb, trail.shared ? new AnyUdpLeg(this, skb, dev, rt) : this.#udpLeg(skb, dev, rt, sock));
     skb.trail = null;
+  }
+
+  /** That of the last trail that ends here, if it is the same: 1,000 sockets that send to one have one (flows_1000). */
+  #udpLeg(skb: SkBuff, dev: NetDevice, rt: Rtable, sock: UdpSock): UdpLeg {
+    const leg = new UdpLeg(this, skb, dev, rt, sock);
+    if (this.latest?.is(leg)) return this.latest;
+    this.latest = leg;
+    return leg;
   }
 
   #look(): void {
@@ -147,6 +156,17 @@ class UdpLeg implements LastLeg {
     this.udp = rt.ip4.udp;
     this.generation = this.udp.generation;
     this.tos = head[data + 1]!;
+  }
+
+  is(other: UdpLeg): boolean {
+    return (
+      this.sock === other.sock &&
+      this.rt === other.rt &&
+      this.dev === other.dev &&
+      this.genid === other.genid &&
+      this.generation === other.generation &&
+      this.tos === other.tos
+    );
   }
 
   #leads(): boolean {

@@ -28,14 +28,15 @@ import { receive } from "./udp-table.ts";
 export type UdpEncapRcv = (skb: SkBuff) => void;
 
 export class UdpSock extends DatagramSock {
-  /** a tunnel device's port: packets go there */
-  encapRcv: UdpEncapRcv | null = null;
-  private corked: Uint8Array[] = [];
+  /** the peer, by the route that is kept for it; where the last datagram went that was for another */
+  private peerDestination: UdpDestination | null = null;
+  /** MSG_MORE: what has been held back */
+  private corked: Uint8Array[] | null = null;
+  private latest: UdpDestination | null = null;
   private headers: UdpHeaders;
   private otherHeaders: UdpHeaders | null = null;
-  /** where the last datagram went that was not for the peer; the peer, by the route that is kept for it */
-  private latest: UdpDestination | null = null;
-  private peerDestination: UdpDestination | null = null;
+  /** a tunnel device's port: packets go there */
+  encapRcv: UdpEncapRcv | null = null;
   private dst: Rtable | null = null;
   private readonly mib: UdpMib;
 
@@ -127,19 +128,18 @@ export class UdpSock extends DatagramSock {
   /** The same of the peer. */
   #knownPeer(): UdpDestination | null {
     const peer = this.peerDestination;
-    return peer?.isCurrent() ? peer : null;
+    return peer?.isCurrent(this.ip4.net) ? peer : null;
   }
 
   /** By the route of the last datagram there, with the headers that are ready. */
   #goesAsTheLast(bytes: Uint8Array, to: UdpDestination): boolean {
-    return bytes.length <= to.headers.mostBytes && this.corked.length === 0;
+    return bytes.length <= to.mostBytes && this.corked === null;
   }
 
   /** … on its trail, when that is known (core/trail.ts): ipPlainOut, Neighbour.output and the hop's send in one. False: it is not. */
   #sendOnTrail(bytes: Uint8Array, to: UdpDestination): boolean {
     const trail = to.wholeWay;
-    if (trail === null || !trail.leads()) return false;
-    if ((trail.neigh!.key | 0) !== (to.headers.rt!.nexthop(to.daddr) | 0)) return false;
+    if (trail === null || !trail.leads() || !to.leadsTo(trail.neigh!)) return false;
     const { ip4 } = this;
     const skb = to.makeOnTrail(this, bytes);
     const { sim, costs } = ip4.net.kernel;
@@ -159,6 +159,8 @@ export class UdpSock extends DatagramSock {
   }
 
   #routeTo(to: SockAddr): Rtable {
+    // also where there is none to be found: `fl` is no longer the peer's
+    this.dst = null;
     const rt = this.route(to.addr, to.port, this.sport);
     this.dst = this.established && to.addr === this.daddr && this.#routesAsUsual() ? rt : null;
     return rt;
@@ -208,14 +210,15 @@ export class UdpSock extends DatagramSock {
     if (to.port === 0) throw new NetError(Errno.EINVAL);
     this.#autobind();
     if (options.more) {
+      this.corked ??= [];
       this.corked.push(bytes.slice());
       return;
     }
     let payload = bytes;
-    const corked = this.corked.length > 0;
-    if (corked) {
+    const corked = this.corked !== null;
+    if (this.corked !== null) {
       payload = joined(this.corked, bytes);
-      this.corked = [];
+      this.corked = null;
     }
     const { ip4 } = this;
     const known = this.#connectedRoute(to) ?? this.#knownRoute(to.addr);
@@ -242,7 +245,10 @@ export class UdpSock extends DatagramSock {
     const other = this.otherHeaders;
     this.otherHeaders = this.headers;
     this.headers = other ?? new UdpHeaders(this.ip4.net);
-    if (!this.headers.areFor(rt)) this.headers.make(this, rt);
+    if (this.headers.areFor(rt)) return this.headers;
+    // what is known of the peer was by another route
+    if (this.peerDestination?.headers === this.headers) this.peerDestination = null;
+    this.headers.make(this, rt);
     return this.headers;
   }
 

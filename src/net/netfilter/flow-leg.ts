@@ -159,7 +159,6 @@ export function leave(skb: SkBuff, way: FlowWay, conn: number): void {
 
 /** One direction of a connection. */
 export class FlowLeg implements ForwardLeg {
-  readonly holds = false;
   private readonly way: FlowWay;
   private readonly conn: number;
   /** with the row's number it names the connection for ever */
@@ -189,6 +188,10 @@ export class FlowLeg implements ForwardLeg {
 
   get hop(): NeighHop {
     return this.way.hop;
+  }
+
+  get holds(): boolean {
+    return false;
   }
 
   leads(skb: SkBuff): boolean {

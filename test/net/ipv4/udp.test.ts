@@ -126,6 +126,30 @@ describe("sending", () => {
     expect(refusal(() => client.sendNow(bytes("i"), {}))).toBe("Destination address required");
   });
 
+  test("what a connected socket sends by other routes, or cannot, changes nothing of what it sends to its peer", () => {
+    const { lab, a, b } = pair();
+    const [peer, here] = [udp(b, "0.0.0.0", 53), udp(a, "0.0.0.0", 53)];
+    const client = udp(a);
+    client.connectStart({ addr: ip("10.0.0.2"), port: 53 });
+    const others = ["127.0.0.1", "10.0.0.1", "127.0.0.1"];
+    for (let i = 0; i < 3; i++) {
+      client.sendNow(bytes("peer"), {});
+      for (const address of others) client.sendNow(bytes("other"), { to: { addr: ip(address), port: 53 } });
+      client.sendNow(bytes("peer"), {});
+      expect(refusal(() => client.sendNow(bytes("none"), { to: { addr: ip("10.7.0.1"), port: 53 } }))).toBe(
+        "Network is unreachable",
+      );
+      // by the way of datagrams that are put together
+      client.sendNow(bytes("pe"), { more: true });
+      client.sendNow(bytes("er"), {});
+      lab.run(0.1);
+    }
+    const got = (host: Host, sock: UdpSock): string[] =>
+      host.received(sock).map((m) => String.fromCharCode(...(m as Message).bytes));
+    expect(got(b, peer)).toEqual(Array(9).fill("peer"));
+    expect(got(a, here)).toEqual(Array(9).fill("other"));
+  });
+
   test("a port is drawn at random from ip_local_port_range, past reserved ones", () => {
     const { a } = pair();
     a.sysctl("ip_local_port_range", "5000 5003");
