@@ -26,8 +26,8 @@ export interface NatPath {
   readonly outside: UdpSock;
   /** a further socket there */
   listen(port: number): UdpSock;
-  /** a connected UDP socket in the container */
-  sender(): UdpSock;
+  /** a connected UDP socket in the container, bound to the port, if one is given */
+  sender(port?: number): UdpSock;
   /** everything that is on its way arrives */
   settle(): void;
 }
@@ -68,8 +68,9 @@ export async function natPath(more = ""): Promise<NatPath> {
     outsideHost,
     outside: listen(PORT),
     listen,
-    sender() {
+    sender(port) {
       const sock = openSocket(containerProcess, AF_INET, SOCK_DGRAM).sock as UdpSock;
+      if (port !== undefined) sock.bind({ addr: 0, port });
       sock.connectStart({ addr: OUTSIDE, port: PORT });
       return sock;
     },
