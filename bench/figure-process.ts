@@ -22,7 +22,7 @@ else {
   // rare happens for the first time, and a frame takes a third more
   while (process.cpuUsage().user < WARM_US) await samples(prepared, 200);
   // What lives is old in a process that has run for a while. Packets make no garbage, and so nothing would become old while they are measured:
-  // V8 would go on writing down each young one that an old queue gets (flows_1000: 6 % of the time).
+  // V8 would go on writing down each young one that an old queue gets (flows_1000_sendto: 6 % of the time).
   for (let i = 0; i < 3; i++) globalThis.gc?.({ type: "minor" });
   await samples(prepared, 200);
   process.on("message", (question: Question) => void round(prepared, question));

@@ -9,7 +9,7 @@
 // A connected socket has a trail of its own, with legs that know its connection by heart. Whoever sends to many shares one among
 // all that go by one route: its legs look the connection up for each packet, and leave alone those that go another way. That takes
 // less than a trail for each of 1,000 destinations would, of which little is still in the processor's caches when its turn comes
-// (flows_1000), and less than half of the ways of single hosts (flows_1000000).
+// (flows_1000_sendto), and less than half of the ways of single hosts (flows_1000000).
 
 import { assert } from "../../base/assert.ts";
 import type { Sim } from "../../sim/sim.ts";

@@ -1,7 +1,7 @@
 // What the routing tables answered lately, by addresses, TOS and interface, so that the next packet of a flow need not ask
 // them again: the routing cache that Linux had until 3.6 (net/ipv4/route.c, rt_hash_table). An answer counts while the
 // namespace's pathGenid is what it was. A tenth of the price of a walk down the trie with its source check (`npm run bench`:
-// forward_60B, flows_1000); it begins with two entries and grows where flows push each other out. Beside these are a few spans:
+// forward_60B, flows_1000_sendto); it begins with two entries and grows where flows push each other out. Beside these are a few spans:
 // destinations next to each other of which the tables say the same (fib-span.ts), for packets of which each goes somewhere
 // else: 9 % less for the first packet of a flow, which asks in three namespaces (new_flow).
 

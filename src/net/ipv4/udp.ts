@@ -199,7 +199,7 @@ export class UdpSock extends DatagramSock {
   /**
    * udp_sendmsg and udp_send_skb; `ready`: as the last datagram there, with its headers. One function for all of it, because V8 puts
    * smaller ones in between what each datagram on a trail runs through: spread over more memory that took up to twice as long (`npm
-   * run bench`: flows_1000).
+   * run bench`: flows_1000_sendto).
    */
   #sendByRoute(bytes: Uint8Array, options: SendOptions, ready: UdpDestination | null): void {
     if (ready !== null) {

@@ -55,7 +55,7 @@ export class AlikePaths {
   /** The way of a connection's packets that would not be told from those that took it; null: none is known. */
   find(conn: number, dir: number, genid: number): FlowPath | null {
     const rows = this.rows;
-    // V8 leaves this call what it is; a loop would lie in the middle of every packet's way (flows_1000: 20 % more)
+    // V8 leaves this call what it is; a loop would lie in the middle of every packet's way (flows_1000_sendto: 20 % more)
     const alike = this.paths.findLast((one) => one.isOf(rows, conn, dir, genid));
     if (alike === undefined || rows.ext(conn) !== null || rows.zone(conn) !== 0) {
       this.unknown++;

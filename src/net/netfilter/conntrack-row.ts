@@ -1,6 +1,6 @@
 // What lies where in a connection's row (conntrack-rows.ts). The file imports nothing but types, because only of such files esbuild puts
 // the constants into the code. Of others it makes variables, which V8 reads and checks each time they are used: a sixth of a packet's
-// way (`npm run bench`: flows_1000).
+// way (`npm run bench`: flows_1000_sendto).
 
 /** A row is 2 ** ROW words. V8 puts an array 16 bytes behind a cache line's begin: twelve words are one line, four the next. */
 export const ROW = 4;

@@ -301,7 +301,7 @@ export class FlowsLeg implements ForwardLeg {
 
   /**
    * As FlowLeg's, but for what the connection says; not divided among functions, so that V8 makes a piece of its own of it (see
-   * first-leg.ts): in one with the sender, 1,000 flows took a third longer (flows_1000).
+   * first-leg.ts): in one with the sender, 1,000 flows took a third longer (flows_1000_sendto).
    */
   pass(skb: SkBuff): void {
     const way = this.way;

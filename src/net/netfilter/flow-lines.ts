@@ -1,6 +1,6 @@
 // What a leg of many connections (flow-leg.ts) has found out about each: which one a packet's headers are of, and what they will be. One
 // line of the processor's cache for each connection, found by the headers' words as they are, where conntrack's table wants two and their
-// bytes turned: an eighth of a packet's instructions (`npm run bench`: flows_1000). A line is true as long as its row
+// bytes turned: an eighth of a packet's instructions (`npm run bench`: flows_1000_sendto). A line is true as long as its row
 // holds its connection, which who reads it asks. Open addressing, as in conntrack-hash.ts, but nothing is ever taken out.
 
 import { smallInts } from "../../base/bytes.ts";
