@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { MSEC } from "../../src/base/time.ts";
 import { indent, recordText } from "../../src/tools/dig/print.ts";
 import { parseNcatOptions, parsePort } from "../../src/tools/nc/options.ts";
-import { dateText, httpDate, parseHttpDate, secondsOf } from "../../src/tools/net-util/date.ts";
+import { dateText, httpDate } from "../../src/tools/net-util/date.ts";
 import { getopt } from "../../src/tools/net-util/getopt.ts";
 import { scheduleTimeout } from "../../src/tools/net-util/jiffies.ts";
 import { MORE, NETID, renderTable, STATE } from "../../src/tools/ss/columns.ts";
@@ -38,10 +38,8 @@ describe("getopt", () => {
 });
 
 describe("dates", () => {
-  it("are HTTP's and date(1)'s, both ways", () => {
-    const seconds = secondsOf(2024, 2, 29, 23, 59, 58);
-    expect(httpDate(seconds)).toBe("Thu, 29 Feb 2024 23:59:58 GMT");
-    expect(parseHttpDate(httpDate(seconds))).toBe(seconds);
+  it("are HTTP's and date(1)'s", () => {
+    expect(httpDate(Date.UTC(2024, 1, 29, 23, 59, 58) / 1000)).toBe("Thu, 29 Feb 2024 23:59:58 GMT");
     expect(dateText(1795254031)).toBe("Sat Nov 21 09:40:31 UTC 2026");
     expect(httpDate(0)).toBe("Thu, 01 Jan 1970 00:00:00 GMT");
   });

@@ -91,19 +91,20 @@ export class ConnectionPool {
     if (cached) yield* verbose.say(`Hostname ${url.host} was found in DNS cache`);
     yield* meter.begin();
     if (cached) return cached;
-    const failure = new CurlError(CurlCode.COULDNT_RESOLVE_HOST, `Could not resolve host: ${url.host}`);
     const { ipv4Only, ipv6Only } = this.#options;
     try {
-      if (ipv6Only) throw failure;
-      const addresses = yield* this.#resolve(url.host, ipv4Only);
-      this.#resolved.set(key, addresses);
-      return addresses;
+      if (!ipv6Only) {
+        const addresses = yield* this.#resolve(url.host, ipv4Only);
+        this.#resolved.set(key, addresses);
+        return addresses;
+      }
     } catch (error) {
-      if (!(error instanceof GaiError) && error !== failure) throw error;
-      yield* verbose.say(failure.message);
-      yield* verbose.say(`Closing connection ${this.#nextId++}`);
-      throw failure;
+      if (!(error instanceof GaiError)) throw error;
     }
+    const failure = new CurlError(CurlCode.COULDNT_RESOLVE_HOST, `Could not resolve host: ${url.host}`);
+    yield* verbose.say(failure.message);
+    yield* verbose.say(`Closing connection ${this.#nextId++}`);
+    throw failure;
   }
 
   /** From 8 on two threads ask, for IPv6 and for IPv4; IPv4's answer is enough, only a failure waits for both. */

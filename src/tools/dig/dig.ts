@@ -7,6 +7,7 @@ import { sleep, type Task } from "../../sim/task.ts";
 import { parseInetAton } from "../../wire/addr.ts";
 import * as dns from "../../wire/dns.ts";
 import { set16 } from "../../wire/layout.ts";
+import { wallSeconds } from "../net-util/date.ts";
 import { queryId, resolvConf, searchNames } from "../net-util/resolve.ts";
 import { Stdout } from "../net-util/stdio.ts";
 import { type Answer, askServers, BIND_START_NS, serversOf } from "./client.ts";
@@ -103,8 +104,10 @@ function banner({ argumentsText }: CommandLine, lookup: Lookup): string {
 
 function answerText(proc: Process, answer: Answer, lookup: Lookup): string {
   if (lookup.short) return answer.message.answers.map((record) => `${dns.formatData(record)}\n`).join("");
-  const seconds = Number(proc.machine.wallClockNs() / 1_000_000_000n);
-  return messageText(answer.message, lookup.sections) + (lookup.sections.stats ? statsText(answer, seconds) : "");
+  return (
+    messageText(answer.message, lookup.sections) +
+    (lookup.sections.stats ? statsText(answer, wallSeconds(proc.machine)) : "")
+  );
 }
 
 /** Asks for the name, or with +search for the names made of it until one exists. */

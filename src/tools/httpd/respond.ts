@@ -4,7 +4,7 @@
 import { encodeUtf8 } from "../../base/text.ts";
 import type { Process } from "../../posix/process.ts";
 import type { FileNode } from "../../posix/vfs.ts";
-import { httpDate } from "../net-util/date.ts";
+import { httpDate, mtimeSeconds, wallSeconds } from "../net-util/date.ts";
 
 /** What the server is told on its command line and in its configuration file. */
 export interface HttpdSettings {
@@ -103,7 +103,7 @@ function fileAnswer(
   let file = plain;
   const zipped = (headers.get("accept-encoding") ?? "").includes("gzip") ? regularFile(proc, `${name}.gz`) : undefined;
   if (zipped) file = zipped;
-  const modified = modifiedSeconds(proc, file);
+  const modified = mtimeSeconds(proc.machine, file);
   const etag = `"${modified.toString(16)}-${file.size.toString(16)}"`;
   if (headers.get("if-none-match")?.includes(etag))
     return { status: 304, head: head(proc, 304, ["Content-type: text/html"]), body: undefined, url };
@@ -138,13 +138,9 @@ function head(proc: Process, status: number, fields: readonly string[]): Uint8Ar
 }
 
 function headText(proc: Process, status: number, fields: readonly string[]): string {
-  const date = httpDate(Number(proc.machine.wallClockNs() / 1_000_000_000n));
+  const date = httpDate(wallSeconds(proc.machine));
   const lines = [`HTTP/1.1 ${status} ${STATUSES.get(status)![0]}`, `Date: ${date}`, "Connection: close", ...fields];
   return `${lines.join("\r\n")}\r\n\r\n`;
-}
-
-function modifiedSeconds(proc: Process, file: FileNode): number {
-  return Number((proc.machine.epochNs + BigInt(Math.floor(file.mtimeNs))) / 1_000_000_000n);
 }
 
 function regularFile(proc: Process, path: string): FileNode | undefined {

@@ -1,8 +1,23 @@
-// Calendar dates of the wall clock, without the host's Date: HTTP's (RFC 9110 section 5.6.7) and date(1)'s forms, in UTC.
+// Calendar dates of a machine's wall clock, without the host's Date: HTTP's (RFC 9110 section 5.6.7) and date(1)'s forms, in UTC.
+
+import { SEC } from "../../base/time.ts";
+import type { Machine } from "../../posix/process.ts";
+import type { FileNode } from "../../posix/vfs.ts";
 
 const DAYS: readonly string[] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS: readonly string[] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAYS_PER_ERA = 146097;
+const NS_PER_SECOND = 1_000_000_000n;
+
+/** Seconds since 1970, now. */
+export function wallSeconds(machine: Machine): number {
+  return Number(machine.wallClockNs() / NS_PER_SECOND);
+}
+
+/** Seconds since 1970 of a file's last change (st_mtime), whose nanoseconds a double holds but roughly when the file is years old. */
+export function mtimeSeconds(machine: Machine, node: FileNode): number {
+  return Number(machine.epochNs / NS_PER_SECOND) + Math.floor(Math.round(node.mtimeNs / 1e6) / (SEC / 1e6));
+}
 
 export interface CivilTime {
   readonly year: number;
@@ -40,28 +55,10 @@ export function civilTime(seconds: number): CivilTime {
   };
 }
 
-/** Seconds since 1970 of a date and time in UTC. */
-export function secondsOf(year: number, month: number, day: number, hour = 0, minute = 0, second = 0): number {
-  const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yearOfEra = y - era * 400;
-  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return (era * DAYS_PER_ERA + dayOfEra - 719468) * 86400 + hour * 3600 + minute * 60 + second;
-}
-
 /** "Mon, 01 Jan 2024 00:00:00 GMT" */
 export function httpDate(seconds: number): string {
   const t = civilTime(seconds);
   return `${DAYS[t.weekday]}, ${two(t.day)} ${MONTHS[t.month - 1]} ${t.year} ${clock(t)} GMT`;
-}
-
-/** The seconds of an HTTP date, or undefined. */
-export function parseHttpDate(text: string): number | undefined {
-  const match = /^\w{3}, (\d{2}) (\w{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT$/.exec(text.trim());
-  const month = match ? MONTHS.indexOf(match[2]!) + 1 : 0;
-  if (!match || month === 0) return undefined;
-  return secondsOf(Number(match[3]), month, Number(match[1]), Number(match[4]), Number(match[5]), Number(match[6]));
 }
 
 /** As date(1) prints in the C locale: "Sat Nov 21 09:40:31 UTC 2026". */

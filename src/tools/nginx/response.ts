@@ -4,7 +4,7 @@
 import { decodeUtf8, encodeUtf8 } from "../../base/text.ts";
 import type { Process } from "../../posix/process.ts";
 import type { FileNode, VfsNode } from "../../posix/vfs.ts";
-import { httpDate, mtimeSeconds, wallSeconds } from "../net-util/http-date.ts";
+import { httpDate, mtimeSeconds, wallSeconds } from "../net-util/date.ts";
 import type { NginxConfig, NginxServer } from "./config.ts";
 
 export interface HttpRequest {
