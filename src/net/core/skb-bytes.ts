@@ -22,7 +22,11 @@ export function putBytes(skb: SkBuff, at: number, source: Uint8Array, n: number)
   }
   for (; i <= n - 4; i = (i + 4) | 0)
     words[(w + (i >> 2)) | 0] = source[i]! | (source[i | 1]! << 8) | (source[i | 2]! << 16) | (source[i | 3]! << 24);
-  for (; i < n; i = (i + 1) | 0) head[(at + i) | 0] = source[i]!;
+  // a whole word, too: a tap reads it as one, and would wait for bytes (forward_60B_pcap)
+  const rest = n & 3;
+  if (rest !== 0)
+    words[(w + (i >> 2)) | 0] =
+      source[i]! | (rest > 1 ? source[i | 1]! << 8 : 0) | (rest > 2 ? source[i | 2]! << 16 : 0);
 }
 
 /** Copies `n` bytes out of a packet. */
