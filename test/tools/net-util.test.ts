@@ -2,9 +2,11 @@
 
 import { describe, expect, it } from "vitest";
 import { MSEC } from "../../src/base/time.ts";
+import type { FileNode } from "../../src/posix/vfs.ts";
+import { Lab } from "../../src/scenario/lab.ts";
 import { indent, recordText } from "../../src/tools/dig/print.ts";
 import { parseNcatOptions, parsePort } from "../../src/tools/nc/options.ts";
-import { dateText, httpDate } from "../../src/tools/net-util/date.ts";
+import { dateText, httpDate, mtimeSeconds } from "../../src/tools/net-util/date.ts";
 import { getopt } from "../../src/tools/net-util/getopt.ts";
 import { scheduleTimeout } from "../../src/tools/net-util/jiffies.ts";
 import { MORE, NETID, renderTable, STATE } from "../../src/tools/ss/columns.ts";
@@ -42,6 +44,26 @@ describe("dates", () => {
     expect(httpDate(Date.UTC(2024, 1, 29, 23, 59, 58) / 1000)).toBe("Thu, 29 Feb 2024 23:59:58 GMT");
     expect(dateText(1795254031)).toBe("Sat Nov 21 09:40:31 UTC 2026");
     expect(httpDate(0)).toBe("Thu, 01 Jan 1970 00:00:00 GMT");
+  });
+
+  it("are a file's whole seconds, just before the next as just after", async () => {
+    const { host } = new Lab({ seed: 1 }).addHost("a");
+    const { machine } = host;
+    const file = (mtimeNs: number): FileNode => ({
+      kind: "file",
+      mode: 0o644,
+      data: new Uint8Array(0),
+      size: 0,
+      mtimeNs,
+    });
+    const booted = mtimeSeconds(machine, file(0));
+    for (const [ns, seconds] of [
+      [12_999_700_000, 12],
+      [12_999_999_999, 12],
+      [13_000_000_000, 13],
+      [-70_000_000 * 1e9, -70_000_000],
+    ] as const)
+      expect(mtimeSeconds(machine, file(ns)) - booted).toBe(seconds);
   });
 });
 

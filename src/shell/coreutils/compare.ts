@@ -6,7 +6,6 @@ import { NetError } from "../../base/errno.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { strftime } from "../strftime.ts";
-import { wallTime } from "./listing.ts";
 import { complain, errorText, getopt, openInput, printBinary, readText } from "./util.ts";
 
 interface Hunk {
@@ -135,7 +134,7 @@ function normal(hunk: Hunk): string {
 
 function header(proc: Process, mark: string, path: string): string {
   const node = path === "-" ? undefined : proc.root.find(proc, path);
-  const time = node ? wallTime(proc, node) : proc.machine.wallClockNs();
+  const time = node ? proc.machine.mtimeNs(node) : proc.machine.wallClockNs();
   return `${mark} ${path}\t${strftime("%Y-%m-%d %H:%M:%S.%N %z", time)}\n`;
 }
 

@@ -11,7 +11,6 @@ import { breSource, RegexError } from "../regex.ts";
 import { strftime } from "../strftime.ts";
 import { evaluateTest, TestError } from "../test.ts";
 import { parseDate } from "./dates.ts";
-import { wallTime } from "./listing.ts";
 import { complain, errorText, getopt, quoted, usageError } from "./util.ts";
 
 /** The kernel that the lab answers to. */
@@ -43,7 +42,7 @@ function* date(proc: Process): Task<number> {
   const reference = options.get("r");
   if (reference !== undefined) {
     try {
-      ns = wallTime(proc, proc.root.lookup(proc, reference));
+      ns = proc.machine.mtimeNs(proc.root.lookup(proc, reference));
     } catch (error) {
       return yield* complain(proc, `${reference}: ${errorText(error)}`);
     }

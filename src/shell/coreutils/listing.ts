@@ -41,11 +41,6 @@ export function linkTarget(node: VfsNode): string | undefined {
   return undefined;
 }
 
-/** Wall clock of a node's last change, nanoseconds since 1970. */
-export function wallTime(proc: Process, node: VfsNode): bigint {
-  return proc.machine.epochNs + BigInt(Math.round(node.mtimeNs));
-}
-
 /** Hard links; for a directory, itself and its subdirectories' `..`. */
 export function linkCount(node: VfsNode): number {
   if (node.kind === "dir") {
@@ -232,7 +227,7 @@ function format(
       mode: modeText(node),
       links: String(linkCount(node)),
       size,
-      date: dateColumn(options, wallTime(proc, node), now),
+      date: dateColumn(options, proc.machine.mtimeNs(node), now),
       name: shown(entry.name) + suffix(options, node) + (target === undefined ? "" : ` -> ${shown(target)}`),
     };
   };

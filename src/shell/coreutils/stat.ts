@@ -6,7 +6,7 @@ import { joinPath, type VfsNode } from "../../posix/vfs.ts";
 import type { Task } from "../../sim/task.ts";
 import { calendar, strftime } from "../strftime.ts";
 import { nodeSize } from "../test.ts";
-import { blocks, linkCount, linkTarget, modeText, typeLetter, wallTime } from "./listing.ts";
+import { blocks, linkCount, linkTarget, modeText, typeLetter } from "./listing.ts";
 import { complain, errorText, getopt, quoted, usageError } from "./util.ts";
 
 function typeName(node: VfsNode): string {
@@ -59,7 +59,7 @@ Change: %z
 `;
 
 function statFormat(proc: Process, format: string, path: string, node: VfsNode): string {
-  const time = wallTime(proc, node);
+  const time = proc.machine.mtimeNs(node);
   const human = strftime("%Y-%m-%d %H:%M:%S.%N %z", time);
   const target = linkTarget(node);
   const octal = (target !== undefined ? 0o777 : node.mode).toString(8);

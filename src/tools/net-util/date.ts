@@ -1,6 +1,5 @@
 // Calendar dates of a machine's wall clock, without the host's Date: HTTP's (RFC 9110 section 5.6.7) and date(1)'s forms, in UTC.
 
-import { SEC } from "../../base/time.ts";
 import type { Machine } from "../../posix/process.ts";
 import type { FileNode } from "../../posix/vfs.ts";
 
@@ -14,9 +13,9 @@ export function wallSeconds(machine: Machine): number {
   return Number(machine.wallClockNs() / NS_PER_SECOND);
 }
 
-/** Seconds since 1970 of a file's last change (st_mtime), whose nanoseconds a double holds but roughly when the file is years old. */
+/** Seconds since 1970 of a file's last change (st_mtime). */
 export function mtimeSeconds(machine: Machine, node: FileNode): number {
-  return Number(machine.epochNs / NS_PER_SECOND) + Math.floor(Math.round(node.mtimeNs / 1e6) / (SEC / 1e6));
+  return Number(machine.mtimeNs(node) / NS_PER_SECOND);
 }
 
 export interface CivilTime {
