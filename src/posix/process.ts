@@ -11,7 +11,7 @@ import type { Sim } from "../sim/sim.ts";
 import { sleep, type Task, type Tasks, type Thread, type ThreadOwner, WaitQueue, waitAny } from "../sim/task.ts";
 import { NullFile, type OpenFile } from "./file.ts";
 import type { NsInodes } from "./ns-inodes.ts";
-import type { Vfs, VfsNode } from "./vfs.ts";
+import type { Vfs } from "./vfs.ts";
 
 /** A program: runs in a process and returns its exit status (0 … 255). */
 export type Program = (proc: Process) => Task<number>;
@@ -166,14 +166,14 @@ export class Machine {
     return this.#nextPid++;
   }
 
-  /** Wall clock, nanoseconds since 1970. */
-  wallClockNs(): bigint {
-    return this.epochNs + BigInt(this.sim.now);
+  /** Wall clock, nanoseconds since 1970: now, or at a moment of virtual time, such as a file's last change. */
+  wallClockNs(at: Ns = this.sim.now): bigint {
+    return this.epochNs + BigInt(Math.round(at));
   }
 
-  /** The same of a file's last change (st_mtim). */
-  mtimeNs(node: VfsNode): bigint {
-    return this.epochNs + BigInt(Math.round(node.mtimeNs));
+  /** The same in whole seconds (time(2), st_mtime). */
+  wallSeconds(at?: Ns): number {
+    return Number(this.wallClockNs(at) / 1_000_000_000n);
   }
 
   /** kill(2) on a process group, by its leader's `hostPid`; the number of processes that got it. */

@@ -337,7 +337,7 @@ export class Shell {
         this.#secondsBase = Number.parseInt(text, 10) || 0;
       },
     );
-    value("EPOCHSECONDS", () => String(this.proc.machine.wallClockNs() / 1_000_000_000n));
+    value("EPOCHSECONDS", () => String(this.proc.machine.wallSeconds()));
     value("EPOCHREALTIME", () => {
       const us = this.proc.machine.wallClockNs() / 1000n;
       return `${us / 1_000_000n}.${String(us % 1_000_000n).padStart(6, "0")}`;

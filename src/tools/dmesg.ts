@@ -5,7 +5,7 @@ import { SEC } from "../base/time.ts";
 import { netnsOf } from "../host/host.ts";
 import type { Process } from "../posix/process.ts";
 import type { Task } from "../sim/task.ts";
-import { dateText, wallSeconds } from "./net-util/date.ts";
+import { dateText } from "./net-util/date.ts";
 import { getopt, type LongOption } from "./net-util/getopt.ts";
 
 const LEVELS: readonly string[] = ["emerg", "alert", "crit", "err", "warn", "notice", "info", "debug"];
@@ -76,7 +76,7 @@ export function* dmesg(proc: Process): Task<number> {
   const lines = kernel.log.records(kernel.logFrom);
   if (settings.clear) kernel.logFrom = kernel.log.length;
   if (settings.silent) return 0;
-  const bootSeconds = wallSeconds(proc.machine) - Math.floor(proc.sim.now / SEC);
+  const bootSeconds = proc.machine.wallSeconds() - Math.floor(proc.sim.now / SEC);
   const shown = lines.filter(({ level }) => settings.levels?.includes(level) ?? true);
   yield* proc.print(shown.map((line) => `${format(line, settings, bootSeconds)}\n`).join(""));
   return 0;

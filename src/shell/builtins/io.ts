@@ -55,7 +55,7 @@ function* printfBuiltin(shell: Shell, argv: readonly string[]): Task<number> {
     return 2;
   }
   const { machine, startedNs } = shell.proc;
-  const made = printf(format, rest, machine.wallClockNs(), machine.epochNs + BigInt(startedNs));
+  const made = printf(format, rest, machine.wallClockNs(), machine.wallClockNs(startedNs));
   for (const error of made.errors)
     yield* shell.error(
       `printf: ${shell.dash ? error.replace(/: invalid number$/, ": expected numeric value") : error}`,

@@ -134,7 +134,7 @@ function normal(hunk: Hunk): string {
 
 function header(proc: Process, mark: string, path: string): string {
   const node = path === "-" ? undefined : proc.root.find(proc, path);
-  const time = node ? proc.machine.mtimeNs(node) : proc.machine.wallClockNs();
+  const time = proc.machine.wallClockNs(node?.mtimeNs);
   return `${mark} ${path}\t${strftime("%Y-%m-%d %H:%M:%S.%N %z", time)}\n`;
 }
 

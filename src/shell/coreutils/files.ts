@@ -151,7 +151,7 @@ function* touch(proc: Process): Task<number> {
         proc,
         `failed to get attributes of ${quoted(options.get("r")!)}: No such file or directory`,
       );
-    stamp = proc.machine.epochNs + BigInt(node.mtimeNs);
+    stamp = proc.machine.wallClockNs(node.mtimeNs);
   }
   for (const [letter, parse] of [
     ["d", parseDate],

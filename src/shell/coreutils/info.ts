@@ -42,7 +42,7 @@ function* date(proc: Process): Task<number> {
   const reference = options.get("r");
   if (reference !== undefined) {
     try {
-      ns = proc.machine.mtimeNs(proc.root.lookup(proc, reference));
+      ns = proc.machine.wallClockNs(proc.root.lookup(proc, reference).mtimeNs);
     } catch (error) {
       return yield* complain(proc, `${reference}: ${errorText(error)}`);
     }

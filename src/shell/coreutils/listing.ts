@@ -227,7 +227,7 @@ function format(
       mode: modeText(node),
       links: String(linkCount(node)),
       size,
-      date: dateColumn(options, proc.machine.mtimeNs(node), now),
+      date: dateColumn(options, proc.machine.wallClockNs(node.mtimeNs), now),
       name: shown(entry.name) + suffix(options, node) + (target === undefined ? "" : ` -> ${shown(target)}`),
     };
   };

@@ -9,7 +9,7 @@ import { busyboxPs } from "./busybox-ps.ts";
 import { commandLine } from "./command-line.ts";
 
 function startTime(proc: Process): bigint {
-  return proc.machine.epochNs + BigInt(Math.round(proc.startedNs));
+  return proc.machine.wallClockNs(proc.startedNs);
 }
 
 const ttyName = (proc: Process): string => controllingTerminal(proc)?.name ?? "?";

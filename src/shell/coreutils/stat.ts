@@ -59,7 +59,7 @@ Change: %z
 `;
 
 function statFormat(proc: Process, format: string, path: string, node: VfsNode): string {
-  const time = proc.machine.mtimeNs(node);
+  const time = proc.machine.wallClockNs(node.mtimeNs);
   const human = strftime("%Y-%m-%d %H:%M:%S.%N %z", time);
   const target = linkTarget(node);
   const octal = (target !== undefined ? 0o777 : node.mode).toString(8);

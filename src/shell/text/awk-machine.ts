@@ -614,7 +614,7 @@ export class AwkMachine {
         return this.#random / 4294967296;
       case "srand": {
         const before = this.#seed;
-        this.#seed = args[0] ? yield* number(0) : Number(this.#proc.machine.wallClockNs() / 1_000_000_000n);
+        this.#seed = args[0] ? yield* number(0) : this.#proc.machine.wallSeconds();
         this.#random = Math.imul(this.#seed | 0, 2654435761) >>> 0 || 1;
         return before;
       }
@@ -632,7 +632,7 @@ export class AwkMachine {
         yield* this.#streams.flush();
         return 0;
       case "systime":
-        return Number(this.#proc.machine.wallClockNs() / 1_000_000_000n);
+        return this.#proc.machine.wallSeconds();
       case "strftime": {
         const pattern = args[0] ? yield* text(0) : "%c";
         const ns = args[1] ? BigInt(Math.trunc(yield* number(1))) * 1_000_000_000n : this.#proc.machine.wallClockNs();

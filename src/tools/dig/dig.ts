@@ -7,7 +7,6 @@ import { sleep, type Task } from "../../sim/task.ts";
 import { parseInetAton } from "../../wire/addr.ts";
 import * as dns from "../../wire/dns.ts";
 import { set16 } from "../../wire/layout.ts";
-import { wallSeconds } from "../net-util/date.ts";
 import { queryId, resolvConf, searchNames } from "../net-util/resolve.ts";
 import { Stdout } from "../net-util/stdio.ts";
 import { type Answer, askServers, BIND_START_NS, serversOf } from "./client.ts";
@@ -106,7 +105,7 @@ function answerText(proc: Process, answer: Answer, lookup: Lookup): string {
   if (lookup.short) return answer.message.answers.map((record) => `${dns.formatData(record)}\n`).join("");
   return (
     messageText(answer.message, lookup.sections) +
-    (lookup.sections.stats ? statsText(answer, wallSeconds(proc.machine)) : "")
+    (lookup.sections.stats ? statsText(answer, proc.machine.wallSeconds()) : "")
   );
 }
 

@@ -4,7 +4,7 @@
 import { encodeUtf8 } from "../../base/text.ts";
 import type { Process } from "../../posix/process.ts";
 import type { FileNode } from "../../posix/vfs.ts";
-import { httpDate, mtimeSeconds, wallSeconds } from "../net-util/date.ts";
+import { httpDate } from "../net-util/date.ts";
 
 /** What the server is told on its command line and in its configuration file. */
 export interface HttpdSettings {
@@ -103,7 +103,7 @@ function fileAnswer(
   let file = plain;
   const zipped = (headers.get("accept-encoding") ?? "").includes("gzip") ? regularFile(proc, `${name}.gz`) : undefined;
   if (zipped) file = zipped;
-  const modified = mtimeSeconds(proc.machine, file);
+  const modified = proc.machine.wallSeconds(file.mtimeNs);
   const etag = `"${modified.toString(16)}-${file.size.toString(16)}"`;
   if (headers.get("if-none-match")?.includes(etag))
     return { status: 304, head: head(proc, 304, ["Content-type: text/html"]), body: undefined, url };
@@ -138,7 +138,7 @@ function head(proc: Process, status: number, fields: readonly string[]): Uint8Ar
 }
 
 function headText(proc: Process, status: number, fields: readonly string[]): string {
-  const date = httpDate(wallSeconds(proc.machine));
+  const date = httpDate(proc.machine.wallSeconds());
   const lines = [`HTTP/1.1 ${status} ${STATUSES.get(status)![0]}`, `Date: ${date}`, "Connection: close", ...fields];
   return `${lines.join("\r\n")}\r\n\r\n`;
 }

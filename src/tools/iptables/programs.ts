@@ -8,7 +8,7 @@ import type { Netfilter } from "../../net/netfilter/netfilter.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { formatIpv4, parseIpv4 } from "../../wire/addr.ts";
-import { dateText, wallSeconds } from "../net-util/date.ts";
+import { dateText } from "../net-util/date.ts";
 import { GaiError, getaddrinfo, getnameinfo } from "../net-util/resolve.ts";
 import { readTextFile } from "../net-util/sockets.ts";
 import { Stdout } from "../net-util/stdio.ts";
@@ -144,7 +144,7 @@ function* iptablesProgram(proc: Process, version: IptablesVersion): Task<number>
 
 function* iptablesSaveProgram(proc: Process, version: IptablesVersion): Task<number> {
   const nf = netnsOf(proc).nf;
-  const date = dateText(wallSeconds(proc.machine)).replace(" UTC", "");
+  const date = dateText(proc.machine.wallSeconds()).replace(" UTC", "");
   const { file, ...result } = yield* withNames(proc, (names) =>
     saveTables(nf, proc.argv.slice(1), date, { names, version }),
   );

@@ -1,22 +1,8 @@
-// Calendar dates of a machine's wall clock, without the host's Date: HTTP's (RFC 9110 section 5.6.7) and date(1)'s forms, in UTC.
-
-import type { Machine } from "../../posix/process.ts";
-import type { FileNode } from "../../posix/vfs.ts";
+// Calendar dates of the wall clock, without the host's Date: HTTP's (RFC 9110 section 5.6.7) and date(1)'s forms, in UTC.
 
 const DAYS: readonly string[] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS: readonly string[] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAYS_PER_ERA = 146097;
-const NS_PER_SECOND = 1_000_000_000n;
-
-/** Seconds since 1970, now. */
-export function wallSeconds(machine: Machine): number {
-  return Number(machine.wallClockNs() / NS_PER_SECOND);
-}
-
-/** Seconds since 1970 of a file's last change (st_mtime). */
-export function mtimeSeconds(machine: Machine, node: FileNode): number {
-  return Number(machine.mtimeNs(node) / NS_PER_SECOND);
-}
 
 export interface CivilTime {
   readonly year: number;

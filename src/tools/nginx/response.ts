@@ -4,7 +4,7 @@
 import { decodeUtf8, encodeUtf8 } from "../../base/text.ts";
 import type { Process } from "../../posix/process.ts";
 import type { FileNode, VfsNode } from "../../posix/vfs.ts";
-import { httpDate, mtimeSeconds, wallSeconds } from "../net-util/date.ts";
+import { httpDate } from "../net-util/date.ts";
 import type { NginxConfig, NginxServer } from "./config.ts";
 
 export interface HttpRequest {
@@ -60,7 +60,7 @@ export function respond(
   version: string,
 ): HttpResponse {
   const { machine } = proc;
-  const now = httpDate(wallSeconds(machine));
+  const now = httpDate(machine.wallSeconds());
   const build = (
     status: number,
     type: string,
@@ -128,7 +128,7 @@ function sendFile(
   build: Build,
   special: (status: number, keepAlive: boolean, extra?: string) => HttpResponse,
 ): HttpResponse {
-  const mtime = mtimeSeconds(proc.machine, file);
+  const mtime = proc.machine.wallSeconds(file.mtimeNs);
   const modified = httpDate(mtime);
   const etag = `"${mtime.toString(16)}-${file.size.toString(16)}"`;
   const type = config.types.get(/\.([^./]+)$/.exec(name)?.[1] ?? "") ?? config.defaultType;
