@@ -41,7 +41,7 @@ function oneFlow(path: NatPath, payloadBytes: number, frames = FRAMES): Batch {
       sent += frames;
     },
     check() {
-      if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
+      allCame(sent, got);
     },
   };
 }
@@ -149,10 +149,18 @@ const FIRST_DESTINATION = 0xc6120000; // 198.18.0.0/15, for benchmarks (RFC 2544
 const PORT_BITS = 3;
 const PORTS: number = 1 << PORT_BITS;
 
-/**
- * Connected sockets of one program, each bound to a port of its own, one datagram each in turn: as the sender of
- * `npm run bench:kernel`'s other half, kernel_speed.py --flows, has them, but for its 64 datagrams of a flow at once.
- */
+function allCame(sent: number, got: number): void {
+  if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
+}
+
+function areTracked({ host }: NatPath, flows: number): void {
+  const { count } = host.host.netns.nf.ct;
+  if (count < flows) throw new Error(`${count} connections instead of ${flows}`);
+}
+
+const FIRST_SOURCE_PORT = 10_000;
+
+/** Connected sockets of one program, each bound to a port of its own, one datagram each in turn. */
 async function manySockets(flows: number): Promise<Batch> {
   const path = await natPath();
   const senders = Array.from({ length: flows }, (_, i) => path.sender(FIRST_SOURCE_PORT + i));
@@ -177,14 +185,11 @@ async function manySockets(flows: number): Promise<Batch> {
       sent += FRAMES;
     },
     check() {
-      if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
-      const { count } = path.host.host.netns.nf.ct;
-      if (count < flows) throw new Error(`${count} connections instead of ${flows}`);
+      allCame(sent, got);
+      areTracked(path, flows);
     },
   };
 }
-
-const FIRST_SOURCE_PORT = 10_000;
 
 /** Flows of one socket by destination address and port, one datagram each in turn. */
 async function manyFlows(flows: number): Promise<Batch> {
@@ -220,9 +225,8 @@ async function manyFlows(flows: number): Promise<Batch> {
     units: FRAMES,
     run: () => send(FRAMES),
     check() {
-      if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
-      const { count } = path.host.host.netns.nf.ct;
-      if (count < flows) throw new Error(`${count} connections instead of ${flows}`);
+      allCame(sent, got);
+      areTracked(path, flows);
     },
   };
 }
@@ -260,7 +264,7 @@ async function newFlows(): Promise<Batch> {
       sent += flows;
     },
     check() {
-      if (got !== sent) throw new Error(`${sent} datagrams were sent and ${got} came`);
+      allCame(sent, got);
     },
   };
 }

@@ -31,6 +31,7 @@ export class EarlyDemux implements FlowPathCache, Deferred {
   private packets = 0;
   private bytes = 0;
   private ecn = 0;
+  /** of the trail that was noted last */
   private latest: UdpLeg | null = null;
 
   constructor(ip4: Ipv4) {
@@ -158,6 +159,7 @@ class UdpLeg implements LastLeg {
     this.tos = head[data + 1]!;
   }
 
+  /** As good as the other. */
   is(other: UdpLeg): boolean {
     return (
       this.sock === other.sock &&

@@ -214,17 +214,14 @@ export class UdpSock extends DatagramSock {
       this.corked.push(bytes.slice());
       return;
     }
-    let payload = bytes;
-    const corked = this.corked !== null;
-    if (this.corked !== null) {
-      payload = joined(this.corked, bytes);
-      this.corked = null;
-    }
+    const held = this.corked;
+    this.corked = null;
+    const payload = held === null ? bytes : joined(held, bytes);
     const { ip4 } = this;
     const known = this.#connectedRoute(to) ?? this.#knownRoute(to.addr);
     const rt = known ?? this.#routeTo(to);
     const headers = this.#headersFor(rt);
-    if (!corked && payload.length <= headers.mostBytes) {
+    if (held === null && payload.length <= headers.mostBytes) {
       const { saddr, daddr } = this.fl;
       const isPeer = this.dst === rt && to.port === this.dport;
       const destination = (isPeer ? this.peerDestination : this.latest) ?? new UdpDestination(headers, !isPeer);
@@ -234,7 +231,7 @@ export class UdpSock extends DatagramSock {
       this.#sendPlain(payload, destination);
       return;
     }
-    const err = ipSendSkb(ip4, this.#makeSkb(rt, payload, to, corked));
+    const err = ipSendSkb(ip4, this.#makeSkb(rt, payload, to, held !== null));
     if (err !== 0) throw new NetError(err);
     this.mib.OutDatagrams++;
   }
