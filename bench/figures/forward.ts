@@ -18,8 +18,8 @@ import { CONTAINER, HOST, type NatPath, natPath, OUTSIDE, PORT } from "../suppor
 import type { Batch, Figure } from "./figure.ts";
 
 const FRAMES = 2000;
-/** With captures, of small and of large frames, so that files are long as large ones are: what is left at the end is written in no other thread. */
-const CAPTURED_SMALL = 40_000;
+/** With captures, of small and of large frames, files of 14 MB: what is left at the end, up to a mebibyte, is written in no other thread. */
+const CAPTURED_SMALL = 200_000;
 const CAPTURED_LARGE = 10_000;
 
 /** Sends and receives; every datagram must have arrived. */

@@ -30,14 +30,17 @@ const REAL: Disk = { write, writeSync };
 
 /** Pieces end at such places of the file, so that the page cache takes large folios for them (__filemap_get_folio). */
 const BOUNDARY = 1 << 16;
-/** So few wakings of a thread, which cost 20 us each; what is larger than a processor's second cache takes longer to write. */
-const PIECE = 4 * BOUNDARY;
+/**
+ * So few wakings of a thread, which cost 20 us or more on both sides: with a quarter of it a large frame took 1,055 ns in two captures where
+ * it takes 564, a small one 347 and 200 (in a virtual machine, whose idle processors are slow to wake).
+ */
+export const PIECE: number = 16 * BOUNDARY;
 /** Behind a piece, for a record of 64 KiB that goes beyond its end. */
 const BEYOND = BOUNDARY + 1024;
-/** How often it is asked at once whether a piece has come, some 3 us apart: a fifth of a millisecond, as long as a sleep takes all in all. */
-const MOST_LOOKS = 64;
+/** How often it is asked at once whether a piece has come, some 3 us apart: for longer than writing one takes, … */
+const MOST_LOOKS = 256;
 const LOOK_APART = 2000;
-/** … and how many times behind a sleep: for a quarter of a second, as a sleep takes four times as long. */
+/** … and how many times behind a sleep: for a quarter of a second, as a sleep takes 0.2 ms all in all. */
 const POLL_MS = 0.05;
 const MOST_POLLS = 1000;
 /** New memory costs a first touch of each page: so many pieces wait for the next file. */

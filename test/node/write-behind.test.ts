@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Spool, type SpooledFile } from "../../src/node/spool.ts";
-import { type Disk, WriteBehind } from "../../src/node/write-behind.ts";
+import { type Disk, PIECE, WriteBehind } from "../../src/node/write-behind.ts";
 
 /** Files of at most so many bytes. */
 function fullAt(room: () => number): Disk {
@@ -46,7 +46,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-const MIB = 1 << 20;
+/** A disk for one piece and a half. */
+const FULL = 1.5 * PIECE;
 const isOpen = (fd: number): boolean => {
   try {
     fstatSync(fd);
@@ -64,7 +65,7 @@ const numbered = (length: number, from: number): Buffer => {
 
 describe("a file that is written by another thread", () => {
   it("has everything in its order when it is finished, in whatever pieces it came", () => {
-    const size = fc.oneof(fc.nat(70_000), fc.nat(300_000), fc.constantFrom(0, 1 << 16, 1 << 18, (1 << 18) - 1, MIB));
+    const size = fc.oneof(fc.nat(70_000), fc.nat(PIECE), fc.constantFrom(0, 1 << 16, PIECE, PIECE - 1, 2 * PIECE));
     fc.assert(
       fc.property(fc.array(fc.tuple(size, fc.boolean()), { maxLength: 12 }), (steps) => {
         const path = join(folder, "file");
@@ -137,7 +138,7 @@ describe("a file that is written by another thread", () => {
     const path = join(folder, "file");
     const behind = new WriteBehind(
       openSync(path, "w+"),
-      fullAt(() => 400_000),
+      fullAt(() => FULL),
     );
     let length = 0;
     for (;;) {
@@ -147,7 +148,7 @@ describe("a file that is written by another thread", () => {
       if (!behind.append(room.subarray(0, 60_000))) break;
       length += 60_000;
     }
-    expect(length).toBeGreaterThan(400_000);
+    expect(length).toBeGreaterThan(FULL);
     expect(behind.room(1)).toBe(null);
     expect(behind.finish()).toBe(false);
     expect(Buffer.concat([readFileSync(path), behind.rest]).equals(numbered(length, 0))).toBe(true);
@@ -159,9 +160,11 @@ describe("a file that is written by another thread", () => {
     const path = join(folder, "file");
     const fd = openSync(path, "w+");
     const behind = new WriteBehind(fd, disk);
-    for (let at = 0; at < MIB; at += 100_000) expect(behind.append(numbered(100_000, at))).toBe(true);
+    const length = 4 * PIECE;
+    const step = PIECE >> 2;
+    for (let at = 0; at < length; at += step) expect(behind.append(numbered(step, at))).toBe(true);
     expect(behind.finish()).toBe(true);
-    expect(readFileSync(path).equals(numbered(1_100_000, 0))).toBe(true);
+    expect(readFileSync(path).equals(numbered(length, 0))).toBe(true);
     behind.close();
     // its number could become another file's
     expect(isOpen(fd)).toBe(true);
@@ -171,7 +174,7 @@ describe("a file that is written by another thread", () => {
       wake();
     }
     expect(isOpen(fd)).toBe(false);
-    expect(readFileSync(path).equals(numbered(1_100_000, 0))).toBe(true);
+    expect(readFileSync(path).equals(numbered(length, 0))).toBe(true);
   });
 });
 
@@ -184,38 +187,41 @@ describe("a run's file in the making, on a disk that is full", () => {
     );
     const file = spool.create()!;
     let kept = 0;
-    while (kept < bytes + MIB && file.append(numbered(50_000, kept))) kept += 50_000;
+    while (kept < bytes + 4 * PIECE && file.append(numbered(50_000, kept))) kept += 50_000;
     room += more;
     return { spool, kept, file };
   };
 
-  it.each([0, 1, 100_000, 262_144, 300_000, 900_000])("keeps what it has taken, also beyond %d bytes", (room) => {
-    const { spool, kept, file } = fill(room);
-    expect(kept).toBeGreaterThanOrEqual(Math.max(room, 262_144) - 50_000);
-    expect(kept).toBeLessThan(room + MIB);
-    expect(file.append(Uint8Array.of(1))).toBe(false);
-    for (const [from, to] of [
-      [0, kept],
-      [0, 1000],
-      [kept - 60_000, kept],
-      [kept - 10, kept],
-    ] as const) {
-      const read = new Uint8Array(to - from);
-      file.read(read, from);
-      expect(numbered(to - from, from).equals(read), `${from} to ${to}`).toBe(true);
-    }
-    spool.dispose();
-  });
+  it.each([0, 1, 100_000, PIECE, PIECE + 40_000, 3.5 * PIECE])(
+    "keeps what it has taken, also beyond %d bytes",
+    (room) => {
+      const { spool, kept, file } = fill(room);
+      expect(kept).toBeGreaterThanOrEqual(Math.max(room, PIECE) - 50_000);
+      expect(kept).toBeLessThan(room + 3 * PIECE);
+      expect(file.append(Uint8Array.of(1))).toBe(false);
+      for (const [from, to] of [
+        [0, kept],
+        [0, 1000],
+        [kept - 60_000, kept],
+        [kept - 10, kept],
+      ] as const) {
+        const read = new Uint8Array(to - from);
+        file.read(read, from);
+        expect(numbered(to - from, from).equals(read), `${from} to ${to}`).toBe(true);
+      }
+      spool.dispose();
+    },
+  );
 
   it("gets its name with what fits, and the error is the system's; all of it when there is room again", () => {
-    for (const more of [0, MIB]) {
-      const { spool, kept, file } = fill(400_000, more);
+    for (const more of [0, 4 * PIECE]) {
+      const { spool, kept, file } = fill(FULL, more);
       const target = join(folder, `target-${more}`);
       if (more === 0) expect(() => file.moveTo(target)).toThrow("ENOSPC");
       else expect(file.moveTo(target)).toBe(true);
-      expect(readFileSync(target).equals(numbered(more === 0 ? 400_000 : kept, 0))).toBe(true);
+      expect(readFileSync(target).equals(numbered(more === 0 ? FULL : kept, 0))).toBe(true);
       spool.dispose();
-      expect(readFileSync(target).length).toBe(more === 0 ? 400_000 : kept);
+      expect(readFileSync(target).length).toBe(more === 0 ? FULL : kept);
     }
   });
 });
