@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SkbPool } from "../../../src/net/core/skb.ts";
 import { IPS_CONFIRMED } from "../../../src/net/netfilter/conntrack-entry.ts";
-import { ConntrackHash } from "../../../src/net/netfilter/conntrack-hash.ts";
+import { BUCKETS, bucketOf, ConntrackHash } from "../../../src/net/netfilter/conntrack-hash.ts";
 import { ConnRows } from "../../../src/net/netfilter/conntrack-rows.ts";
 import { hasSource, SourceChains } from "../../../src/net/netfilter/nat-by-source.ts";
 import { END, FLAG_MAXACK_SET, MAX_ACK, MAX_END, MAX_WIN } from "../../../src/net/netfilter/proto-tcp-layout.ts";
@@ -73,6 +73,31 @@ test("one of TCP takes a third more, for both sides' windows", () => {
 
 test("a namespace that tracks nothing has no tables", () => {
   expect(new Tables().byteLength).toBeLessThan(100);
+});
+
+test.each([20, 3000, 150_000])("of %d connections, those in some buckets of the kernel's table are found", (count) => {
+  const tables = new Tables();
+  const tuple = new Tuple();
+  const inverse = new Tuple();
+  const byBucket = new Map<number, Set<number>>();
+  for (let i = 0; i < count; i++) {
+    const conn = tables.add(tuple.set(0xac110002 + (i % 3), 0x0a000001, 1000 + (i >> 2), 80 + (i & 3), IPPROTO_TCP));
+    invertTuple(inverse, tuple);
+    for (const one of [tuple, inverse]) {
+      const bucket = bucketOf(one, 0);
+      byBucket.set(bucket, (byBucket.get(bucket) ?? new Set()).add(conn));
+    }
+  }
+  const firsts = [
+    ...[...byBucket.keys()].slice(0, 300).flatMap((bucket) => [bucket - 7, bucket - 3, bucket]),
+    0,
+    BUCKETS - 1,
+  ];
+  for (const first of firsts) {
+    const from = first & (BUCKETS - 1);
+    const expected = Array.from({ length: 8 }, (_, i) => [...(byBucket.get((from + i) & (BUCKETS - 1)) ?? [])]).flat();
+    expect(tables.hash.inBuckets(from, 8)).toEqual(new Set(expected));
+  }
 });
 
 test("connections from one source are found, the latest first, whatever came and went", () => {

@@ -99,6 +99,8 @@ test("the table finds what is in it and nothing else, whatever came and went", (
         expect(table.find(answerOf(key), 0)).toBe(conn === undefined ? -1 : (conn << 1) | 1);
         expect(table.find(tupleOf(key), 5)).toBe(-1);
         expect(lacks(key, key % 3)).toBe(conn === undefined ? 2 : 0);
+        // one whose answers, were they not mapped, would be taken for its packets
+        if (conn !== undefined) expect(table.lacks(1, key % 3, ((key * 7) << 16) | key, 99, 9, 6)).toBe(0);
         // another's that would be mapped to the same
         if (mappedTo(key) >= 10) expect(lacks(key, 77)).toBe(conn === undefined ? 2 : 1);
       }
