@@ -2,6 +2,7 @@
 // whom to whom, when, where it was seen. A frame that several captures show alike (before and after a bridge, say) is one
 // step; NAT makes two of it, because other addresses are on it.
 
+import { latin1 } from "../base/bytes.ts";
 import type { Capture } from "../capture/capture.ts";
 import type { FrameFilter } from "../capture/filter.ts";
 import { formatIpv4, formatMac } from "../wire/addr.ts";
@@ -80,7 +81,7 @@ function sightsOf(where: string, capture: Capture, filter: FrameFilter | null): 
 }
 
 function fingerprint(b: Uint8Array): string {
-  return String.fromCharCode(...b.subarray(ethernet.HEADER_LENGTH, 200)) + b.length;
+  return latin1(b.subarray(ethernet.HEADER_LENGTH, 200)) + b.length;
 }
 
 /** From whom, to whom, and what is said besides. */

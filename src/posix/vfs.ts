@@ -2,6 +2,7 @@
 // image's). Directories, regular files, symbolic links, devices and programs; synthetic files and directories compute
 // what they hold (/proc, /sys). No permissions: everything runs as root.
 
+import { latin1 } from "../base/bytes.ts";
 import { Errno, NetError } from "../base/errno.ts";
 import { LazyMap } from "../base/lazy.ts";
 import { encodeUtf8 } from "../base/text.ts";
@@ -481,10 +482,4 @@ class SyntheticFile extends OpenFile {
     if (!this.#flags.write) throw new NetError(Errno.EBADF);
     this.#node.write!(this.#proc, latin1(bytes));
   }
-}
-
-function latin1(bytes: Uint8Array): string {
-  let out = "";
-  for (const byte of bytes) out += String.fromCharCode(byte);
-  return out;
 }

@@ -2,6 +2,7 @@
 // (POSIX XCU 2.6), with bash's brace expansion and process substitution. Parameter expansions are in parameter.ts.
 
 import type { DoubleQuotedChild, Word, WordPart } from "unbash";
+import { latin1 } from "../base/bytes.ts";
 import type { Task } from "../sim/task.ts";
 import { expandBraces } from "./brace.ts";
 import { ExpansionError } from "./control.ts";
@@ -287,7 +288,7 @@ function tilde(shell: Shell, text: string, builder: FieldBuilder, last: boolean,
 function homeOf(shell: Shell, user: string): string | undefined {
   try {
     const bytes = shell.proc.root.readFile(shell.proc, "/etc/passwd");
-    for (const line of String.fromCharCode(...bytes).split("\n")) {
+    for (const line of latin1(bytes).split("\n")) {
       const fields = line.split(":");
       if (fields[0] === user) return fields[5];
     }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { concatBytes, equalBytes, smallBytes, smallCopy, smallInts } from "../../src/base/bytes.ts";
+import { concatBytes, equalBytes, latin1, smallBytes, smallCopy, smallInts } from "../../src/base/bytes.ts";
 import { Errno, errnoName, NetError, strerror } from "../../src/base/errno.ts";
 import { shared, withEntry, withItem, withSetting, withSettings } from "../../src/base/settings.ts";
 import { decodeUtf8, encodeUtf8, hex } from "../../src/base/text.ts";
@@ -53,6 +53,11 @@ describe("bytes", () => {
     const joined = concatBytes([Uint8Array.of(1), new Uint8Array(0), Uint8Array.of(2, 3)]);
     expect(equalBytes(joined, Uint8Array.of(1, 2, 3))).toBe(true);
     expect(equalBytes(joined, Uint8Array.of(1, 2))).toBe(false);
+  });
+
+  it.each([0, 1, 255, 8192, 8193, 300_000])("%d of them are text, however many", (length) => {
+    const bytes = Uint8Array.from({ length }, (_, i) => i * 7);
+    expect(latin1(bytes)).toBe(Buffer.from(bytes).toString("latin1"));
   });
 });
 

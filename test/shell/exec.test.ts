@@ -127,3 +127,11 @@ root      1000  0.0  0.0      0     0 ?        S    00:00   0:00 bash x.sh
     );
   });
 });
+
+it("a large file is text to a program that makes text of it", async () => {
+  const { stdout, stderr } = await runScript(
+    "head -c 200000 /dev/zero > b; xxd -p b > h; xxd -r -p h | cmp - b && wc -c < h",
+  );
+  expect(stdout).toBe("406667\n");
+  expect(stderr).toBe("");
+});

@@ -1,6 +1,7 @@
 // docker network create, connect, disconnect, ls, prune, rm. Answers to docker/cli cli/command/network and moby
 // daemon/network.go.
 
+import { latin1 } from "../../base/bytes.ts";
 import { sleep, type Task } from "../../sim/task.ts";
 import { inNetwork as addressIn, parseCidr, parseIpv4 } from "../../wire/addr.ts";
 import { goTime } from "../clock.ts";
@@ -298,10 +299,6 @@ export function* pruneNetworks({ daemon }: Context, filters: Filters = new Map()
 export function* confirm(context: Context, warning: string): Task<boolean> {
   yield* context.print(`${warning}\nAre you sure you want to continue? [y/N] `);
   const bytes = yield* context.proc.fd(0).read(1024);
-  const answer = bytes
-    ? String.fromCharCode(...bytes)
-        .trim()
-        .toLowerCase()
-    : "";
+  const answer = bytes ? latin1(bytes).trim().toLowerCase() : "";
   return answer === "y" || answer === "yes";
 }

@@ -2,6 +2,7 @@
 // announce, and translates what they say where the control connection is translated. Answers to
 // net/netfilter/nf_conntrack_ftp.c and nf_nat_ftp.c, with loose off.
 
+import { latin1 } from "../../base/bytes.ts";
 import { IPPROTO_TCP } from "../../wire/ipv4.ts";
 import { get32 } from "../../wire/layout.ts";
 import { NF_ACCEPT, NF_DROP } from "../core/netfilter.ts";
@@ -56,7 +57,7 @@ export function ftpHelp(ct: Conntrack, nat: Nat, skb: SkBuff, conn: number, ctin
   const endsLine = b[skb.tail - 1] === 10;
   let verdict = NF_ACCEPT;
   if (known.includes(seq)) {
-    const text = String.fromCharCode(...b.subarray(start, skb.tail));
+    const text = latin1(b.subarray(start, skb.tail));
     verdict = announce(ct, nat, skb, conn, ctinfo, th, start, text);
   }
   if (endsLine) noteNewline(known, endSeq);

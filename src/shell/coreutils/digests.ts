@@ -1,6 +1,6 @@
 // Digests and dumps: md5sum, sha1sum, sha256sum, base64, od, xxd, hexdump. The digests follow RFC 1321, FIPS 180-4.
 
-import { concatBytes } from "../../base/bytes.ts";
+import { concatBytes, latin1 } from "../../base/bytes.ts";
 import type { Process, Program } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
 import { bytesOf, complain, eachInput, errorText, getopt, openInput, parseSize, readText } from "./util.ts";
@@ -406,7 +406,7 @@ function* xxd(proc: Process): Task<number> {
     skip + Number(options.get("l") ?? Number.POSITIVE_INFINITY),
   );
   if (options.has("r")) {
-    const text = String.fromCharCode(...bytes);
+    const text = latin1(bytes);
     const digits = options.has("p")
       ? text.replace(/[^0-9a-fA-F]/g, "")
       : text.replace(/^[0-9a-fA-F]+: ?((?:[0-9a-fA-F]{2} ?)*).*$/gm, "$1").replace(/\s/g, "");

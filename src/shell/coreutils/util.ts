@@ -1,6 +1,7 @@
 // What the small programs share: GNU option parsing with its messages, files by name, lines, and text as binary strings
 // (one character a byte) so that any byte passes through unharmed.
 
+import { latin1 } from "../../base/bytes.ts";
 import { NetError, strerror } from "../../base/errno.ts";
 import { decodeUtf8, encodeUtf8 } from "../../base/text.ts";
 import type { OpenFile } from "../../posix/file.ts";
@@ -167,15 +168,8 @@ export function* readText(file: OpenFile): Task<string> {
   for (;;) {
     const part = yield* file.read(65536);
     if (part === null) return parts.join("");
-    parts.push(binary(part));
+    parts.push(latin1(part));
   }
-}
-
-/** Bytes → a string of characters 0 … 255. */
-export function binary(bytes: Uint8Array): string {
-  let out = "";
-  for (let i = 0; i < bytes.length; i += 8192) out += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return out;
 }
 
 /** A binary string → its bytes. */
@@ -187,7 +181,7 @@ export function bytesOf(text: string): Uint8Array {
 
 /** Text → the binary string of its UTF-8. */
 export function toBinary(text: string): string {
-  return isAscii(text) ? text : binary(encodeUtf8(text));
+  return isAscii(text) ? text : latin1(encodeUtf8(text));
 }
 
 /** The text that a binary string's UTF-8 says. */
@@ -238,7 +232,7 @@ export class LineReader {
       }
       const part = yield* this.#file.read(65536);
       if (part === null) this.#ended = true;
-      else this.#rest += binary(part);
+      else this.#rest += latin1(part);
     }
   }
 

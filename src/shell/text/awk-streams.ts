@@ -1,11 +1,12 @@
 // awk's files and commands: records read from them, output written to them, each known by its name until it is closed.
 // Output is gathered in blocks, as stdio does.
 
+import { latin1 } from "../../base/bytes.ts";
 import { NetError } from "../../base/errno.ts";
 import { makePipe, type OpenFile } from "../../posix/file.ts";
 import type { Process } from "../../posix/process.ts";
 import type { Task } from "../../sim/task.ts";
-import { binary, bytesOf, fromBinary, openInput } from "../coreutils/util.ts";
+import { bytesOf, fromBinary, openInput } from "../coreutils/util.ts";
 import { FORK_NS } from "../cost.ts";
 import { spawnCommand } from "../exec.ts";
 import { awkRegExp } from "./awk-lex.ts";
@@ -59,7 +60,7 @@ export class RecordReader {
       }
       const part = yield* this.file.read(65536);
       if (part === null) this.#ended = true;
-      else this.#buffer += binary(part);
+      else this.#buffer += latin1(part);
     }
   }
 }

@@ -2,7 +2,7 @@
 // between them and prints errors and -w. Its version is a parameter: 7.88.1 on Debian 12. No TLS, no proxies, no HTTP/2,
 // no cookies from files.
 
-import { concatBytes } from "../../base/bytes.ts";
+import { concatBytes, latin1 } from "../../base/bytes.ts";
 import { encodeUtf8 } from "../../base/text.ts";
 import { type Ns, SEC, USEC } from "../../base/time.ts";
 import type { Process, Program } from "../../posix/process.ts";
@@ -248,7 +248,7 @@ class Session {
     }
     const bytes = concatBytes(parts);
     if (get) {
-      this.#dataText = String.fromCharCode(...bytes);
+      this.#dataText = latin1(bytes);
       return undefined;
     }
     const contentType = json ? "application/json" : "application/x-www-form-urlencoded";
@@ -278,7 +278,7 @@ class Session {
 
   *#fileText(path: string): Task<string> {
     const bytes = path === "-" ? yield* this.#proc.readAll() : this.#fileBytes(path);
-    return String.fromCharCode(...bytes);
+    return latin1(bytes);
   }
 
   *#complain(error: CurlError): Task<void> {
