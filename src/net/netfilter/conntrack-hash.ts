@@ -210,8 +210,8 @@ export class ConntrackHash {
       const moved = slots[slot]!;
       if (moved === 0) break;
       const found = moved & low;
-      const home = this.#home(this.#hashOf(found >>> 1, found & 1), this.rows.ports(found >>> 1, found & 1));
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
+      const begin = this.#home(this.#hashOf(found >>> 1, found & 1), this.rows.ports(found >>> 1, found & 1));
+      if (((slot - begin) & mask) < ((slot - hole) & mask)) continue;
       slots[hole] = moved;
       hole = slot;
     }
