@@ -193,9 +193,8 @@ export class ConntrackHash {
     const slots = this.slots;
     const mask = this.mask;
     const hash = this.#hashOf(row, dir);
-    const ports = this.rows.ports(row, dir);
-    const wanted = (this.#tagged(hash, row, dir) << this.bits) | (row << 1) | dir;
-    let slot = this.#home(hash, ports);
+    const wanted = this.#valueOf(row, dir, hash);
+    let slot = this.#homeOf(row, dir, hash);
     while (slots[slot] !== wanted) {
       if (slots[slot] === 0) return;
       slot = (slot + 1) & mask;
@@ -210,7 +209,7 @@ export class ConntrackHash {
       const moved = slots[slot]!;
       if (moved === 0) break;
       const found = moved & low;
-      const begin = this.#home(this.#hashOf(found >>> 1, found & 1), this.rows.ports(found >>> 1, found & 1));
+      const begin = this.#homeOf(found >>> 1, found & 1, this.#hashOf(found >>> 1, found & 1));
       if (((slot - begin) & mask) < ((slot - hole) & mask)) continue;
       slots[hole] = moved;
       hole = slot;
@@ -261,13 +260,16 @@ export class ConntrackHash {
     return found;
   }
 
-  #tagged(hash: number, row: number, dir: number): number {
-    const rows = this.rows;
-    return tagged(hash, rows.src(row, dir), rows.dst(row, dir), rows.ports(row, dir));
+  /** Where the search for what a row has in a direction begins, … */
+  #homeOf(row: number, dir: number, hash: number): number {
+    return home(hash >>> this.shift, this.rows.ports(row, dir)) & this.mask;
   }
 
-  #home(hash: number, ports: number): number {
-    return home(hash >>> this.shift, ports) & this.mask;
+  /** … and what its slot holds. */
+  #valueOf(row: number, dir: number, hash: number): number {
+    const rows = this.rows;
+    const tag = tagged(hash, rows.src(row, dir), rows.dst(row, dir), rows.ports(row, dir));
+    return (tag << this.bits) | (row << 1) | dir;
   }
 
   #hashOf(row: number, dir: number): number {
@@ -280,10 +282,9 @@ export class ConntrackHash {
     const slots = this.slots;
     const mask = this.mask;
     const hash = this.#hashOf(row, dir);
-    const ports = this.rows.ports(row, dir);
-    let slot = this.#home(hash, ports);
+    let slot = this.#homeOf(row, dir, hash);
     while (slots[slot] !== 0) slot = (slot + 1) & mask;
-    slots[slot] = (this.#tagged(hash, row, dir) << this.bits) | (row << 1) | dir;
+    slots[slot] = this.#valueOf(row, dir, hash);
   }
 
   /** As many slots, and bits for as many rows, as there are now. */
