@@ -10,6 +10,7 @@
 //   checksums           become what they are: valid, partial (the pseudo-header's sum, left to offload), zero or wrong
 //   HTTP Date, DNS id   blanked;  VXLAN: the frame inside is rewritten likewise;  IGMP, MLD: membership() names them
 
+import { latin1 } from "../base/bytes.ts";
 import { hex } from "../base/text.ts";
 import { formatIpv4, formatIpv6, formatMac } from "../wire/addr.ts";
 import * as checksum from "../wire/checksum.ts";
@@ -289,12 +290,6 @@ const FLAG_NAMES = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE"
 function flagText(flags: number): string {
   const names = FLAG_NAMES.filter((_, bit) => (flags & (1 << bit)) !== 0);
   return names.length === 0 ? "none" : names.join("|");
-}
-
-function latin1(b: Uint8Array): string {
-  let text = "";
-  for (const byte of b) text += String.fromCharCode(byte);
-  return text;
 }
 
 function transportChecksum(
