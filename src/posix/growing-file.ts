@@ -153,7 +153,7 @@ class Tail {
     return true;
   }
 
-  /** When there is no room, this and all that comes stays in memory. */
+  /** When there is no room, this and all that comes stays in memory; a store that took nothing is of no use. */
   #stores(bytes: Uint8Array): boolean {
     if (bytes.length === 0) return true;
     if (this.#open?.append(bytes) === true) {
@@ -161,6 +161,10 @@ class Tail {
       return true;
     }
     this.#open = null;
+    if (this.#stored === 0) {
+      this.#store?.drop();
+      this.#store = null;
+    }
     return false;
   }
 

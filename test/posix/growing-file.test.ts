@@ -106,6 +106,19 @@ describe("a large file that grows", () => {
     );
   });
 
+  it("keeps no store that takes nothing, whoever asks for one: a write of no bytes, too", () => {
+    const root = new Vfs({ now: 0 });
+    const disk = new Disk(0);
+    root.makeStore = () => disk.makeStore();
+    root.writeFile(proc, "/f", new Uint8Array(MIB));
+    const file = root.open(proc, "/f", { write: true }) as RegularFile;
+    file.seek(MIB);
+    file.writeNow(new Uint8Array(0));
+    expect(disk.stores).toBe(0);
+    file.writeNow(new Uint8Array(1));
+    expect([disk.stores, file.node.size]).toEqual([0, MIB + 1]);
+  });
+
   it("leaves memory as it grows when there is a store", () => {
     const root = new Vfs({ now: 0 });
     const disk = new Disk(1e9);
